@@ -1,0 +1,167 @@
+"""Config → data, model, objective, procedure. With main.py the only user of Hydra and OmegaConf."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import HydraException
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ib_cli.datasets.data import Data
+from ib_cli.engine.seeds import derived_seed
+from ib_cli.errors import ConfigError
+from ib_cli.experiment import Experiment
+from ib_cli.model import Model
+from ib_cli.multipliers import MULTIPLIERS
+from ib_cli.objective import Objective
+from ib_cli.observer import Observer
+from ib_cli.records import Records
+from ib_cli.schema import check
+from ib_cli.settings import COSMETIC, Settings
+
+# The parts of a model beside architecture and bottleneck: the field of a Pass that each one makes.
+PARTS = {"classifier": "class_logits", "decoder": "decoder", "marginal": "marginal",
+         "backward_encoder": "backward_encoder"}
+GROUPS = ("dataset", "architecture", "bottleneck", *PARTS, "optimizer", "schedule", "procedure", "tracker")
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """The config as plain containers with every interpolation in place. Raises ConfigError naming a key that fails."""
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
+    plain.pop("sweep", None)
+    return plain
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """A hash of everything in the resolved config that can change the run's numbers."""
+    rest = deepcopy(dict(config))
+    for key in COSMETIC:
+        *groups, name = key.split(".")
+        node = rest
+        for group in groups:
+            node = node[group]
+        node.pop(name, None)
+    return sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def run_folder(config: Mapping[str, Any]) -> Path:
+    """output/study/id."""
+    return Path(config["output"]) / str(config["name"]) / run_id(config)
+
+
+def validate(config: Mapping[str, Any]) -> Settings:
+    """Hold every key of a resolved config against what takes it, before anything is built or written.
+
+    Raises ConfigError, one line naming the key and what would be right.
+    """
+    objective = Objective(_objective_node(config)["minimise"])
+    rest = {key: value for key, value in config.items() if key not in (*GROUPS, "objective")}
+    given = {key: rest.pop(key) for key in MULTIPLIERS if key in rest}
+    for name in objective.multipliers:
+        if name not in given:
+            raise ConfigError(f"{name}: objective={config['objective']['name']} uses this multiplier; give it a value")
+    for name, value in given.items():
+        if name not in objective.multipliers:
+            has = ", ".join(objective.multipliers) or "none"
+            raise ConfigError(f"{name} is no multiplier of objective={config['objective']['name']}, which has: {has}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"{name}={value}: a multiplier is a number ≥ 0, such as {name}=1e-2")
+        if not (math.isfinite(value) and value >= 0):
+            raise ConfigError(f"{name}={value}: a multiplier must be finite and not negative")
+    check("", Settings, rest)
+    for group in GROUPS:
+        target_of(group, config[group])
+    return Settings(**rest)
+
+
+def _objective_node(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    node = config.get("objective")
+    if not isinstance(node, Mapping) or not isinstance(node.get("minimise"), Mapping):
+        raise ConfigError("objective.minimise must map functionals to weights, as in {C: 1, R: gamma}")
+    return node
+
+
+def target_of(group: str, node: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The class or function of a config node, and its keys, checked."""
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        raise ConfigError(f"{group}={node}: choose one of the group's options, as ib-train --help lists them")
+    keys = {key: value for key, value in node.items() if key != "_target_"}
+    try:
+        target = get_object(node["_target_"])
+    except (HydraException, ImportError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{group}._target_={node['_target_']}: {str(error).splitlines()[0]}") from None
+    check(group, target, keys)
+    return target, keys
+
+
+def construct(group: str, node: Mapping[str, Any], *arguments: Any) -> Any:
+    """What a config node describes: its target called with these arguments and the node's keys."""
+    target, keys = target_of(group, node)
+    return target(*arguments, **keys)
+
+
+def pick_device(wanted: str) -> torch.device:
+    """auto: CUDA where there is one, else the CPU. Raises ConfigError for cuda without one."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda: torch sees no CUDA device here; use device=cpu or device=auto")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def build_model(config: Mapping[str, Any], data: Data, needs: frozenset[str], seed: int) -> Model:
+    """The model with the parts that the functionals need, initialised from the seed alone.
+
+    Raises ConfigError for parts that do not go together.
+    """
+    spec = data.spec
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(derived_seed(seed, "initialisation"))
+        architecture = construct("architecture", config["architecture"], spec.input_shape)
+        bottleneck = construct("bottleneck", config["bottleneck"], architecture.features)
+        if "encoder" in needs and not bottleneck.stochastic:
+            raise ConfigError("bottleneck=deterministic: this objective measures a rate, which needs a bottleneck with "
+                              "noise, such as bottleneck=gaussian")
+        size = bottleneck.size
+        arguments = {"classifier": (size, spec.classes), "decoder": (size, spec), "marginal": (size, spec),
+                     "backward_encoder": (size, spec)}
+        parts = {part: construct(part, config[part], *arguments[part])
+                 for part, field in PARTS.items() if field in needs}
+    model = Model(architecture, bottleneck, **parts)
+    pseudo_inputs = config["marginal"]["_target_"].endswith(".VampPrior") and "marginal" in needs
+    if pseudo_inputs and any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in architecture.modules()):
+        raise ConfigError("marginal=vampprior sends its pseudo-inputs through the encoder, where they would spoil the "
+                          "running statistics of batch normalisation: use architecture.batch_norm=false")
+    return model
+
+
+def build(config: Mapping[str, Any], records: Records, observers: tuple[Observer, ...] = ()) -> Experiment:
+    """Everything that a run of a resolved config needs, on its device. Raises ConfigError for what does not fit."""
+    settings = validate(config)
+    device = pick_device(settings.device)
+    objective = Objective(config["objective"]["minimise"])
+    data = construct("dataset", config["dataset"]).load(device)
+    optimizer, keys = target_of("optimizer", config["optimizer"])
+    return Experiment(
+        settings=settings,
+        data=data,
+        model=build_model(config, data, objective.needs, settings.seed).to(device),
+        objective=objective,
+        multipliers={name: float(config[name]) for name in objective.multipliers},
+        optimizer=partial(optimizer, **keys),
+        schedule=construct("schedule", config["schedule"]),
+        records=records,
+        observers=observers,
+        device=device,
+    )

@@ -1,0 +1,48 @@
+"""What flows from room to room. Imports nothing of ours; tensors carry their shapes in comments.
+
+Letters: B samples of a batch, S draws of z for each of them, K dimensions of z, N samples of a split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a data set says about itself to whoever builds a model for it."""
+
+    input_shape: tuple[int, ...]  # (channels, height, width) of images, (features,) of vectors
+    classes: int  # labels are 0 … classes − 1
+    train_size: int  # N, the number of training samples
+    interval: tuple[float, float] | None  # the values that a normalised x can take; None: any real
+    levels: int | None  # how many distinct equally spaced values a pixel has within it; None: continuous
+
+
+class Batch(NamedTuple):
+    """Samples as the model sees them: normalised, and augmented in training."""
+
+    x: Tensor  # (B, *input_shape) float
+    y: Tensor  # (B,) int64
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass of a batch through the model produced: all that a functional may look at.
+
+    A part that the model does not have is None.
+    """
+
+    x: Tensor  # (B, *input_shape)
+    y: Tensor  # (B,)
+    z: Tensor  # (S, B, K), drawn from q(z|x)
+    encoder: Distribution | None = None  # q(z|x): batch (B,), event (K,); None where z is a deterministic map of x
+    marginal: Distribution | None = None  # m(z): event (K,)
+    backward_encoder: Distribution | None = None  # b(z|y) at the batch's labels: batch (B,), event (K,)
+    class_logits: Tensor | None = None  # (S, B, classes), log c(y|z) up to a constant of each row
+    decoder: Distribution | None = None  # d(x|z): batch (S, B), event input_shape
+    reports: dict[str, Tensor] = field(default_factory=dict)  # per-sample nats that layers measured on the way, (B,)

@@ -1,0 +1,135 @@
+"""What every data set has in common: its options, and the way from arrays to `Data`."""
+
+# Annotations are evaluated here, not kept as text: the signature of a data set is the schema of its config, and text
+# would be looked up in the subclass's module, where these names do not exist.
+
+import zlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from annotated_types import Ge, Le, Lt
+from torch import Tensor
+
+from ib_cli.contracts import Spec
+from ib_cli.datasets.augmentation import CropFlip
+from ib_cli.datasets.data import Data, Split
+from ib_cli.datasets.normalisation import INTERVALS, Normalisation, fit
+from ib_cli.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A data set as it lies on disk, on the CPU."""
+
+    train: Split  # x: (N, C, H, W) or (N, F)
+    test: Split
+    classes: int  # labels are 0 … classes − 1
+    levels: int | None  # stored values are the integers 0 … levels − 1; None: real numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet(ABC):
+    """The options of every data set; a subclass adds its own and says how to `read` it.
+
+    All randomness here (subsets, splits, label noise, permutations) comes from `seed` alone, and each of them has its
+    own stream: changing one option leaves the others' draws as they were, and larger subsets contain smaller ones.
+    """
+
+    normalise: Normalisation  # see `ib_cli.datasets.normalisation.fit`
+    likelihood: Literal["bernoulli", "gaussian", "laplace", "categorical"]  # suits x; for decoders to refer to
+    classes: list[int] | None  # only these, relabelled 0, 1, … in this order
+    train_size: Annotated[int, Ge(1)] | None  # how many to train on, out of what the validation split leaves
+    test_size: Annotated[int, Ge(1)] | None
+    validation_size: Annotated[int, Ge(0)] | Annotated[float, Ge(0), Lt(1)]  # a float is a fraction
+    label_noise: Annotated[float, Ge(0), Le(1)]  # fraction of training labels that a uniformly random class replaces
+    crop: Annotated[int, Ge(0)]  # pixels of padding for random crops
+    flip: bool
+    seed: Annotated[int, Ge(0)]
+
+    @abstractmethod
+    def read(self) -> Arrays:
+        """All of the data set. Raises ConfigError where there is none, or it is not what it should be."""
+
+    def load(self, device: torch.device | str) -> Data:
+        """The data set with its options applied, on the device.
+
+        Raises ConfigError where it cannot be read or the options ask for what it does not have.
+        """
+        arrays = self._keep_classes(self.read())
+        train, validation = self._hold_out(arrays.train)
+        train = self._noisy(self._subset(train, "train"), arrays.classes)
+        splits = {"train": train, "test": self._subset(arrays.test, "test")}
+        if validation is not None:
+            splits["validation"] = validation
+        affine = fit(self.normalise, train.x, arrays.levels)
+        splits = {name: split.to(device) for name, split in splits.items()}
+        augmentation = self._augmentation(splits["train"].x)
+        if augmentation is not None:
+            splits["train"] = replace(splits["train"], x=augmentation.images)
+        spec = Spec(tuple(train.x.shape[1:]), arrays.classes, len(train), INTERVALS.get(self.normalise), arrays.levels)
+        return Data(spec, splits, affine.to(device), augmentation)
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """The stream of random numbers that this data set has for one purpose."""
+        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
+    def shuffled(self, count: int, purpose: str) -> Tensor:
+        """0 … count − 1 in random order."""
+        return torch.from_numpy(self.rng(purpose).permutation(count))
+
+    def _keep_classes(self, arrays: Arrays) -> Arrays:
+        if self.classes is None:
+            return arrays
+        kept, last = self.classes, arrays.classes - 1
+        if not kept or len(set(kept)) < len(kept) or not all(0 <= label <= last for label in kept):
+            raise ConfigError(f"dataset.classes: must list different classes out of 0 … {last}, not {list(kept)}")
+        relabelled = torch.full((arrays.classes,), -1)
+        relabelled[kept] = torch.arange(len(kept))
+
+        def select(split: Split, name: str) -> Split:
+            split = replace(split, y=relabelled[split.y])
+            if not (split.y >= 0).any():
+                raise ConfigError(f"dataset.classes: must leave a sample in each split, but {name} has none of {kept}")
+            return split[split.y >= 0]
+
+        return replace(arrays, train=select(arrays.train, "train"), test=select(arrays.test, "test"), classes=len(kept))
+
+    def _hold_out(self, train: Split) -> tuple[Split, Split | None]:
+        """What remains to train on, and the validation split."""
+        available, size = len(train), self.validation_size
+        if size == 0:
+            return train, None
+        count = max(1, round(size * available)) if isinstance(size, float) else size
+        if count >= available:
+            raise ConfigError(f"dataset.validation_size: must leave some of the {available} samples to train on, "
+                              f"so less than that, not {size}")
+        order = self.shuffled(available, "validation")
+        return train[order[count:]], train[order[:count]]
+
+    def _subset(self, split: Split, name: Literal["train", "test"]) -> Split:
+        size = self.train_size if name == "train" else self.test_size
+        if size is None:
+            return split
+        if size > len(split):
+            raise ConfigError(f"dataset.{name}_size: must be at most {len(split)}, the samples there are, not {size}")
+        return split[self.shuffled(len(split), name)[:size]]
+
+    def _noisy(self, train: Split, classes: int) -> Split:
+        replaced = round(self.label_noise * len(train))
+        if not replaced:
+            return train
+        y = train.y.clone()
+        labels = self.rng("noisy labels").integers(classes, size=replaced)
+        y[self.shuffled(len(y), "which labels are noisy")[:replaced]] = torch.from_numpy(labels)
+        return replace(train, y=y)
+
+    def _augmentation(self, images: Tensor) -> CropFlip | None:
+        if not (self.crop or self.flip):
+            return None
+        if images.dim() != 4:
+            key, off = ("crop", "0") if self.crop else ("flip", "false")
+            raise ConfigError(f"dataset.{key}: must be {off} for vectors: only images can be augmented")
+        return CropFlip(images, self.crop, self.flip)

@@ -1,0 +1,106 @@
+"""A person's own data, from a NumPy archive."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from annotated_types import Gt, Lt
+
+from ib_cli.datasets.data import Split
+from ib_cli.datasets.dataset import Arrays, DataSet
+from ib_cli.errors import ConfigError
+
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Npz(DataSet):
+    """Arrays x and y, and x_test and y_test where the test split is given, of an .npz file.
+
+    x: (N, F) vectors, (N, H, W) or (N, C, H, W) images. Bytes are kept as pixels of 256 levels, other numbers become
+    float32. y: (N,) integers 0 … classes − 1, where each class occurs. Without a test part, `test_fraction` of the
+    samples, chosen by `seed`, becomes one.
+    """
+
+    path: str  # of the .npz file; relative: to the working directory
+    test_fraction: Annotated[float, Gt(0), Lt(1)]  # of the samples, where the file has no test part
+
+    def read(self) -> Arrays:
+        """Raises ConfigError where the file or one of its arrays is missing or is not as described above."""
+        arrays = self._open()
+        for name in ("x", "y"):
+            if name not in arrays:
+                raise self._error(f"must hold an array {name}, but has only {sorted(arrays)}")
+        if ("x_test" in arrays) != ("y_test" in arrays):
+            raise self._error("must hold both x_test and y_test or neither")
+        train = self._samples(arrays["x"], arrays["y"], "")
+        classes = self._count_classes(train.y)
+        if "x_test" in arrays:
+            test = self._samples(arrays["x_test"], arrays["y_test"], "_test")
+            self._check_alike(train, test, classes)
+        else:
+            train, test = self._split(train)
+        return Arrays(train, test, classes, levels=256 if train.x.dtype == torch.uint8 else None)
+
+    def _error(self, right: str) -> ConfigError:
+        return ConfigError(f"dataset.path: {self.path} {right}")
+
+    def _open(self) -> dict[str, np.ndarray]:
+        path = Path(self.path).expanduser()
+        if not path.is_file():
+            raise self._error("is not a file; it must be an .npz file with arrays x and y")
+        try:
+            archive = np.load(path, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("a single array")
+            with archive:
+                return {name: archive[name] for name in archive.files}
+        except UNREADABLE as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise self._error(f"must be an .npz file of plain arrays, as numpy.savez writes it ({reason})") from error
+
+    def _samples(self, x: np.ndarray, y: np.ndarray, suffix: str) -> Split:
+        if x.ndim not in (2, 3, 4) or x.size == 0:
+            raise self._error(f"must hold samples x{suffix} (N, F), (N, H, W) or (N, C, H, W), not {x.shape}")
+        if x.dtype.kind not in "buif":
+            raise self._error(f"must hold real numbers in x{suffix}, not {x.dtype}")
+        if y.shape != x.shape[:1]:
+            raise self._error(f"must hold one label per sample, y{suffix} of shape ({len(x)},), not {y.shape}")
+        if y.dtype.kind not in "iu":
+            raise self._error(f"must hold integers in y{suffix}, not {y.dtype}")
+        if y.min() < 0:
+            raise self._error(f"must hold labels 0 … classes − 1 in y{suffix}, not {y.min()}")
+        if x.dtype != np.uint8:
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
+                x = x.astype(np.float32)
+            if not np.isfinite(x).all():
+                raise self._error(f"must hold finite numbers that fit float32 in x{suffix}, no NaN and none infinite")
+        x = x[:, None] if x.ndim == 3 else x
+        return Split(torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y.astype(np.int64)))
+
+    def _count_classes(self, y: torch.Tensor) -> int:
+        found = torch.unique(y)
+        classes = len(found)
+        if found[-1] != classes - 1:
+            raise self._error(f"must hold labels 0 … classes − 1 in y, each at least once, "
+                              f"but has {classes} different labels and the largest is {found[-1]}")
+        return classes
+
+    def _check_alike(self, train: Split, test: Split, classes: int) -> None:
+        if test.x.shape[1:] != train.x.shape[1:] or test.x.dtype != train.x.dtype:
+            raise self._error(f"must hold samples of one kind, but x has {tuple(train.x.shape[1:])} {train.x.dtype} "
+                              f"and x_test {tuple(test.x.shape[1:])} {test.x.dtype}")
+        if test.y.max() >= classes:
+            raise self._error(f"must hold labels 0 … {classes - 1} in y_test, those of y, not {test.y.max()}")
+
+    def _split(self, samples: Split) -> tuple[Split, Split]:
+        count = max(1, round(self.test_fraction * len(samples)))
+        if count >= len(samples):
+            raise ConfigError(f"dataset.test_fraction: must leave some of the {len(samples)} samples to train on, "
+                              f"so less than {self.test_fraction}")
+        order = self.shuffled(len(samples), "test part")
+        return samples[order[count:]], samples[order[:count]]

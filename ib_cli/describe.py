@@ -1,0 +1,44 @@
+"""A run in words: its data, model, optimiser and device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ib_cli.experiment import Experiment
+
+
+def describe(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
+    """The facts that a person wants to see before a run starts, in the order to show them."""
+    settings, spec = experiment.settings, experiment.data.spec
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in experiment.data.splits.items())
+    shape = "×".join(map(str, spec.input_shape))
+    model = experiment.model
+    parts = [_name(config["architecture"]), f"{_name(config['bottleneck'])} (K = {model.bottleneck.size})"]
+    if model.decoder is not None:
+        parts.append(f"{_name(config['decoder'])} decoder ({config['decoder']['likelihood']})")
+    if model.classifier is not None:
+        parts.append("classifier")
+    count = sum(p.numel() for p in model.parameters())
+    return {
+        "data": f"{_name(config['dataset'])}: {sizes}; {shape}, {spec.classes} classes",
+        "model": f"{' → '.join(parts[:2])} → {' + '.join(parts[2:])}",
+        "parameters": f"{count:,}",
+        "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {_name(config['optimizer'])} "
+        f"lr {config['optimizer']['lr']:g}, seed {settings.seed}",
+        "device": f"{_device(experiment.device)}, {settings.precision}",
+    }
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    """The file's name of a `_target_`, which is the option's name for groups with a file an option."""
+    return node["_target_"].rpartition(".")[2].lower() if "optimizers" in node["_target_"] else \
+        node["_target_"].split(".")[-2]
+
+
+def _device(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads"

@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM as a question that the training loop asks between two steps."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was asked to stop, has saved its state and can be continued."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(SIGNALS[signal.Signals(number)])
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def catch_signals() -> Iterator[Callable[[], int | None]]:
+    """Within the block, yields a function that tells the signal received so far, if any.
+
+    A second signal acts at once, as it would without us. Outside the main thread signals are not ours to catch.
+    """
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(number, previous[number])
+
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        previous = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,79 @@
+"""What changes while a run trains, and its form in a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from ib_cli.engine.schedules import Schedule
+from ib_cli.model import Model
+
+
+@dataclass
+class State:
+    """Parameters, optimiser, schedule and position of a run. Tensors are the model's own and change in place."""
+
+    params: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+    optimizer: Optimizer
+    schedule: Schedule
+    averaged: dict[str, Tensor] | None  # exponential moving averages of the parameters, if asked for
+    epoch: int = 0  # epochs completed
+    step: int = 0  # steps taken in all
+    step_in_epoch: int = 0  # of them in the epoch under way
+    noise: Tensor | None = None  # the noise generator's state within the epoch under way
+    sums: dict[str, Tensor] = field(default_factory=dict)  # of each measure over the epoch's samples so far
+    best: float = float("inf")  # early stopping: the best value seen
+    epochs_since_best: int = 0
+    seconds: float = 0.0  # spent in all, over interruptions
+
+    @classmethod
+    def start(cls, model: Model, optimizer: Optimizer, schedule: Schedule, averaging: float) -> State:
+        """A run before its first step. Averages start at the initial parameters."""
+        params = dict(model.named_parameters())
+        averaged = {name: p.detach().clone() for name, p in params.items()} if averaging else None
+        return cls(params, dict(model.named_buffers()), optimizer, schedule, averaged)
+
+    @property
+    def evaluated_params(self) -> dict[str, Tensor]:
+        """The parameters that evaluations use: the averages where there are any."""
+        return self.params if self.averaged is None else self.averaged
+
+    def average(self, decay: float) -> None:
+        """averaged ← decay · averaged + (1 − decay) · params."""
+        if self.averaged is not None:
+            with torch.no_grad():
+                update = get_ema_multi_avg_fn(decay)
+                update(list(self.averaged.values()), list(self.params.values()), None)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Tensors, numbers and strings alone, as torch.load(weights_only=True) reads them."""
+        return {
+            "params": {name: p.detach() for name, p in self.params.items()},
+            "buffers": self.buffers,
+            "averaged": self.averaged,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state(),
+            **{name: getattr(self, name) for name in _PLAIN},
+        }
+
+    def restore(self, checkpoint: dict[str, Any]) -> None:
+        """Take back what `checkpoint` gave. Raises KeyError or RuntimeError where it does not fit this model."""
+        with torch.no_grad():
+            for name, p in self.params.items():
+                p.copy_(checkpoint["params"][name])
+            for name, buffer in self.buffers.items():
+                buffer.copy_(checkpoint["buffers"][name])
+        self.averaged = checkpoint["averaged"]
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        self.schedule.load(checkpoint["schedule"])
+        for name in _PLAIN:
+            setattr(self, name, checkpoint[name])
+
+
+_PLAIN = ("epoch", "step", "step_in_epoch", "noise", "sums", "best", "epochs_since_best", "seconds")

@@ -1,0 +1,96 @@
+"""One epoch of training: the loop of steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from ib_cli.datasets.data import Data
+from ib_cli.engine.loss import LossFunction, plan
+from ib_cli.engine.seeds import generator
+from ib_cli.engine.state import State
+from ib_cli.model import Model
+from ib_cli.settings import Settings
+from ib_cli.tape import draw
+
+SECONDS_BETWEEN_REPORTS = 0.5  # each report waits for the device once
+
+Report = Callable[[int, int, Mapping[str, float]], None]  # steps done, steps of the epoch, running averages
+
+
+def batches(N: int, batch_size: int, epoch: int, seed: int, device: torch.device) -> list[Tensor]:
+    """The epoch's order of the samples, cut into batches.
+
+    A single sample left over at the end is dropped: batch normalisation has no variance for it.
+    """
+    order = torch.randperm(N, generator=generator(device, seed, "order", epoch), device=device)
+    parts = list(order.split(batch_size))
+    return parts[:-1] if len(parts) > 1 and len(parts[-1]) == 1 else parts
+
+
+class Epoch:
+    """The steps of one epoch, from where the state stands to the end or to a signal."""
+
+    def __init__(self, state: State, model: Model, loss: LossFunction, data: Data, settings: Settings,
+                 multipliers: Mapping[str, float]) -> None:
+        self.state, self.model, self.loss, self.data, self.settings = state, model, loss, data, settings
+        device = data.splits["train"].x.device
+        self.multipliers = {name: torch.tensor(value, device=device) for name, value in multipliers.items()}
+        self.order = batches(len(data.splits["train"]), settings.batch_size, state.epoch, settings.seed, device)
+        self.noise = generator(device, settings.seed, "noise", state.epoch)
+        if state.noise is not None:
+            self.noise.set_state(state.noise.cpu())
+        self.rate = state.optimizer.defaults["lr"]
+
+    def run(self, requests: dict[int, list], stop: Callable[[], int | None], report: Report) -> int | None:
+        """Train to the end of the epoch and return None, or to a signal and return its number.
+
+        `requests` remembers, over epochs, which random numbers a pass of each batch size asks for.
+        """
+        state, last_report = self.state, time.monotonic()
+        self.model.train()
+        for indices in self.order[state.step_in_epoch :]:
+            if (signal := stop()) is not None:
+                state.noise = self.noise.get_state()
+                return signal
+            self._step(indices, requests)
+            if time.monotonic() - last_report > SECONDS_BETWEEN_REPORTS:
+                report(state.step_in_epoch, len(self.order), self.averages())
+                last_report = time.monotonic()
+        return None
+
+    def _step(self, indices: Tensor, requests: dict[int, list]) -> None:
+        state, settings = self.state, self.settings
+        batch = self.data.batch("train", indices, self.noise)
+        if len(indices) not in requests:
+            requests[len(indices)] = plan(self.model, batch, settings.samples, settings.precision)
+        noise = draw(requests[len(indices)], self.noise)
+        J, parts = self.loss(state.params, state.buffers, batch, noise, self.multipliers)
+        state.optimizer.zero_grad(set_to_none=True)
+        J.backward()
+        if settings.clip is not None:
+            clip_grad_norm_(state.params.values(), settings.clip)
+        t = state.epoch + state.step_in_epoch / len(self.order)
+        for group in state.optimizer.param_groups:
+            group["lr"] = self.rate * state.schedule.factor(t)
+        state.optimizer.step()
+        state.average(settings.averaging)
+        for name, value in parts.items():
+            total = value * len(indices)
+            state.sums[name] = state.sums[name] + total if name in state.sums else total
+        state.step += 1
+        state.step_in_epoch += 1
+
+    def averages(self) -> dict[str, float]:
+        """Means of J, the functionals and the accuracy over the epoch's training batches so far. Waits for the device."""
+        seen = sum(len(indices) for indices in self.order[: self.state.step_in_epoch])
+        return {name: total.item() / seen for name, total in self.state.sums.items()}
+
+    def close(self) -> None:
+        """Count the epoch as done."""
+        state = self.state
+        state.epoch, state.step_in_epoch, state.noise, state.sums = state.epoch + 1, 0, None, {}

@@ -1,0 +1,9 @@
+"""The two ways in which a run can end badly through no fault of the program."""
+
+
+class ConfigError(ValueError):
+    """A command or config that cannot run. Its text is one line: the key and what would be right."""
+
+
+class RunFailed(RuntimeError):
+    """A run that started well and could not end well, such as a loss that became infinite."""

@@ -1,0 +1,17 @@
+"""The functionals, one a file. A new file here is found by its symbol; nothing else has to know of it."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ib_cli.functionals.functional import Functional
+
+
+@cache
+def functionals() -> dict[str, Functional]:
+    """Every functional of this package by its symbol."""
+    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Functional)]
+    return {entry.symbol: entry for entry in sorted(found, key=lambda entry: entry.symbol)}

@@ -1,0 +1,13 @@
+"""The conditional rate of CEB."""
+
+from torch import Tensor
+
+from ib_cli.contracts import Pass
+from ib_cli.functionals.divergence import divergence
+from ib_cli.functionals.functional import functional
+
+
+@functional("R_Y", "conditional rate, ≥ I(X;Z|Y)", "encoder", "backward_encoder")
+def conditional_rate(p: Pass) -> Tensor:
+    """R_Y = E_{q(z|x)} log q(z|x) − log b(z|y) (Fischer 2020; Unpacking §4.2), in nats, (B,)."""
+    return divergence(p.encoder, p.backward_encoder, p.z)

@@ -1,0 +1,19 @@
+"""The prediction cross-entropy H_Θ[Y|X]."""
+
+import math
+
+from torch import Tensor, logsumexp
+
+from ib_cli.contracts import Pass
+from ib_cli.functionals.classification_error import log_c
+from ib_cli.functionals.functional import functional
+
+
+@functional("H_model[Y|X]", "prediction cross-entropy, ≤ C", "class_logits")
+def prediction_cross_entropy(p: Pass) -> Tensor:
+    """H_Θ[Y|X] = −log E_{q(z|x)} c(y|z) (Unpacking eq. 4) with the mean over S draws inside the logarithm, in nats, (B,).
+
+    The logarithm of a mean is biased: the value is too large by about Var[c]/(2 S E[c]²) for small S, and equals C for S = 1.
+    """
+    of_labels = log_c(p)
+    return math.log(of_labels.shape[0]) - logsumexp(of_labels, dim=0)

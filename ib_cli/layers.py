@@ -1,0 +1,98 @@
+"""Layers that architectures, classifiers and decoders share."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ib_cli.tape import Tape
+
+Activation = Literal["relu", "softplus", "tanh", "elu", "gelu", "leaky_relu", "identity"]
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "leaky_relu": nn.LeakyReLU,
+    "identity": nn.Identity,
+}
+
+
+class Linear(nn.Module):
+    """x ↦ x W + b with W stored (inputs, outputs), which spares many models trained together a copy each step.
+
+    Initialised as `torch.nn.Linear`: W and b uniform on ± 1/√inputs. `xavier` draws W uniform on
+    ± √(6/(inputs + outputs)) with b = 0 instead (Glorot and Bengio 2010).
+    """
+
+    def __init__(self, inputs: int, outputs: int, initialisation: Literal["torch", "xavier"] = "torch") -> None:
+        super().__init__()
+        self.inputs, self.outputs = inputs, outputs
+        self.weight = nn.Parameter(torch.empty(inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        bound = 1 / math.sqrt(inputs) if initialisation == "torch" else math.sqrt(6 / (inputs + outputs))
+        nn.init.uniform_(self.weight, -bound, bound)
+        if initialisation == "torch":
+            nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, inputs) → (…, outputs)."""
+        return x @ self.weight + self.bias
+
+    def extra_repr(self) -> str:
+        return f"{self.inputs}, {self.outputs}"
+
+
+class Noisy(nn.Module):
+    """A layer whose forward takes the tape as well; `Chain` hands it over."""
+
+
+class Dropout(Noisy):
+    """Sets each unit (or each channel, `channels=True`) to zero with probability p and scales the rest by 1/(1 − p)."""
+
+    def __init__(self, p: float, channels: bool = False) -> None:
+        super().__init__()
+        self.p, self.channels = p, channels
+
+    def forward(self, h: Tensor, tape: Tape) -> Tensor:
+        """(B, …) → (B, …); the identity in evaluation and for p = 0."""
+        if not self.training or self.p == 0:
+            return h
+        shape = h.shape[:2] + (1,) * (h.dim() - 2) if self.channels else h.shape
+        kept = (tape.uniform(*shape) >= self.p).to(h.dtype)
+        return h * kept / (1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"{self.p}, channels={self.channels}"
+
+
+class Chain(nn.Sequential):
+    """`nn.Sequential` that passes the tape to those of its layers that take it."""
+
+    def forward(self, x: Tensor, tape: Tape) -> Tensor:
+        for layer in self:
+            x = layer(x, tape) if isinstance(layer, Noisy | Chain) else layer(x)
+        return x
+
+
+def dense(sizes: list[int], activation: str, batch_norm: bool = False, dropout: float = 0.0,
+          initialisation: Literal["torch", "xavier"] = "torch") -> Chain:
+    """Linear, batch norm, activation and dropout for each neighbouring pair of sizes."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(sizes, sizes[1:]):
+        layers.append(Linear(inputs, outputs, initialisation))
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(outputs))
+        layers.append(ACTIVATIONS[activation]())
+        if dropout:
+            layers.append(Dropout(dropout))
+    return Chain(*layers)
+
+
+def full_precision(parameters: Tensor) -> Tensor:
+    """Outputs that a density is made of, raised to float32 where autocast left them in 16 bits."""
+    return parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters

@@ -1,0 +1,75 @@
+"""An objective: a weighted sum of functionals, and the only place where samples are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ib_cli.contracts import Pass
+from ib_cli.errors import ConfigError
+from ib_cli.functionals import functionals
+from ib_cli.functionals.functional import Functional
+from ib_cli.multipliers import parse_weight
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient · Π multipliers · functional."""
+
+    functional: Functional
+    coefficient: float
+    multipliers: tuple[str, ...]
+
+    def weight(self, multipliers: Mapping[str, Tensor | float]) -> Tensor | float:
+        """The number that the functional is multiplied by."""
+        weight: Tensor | float = self.coefficient
+        for name in self.multipliers:
+            weight = weight * multipliers[name]
+        return weight
+
+
+class Objective:
+    """Minimise Σ weight · functional, each functional a mean over the batch of per-sample nats."""
+
+    def __init__(self, minimise: Mapping[str, str | float]) -> None:
+        """`minimise` maps symbols of functionals to weights. Raises ConfigError for an unknown symbol or weight."""
+        known = functionals()
+        for symbol in minimise:
+            if symbol not in known:
+                raise ConfigError(f"objective.minimise.{symbol}: no such functional; there are {', '.join(known)}")
+        if not minimise:
+            raise ConfigError("objective.minimise is empty: name at least one functional, for example {C: 1}")
+        self.terms = tuple(Term(known[symbol], *parse_weight(symbol, text)) for symbol, text in minimise.items())
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The fields of a Pass that the functionals read, and so the parts that the model must have."""
+        return frozenset().union(*(term.functional.needs for term in self.terms))
+
+    @property
+    def multipliers(self) -> tuple[str, ...]:
+        """The multipliers that occur, in the order of the terms."""
+        return tuple(dict.fromkeys(name for term in self.terms for name in term.multipliers))
+
+    def __call__(self, p: Pass, multipliers: Mapping[str, Tensor | float]) -> tuple[Tensor, dict[str, Tensor]]:
+        """J, a scalar, and the batch mean of each functional by symbol. A weight that is the number 0 adds nothing."""
+        means = {term.functional.symbol: term.functional.nats(p).mean() for term in self.terms}
+        return self.total(means, multipliers), means
+
+    def total(self, means: Mapping[str, Tensor], multipliers: Mapping[str, Tensor | float]) -> Tensor:
+        """J of given means of the functionals."""
+        return sum(term.weight(multipliers) * means[term.functional.symbol] for term in self.terms)
+
+    def lagrangian(self, multipliers: Mapping[str, float]) -> str:
+        """The sum with numbers in it, as in `C + 0.01 R`; terms of weight 0 are left out."""
+        text = ""
+        for term in self.terms:
+            weight = float(term.weight(multipliers))
+            if weight == 0:
+                continue
+            sign = "-" if weight < 0 else "+"
+            text += f" {sign} " if text else ("-" if weight < 0 else "")
+            text += term.functional.symbol if abs(weight) == 1 else f"{abs(weight):g} {term.functional.symbol}"
+        return text or "0"

@@ -1,0 +1,112 @@
+"""The usual procedure: minimise the objective by stochastic gradients for a number of epochs."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Annotated, Any
+
+from annotated_types import Gt
+
+from ib_cli.engine.interrupt import Interrupted, catch_signals
+from ib_cli.engine.loss import make_loss
+from ib_cli.engine.state import State
+from ib_cli.engine.train import Epoch
+from ib_cli.errors import ConfigError, RunFailed
+from ib_cli.experiment import Experiment, Finished
+from ib_cli.metrics import evaluate
+
+
+def fit(experiment: Experiment, checkpoint: dict[str, Any] | None, *, patience: Annotated[int, Gt(0)] | None,
+        watch: str) -> Finished:
+    """Train from the start or from a checkpoint to the end, recording as it goes.
+
+    `patience`: end early when the validation split's `watch` (lower is better; for accuracies higher) has not
+    improved for that many evaluations.
+    Raises RunFailed when the objective stops being finite, Interrupted at a signal, after saving.
+    """
+    settings, data, model = experiment.settings, experiment.data, experiment.model
+    if patience is not None and "validation" not in data.splits:
+        raise ConfigError("procedure.patience needs a validation split: set dataset.validation_size, for example 0.1")
+    state = State.start(model, experiment.optimizer(model.parameters()), experiment.schedule, settings.averaging)
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    loss = make_loss(model, experiment.objective, settings.samples, settings.precision)
+    requests: dict[int, list] = {}
+    evaluated: dict[str, dict[str, float]] = {}
+    clock = _Clock(state)
+    with catch_signals() as stop:
+        while state.epoch < settings.epochs and (patience is None or state.epochs_since_best < patience):
+            evaluated = {}
+            epoch = Epoch(state, model, loss, data, settings, experiment.multipliers)
+            signal = epoch.run(requests, stop, lambda *where: _progress(experiment, state.epoch, *where))
+            if signal is not None:
+                clock.stop()
+                experiment.records.save_checkpoint(state.checkpoint())
+                raise Interrupted(signal)
+            averages = epoch.averages()
+            _check_finite(averages, state.epoch + 1)
+            epoch.close()
+            state.schedule.observe(averages["J"])
+            _record(experiment, state, "train", averages)
+            last = state.epoch == settings.epochs
+            if state.epoch % settings.evaluate_every == 0 or last:
+                evaluated = {split: _evaluate(experiment, state, split) for split in data.splits if split != "train"}
+                for split, measures in evaluated.items():
+                    _record(experiment, state, split, measures)
+                if patience is not None:
+                    _watch(state, evaluated["validation"], watch)
+            clock.stop()
+            if state.epoch % settings.checkpoint_every == 0 or last:
+                experiment.records.save_checkpoint(state.checkpoint())
+    final = {split: evaluated.get(split) or _evaluate(experiment, state, split) for split in data.splits}
+    clock.stop()
+    return Finished(state.epoch, state.seconds, final, state.evaluated_params)
+
+
+class _Clock:
+    """Adds the time since it was last stopped to the state's seconds."""
+
+    def __init__(self, state: State) -> None:
+        self.state, self.since = state, time.monotonic()
+
+    def stop(self) -> None:
+        now = time.monotonic()
+        self.state.seconds += now - self.since
+        self.since = now
+
+
+def _evaluate(experiment: Experiment, state: State, split: str) -> dict[str, float]:
+    settings = experiment.settings
+    return evaluate(experiment.model, state.evaluated_params, experiment.objective, experiment.multipliers,
+                    experiment.data, split, samples=settings.eval_samples, batch_size=settings.eval_batch_size,
+                    precision=settings.precision, seed=settings.seed)
+
+
+def _record(experiment: Experiment, state: State, split: str, measures: dict[str, float]) -> None:
+    line = {"epoch": state.epoch, "step": state.step, "split": split, **measures}
+    experiment.records.log(line)
+    for observer in experiment.observers:
+        observer.evaluated(line)
+
+
+def _progress(experiment: Experiment, epoch: int, step: int, steps: int, measures: dict[str, float]) -> None:
+    for observer in experiment.observers:
+        observer.progress(epoch, step, steps, measures)
+
+
+def _check_finite(averages: dict[str, float], epoch: int) -> None:
+    """Raises RunFailed naming the epoch and the first term that is not finite."""
+    for term, value in sorted(averages.items(), key=lambda item: item[0] == "J"):
+        if not math.isfinite(value):
+            raise RunFailed(f"{term} became {value} in epoch {epoch}: try a smaller optimizer.lr, clip=1 or a longer "
+                            "schedule.warmup")
+
+
+def _watch(state: State, measures: dict[str, float], watch: str) -> None:
+    """Early stopping's count of evaluations without improvement."""
+    if watch not in measures:
+        raise ConfigError(f"procedure.watch={watch}: not measured here; there are {', '.join(measures)}")
+    value = -measures[watch] if watch == "accuracy" else measures[watch]
+    improved = value < state.best
+    state.best, state.epochs_since_best = (value, 0) if improved else (state.best, state.epochs_since_best + 1)

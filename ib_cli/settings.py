@@ -1,0 +1,38 @@
+"""The top-level keys of a run's config that are no group and no multiplier. Their values live in conf/config.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Interval, MinLen
+
+Count = Annotated[int, Gt(0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """conf/config.yaml says what each key means; the annotations say which values it may take."""
+
+    name: Annotated[str, MinLen(1)]
+    seed: Annotated[int, Ge(0)]
+    epochs: Count
+    batch_size: Count
+    eval_batch_size: Count
+    samples: Count
+    eval_samples: Count
+    averaging: Annotated[float, Interval(ge=0, lt=1)]
+    clip: Annotated[float, Gt(0)] | None
+    evaluate_every: Count
+    checkpoint_every: Count
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["fp32", "bf16"]
+    output: Annotated[str, MinLen(1)]
+    figures: bool
+    rerun: bool
+    debug: bool
+
+
+# Keys that cannot change a run's numbers, and so do not enter its id.
+COSMETIC = ("name", "output", "device", "figures", "rerun", "debug", "checkpoint_every", "tracker", "dataset.root",
+            "dataset.download")

@@ -1,0 +1,111 @@
+"""A person's own arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ib_cli.datasets.npz import Npz
+from ib_cli.errors import ConfigError
+
+X, Y = np.random.default_rng(0).normal(size=(50, 3)), np.arange(50) % 5
+
+
+@pytest.mark.parametrize(("x", "shape", "levels", "dtype"), [
+    (X, (3,), None, torch.float32),
+    ((X * 100).astype(np.int32), (3,), None, torch.float32),
+    (X.reshape(25, 2, 3).repeat(2, 0), (1, 2, 3), None, torch.float32),
+    (np.zeros((50, 3, 4, 2), np.uint8), (3, 4, 2), 256, torch.uint8),
+])
+def test_shapes_and_types(npz, x, shape, levels, dtype):
+    data = npz(x=x, y=Y).load("cpu")
+    assert (data.spec.input_shape, data.spec.levels, data.spec.classes) == (shape, levels, 5)
+    assert data.splits["train"].x.dtype == dtype
+    assert data.batch("train", torch.arange(4)).x.shape == (4, *shape)
+
+
+def test_without_a_test_part_a_fraction_becomes_one(npz):
+    numbered = np.arange(50.0)[:, None]
+    first, again, other = (npz(x=numbered, y=Y, test_fraction=0.3, seed=seed).load("cpu").splits for seed in (0, 0, 1))
+    assert len(first["test"]) == 15 and len(first["train"]) == 35
+    together = torch.cat([first["train"].x, first["test"].x])
+    assert torch.equal(together.flatten().sort().values, torch.arange(50.0))
+    assert torch.equal(together.flatten().long() % 5, torch.cat([first["train"].y, first["test"].y]))
+    assert torch.equal(first["test"].x, again["test"].x) and not torch.equal(first["test"].x, other["test"].x)
+
+
+def test_a_test_part_is_taken_as_it_is(npz):
+    data = npz(x=X, y=Y, x_test=X[:7] + 1, y_test=Y[:7]).load("cpu")
+    assert len(data.splits["train"]) == 50
+    torch.testing.assert_close(data.splits["test"].x, torch.from_numpy(X[:7] + 1).float())
+
+
+def refused(dataset) -> str:
+    with pytest.raises(ConfigError) as error:
+        dataset.load("cpu")
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def changed(x, value):
+    x = x.copy()
+    x[1, 1] = value
+    return x
+
+
+@pytest.mark.parametrize(("arrays", "right"), [
+    ({"y": Y}, "must hold an array x"),
+    ({"x": X}, "must hold an array y"),
+    ({"x": X, "y": Y, "x_test": X}, "both x_test and y_test"),
+    ({"x": X, "y": Y[:40]}, "one label per sample"),
+    ({"x": X, "y": Y[:, None]}, "one label per sample"),
+    ({"x": X, "y": Y.astype(float)}, "integers in y"),
+    ({"x": X, "y": Y - 1}, "0 … classes − 1"),
+    ({"x": X, "y": Y + 1}, "0 … classes − 1"),
+    ({"x": X, "y": Y * 1000}, "0 … classes − 1"),
+    ({"x": changed(X, np.nan), "y": Y}, "finite"),
+    ({"x": changed(X, -np.inf), "y": Y}, "finite"),
+    ({"x": changed(X, 1e300), "y": Y}, "finite"),
+    ({"x": X[:, 0], "y": Y}, "(N, F)"),
+    ({"x": X[:0], "y": Y[:0]}, "(N, F)"),
+    ({"x": X + 1j, "y": Y}, "real numbers"),
+    ({"x": X.astype(str), "y": Y}, "real numbers"),
+    ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "one kind"),
+    ({"x": X, "y": Y, "x_test": X.astype(np.uint8), "y_test": Y}, "one kind"),
+    ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1}, "y_test"),
+    ({"x": X, "y": Y, "x_test": changed(X, np.nan), "y_test": Y}, "x_test"),
+    ({"x": X, "y": np.array([object()] * 50)}, "plain arrays"),
+])
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+def test_what_is_wrong_with_a_file_is_said_in_one_line(npz, arrays, right):
+    message = refused(npz(**arrays))
+    assert message.startswith("dataset.path: ") and right in message
+
+
+def test_a_fraction_that_leaves_nothing_is_refused(npz):
+    assert refused(npz(x=X[:2], y=Y[:2], test_fraction=0.9)).startswith("dataset.test_fraction: ")
+
+
+def test_classes_without_a_sample_in_a_split_are_refused(npz):
+    arrays = {"x": X, "y": Y, "x_test": X[:3], "y_test": Y[:3]}
+    assert refused(npz(**arrays, classes=[4])).startswith("dataset.classes: ")
+
+
+@pytest.mark.parametrize("key", ["crop", "flip"])
+def test_vectors_are_not_augmented(npz, key):
+    assert refused(npz(x=X, y=Y, **{key: 1})).startswith(f"dataset.{key}: ")
+
+
+def test_a_file_that_is_none_is_refused(options, tmp_path):
+    make = lambda name: Npz(path=str(tmp_path / name), test_fraction=0.2, **options)  # noqa: E731
+    (tmp_path / "text.npz").write_text("x, y")
+    (tmp_path / "empty.npz").touch()
+    np.save(tmp_path / "array.npy", X)
+    np.savez(tmp_path / "whole.npz", x=X, y=Y)
+    whole = (tmp_path / "whole.npz").read_bytes()
+    (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "bits.npz").write_bytes(whole[:400] + bytes(8) + whole[408:])
+    for name in ("absent.npz", "text.npz", "empty.npz", "array.npy", "half.npz", "bits.npz", "."):
+        assert refused(make(name)).startswith("dataset.path: ")

@@ -1,0 +1,160 @@
+"""MNIST, Fashion-MNIST, permuted MNIST and CIFAR-10: on made-up files of the real format, and on the real ones."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+
+from ib_cli.datasets.cifar10 import Cifar10
+from ib_cli.datasets.fashion_mnist import FashionMnist
+from ib_cli.datasets.mnist import Mnist
+from ib_cli.datasets.permuted_mnist import PermutedMnist
+from ib_cli.errors import ConfigError
+from ib_cli.torchvision_operators import import_torchvision
+
+
+def write_idx(path, array):
+    """LeCun's format: the type and the number of dimensions, then the sizes, then the bytes."""
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.tobytes())
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    """A folder with an MNIST of random pixels."""
+    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 60_000), ("t10k", 10_000)):
+        write_idx(raw / f"{part}-images-idx3-ubyte", rng.integers(256, size=(count, 28, 28), dtype=np.uint8))
+        write_idx(raw / f"{part}-labels-idx1-ubyte", rng.integers(10, size=count, dtype=np.uint8))
+    return root
+
+
+@pytest.fixture
+def copy(made_up, tmp_path):
+    """Links to the made-up files, to be replaced by damaged ones."""
+    shutil.copytree(made_up, tmp_path, dirs_exist_ok=True, copy_function=lambda file, link: Path(link).symlink_to(file))
+    return tmp_path
+
+
+@pytest.fixture
+def cut_off(monkeypatch):
+    """No network, and no waiting for one."""
+    def fail(*_, **__):
+        raise URLError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", fail)
+
+
+def make(kind, root, options, **changed):
+    return kind(**options | {"root": str(root), "download": False} | changed)
+
+
+def refused(dataset) -> str:
+    with pytest.raises(ConfigError) as error:
+        dataset.load("cpu")
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_mnist_is_read_as_it_lies_on_disk(made_up, options, cut_off):
+    data = make(Mnist, made_up, options, download=True, normalise="unit").load("cpu")
+    assert (data.spec.input_shape, data.spec.levels, data.spec.train_size) == ((1, 28, 28), 256, 60_000)
+    raw = made_up / "MNIST" / "raw"
+    images = np.frombuffer((raw / "t10k-images-idx3-ubyte").read_bytes(), np.uint8, offset=16)
+    assert np.array_equal(data.splits["test"].x.flatten().numpy(), images)
+    labels = np.frombuffer((raw / "train-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8)
+    assert np.array_equal(data.splits["train"].y.numpy(), labels)
+
+
+def test_permuted_mnist_permutes_the_pixels_of_all_images_alike(made_up, options):
+    plain = make(Mnist, made_up, options).load("cpu").splits
+    permuted, again, other = (make(PermutedMnist, made_up, options, seed=seed).load("cpu").splits for seed in (0, 0, 1))
+    order = PermutedMnist(**options, root="", download=False).shuffled(784, "pixels")
+    assert torch.equal(order.sort().values, torch.arange(784)) and not torch.equal(order, torch.arange(784))
+    for name in ("train", "test"):
+        assert torch.equal(permuted[name].x.flatten(1), plain[name].x.flatten(1)[:, order])
+        assert permuted[name].x.shape == plain[name].x.shape and torch.equal(permuted[name].y, plain[name].y)
+    assert torch.equal(permuted["test"].x, again["test"].x) and not torch.equal(permuted["test"].x, other["test"].x)
+
+
+@pytest.mark.parametrize(("kind", "folder"), [
+    (Mnist, "MNIST/raw"), (FashionMnist, "FashionMNIST/raw"), (Cifar10, "cifar-10-batches-py"),
+])
+def test_missing_files_are_refused(kind, folder, options, tmp_path, cut_off):
+    message = refused(make(kind, tmp_path, options))
+    assert message.startswith("dataset.root: ") and "dataset.download=true" in message and folder in message
+    message = refused(make(kind, tmp_path, options, download=True))
+    assert message.startswith("dataset.download: ") and folder in message and "Network is unreachable" in message
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_what_is_fetched_lands_in_its_folder(made_up, options, tmp_path, monkeypatch):
+    peer = import_torchvision().datasets.MNIST
+    monkeypatch.setattr(peer, "download", lambda self: shutil.copytree(made_up, self.root, dirs_exist_ok=True))
+    data = make(Mnist, tmp_path / "new", options, download=True).load("cpu")
+    assert data.spec.train_size == 60_000
+    assert sorted(path.name for path in (tmp_path / "new" / "MNIST" / "raw").iterdir()) == sorted(Mnist.files)
+
+
+@pytest.mark.parametrize("length", [0, 3, 1000])
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
+def test_a_file_cut_short_is_refused(copy, options, name, length):
+    path = copy / "MNIST" / "raw" / name
+    start = path.read_bytes()[:length]
+    path.unlink()
+    path.write_bytes(start)
+    message = refused(make(Mnist, copy, options))
+    assert message.startswith("dataset.root: ") and "delete them and set dataset.download=true" in message
+
+
+@pytest.mark.parametrize(("name", "array"), [
+    ("train-labels-idx1-ubyte", np.zeros(59_999, np.uint8)),
+    ("train-labels-idx1-ubyte", np.full(60_000, 10, np.uint8)),
+    ("t10k-images-idx3-ubyte", np.zeros((10_000, 28, 27), np.uint8)),
+])
+def test_files_of_something_else_are_refused(copy, options, name, array):
+    path = copy / "MNIST" / "raw" / name
+    path.unlink()
+    write_idx(path, array)
+    assert refused(make(Mnist, copy, options)).startswith("dataset.root: ")
+
+
+def test_damaged_cifar_is_refused(options, tmp_path):
+    home = tmp_path / Cifar10.folder
+    home.mkdir()
+    for name in Cifar10.files:
+        (home / name).write_bytes(b"nothing")
+    message = refused(make(Cifar10, tmp_path, options))
+    assert message.startswith("dataset.root: ") and "delete them" in message
+
+
+@pytest.mark.parametrize(("kind", "shape", "mean", "deviation"), [
+    (Mnist, (1, 28, 28), [0.1307], [0.3081]),
+    (FashionMnist, (1, 28, 28), [0.2860], [0.3530]),
+    (Cifar10, (3, 32, 32), [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
+])
+def test_real_data_have_the_published_statistics(real_data, options, kind, shape, mean, deviation):
+    data = make(kind, real_data, options, normalise="standard").load("cpu")
+    assert data.spec.input_shape == shape and len(data.splits["test"]) == 10_000
+    scale, shift = data.affine.scale.flatten(), data.affine.shift.flatten()
+    torch.testing.assert_close(-shift / scale / 255, torch.tensor(mean), rtol=0, atol=1e-4)
+    torch.testing.assert_close(1 / scale / 255, torch.tensor(deviation), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [Mnist, Cifar10])
+def test_real_data_equal_what_torchvision_gives(real_data, options, kind):
+    vision = import_torchvision()
+    peer = getattr(vision.datasets, kind.peer)(real_data, train=False, transform=vision.transforms.ToTensor())
+    data = make(kind, real_data, options, normalise="unit").load("cpu")
+    batch = data.batch("test", torch.arange(100))
+    torch.testing.assert_close(batch.x, torch.stack([peer[i][0] for i in range(100)]), rtol=0, atol=6e-8)
+    assert batch.y.tolist() == [peer[i][1] for i in range(100)]
