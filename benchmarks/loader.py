@@ -24,8 +24,14 @@ from ib_cli.torchvision_operators import import_torchvision
 
 BATCH = 128
 OPTIONS: dict[str, Any] = {
-    "likelihood": "gaussian", "classes": None, "train_size": None, "test_size": None, "validation_size": 0,
-    "label_noise": 0.0, "seed": 0, "download": False,
+    "likelihood": "gaussian",
+    "classes": None,
+    "train_size": None,
+    "test_size": None,
+    "validation_size": 0,
+    "label_noise": 0.0,
+    "seed": 0,
+    "download": False,
 }
 Epoch = Callable[[], Iterator[Any]]
 
@@ -44,8 +50,9 @@ def resident(data: Data) -> Epoch:
 
 def loader(dataset: Any, workers: int) -> Epoch:
     """An epoch of a DataLoader's batches; its workers stay alive from one epoch to the next."""
-    batches = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, num_workers=workers,
-                                          persistent_workers=workers > 0)
+    batches = torch.utils.data.DataLoader(
+        dataset, BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0
+    )
     return lambda: iter(batches)
 
 
@@ -62,8 +69,10 @@ def compare(name: str, data: Data, peer: Any, workers: int, repeats: int) -> str
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeats + 1)][1:]
     ratios = [slow / fast for fast, slow in pairs]
     rates = [data.spec.train_size / median(side) for side in zip(*pairs)]
-    return (f"{name:<9}{workers:>8}{rates[0]:>15,.0f}{rates[1]:>17,.0f}"
-            f"{median(ratios):>9.1f}{min(ratios):>8.1f}{max(ratios):>8.1f}")
+    return (
+        f"{name:<9}{workers:>8}{rates[0]:>15,.0f}{rates[1]:>17,.0f}"
+        f"{median(ratios):>9.1f}{min(ratios):>8.1f}{max(ratios):>8.1f}"
+    )
 
 
 def main() -> None:
@@ -78,10 +87,14 @@ def main() -> None:
     mnist = Mnist(**OPTIONS, root=arguments.root, normalise="unit", crop=0, flip=False).load("cpu")
     cifar = Cifar10(**OPTIONS, root=arguments.root, normalise="standard", crop=4, flip=True).load("cpu")
     scale, shift = cifar.affine.scale.flatten(), cifar.affine.shift.flatten()
-    augmented = vision.transforms.Compose([
-        vision.transforms.RandomCrop(32, 4), vision.transforms.RandomHorizontalFlip(), pixels,
-        vision.transforms.Normalize((-shift / scale / 255).tolist(), (1 / scale / 255).tolist()),
-    ])
+    augmented = vision.transforms.Compose(
+        [
+            vision.transforms.RandomCrop(32, 4),
+            vision.transforms.RandomHorizontalFlip(),
+            pixels,
+            vision.transforms.Normalize((-shift / scale / 255).tolist(), (1 / scale / 255).tolist()),
+        ]
+    )
     cases = [
         ("MNIST", mnist, vision.datasets.MNIST(arguments.root, transform=pixels)),
         ("CIFAR-10", cifar, vision.datasets.CIFAR10(arguments.root, transform=augmented)),

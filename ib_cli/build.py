@@ -30,8 +30,12 @@ from ib_cli.schema import check
 from ib_cli.settings import COSMETIC, Settings
 
 # The parts of a model beside architecture and bottleneck: the field of a Pass that each one makes.
-PARTS = {"classifier": "class_logits", "decoder": "decoder", "marginal": "marginal",
-         "backward_encoder": "backward_encoder"}
+PARTS = {
+    "classifier": "class_logits",
+    "decoder": "decoder",
+    "marginal": "marginal",
+    "backward_encoder": "backward_encoder",
+}
 GROUPS = ("dataset", "architecture", "bottleneck", *PARTS, "optimizer", "schedule", "procedure", "tracker")
 
 
@@ -131,18 +135,27 @@ def build_model(config: Mapping[str, Any], data: Data, needs: frozenset[str], se
         architecture = construct("architecture", config["architecture"], spec.input_shape)
         bottleneck = construct("bottleneck", config["bottleneck"], architecture.features)
         if "encoder" in needs and not bottleneck.stochastic:
-            raise ConfigError("bottleneck=deterministic: this objective measures a rate, which needs a bottleneck with "
-                              "noise, such as bottleneck=gaussian")
+            raise ConfigError(
+                "bottleneck=deterministic: this objective measures a rate, which needs a bottleneck with "
+                "noise, such as bottleneck=gaussian"
+            )
         size = bottleneck.size
-        arguments = {"classifier": (size, spec.classes), "decoder": (size, spec), "marginal": (size, spec),
-                     "backward_encoder": (size, spec)}
-        parts = {part: construct(part, config[part], *arguments[part])
-                 for part, field in PARTS.items() if field in needs}
+        arguments = {
+            "classifier": (size, spec.classes),
+            "decoder": (size, spec),
+            "marginal": (size, spec),
+            "backward_encoder": (size, spec),
+        }
+        parts = {
+            part: construct(part, config[part], *arguments[part]) for part, field in PARTS.items() if field in needs
+        }
     model = Model(architecture, bottleneck, **parts)
     pseudo_inputs = config["marginal"]["_target_"].endswith(".VampPrior") and "marginal" in needs
     if pseudo_inputs and any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in architecture.modules()):
-        raise ConfigError("marginal=vampprior sends its pseudo-inputs through the encoder, where they would spoil the "
-                          "running statistics of batch normalisation: use architecture.batch_norm=false")
+        raise ConfigError(
+            "marginal=vampprior sends its pseudo-inputs through the encoder, where they would spoil the "
+            "running statistics of batch normalisation: use architecture.batch_norm=false"
+        )
     return model
 
 

@@ -25,7 +25,9 @@ def choices(group: str) -> list[str]:
 
 def groups() -> list[str]:
     """The config groups that a person chooses from."""
-    folders = (file.name for file in directory("conf").iterdir() if file.is_dir() and not file.name.endswith("_options"))
+    folders = (
+        file.name for file in directory("conf").iterdir() if file.is_dir() and not file.name.endswith("_options")
+    )
     return [*sorted(set(folders) - {"hydra"}), "sweep"]
 
 

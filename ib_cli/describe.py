@@ -34,8 +34,11 @@ def describe(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str
 
 def _name(node: Mapping[str, Any]) -> str:
     """The file's name of a `_target_`, which is the option's name for groups with a file an option."""
-    return node["_target_"].rpartition(".")[2].lower() if "optimizers" in node["_target_"] else \
-        node["_target_"].split(".")[-2]
+    return (
+        node["_target_"].rpartition(".")[2].lower()
+        if "optimizers" in node["_target_"]
+        else node["_target_"].split(".")[-2]
+    )
 
 
 def _device(device: torch.device) -> str:

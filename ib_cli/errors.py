@@ -5,5 +5,5 @@ class ConfigError(ValueError):
     """A command or config that cannot run. Its text is one line: the key and what would be right."""
 
 
-class RunFailed(RuntimeError):
+class RunFailedError(RuntimeError):
     """A run that started well and could not end well, such as a loss that became infinite."""

@@ -46,6 +46,8 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
         objective = _chosen_objective(arguments)
         has = ", ".join(multipliers(objective)) or "none"
         return f"{key} is no multiplier of objective={objective}, which has: {has}"
+    if key.startswith("objective.minimise."):
+        return f"{key}: not in this objective yet; +{key}=… adds it"
     group, _, inner = key.partition(".")
     if inner and group in groups():
         return f"{key}: the chosen {group} has no such key; ib-train --cfg job --package {group} lists what it has"

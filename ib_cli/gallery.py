@@ -34,8 +34,9 @@ class _Generate(torch.nn.Module):
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """figures/training.png; for models with a decoder reconstructions.png, with a marginal as well samples.png."""
     folder, model, data = experiment.records.folder / "figures", experiment.model, experiment.data
-    training_curves(experiment.records.metrics(), folder / "training.png",
-                    experiment.objective.lagrangian(experiment.multipliers))
+    training_curves(
+        experiment.records.metrics(), folder / "training.png", experiment.objective.lagrangian(experiment.multipliers)
+    )
     if model.decoder is None:
         return
     model.eval()
@@ -43,8 +44,9 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     batch = data.batch("test", torch.arange(min(COLUMNS, len(data.splits["test"])), device=device))
     numbers = draw(plan(model, batch, 1, "fp32"), generator(device, seed, "figures"))
     p = forward(model, params, dict(model.named_buffers()), batch, Tape(numbers), 1, "fp32")
-    image_grid([batch.x.cpu(), p.decoder.mean[0].cpu()], folder / "reconstructions.png",
-               ["x", "E d(x|z)"], data.spec.interval)
+    image_grid(
+        [batch.x.cpu(), p.decoder.mean[0].cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval
+    )
     if model.marginal is None:
         return
     with torch.random.fork_rng():

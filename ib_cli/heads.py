@@ -13,8 +13,15 @@ from ib_cli.layers import ACTIVATIONS, Activation, Linear, full_precision
 class Classifier(nn.Module):
     """Logits of c(y|z): linear for `widths=[]`, else a perceptron with these hidden widths."""
 
-    def __init__(self, size: int, classes: int, *, widths: list[Annotated[int, Gt(0)]], activation: Activation,
-                 initialisation: Literal["torch", "xavier"]) -> None:
+    def __init__(
+        self,
+        size: int,
+        classes: int,
+        *,
+        widths: list[Annotated[int, Gt(0)]],
+        activation: Activation,
+        initialisation: Literal["torch", "xavier"],
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for inputs, outputs in zip([size, *widths], widths):

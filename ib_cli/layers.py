@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -79,11 +80,16 @@ class Chain(nn.Sequential):
         return x
 
 
-def dense(sizes: list[int], activation: str, batch_norm: bool = False, dropout: float = 0.0,
-          initialisation: Literal["torch", "xavier"] = "torch") -> Chain:
+def dense(
+    sizes: list[int],
+    activation: str,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    initialisation: Literal["torch", "xavier"] = "torch",
+) -> Chain:
     """Linear, batch norm, activation and dropout for each neighbouring pair of sizes."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:]):
+    for inputs, outputs in pairwise(sizes):
         layers.append(Linear(inputs, outputs, initialisation))
         if batch_norm:
             layers.append(nn.BatchNorm1d(outputs))

@@ -68,11 +68,14 @@ class Likelihood:
         interval, levels = self.spec.interval, self.spec.levels
         if self.kind == "bernoulli" and interval != (0, 1):
             found = "any real number" if interval is None else f"in [{interval[0]:g}, {interval[1]:g}]"
-            raise ConfigError("decoder.likelihood=bernoulli needs dataset.normalise=unit, which puts x in [0, 1]: "
-                              f"here x is {found}")
+            raise ConfigError(
+                f"decoder.likelihood=bernoulli needs dataset.normalise=unit, which puts x in [0, 1]: here x is {found}"
+            )
         if self.kind == "categorical" and (interval is None or levels is None or levels < 2):
-            raise ConfigError("decoder.likelihood=categorical needs pixels with equally spaced levels in an interval, "
-                              "which this data set or its dataset.normalise does not give: choose gaussian or laplace")
+            raise ConfigError(
+                "decoder.likelihood=categorical needs pixels with equally spaced levels in an interval, "
+                "which this data set or its dataset.normalise does not give: choose gaussian or laplace"
+            )
 
     @property
     def per_pixel(self) -> int:

@@ -33,8 +33,19 @@ def measures(p: Pass) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def evaluate(model: Model, params: Tensors, objective: Objective, multipliers: Mapping[str, float], data: Data,
-             split: str, *, samples: int, batch_size: int, precision: str, seed: int) -> dict[str, float]:
+def evaluate(
+    model: Model,
+    params: Tensors,
+    objective: Objective,
+    multipliers: Mapping[str, float],
+    data: Data,
+    split: str,
+    *,
+    samples: int,
+    batch_size: int,
+    precision: str,
+    seed: int,
+) -> dict[str, float]:
     """Means over a split in evaluation mode with `samples` draws of z, in nats.
 
     `accuracy` and `error` are of the label with the largest mean probability over the draws, `error_single`

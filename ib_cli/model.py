@@ -15,9 +15,15 @@ from ib_cli.tape import Tape
 class Model(nn.Module):
     """x → features → q(z|x) → z → c(y|z), d(x|z), beside m(z) and b(z|y); parts that are not needed are None."""
 
-    def __init__(self, architecture: nn.Module, bottleneck: Bottleneck, classifier: nn.Module | None = None,
-                 decoder: nn.Module | None = None, marginal: nn.Module | None = None,
-                 backward_encoder: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        architecture: nn.Module,
+        bottleneck: Bottleneck,
+        classifier: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        marginal: nn.Module | None = None,
+        backward_encoder: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.architecture, self.bottleneck = architecture, bottleneck
         self.classifier, self.decoder = classifier, decoder

@@ -62,14 +62,18 @@ class Records:
             self._lock = (self.folder / ".lock").open("w")
             write_atomically(self.folder / "config.yaml", config)
         except OSError as error:
-            raise ConfigError(f"output: cannot write {error.filename or self.folder} ({error.strerror}): "
-                              "choose a folder that you may write to, as in output=/tmp/outputs") from None
+            raise ConfigError(
+                f"output: cannot write {error.filename or self.folder} ({error.strerror}): "
+                "choose a folder that you may write to, as in output=/tmp/outputs"
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise ConfigError(f"output: another process is at this run ({self.folder}): wait for it, or change the "
-                              "config or the study's name") from None
+            raise ConfigError(
+                f"output: another process is at this run ({self.folder}): wait for it, or change the "
+                "config or the study's name"
+            ) from None
 
     def close(self) -> None:
         """Let go of the files and the lock."""
@@ -130,8 +134,9 @@ class Records:
             state = torch.load(file, map_location=device, weights_only=True)
             self.keep_lines(state["lines"])
         except Exception as error:
-            raise ConfigError(f"output: {file} cannot be read ({type(error).__name__}): start this run anew with "
-                              "rerun=true") from error
+            raise ConfigError(
+                f"output: {file} cannot be read ({type(error).__name__}): start this run anew with rerun=true"
+            ) from error
         return state
 
     def finish(self, result: Mapping[str, Any]) -> None:

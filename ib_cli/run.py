@@ -17,13 +17,12 @@ from omegaconf import DictConfig
 from ib_cli.build import build, construct, resolve, run_folder, run_id, target_of, validate
 from ib_cli.describe import describe
 from ib_cli.engine.interrupt import Interrupted
-from ib_cli.errors import ConfigError, RunFailed
+from ib_cli.errors import ConfigError, RunFailedError
 from ib_cli.experiment import Experiment
 from ib_cli.gallery import draw_figures
 from ib_cli.observer import RunInfo
 from ib_cli.records import Records
 from ib_cli.screen import Screen, show_finished
-
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +31,12 @@ log = logging.getLogger(__name__)
 class Outcome:
     """How a run ended: what a study's table shows of it."""
 
-    folder: Path
+    folder: Path | None  # None where the config is wrong
     status: str  # done, skipped (it was done before) or failed
     result: Mapping[str, Any]  # the content of result.json; empty where the config is wrong
     error: str = ""
+    overrides: tuple[str, ...] = ()  # the command line's, of this run
+    cause: ConfigError | None = None  # where the config is wrong
 
     @property
     def exit_code(self) -> int:
@@ -78,8 +79,16 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> Outcome:
         "multipliers": experiment.multipliers,
         "seed": settings.seed,
     }
-    info = RunInfo(settings.name, run_id(plain), records.folder, experiment.objective.lagrangian(experiment.multipliers),
-                   describe(plain, experiment), settings.epochs, checkpoint["epoch"] if checkpoint else 0, plain)
+    info = RunInfo(
+        settings.name,
+        run_id(plain),
+        records.folder,
+        experiment.objective.lagrangian(experiment.multipliers),
+        describe(plain, experiment),
+        settings.epochs,
+        checkpoint["epoch"] if checkpoint else 0,
+        plain,
+    )
     procedure, keys = target_of("procedure", plain["procedure"])
     log.info("%s; %s; %s", shlex.join(sys.argv), result["lagrangian"], dict(info.facts))
     for observer in experiment.observers:
@@ -88,8 +97,13 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> Outcome:
         finished = procedure(experiment, checkpoint, **keys)
         if settings.figures:
             draw_figures(experiment, finished.params)
-        result |= {"status": "done", "epochs": finished.epochs, "seconds": finished.seconds, **finished.measures,
-                   "estimates": {}}
+        result |= {
+            "status": "done",
+            "epochs": finished.epochs,
+            "seconds": finished.seconds,
+            **finished.measures,
+            "estimates": {},
+        }
     except Interrupted as stop:
         again = shlex.join(["ib-train", *sys.argv[1:]])
         for observer in experiment.observers:
@@ -98,9 +112,9 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> Outcome:
     except ConfigError:
         raise
     except Exception as error:
-        result["error"] = str(error) if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}"
+        result["error"] = str(error) if isinstance(error, RunFailedError) else f"{type(error).__name__}: {error}"
         log.exception("the run failed")
-        if settings.debug and not isinstance(error, RunFailed):
+        if settings.debug and not isinstance(error, RunFailedError):
             raise
     records.finish(result)
     for observer in experiment.observers:

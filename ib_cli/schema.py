@@ -18,12 +18,14 @@ def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> No
 
     Raises ConfigError, one line naming the key (`key.parameter`, or the parameter alone where key is empty).
     """
-    hints = get_type_hints(target if is_dataclass(target) or not inspect.isclass(target) else target.__init__,
-                           include_extras=True)
+    hints = get_type_hints(
+        target if is_dataclass(target) or not inspect.isclass(target) else target.__init__, include_extras=True
+    )
     parameters = [p for p in inspect.signature(target).parameters.values() if p.kind is p.KEYWORD_ONLY]
     fields = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in parameters}
-    model = create_model("Schema", __config__=ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True),
-                         **fields)
+    model = create_model(
+        "Schema", __config__=ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True), **fields
+    )
     try:
         model(**values)
     except ValidationError as errors:

@@ -140,7 +140,7 @@ def show_finished(result: Mapping[str, Any], folder: Path, console: Console | No
     console.print(Text("done before", style="bold green"), Text("rerun=true repeats it"), sep="; ", soft_wrap=True)
     if "lagrangian" in result:
         lagrangian = readable(str(result["lagrangian"]), console.encoding)
-        console.print(Text.assemble("minimised ", (lagrangian, "bold")), soft_wrap=True)
+        console.print(Text(lagrangian, style="bold"), soft_wrap=True)
     _print_result(console, result, folder)
 
 

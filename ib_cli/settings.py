@@ -34,5 +34,15 @@ class Settings:
 
 
 # Keys that cannot change a run's numbers, and so do not enter its id.
-COSMETIC = ("name", "output", "device", "figures", "rerun", "debug", "checkpoint_every", "tracker", "dataset.root",
-            "dataset.download")
+COSMETIC = (
+    "name",
+    "output",
+    "device",
+    "figures",
+    "rerun",
+    "debug",
+    "checkpoint_every",
+    "tracker",
+    "dataset.root",
+    "dataset.download",
+)

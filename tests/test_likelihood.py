@@ -48,8 +48,12 @@ def test_categorical_rounds_to_the_nearest_level():
     assert (kind.per_pixel, kind.shape, kind.parameters) == (3, (6,), 6)
     probabilities = tensor([0.2, 0.3, 0.5], [0.6, 0.3, 0.1])
     density = kind(probabilities.log().flatten() + 7)
-    for x, expected in [((-1.0, -1.0), 0.2 * 0.6), ((0.0, 1.0), 0.3 * 0.1), ((0.4, -0.6), 0.3 * 0.6),
-                        ((1.0000001, -1.0000001), 0.5 * 0.6)]:
+    for x, expected in [
+        ((-1.0, -1.0), 0.2 * 0.6),
+        ((0.0, 1.0), 0.3 * 0.1),
+        ((0.4, -0.6), 0.3 * 0.6),
+        ((1.0000001, -1.0000001), 0.5 * 0.6),
+    ]:
         torch.testing.assert_close(density.log_prob(tensor(*x)), torch.tensor(expected, dtype=torch.float64).log())
     torch.testing.assert_close(density.mean, tensor(0.5 - 0.2, 0.1 - 0.6))
 
@@ -86,16 +90,21 @@ def test_parameters_of_a_pixel_stay_beside_its_channel():
 @pytest.mark.parametrize("kind", ["bernoulli", "gaussian", "laplace", "categorical"])
 def test_sixteen_bit_parameters_are_summed_in_full_precision(kind):
     likelihood = Likelihood(kind, 1.0, spec(shape=(3, 4, 4)))
-    assert likelihood(torch.zeros(likelihood.shape, dtype=torch.bfloat16)).log_prob(torch.zeros(3, 4, 4)).dtype \
+    assert (
+        likelihood(torch.zeros(likelihood.shape, dtype=torch.bfloat16)).log_prob(torch.zeros(3, 4, 4)).dtype
         == torch.float32
+    )
 
 
-@pytest.mark.parametrize("kind, interval, levels, message", [
-    ("bernoulli", (-1.0, 1.0), 256, r"decoder.likelihood=bernoulli needs dataset.normalise=unit.* in \[-1, 1\]"),
-    ("bernoulli", None, None, "decoder.likelihood=bernoulli needs dataset.normalise=unit.* any real number"),
-    ("categorical", None, 256, "decoder.likelihood=categorical needs pixels with equally spaced levels"),
-    ("categorical", (0.0, 1.0), None, "decoder.likelihood=categorical needs pixels with equally spaced levels"),
-])
+@pytest.mark.parametrize(
+    "kind, interval, levels, message",
+    [
+        ("bernoulli", (-1.0, 1.0), 256, r"decoder.likelihood=bernoulli needs dataset.normalise=unit.* in \[-1, 1\]"),
+        ("bernoulli", None, None, "decoder.likelihood=bernoulli needs dataset.normalise=unit.* any real number"),
+        ("categorical", None, 256, "decoder.likelihood=categorical needs pixels with equally spaced levels"),
+        ("categorical", (0.0, 1.0), None, "decoder.likelihood=categorical needs pixels with equally spaced levels"),
+    ],
+)
 def test_data_that_do_not_suit_the_likelihood_are_one_clear_line(kind, interval, levels, message):
     with pytest.raises(ConfigError, match=message) as error:
         Likelihood(kind, 1.0, spec(interval=interval, levels=levels))

@@ -28,9 +28,16 @@ class AllCnn(nn.Module):
     Raises `ConfigError` for anything but images of at least 4×4 (variant 32) or 16×16 pixels (variant 96).
     """
 
-    def __init__(self, input_shape: tuple[int, ...], *, variant: Literal[32, 96], width: Annotated[float, Gt(0)],
-                 activation: Literal["relu", "softplus"], dropout: Annotated[float, Interval(ge=0, lt=1)],
-                 input_dropout: Annotated[float, Interval(ge=0, lt=1)]) -> None:
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        *,
+        variant: Literal[32, 96],
+        width: Annotated[float, Gt(0)],
+        activation: Literal["relu", "softplus"],
+        dropout: Annotated[float, Interval(ge=0, lt=1)],
+        input_dropout: Annotated[float, Interval(ge=0, lt=1)],
+    ) -> None:
         super().__init__()
         stages = STAGES[variant]
         channels, *_ = image_shape("all_cnn", input_shape, smallest=2 ** len(stages))

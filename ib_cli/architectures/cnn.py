@@ -23,18 +23,31 @@ class Cnn(nn.Module):
     Raises `ConfigError` for anything but images of at least 6×6 pixels.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], *, channels: Annotated[list[Annotated[int, Gt(0)]], Len(2, 2)],
-                 hidden: Annotated[int, Gt(0)], dropout_conv: Probability, dropout_dense: Probability) -> None:
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        *,
+        channels: Annotated[list[Annotated[int, Gt(0)]], Len(2, 2)],
+        hidden: Annotated[int, Gt(0)],
+        dropout_conv: Probability,
+        dropout_dense: Probability,
+    ) -> None:
         super().__init__()
         inputs, height, width = image_shape("cnn", input_shape, smallest=6)
         first, second = channels
         pooled = ((height - 4) // 2) * ((width - 4) // 2)
         self.features = hidden
         self.layers = Chain(
-            nn.Conv2d(inputs, first, 3), nn.ReLU(),
-            nn.Conv2d(first, second, 3), nn.ReLU(),
-            nn.MaxPool2d(2), Dropout(dropout_conv),
-            nn.Flatten(), Linear(second * pooled, hidden), nn.ReLU(), Dropout(dropout_dense),
+            nn.Conv2d(inputs, first, 3),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            Dropout(dropout_conv),
+            nn.Flatten(),
+            Linear(second * pooled, hidden),
+            nn.ReLU(),
+            Dropout(dropout_dense),
         )
 
     def forward(self, x: Tensor, tape: Tape) -> Tensor:

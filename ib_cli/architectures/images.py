@@ -16,5 +16,6 @@ def image_shape(architecture: str, input_shape: tuple[int, ...], smallest: int) 
         wanted = f"images of at least {smallest}×{smallest} pixels"
     else:
         return input_shape
-    raise ConfigError(f"architecture={architecture} takes {wanted}, but the data set has shape {input_shape}: "
-                      "choose architecture=mlp")
+    raise ConfigError(
+        f"architecture={architecture} takes {wanted}, but the data set has shape {input_shape}: choose architecture=mlp"
+    )

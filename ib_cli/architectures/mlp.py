@@ -18,9 +18,16 @@ class Mlp(nn.Module):
     Images are flattened. No widths at all leaves x as it is, so that what follows is linear in x.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], *, widths: list[Annotated[int, Gt(0)]], activation: Activation,
-                 batch_norm: bool, dropout: Annotated[float, Interval(ge=0, lt=1)],
-                 initialisation: Literal["torch", "xavier"]) -> None:
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        *,
+        widths: list[Annotated[int, Gt(0)]],
+        activation: Activation,
+        batch_norm: bool,
+        dropout: Annotated[float, Interval(ge=0, lt=1)],
+        initialisation: Literal["torch", "xavier"],
+    ) -> None:
         super().__init__()
         sizes = [math.prod(input_shape), *widths]
         self.features = sizes[-1]

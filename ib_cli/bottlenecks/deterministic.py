@@ -17,8 +17,9 @@ class Deterministic(Bottleneck):
 
     stochastic = False
 
-    def __init__(self, features: int, *, size: Annotated[int, Gt(0)] | None,
-                 initialisation: Literal["torch", "xavier"]) -> None:
+    def __init__(
+        self, features: int, *, size: Annotated[int, Gt(0)] | None, initialisation: Literal["torch", "xavier"]
+    ) -> None:
         super().__init__()
         self.size = size or features
         self.map = nn.Identity() if size is None else Linear(features, size, initialisation)

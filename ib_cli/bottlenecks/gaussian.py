@@ -18,11 +18,19 @@ from ib_cli.layers import Linear, full_precision
 class Gaussian(GaussianBottleneck):
     """Mean and standard deviation are each a linear map of the features.
 
-    `scale=softplus`: s = softplus(ρ + offset), with offset −5 as in VIB (Alemi et al. 2016, §4); `scale=exp`: s = exp(ρ + offset).
+    `scale=softplus`: s = softplus(ρ + offset), with offset −5 as in VIB (Alemi et al. 2016, §4);
+    `scale=exp`: s = exp(ρ + offset).
     """
 
-    def __init__(self, features: int, *, size: Annotated[int, Gt(0)], scale: Literal["softplus", "exp"],
-                 offset: float, initialisation: Literal["torch", "xavier"]) -> None:
+    def __init__(
+        self,
+        features: int,
+        *,
+        size: Annotated[int, Gt(0)],
+        scale: Literal["softplus", "exp"],
+        offset: float,
+        initialisation: Literal["torch", "xavier"],
+    ) -> None:
         super().__init__()
         self.size, self.offset = size, offset
         self.positive = {"softplus": softplus, "exp": torch.exp}[scale]

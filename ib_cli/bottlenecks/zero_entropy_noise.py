@@ -20,8 +20,9 @@ SCALE = 1 / math.sqrt(2 * math.pi * math.e)  # the standard deviation at which a
 class ZeroEntropyNoise(GaussianBottleneck):
     """Ẑ is a linear map of the features. H[Z|X] = 0 exactly for a deterministic encoder, so H[Z] = I[X;Z] ≥ 0."""
 
-    def __init__(self, features: int, *, size: Annotated[int, Gt(0)],
-                 initialisation: Literal["torch", "xavier"]) -> None:
+    def __init__(
+        self, features: int, *, size: Annotated[int, Gt(0)], initialisation: Literal["torch", "xavier"]
+    ) -> None:
         super().__init__()
         self.size = size
         self.mean = Linear(features, size, initialisation)

@@ -104,8 +104,10 @@ class DataSet(ABC):
             return train, None
         count = max(1, round(size * available)) if isinstance(size, float) else size
         if count >= available:
-            raise ConfigError(f"dataset.validation_size: must leave some of the {available} samples to train on, "
-                              f"so less than that, not {size}")
+            raise ConfigError(
+                f"dataset.validation_size: must leave some of the {available} samples to train on, "
+                f"so less than that, not {size}"
+            )
         order = self.shuffled(available, "validation")
         return train[order[count:]], train[order[:count]]
 

@@ -15,7 +15,10 @@ class Mnist(TorchvisionDataSet):
     peer: ClassVar[str] = "MNIST"
     folder: ClassVar[str] = "MNIST/raw"
     files: ClassVar[tuple[str, ...]] = (
-        "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
     )
     shape: ClassVar[tuple[int, int, int]] = (1, 28, 28)
     sizes: ClassVar[tuple[int, int]] = (60_000, 10_000)

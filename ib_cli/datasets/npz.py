@@ -86,21 +86,27 @@ class Npz(DataSet):
         found = torch.unique(y)
         classes = len(found)
         if found[-1] != classes - 1:
-            raise self._error(f"must hold labels 0 … classes − 1 in y, each at least once, "
-                              f"but has {classes} different labels and the largest is {found[-1]}")
+            raise self._error(
+                f"must hold labels 0 … classes − 1 in y, each at least once, "
+                f"but has {classes} different labels and the largest is {found[-1]}"
+            )
         return classes
 
     def _check_alike(self, train: Split, test: Split, classes: int) -> None:
         if test.x.shape[1:] != train.x.shape[1:] or test.x.dtype != train.x.dtype:
-            raise self._error(f"must hold samples of one kind, but x has {tuple(train.x.shape[1:])} {train.x.dtype} "
-                              f"and x_test {tuple(test.x.shape[1:])} {test.x.dtype}")
+            raise self._error(
+                f"must hold samples of one kind, but x has {tuple(train.x.shape[1:])} {train.x.dtype} "
+                f"and x_test {tuple(test.x.shape[1:])} {test.x.dtype}"
+            )
         if test.y.max() >= classes:
             raise self._error(f"must hold labels 0 … {classes - 1} in y_test, those of y, not {test.y.max()}")
 
     def _split(self, samples: Split) -> tuple[Split, Split]:
         count = max(1, round(self.test_fraction * len(samples)))
         if count >= len(samples):
-            raise ConfigError(f"dataset.test_fraction: must leave some of the {len(samples)} samples to train on, "
-                              f"so less than {self.test_fraction}")
+            raise ConfigError(
+                f"dataset.test_fraction: must leave some of the {len(samples)} samples to train on, "
+                f"so less than {self.test_fraction}"
+            )
         order = self.shuffled(len(samples), "test part")
         return samples[order[count:]], samples[order[:count]]

@@ -43,8 +43,10 @@ class TorchvisionDataSet(DataSet):
         home = Path(self.root).expanduser() / self.folder
         missing = [home / name for name in self.files if not (home / name).is_file()]
         if missing and not self.download:
-            raise ConfigError(f"dataset.root: there is no {missing[0]}; set dataset.download=true or point "
-                              f"dataset.root at the folder that holds {self.folder}")
+            raise ConfigError(
+                f"dataset.root: there is no {missing[0]}; set dataset.download=true or point "
+                f"dataset.root at the folder that holds {self.folder}"
+            )
         if missing:
             self._fetch(peer, home)
         train, test = (self._split(peer, home, name) for name in ("train", "test"))
@@ -59,20 +61,26 @@ class TorchvisionDataSet(DataSet):
                 for name in self.files:
                     (Path(scratch) / self.folder / name).replace(home / name)
         except UNREACHABLE as error:
-            raise ConfigError(f"dataset.download: could not fetch {self.peer} into {home} ({_line(error)}); connect to "
-                              f"the network or point dataset.root at the folder that holds {self.folder}") from error
+            raise ConfigError(
+                f"dataset.download: could not fetch {self.peer} into {home} ({_line(error)}); connect to "
+                f"the network or point dataset.root at the folder that holds {self.folder}"
+            ) from error
 
     def _split(self, peer: type, home: Path, name: str) -> Split:
         try:
             stored = peer(Path(self.root).expanduser(), train=name == "train")
             split = Split(self.images(stored.data), torch.as_tensor(stored.targets))
         except UNREADABLE as error:
-            raise ConfigError(f"dataset.root: the files in {home} are damaged ({_line(error)}); "
-                              "delete them and set dataset.download=true") from error
+            raise ConfigError(
+                f"dataset.root: the files in {home} are damaged ({_line(error)}); "
+                "delete them and set dataset.download=true"
+            ) from error
         shape = (self.sizes[name == "test"], *self.shape)
         if split.x.shape != shape or split.y.shape != shape[:1] or not ((split.y >= 0) & (split.y < 10)).all():
-            raise ConfigError(f"dataset.root: the {name} files in {home} must hold images {shape} and as many labels "
-                              "0 … 9; delete them and set dataset.download=true")
+            raise ConfigError(
+                f"dataset.root: the {name} files in {home} must hold images {shape} and as many labels "
+                "0 … 9; delete them and set dataset.download=true"
+            )
         return split
 
 

@@ -29,9 +29,16 @@ class Deconv(nn.Module):
     not suit the data.
     """
 
-    def __init__(self, size: int, spec: Spec, *, channels: Annotated[list[Annotated[int, Gt(0)]], Len(4, 4)],
-                 activation: Literal["relu", "softplus", "elu", "gelu", "leaky_relu"], likelihood: Kind,
-                 scale: Annotated[float, Gt(0)]) -> None:
+    def __init__(
+        self,
+        size: int,
+        spec: Spec,
+        *,
+        channels: Annotated[list[Annotated[int, Gt(0)]], Len(4, 4)],
+        activation: Literal["relu", "softplus", "elu", "gelu", "leaky_relu"],
+        likelihood: Kind,
+        scale: Annotated[float, Gt(0)],
+    ) -> None:
         super().__init__()
         self.likelihood = Likelihood(likelihood, scale, spec)
         doublings = _doublings(spec.input_shape)
@@ -56,5 +63,7 @@ def _doublings(input_shape: tuple[int, ...]) -> int:
         sides = input_shape[1:]
         if len(sides) == 2 and all(side % 2**times == 0 and side >= SMALLEST * 2**times for side in sides):
             return times
-    raise ConfigError("decoder=deconv makes images with an even height and width of at least 8, but the data set "
-                      f"has shape {input_shape}: choose decoder=mlp")
+    raise ConfigError(
+        "decoder=deconv makes images with an even height and width of at least 8, but the data set "
+        f"has shape {input_shape}: choose decoder=mlp"
+    )

@@ -21,8 +21,17 @@ class Mlp(nn.Module):
     Raises `ConfigError` if the likelihood does not suit the data.
     """
 
-    def __init__(self, size: int, spec: Spec, *, widths: list[Annotated[int, Gt(0)]], activation: Activation,
-                 batch_norm: bool, likelihood: Kind, scale: Annotated[float, Gt(0)]) -> None:
+    def __init__(
+        self,
+        size: int,
+        spec: Spec,
+        *,
+        widths: list[Annotated[int, Gt(0)]],
+        activation: Activation,
+        batch_norm: bool,
+        likelihood: Kind,
+        scale: Annotated[float, Gt(0)],
+    ) -> None:
         super().__init__()
         self.likelihood = Likelihood(likelihood, scale, spec)
         sizes = [size, *widths]

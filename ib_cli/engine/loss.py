@@ -17,8 +17,9 @@ Tensors = Mapping[str, Tensor]
 LossFunction = Callable[[Tensors, Tensors, Batch, tuple[Tensor, ...], Tensors], tuple[Tensor, dict[str, Tensor]]]
 
 
-def forward(model: Model, params: Tensors, buffers: Tensors, batch: Batch, tape: Tape, samples: int,
-            precision: str) -> Pass:
+def forward(
+    model: Model, params: Tensors, buffers: Tensors, batch: Batch, tape: Tape, samples: int, precision: str
+) -> Pass:
     """A pass with the given parameters and buffers; buffers are updated in place (batch norm)."""
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=precision == "bf16"):
         return functional_call(model, (dict(params), dict(buffers)), (batch, tape, samples))
@@ -35,8 +36,9 @@ def make_loss(model: Model, objective: Objective, samples: int, precision: str) 
     Nothing else goes in, and parts are detached scalars; `noise` is what `draw` makes of `plan`.
     """
 
-    def loss(params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...],
-             multipliers: Tensors) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(
+        params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         p = forward(model, params, buffers, batch, Tape(noise), samples, precision)
         J, parts = objective(p, multipliers)
         parts = {"J": J, **parts}

@@ -12,20 +12,39 @@ Fraction = Annotated[float, Interval(ge=0, lt=1)]
 Betas = Annotated[list[Fraction], Len(2, 2)]
 
 
-def adam(parameters: Iterable[Tensor], *, lr: Annotated[float, Gt(0)], betas: Betas, eps: Annotated[float, Gt(0)],
-         weight_decay: Annotated[float, Ge(0)]) -> optim.Optimizer:
+def adam(
+    parameters: Iterable[Tensor],
+    *,
+    lr: Annotated[float, Gt(0)],
+    betas: Betas,
+    eps: Annotated[float, Gt(0)],
+    weight_decay: Annotated[float, Ge(0)],
+) -> optim.Optimizer:
     """Adam (Kingma and Ba 2015); weight_decay is an L2 penalty's gradient added before the moments."""
     return optim.Adam(parameters, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, fused=True)
 
 
-def adamw(parameters: Iterable[Tensor], *, lr: Annotated[float, Gt(0)], betas: Betas, eps: Annotated[float, Gt(0)],
-          weight_decay: Annotated[float, Ge(0)]) -> optim.Optimizer:
+def adamw(
+    parameters: Iterable[Tensor],
+    *,
+    lr: Annotated[float, Gt(0)],
+    betas: Betas,
+    eps: Annotated[float, Gt(0)],
+    weight_decay: Annotated[float, Ge(0)],
+) -> optim.Optimizer:
     """AdamW (Loshchilov and Hutter 2019): weight decay apart from the moments."""
     return optim.AdamW(parameters, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, fused=True)
 
 
-def sgd(parameters: Iterable[Tensor], *, lr: Annotated[float, Gt(0)], momentum: Fraction, nesterov: bool,
-        weight_decay: Annotated[float, Ge(0)]) -> optim.Optimizer:
+def sgd(
+    parameters: Iterable[Tensor],
+    *,
+    lr: Annotated[float, Gt(0)],
+    momentum: Fraction,
+    nesterov: bool,
+    weight_decay: Annotated[float, Ge(0)],
+) -> optim.Optimizer:
     """Stochastic gradient descent with momentum; Nesterov's form needs momentum > 0."""
-    return optim.SGD(parameters, lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0,
-                     weight_decay=weight_decay, fused=True)
+    return optim.SGD(
+        parameters, lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0, weight_decay=weight_decay, fused=True
+    )

@@ -40,8 +40,13 @@ class Constant(Schedule):
 class Step(Schedule):
     """× rate at each of the milestones (epochs)."""
 
-    def __init__(self, *, warmup: Annotated[float, Ge(0)], milestones: list[Annotated[float, Gt(0)]],
-                 rate: Annotated[float, Gt(0)]) -> None:
+    def __init__(
+        self,
+        *,
+        warmup: Annotated[float, Ge(0)],
+        milestones: list[Annotated[float, Gt(0)]],
+        rate: Annotated[float, Gt(0)],
+    ) -> None:
         super().__init__(warmup=warmup)
         self.milestones, self.rate = milestones, rate
 
@@ -53,8 +58,14 @@ class Step(Schedule):
 class Exponential(Schedule):
     """× rate every so many epochs, in steps (`staircase`) or continuously."""
 
-    def __init__(self, *, warmup: Annotated[float, Ge(0)], rate: Annotated[float, Gt(0)],
-                 every: Annotated[float, Gt(0)], staircase: bool) -> None:
+    def __init__(
+        self,
+        *,
+        warmup: Annotated[float, Ge(0)],
+        rate: Annotated[float, Gt(0)],
+        every: Annotated[float, Gt(0)],
+        staircase: bool,
+    ) -> None:
         super().__init__(warmup=warmup)
         self.rate, self.every, self.staircase = rate, every, staircase
 
@@ -67,8 +78,13 @@ class Exponential(Schedule):
 class Cosine(Schedule):
     """½(1 + cos πt/T) from 1 down to `floor` over the run's T epochs."""
 
-    def __init__(self, *, warmup: Annotated[float, Ge(0)], epochs: Annotated[int, Gt(0)],
-                 floor: Annotated[float, Interval(ge=0, le=1)]) -> None:
+    def __init__(
+        self,
+        *,
+        warmup: Annotated[float, Ge(0)],
+        epochs: Annotated[int, Gt(0)],
+        floor: Annotated[float, Interval(ge=0, le=1)],
+    ) -> None:
         super().__init__(warmup=warmup)
         self.epochs, self.floor = epochs, floor
 
@@ -82,8 +98,9 @@ class Cosine(Schedule):
 class Plateau(Schedule):
     """× rate when the training objective has not fallen for more than `patience` epochs (Unpacking §7)."""
 
-    def __init__(self, *, warmup: Annotated[float, Ge(0)], rate: Annotated[float, Gt(0)],
-                 patience: Annotated[int, Ge(0)]) -> None:
+    def __init__(
+        self, *, warmup: Annotated[float, Ge(0)], rate: Annotated[float, Gt(0)], patience: Annotated[int, Ge(0)]
+    ) -> None:
         super().__init__(warmup=warmup)
         self.rate, self.patience = rate, patience
         self.best, self.flat, self.drops = math.inf, 0, 0

@@ -28,8 +28,8 @@ class State:
     step_in_epoch: int = 0  # of them in the epoch under way
     noise: Tensor | None = None  # the noise generator's state within the epoch under way
     sums: dict[str, Tensor] = field(default_factory=dict)  # of each measure over the epoch's samples so far
-    best: float = float("inf")  # early stopping: the best value seen
-    epochs_since_best: int = 0
+    best: float = float("inf")  # early stopping: the lowest value seen
+    flat_evaluations: int = 0  # and how many evaluations have passed since
     seconds: float = 0.0  # spent in all, over interruptions
 
     @classmethod
@@ -76,4 +76,4 @@ class State:
             setattr(self, name, checkpoint[name])
 
 
-_PLAIN = ("epoch", "step", "step_in_epoch", "noise", "sums", "best", "epochs_since_best", "seconds")
+_PLAIN = ("epoch", "step", "step_in_epoch", "noise", "sums", "best", "flat_evaluations", "seconds")

@@ -35,8 +35,15 @@ def batches(N: int, batch_size: int, epoch: int, seed: int, device: torch.device
 class Epoch:
     """The steps of one epoch, from where the state stands to the end or to a signal."""
 
-    def __init__(self, state: State, model: Model, loss: LossFunction, data: Data, settings: Settings,
-                 multipliers: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        state: State,
+        model: Model,
+        loss: LossFunction,
+        data: Data,
+        settings: Settings,
+        multipliers: Mapping[str, float],
+    ) -> None:
         self.state, self.model, self.loss, self.data, self.settings = state, model, loss, data, settings
         device = data.splits["train"].x.device
         self.multipliers = {name: torch.tensor(value, device=device) for name, value in multipliers.items()}
@@ -86,7 +93,7 @@ class Epoch:
         state.step_in_epoch += 1
 
     def averages(self) -> dict[str, float]:
-        """Means of J, the functionals and the accuracy over the epoch's training batches so far. Waits for the device."""
+        """Means of J, the functionals and the accuracy over the epoch's batches so far. Waits for the device."""
         seen = sum(len(indices) for indices in self.order[: self.state.step_in_epoch])
         return {name: total.item() / seen for name, total in self.state.sums.items()}
 

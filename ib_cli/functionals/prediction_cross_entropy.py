@@ -11,9 +11,9 @@ from ib_cli.functionals.functional import functional
 
 @functional("H_model[Y|X]", "prediction cross-entropy, ≤ C", "class_logits")
 def prediction_cross_entropy(p: Pass) -> Tensor:
-    """H_Θ[Y|X] = −log E_{q(z|x)} c(y|z) (Unpacking eq. 4) with the mean over S draws inside the logarithm, in nats, (B,).
+    """H_Θ[Y|X] = −log E_{q(z|x)} c(y|z) (Unpacking eq. 4) in nats, (B,); the mean is over S draws.
 
-    The logarithm of a mean is biased: the value is too large by about Var[c]/(2 S E[c]²) for small S, and equals C for S = 1.
+    The logarithm of a mean is biased: the value is too large by about Var[c]/(2 S E[c]²), and equals C for S = 1.
     """
     of_labels = log_c(p)
     return math.log(of_labels.shape[0]) - logsumexp(of_labels, dim=0)

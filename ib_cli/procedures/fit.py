@@ -12,23 +12,28 @@ from ib_cli.engine.interrupt import Interrupted, catch_signals
 from ib_cli.engine.loss import make_loss
 from ib_cli.engine.state import State
 from ib_cli.engine.train import Epoch
-from ib_cli.errors import ConfigError, RunFailed
+from ib_cli.errors import ConfigError, RunFailedError
 from ib_cli.experiment import Experiment, Finished
 from ib_cli.metrics import evaluate
 
 
-def fit(experiment: Experiment, checkpoint: dict[str, Any] | None, *, patience: Annotated[int, Gt(0)] | None,
-        watch: str) -> Finished:
+def fit(
+    experiment: Experiment, checkpoint: dict[str, Any] | None, *, patience: Annotated[int, Gt(0)] | None, watch: str
+) -> Finished:
     """Train from the start or from a checkpoint to the end, recording as it goes.
 
     `patience`: end early when the validation split's `watch` (lower is better; for accuracies higher) has not
     improved for that many evaluations.
-    Raises RunFailed when the objective stops being finite, Interrupted at a signal, after saving.
+    Raises RunFailedError when the objective stops being finite, Interrupted at a signal, after saving.
     """
     settings, data, model = experiment.settings, experiment.data, experiment.model
     if patience is not None and "validation" not in data.splits:
         raise ConfigError("procedure.patience needs a validation split: set dataset.validation_size, for example 0.1")
     state = State.start(model, experiment.optimizer(model.parameters()), experiment.schedule, settings.averaging)
+    if patience is not None:
+        _watched(
+            _evaluate(experiment, state, "validation"), watch
+        )  # a measure that does not exist is told before training
     if checkpoint is not None:
         state.restore(checkpoint)
     loss = make_loss(model, experiment.objective, settings.samples, settings.precision)
@@ -36,7 +41,7 @@ def fit(experiment: Experiment, checkpoint: dict[str, Any] | None, *, patience: 
     evaluated: dict[str, dict[str, float]] = {}
     clock = _Clock(state)
     with catch_signals() as stop:
-        while state.epoch < settings.epochs and (patience is None or state.epochs_since_best < patience):
+        while state.epoch < settings.epochs and (patience is None or state.flat_evaluations < patience):
             evaluated = {}
             epoch = Epoch(state, model, loss, data, settings, experiment.multipliers)
             signal = epoch.run(requests, stop, lambda *where: _progress(experiment, state.epoch, *where))
@@ -78,9 +83,18 @@ class _Clock:
 
 def _evaluate(experiment: Experiment, state: State, split: str) -> dict[str, float]:
     settings = experiment.settings
-    return evaluate(experiment.model, state.evaluated_params, experiment.objective, experiment.multipliers,
-                    experiment.data, split, samples=settings.eval_samples, batch_size=settings.eval_batch_size,
-                    precision=settings.precision, seed=settings.seed)
+    return evaluate(
+        experiment.model,
+        state.evaluated_params,
+        experiment.objective,
+        experiment.multipliers,
+        experiment.data,
+        split,
+        samples=settings.eval_samples,
+        batch_size=settings.eval_batch_size,
+        precision=settings.precision,
+        seed=settings.seed,
+    )
 
 
 def _record(experiment: Experiment, state: State, split: str, measures: dict[str, float]) -> None:
@@ -96,17 +110,23 @@ def _progress(experiment: Experiment, epoch: int, step: int, steps: int, measure
 
 
 def _check_finite(averages: dict[str, float], epoch: int) -> None:
-    """Raises RunFailed naming the epoch and the first term that is not finite."""
+    """Raises RunFailedError naming the epoch and the first term that is not finite."""
     for term, value in sorted(averages.items(), key=lambda item: item[0] == "J"):
         if not math.isfinite(value):
-            raise RunFailed(f"{term} became {value} in epoch {epoch}: try a smaller optimizer.lr, clip=1 or a longer "
-                            "schedule.warmup")
+            raise RunFailedError(
+                f"{term} became {value} in epoch {epoch}: try a smaller optimizer.lr, clip=1 or a longer "
+                "schedule.warmup"
+            )
+
+
+def _watched(measures: dict[str, float], watch: str) -> float:
+    """The measure that early stopping follows, turned so that lower is better. Raises ConfigError if there is none."""
+    if watch not in measures:
+        raise ConfigError(f"procedure.watch={watch}: not measured here; there are {', '.join(measures)}")
+    return -measures[watch] if watch == "accuracy" else measures[watch]
 
 
 def _watch(state: State, measures: dict[str, float], watch: str) -> None:
     """Early stopping's count of evaluations without improvement."""
-    if watch not in measures:
-        raise ConfigError(f"procedure.watch={watch}: not measured here; there are {', '.join(measures)}")
-    value = -measures[watch] if watch == "accuracy" else measures[watch]
-    improved = value < state.best
-    state.best, state.epochs_since_best = (value, 0) if improved else (state.best, state.epochs_since_best + 1)
+    value = _watched(measures, watch)
+    state.best, state.flat_evaluations = (value, 0) if value < state.best else (state.best, state.flat_evaluations + 1)

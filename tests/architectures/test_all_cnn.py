@@ -9,18 +9,42 @@ from ib_cli.layers import Dropout
 from ib_cli.tape import Planner, Tape
 
 OPTIONS = {"variant": 32, "width": 1.0, "activation": "relu", "dropout": 0.5, "input_dropout": 0.2}
-TABLE_32 = [(3, 96, 3, 1), (96, 96, 3, 1), (96, 96, 3, 2), (96, 192, 3, 1), (192, 192, 3, 1), (192, 192, 3, 2),
-            (192, 192, 3, 1), (192, 192, 1, 1)]  # inputs, outputs, size, stride
-TABLE_96 = [(1, 32, 3, 1), (32, 32, 3, 1), (32, 32, 3, 2), (32, 64, 3, 1), (64, 64, 3, 1), (64, 64, 3, 2),
-            (64, 96, 3, 1), (96, 96, 3, 1), (96, 96, 3, 2), (96, 192, 3, 1), (192, 192, 3, 1), (192, 192, 3, 2),
-            (192, 192, 3, 1), (192, 192, 1, 1)]
+TABLE_32 = [
+    (3, 96, 3, 1),
+    (96, 96, 3, 1),
+    (96, 96, 3, 2),
+    (96, 192, 3, 1),
+    (192, 192, 3, 1),
+    (192, 192, 3, 2),
+    (192, 192, 3, 1),
+    (192, 192, 1, 1),
+]  # inputs, outputs, size, stride
+TABLE_96 = [
+    (1, 32, 3, 1),
+    (32, 32, 3, 1),
+    (32, 32, 3, 2),
+    (32, 64, 3, 1),
+    (64, 64, 3, 1),
+    (64, 64, 3, 2),
+    (64, 96, 3, 1),
+    (96, 96, 3, 1),
+    (96, 96, 3, 2),
+    (96, 192, 3, 1),
+    (192, 192, 3, 1),
+    (192, 192, 3, 2),
+    (192, 192, 3, 1),
+    (192, 192, 1, 1),
+]
 
 
 @pytest.mark.parametrize("variant, shape, table", [(32, (3, 32, 32), TABLE_32), (96, (1, 96, 96), TABLE_96)])
 def test_layers_are_those_of_the_table(variant, shape, table):
     model = AllCnn(shape, **OPTIONS | {"variant": variant})
-    found = [(m.in_channels, m.out_channels, m.kernel_size[0], m.stride[0])
-             for m in model.modules() if isinstance(m, nn.Conv2d)]
+    found = [
+        (m.in_channels, m.out_channels, m.kernel_size[0], m.stride[0])
+        for m in model.modules()
+        if isinstance(m, nn.Conv2d)
+    ]
     assert found == table
     weights = sum(inputs * outputs * size**2 + 2 * outputs for inputs, outputs, size, _ in table)
     assert sum(p.numel() for p in model.parameters()) == weights

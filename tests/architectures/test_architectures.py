@@ -66,18 +66,23 @@ def test_evaluation_asks_for_no_randomness(case):
     assert model(x, Tape(())).isfinite().all()
 
 
-@pytest.mark.parametrize("architecture, options, name, least", [
-    (Cnn, CNN, "cnn", 6),
-    (AllCnn, ALL_CNN, "all_cnn", 4),
-    (AllCnn, ALL_CNN | {"variant": 96}, "all_cnn", 16),
-    (Resnet18, {"stem": "cifar"}, "resnet18", 8),
-    (Resnet18, {"stem": "imagenet"}, "resnet18", 32),
-])
+@pytest.mark.parametrize(
+    "architecture, options, name, least",
+    [
+        (Cnn, CNN, "cnn", 6),
+        (AllCnn, ALL_CNN, "all_cnn", 4),
+        (AllCnn, ALL_CNN | {"variant": 96}, "all_cnn", 16),
+        (Resnet18, {"stem": "cifar"}, "resnet18", 8),
+        (Resnet18, {"stem": "imagenet"}, "resnet18", 32),
+    ],
+)
 def test_shapes_that_do_not_fit_are_one_clear_line(architecture, options, name, least):
     with pytest.raises(ConfigError) as vector:
         architecture((5,), **options)
-    assert str(vector.value) == (f"architecture={name} takes images (channels, height, width), but the data set has "
-                                 "shape (5,): choose architecture=mlp")
+    assert str(vector.value) == (
+        f"architecture={name} takes images (channels, height, width), but the data set has "
+        "shape (5,): choose architecture=mlp"
+    )
     with pytest.raises(ConfigError, match=f"architecture={name} takes images of at least {least}×{least} pixels"):
         architecture((1, 64, least - 1), **options)
     model = architecture((1, least, least), **options).eval()

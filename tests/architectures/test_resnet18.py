@@ -7,11 +7,14 @@ from ib_cli.architectures.resnet18 import Resnet18
 from ib_cli.tape import Tape
 
 
-@pytest.mark.parametrize("channels, stem, expected", [
-    (3, "cifar", 11_173_962),
-    (1, "cifar", 11_173_962 - 2 * 9 * 64),
-    (3, "imagenet", 11_689_512 - 512 * 990 - 990),  # torchvision states the first for 1000 classes
-])
+@pytest.mark.parametrize(
+    "channels, stem, expected",
+    [
+        (3, "cifar", 11_173_962),
+        (1, "cifar", 11_173_962 - 2 * 9 * 64),
+        (3, "imagenet", 11_689_512 - 512 * 990 - 990),  # torchvision states the first for 1000 classes
+    ],
+)
 def test_parameters_with_a_linear_classifier_of_ten_classes(channels, stem, expected):
     model = Resnet18((channels, 32, 32), stem=stem)
     assert sum(p.numel() for p in model.parameters()) + 512 * 10 + 10 == expected

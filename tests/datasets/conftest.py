@@ -1,8 +1,7 @@
-"""What the tests of data sets share: options, made-up files, and real ones where IB_DATA names their folder."""
+"""What the tests of data sets share: options and made-up files."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,16 @@ from ib_cli.datasets.digits import Digits
 from ib_cli.datasets.npz import Npz
 
 OPTIONS: dict[str, Any] = {
-    "normalise": "none", "likelihood": "gaussian", "classes": None, "train_size": None, "test_size": None,
-    "validation_size": 0, "label_noise": 0.0, "crop": 0, "flip": False, "seed": 0,
+    "normalise": "none",
+    "likelihood": "gaussian",
+    "classes": None,
+    "train_size": None,
+    "test_size": None,
+    "validation_size": 0,
+    "label_noise": 0.0,
+    "crop": 0,
+    "flip": False,
+    "seed": 0,
 }
 
 
@@ -41,11 +48,3 @@ def npz(tmp_path: Path) -> Callable[..., Npz]:
         return Npz(path=str(path), **{"test_fraction": 0.2} | OPTIONS | changed)
 
     return make
-
-
-@pytest.fixture
-def real_data() -> str:
-    """The folder with MNIST/raw, FashionMNIST/raw and cifar-10-batches-py."""
-    if "IB_DATA" not in os.environ:
-        pytest.skip("IB_DATA does not name a folder with real data")
-    return os.environ["IB_DATA"]

@@ -80,8 +80,9 @@ def test_the_training_subset_comes_from_what_validation_leaves(digits):
 
 def test_label_noise_replaces_the_fraction_in_training_only(digits):
     clean = digits(validation_size=100).load("cpu").splits
-    noisy, again, other = (digits(validation_size=100, label_noise=0.5, seed=seed).load("cpu").splits
-                           for seed in (0, 0, 1))
+    noisy, again, other = (
+        digits(validation_size=100, label_noise=0.5, seed=seed).load("cpu").splits for seed in (0, 0, 1)
+    )
     changed = (clean["train"].y != noisy["train"].y).float().mean().item()
     # A replaced label stays what it was with probability 1/10; 4.5 standard deviations of 668 such draws.
     assert changed == pytest.approx(0.45, abs=4.5 * math.sqrt(0.5 * 0.09 / 1337))
@@ -103,17 +104,20 @@ def test_the_streams_do_not_disturb_each_other(digits):
     assert torch.equal(plain.x, noisy.x)
 
 
-@pytest.mark.parametrize(("changed", "key", "right"), [
-    ({"train_size": 1438}, "dataset.train_size", "1437"),
-    ({"train_size": 1400, "validation_size": 100}, "dataset.train_size", "1337"),
-    ({"test_size": 361}, "dataset.test_size", "360"),
-    ({"classes": []}, "dataset.classes", "0 … 9"),
-    ({"classes": [1, 1]}, "dataset.classes", "0 … 9"),
-    ({"classes": [3, 10]}, "dataset.classes", "0 … 9"),
-    ({"classes": [-1, 3]}, "dataset.classes", "0 … 9"),
-    ({"validation_size": 1437}, "dataset.validation_size", "1437"),
-    ({"validation_size": 0.9999}, "dataset.validation_size", "1437"),
-])
+@pytest.mark.parametrize(
+    ("changed", "key", "right"),
+    [
+        ({"train_size": 1438}, "dataset.train_size", "1437"),
+        ({"train_size": 1400, "validation_size": 100}, "dataset.train_size", "1337"),
+        ({"test_size": 361}, "dataset.test_size", "360"),
+        ({"classes": []}, "dataset.classes", "0 … 9"),
+        ({"classes": [1, 1]}, "dataset.classes", "0 … 9"),
+        ({"classes": [3, 10]}, "dataset.classes", "0 … 9"),
+        ({"classes": [-1, 3]}, "dataset.classes", "0 … 9"),
+        ({"validation_size": 1437}, "dataset.validation_size", "1437"),
+        ({"validation_size": 0.9999}, "dataset.validation_size", "1437"),
+    ],
+)
 def test_what_cannot_be_is_refused_in_one_line(digits, changed, key, right):
     with pytest.raises(ConfigError) as error:
         digits(**changed).load("cpu")

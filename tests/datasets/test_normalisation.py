@@ -56,8 +56,13 @@ def test_a_constant_feature_stays_finite(npz, kind, value):
 
 def test_real_numbers_fill_the_interval_in_training_and_are_clamped_elsewhere(npz):
     x = np.array([[0.0, 5.0], [4.0, 7.0], [1.0, 6.0]])
-    data = npz(x=x, y=np.array([0, 1, 1]), x_test=np.array([[8.0, 5.5], [-1.0, 6.0]]), y_test=np.array([0, 1]),
-               normalise="unit").load("cpu")
+    data = npz(
+        x=x,
+        y=np.array([0, 1, 1]),
+        x_test=np.array([[8.0, 5.5], [-1.0, 6.0]]),
+        y_test=np.array([0, 1]),
+        normalise="unit",
+    ).load("cpu")
     torch.testing.assert_close(train_x(data), torch.tensor([[0, 0], [1, 1], [0.25, 0.5]]))
     torch.testing.assert_close(data.batch("test", torch.arange(2)).x, torch.tensor([[1, 0.25], [0, 0.5]]))
     assert (data.spec.interval, data.spec.levels) == ((0.0, 1.0), None)

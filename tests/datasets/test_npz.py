@@ -12,12 +12,15 @@ from ib_cli.errors import ConfigError
 X, Y = np.random.default_rng(0).normal(size=(50, 3)), np.arange(50) % 5
 
 
-@pytest.mark.parametrize(("x", "shape", "levels", "dtype"), [
-    (X, (3,), None, torch.float32),
-    ((X * 100).astype(np.int32), (3,), None, torch.float32),
-    (X.reshape(25, 2, 3).repeat(2, 0), (1, 2, 3), None, torch.float32),
-    (np.zeros((50, 3, 4, 2), np.uint8), (3, 4, 2), 256, torch.uint8),
-])
+@pytest.mark.parametrize(
+    ("x", "shape", "levels", "dtype"),
+    [
+        (X, (3,), None, torch.float32),
+        ((X * 100).astype(np.int32), (3,), None, torch.float32),
+        (X.reshape(25, 2, 3).repeat(2, 0), (1, 2, 3), None, torch.float32),
+        (np.zeros((50, 3, 4, 2), np.uint8), (3, 4, 2), 256, torch.uint8),
+    ],
+)
 def test_shapes_and_types(npz, x, shape, levels, dtype):
     data = npz(x=x, y=Y).load("cpu")
     assert (data.spec.input_shape, data.spec.levels, data.spec.classes) == (shape, levels, 5)
@@ -55,29 +58,32 @@ def changed(x, value):
     return x
 
 
-@pytest.mark.parametrize(("arrays", "right"), [
-    ({"y": Y}, "must hold an array x"),
-    ({"x": X}, "must hold an array y"),
-    ({"x": X, "y": Y, "x_test": X}, "both x_test and y_test"),
-    ({"x": X, "y": Y[:40]}, "one label per sample"),
-    ({"x": X, "y": Y[:, None]}, "one label per sample"),
-    ({"x": X, "y": Y.astype(float)}, "integers in y"),
-    ({"x": X, "y": Y - 1}, "0 … classes − 1"),
-    ({"x": X, "y": Y + 1}, "0 … classes − 1"),
-    ({"x": X, "y": Y * 1000}, "0 … classes − 1"),
-    ({"x": changed(X, np.nan), "y": Y}, "finite"),
-    ({"x": changed(X, -np.inf), "y": Y}, "finite"),
-    ({"x": changed(X, 1e300), "y": Y}, "finite"),
-    ({"x": X[:, 0], "y": Y}, "(N, F)"),
-    ({"x": X[:0], "y": Y[:0]}, "(N, F)"),
-    ({"x": X + 1j, "y": Y}, "real numbers"),
-    ({"x": X.astype(str), "y": Y}, "real numbers"),
-    ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "one kind"),
-    ({"x": X, "y": Y, "x_test": X.astype(np.uint8), "y_test": Y}, "one kind"),
-    ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1}, "y_test"),
-    ({"x": X, "y": Y, "x_test": changed(X, np.nan), "y_test": Y}, "x_test"),
-    ({"x": X, "y": np.array([object()] * 50)}, "plain arrays"),
-])
+@pytest.mark.parametrize(
+    ("arrays", "right"),
+    [
+        ({"y": Y}, "must hold an array x"),
+        ({"x": X}, "must hold an array y"),
+        ({"x": X, "y": Y, "x_test": X}, "both x_test and y_test"),
+        ({"x": X, "y": Y[:40]}, "one label per sample"),
+        ({"x": X, "y": Y[:, None]}, "one label per sample"),
+        ({"x": X, "y": Y.astype(float)}, "integers in y"),
+        ({"x": X, "y": Y - 1}, "0 … classes − 1"),
+        ({"x": X, "y": Y + 1}, "0 … classes − 1"),
+        ({"x": X, "y": Y * 1000}, "0 … classes − 1"),
+        ({"x": changed(X, np.nan), "y": Y}, "finite"),
+        ({"x": changed(X, -np.inf), "y": Y}, "finite"),
+        ({"x": changed(X, 1e300), "y": Y}, "finite"),
+        ({"x": X[:, 0], "y": Y}, "(N, F)"),
+        ({"x": X[:0], "y": Y[:0]}, "(N, F)"),
+        ({"x": X + 1j, "y": Y}, "real numbers"),
+        ({"x": X.astype(str), "y": Y}, "real numbers"),
+        ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "one kind"),
+        ({"x": X, "y": Y, "x_test": X.astype(np.uint8), "y_test": Y}, "one kind"),
+        ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1}, "y_test"),
+        ({"x": X, "y": Y, "x_test": changed(X, np.nan), "y_test": Y}, "x_test"),
+        ({"x": X, "y": np.array([object()] * 50)}, "plain arrays"),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
 def test_what_is_wrong_with_a_file_is_said_in_one_line(npz, arrays, right):
     message = refused(npz(**arrays))

@@ -47,6 +47,7 @@ def copy(made_up, tmp_path):
 @pytest.fixture
 def cut_off(monkeypatch):
     """No network, and no waiting for one."""
+
     def fail(*_, **__):
         raise URLError("Network is unreachable")
 
@@ -86,9 +87,14 @@ def test_permuted_mnist_permutes_the_pixels_of_all_images_alike(made_up, options
     assert torch.equal(permuted["test"].x, again["test"].x) and not torch.equal(permuted["test"].x, other["test"].x)
 
 
-@pytest.mark.parametrize(("kind", "folder"), [
-    (Mnist, "MNIST/raw"), (FashionMnist, "FashionMNIST/raw"), (Cifar10, "cifar-10-batches-py"),
-])
+@pytest.mark.parametrize(
+    ("kind", "folder"),
+    [
+        (Mnist, "MNIST/raw"),
+        (FashionMnist, "FashionMNIST/raw"),
+        (Cifar10, "cifar-10-batches-py"),
+    ],
+)
 def test_missing_files_are_refused(kind, folder, options, tmp_path, cut_off):
     message = refused(make(kind, tmp_path, options))
     assert message.startswith("dataset.root: ") and "dataset.download=true" in message and folder in message
@@ -116,11 +122,14 @@ def test_a_file_cut_short_is_refused(copy, options, name, length):
     assert message.startswith("dataset.root: ") and "delete them and set dataset.download=true" in message
 
 
-@pytest.mark.parametrize(("name", "array"), [
-    ("train-labels-idx1-ubyte", np.zeros(59_999, np.uint8)),
-    ("train-labels-idx1-ubyte", np.full(60_000, 10, np.uint8)),
-    ("t10k-images-idx3-ubyte", np.zeros((10_000, 28, 27), np.uint8)),
-])
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("train-labels-idx1-ubyte", np.zeros(59_999, np.uint8)),
+        ("train-labels-idx1-ubyte", np.full(60_000, 10, np.uint8)),
+        ("t10k-images-idx3-ubyte", np.zeros((10_000, 28, 27), np.uint8)),
+    ],
+)
 def test_files_of_something_else_are_refused(copy, options, name, array):
     path = copy / "MNIST" / "raw" / name
     path.unlink()
@@ -137,11 +146,14 @@ def test_damaged_cifar_is_refused(options, tmp_path):
     assert message.startswith("dataset.root: ") and "delete them" in message
 
 
-@pytest.mark.parametrize(("kind", "shape", "mean", "deviation"), [
-    (Mnist, (1, 28, 28), [0.1307], [0.3081]),
-    (FashionMnist, (1, 28, 28), [0.2860], [0.3530]),
-    (Cifar10, (3, 32, 32), [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
-])
+@pytest.mark.parametrize(
+    ("kind", "shape", "mean", "deviation"),
+    [
+        (Mnist, (1, 28, 28), [0.1307], [0.3081]),
+        (FashionMnist, (1, 28, 28), [0.2860], [0.3530]),
+        (Cifar10, (3, 32, 32), [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
+    ],
+)
 def test_real_data_have_the_published_statistics(real_data, options, kind, shape, mean, deviation):
     data = make(kind, real_data, options, normalise="standard").load("cpu")
     assert data.spec.input_shape == shape and len(data.splits["test"]) == 10_000

@@ -49,8 +49,9 @@ def test_each_z_is_decoded_in_its_own_place(decoder, options):
             torch.testing.assert_close(means[s, b], model(z[s, b].expand(1, 1, 7)).mean[0, 0])
 
 
-@pytest.mark.parametrize("shape, doublings", [((3, 32, 32), 3), ((1, 28, 28), 2), ((1, 8, 8), 1), ((3, 96, 96), 4),
-                                              ((1, 8, 30), 1)])
+@pytest.mark.parametrize(
+    "shape, doublings", [((3, 32, 32), 3), ((1, 28, 28), 2), ((1, 8, 8), 1), ((3, 96, 96), 4), ((1, 8, 30), 1)]
+)
 def test_deconv_meets_the_image_exactly(shape, doublings):
     model = Deconv(3, images(*shape), likelihood="gaussian", **DECONV)
     assert model(torch.randn(1, 2, 3)).event_shape == shape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,21 @@ def warnings_of(caplog) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+def content_of(file: Path) -> bytes:
+    # The service of wandb writes on for a moment after finish() has returned.
+    deadline = time.monotonic() + 10
+    while b"test/H_model[Y|X]" not in file.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return file.read_bytes()
+
+
 def test_offline_runs_in_one_process_write_their_own_folders(tmp_path, monkeypatch, caplog, capfd):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     for run_id in ("one", "two"):
         whole_run(tracker(), run_info(tmp_path / run_id, run_id))
     for run_id in ("one", "two"):
         (file,) = (tmp_path / run_id / "wandb").glob(f"offline-run-*/run-my-study-{run_id}.wandb")
-        content = file.read_bytes()
+        content = content_of(file)
         assert b"test/H_model[Y|X]" in content and b"train/R" in content and b"width" in content
         written = [path for path in (tmp_path / run_id).rglob("*") if path.is_file() and not path.is_symlink()]
         assert not any(KEY.encode() in path.read_bytes() for path in written)

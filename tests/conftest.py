@@ -1,0 +1,90 @@
+"""What tests share: the command as a function, small experiments, and real data where IB_DATA names its folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from ib_cli.build import build, resolve
+from ib_cli.catalogue import directory
+from ib_cli.experiment import Experiment
+from ib_cli.main import main
+from ib_cli.records import Records
+
+torch.set_num_threads(1)  # the models here are tiny, and threads that wait for each other cost more than they bring
+
+# The default run made small: a second or less.
+SMALL = (
+    "dataset.train_size=200",
+    "dataset.test_size=100",
+    "architecture.widths=[16]",
+    "bottleneck.size=4",
+    "epochs=2",
+    "batch_size=50",
+    "figures=false",
+    "device=cpu",
+)
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def ib_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., Ended]:
+    """Calls ib-train in this process from a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["ib-train", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Ended(end.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def config() -> Callable[..., dict[str, Any]]:
+    """Composes the config of a command's overrides, resolved."""
+
+    def make(*overrides: str) -> dict[str, Any]:
+        with initialize_config_dir(str(directory("conf")), version_base="1.3"):
+            return resolve(compose("config", overrides=list(overrides)))
+
+    return make
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, config: Callable[..., dict[str, Any]]) -> Callable[..., Experiment]:
+    """Builds a small experiment with records in a folder of its own."""
+
+    def make(*overrides: str, folder: str = "run", observers: tuple = ()) -> Experiment:
+        records = Records(tmp_path / folder)
+        other = any(word.startswith("architecture=") for word in overrides)  # than mlp, which has widths
+        small = [word for word in SMALL if not (other and word.startswith("architecture."))]
+        made = build(config(*small, *overrides), records, observers)
+        records.open("")
+        return made
+
+    return make
+
+
+@pytest.fixture
+def real_data() -> str:
+    """The folder with MNIST/raw, FashionMNIST/raw and cifar-10-batches-py."""
+    if "IB_DATA" not in os.environ:
+        pytest.skip("IB_DATA does not name a folder with real data")
+    return os.environ["IB_DATA"]

@@ -1,0 +1,55 @@
+"""The one loss function: pure, and the same for one model and for many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch.func import vmap
+
+from ib_cli.engine.loss import make_loss, plan
+from ib_cli.experiment import Experiment
+from ib_cli.tape import draw
+
+
+def one_step(made: Experiment, seed: int) -> tuple:
+    batch = made.data.batch("train", torch.arange(40))
+    made.model.train()
+    noise = draw(plan(made.model, batch, 2, "fp32"), torch.Generator().manual_seed(seed))
+    params = {name: p.detach().clone() for name, p in made.model.named_parameters()}
+    buffers = {name: b.clone() for name, b in made.model.named_buffers()}
+    return params, buffers, batch, noise, {"gamma": torch.tensor(0.1 * (seed + 1))}
+
+
+def test_same_arguments_same_value_and_nothing_else_goes_in(experiment: Callable[..., Experiment]) -> None:
+    made = experiment("architecture.dropout=0.3")
+    loss = make_loss(made.model, made.objective, 2, "fp32")
+    arguments = one_step(made, 0)
+    first = loss(*arguments)[0]
+    torch.manual_seed(99)
+    assert torch.equal(first, loss(*arguments)[0])
+
+
+def test_many_models_under_vmap_equal_each_on_its_own(experiment: Callable[..., Experiment]) -> None:
+    runs = [
+        experiment("architecture.batch_norm=true", "architecture.dropout=0.2", f"seed={s}", folder=f"{s}")
+        for s in range(3)
+    ]
+    steps = [one_step(run, seed) for seed, run in enumerate(runs)]
+    loss = make_loss(runs[0].model, runs[0].objective, 2, "fp32")
+    stacked = torch.utils._pytree.tree_map(lambda *leaves: torch.stack(leaves), *steps)
+    together = vmap(loss, in_dims=0)(*stacked)
+    for i, step in enumerate(steps):
+        J, parts = loss(*step)
+        assert torch.allclose(together[0][i], J, atol=1e-5)
+        assert torch.allclose(together[1]["R"][i], parts["R"], atol=1e-4)
+        for name, buffer in step[1].items():  # running statistics moved in place, the same in both forms
+            assert torch.allclose(stacked[1][name][i].float(), buffer.float(), atol=1e-5), name
+
+
+def test_planning_changes_nothing(experiment: Callable[..., Experiment]) -> None:
+    made = experiment("architecture.batch_norm=true")
+    before = {name: b.clone() for name, b in made.model.named_buffers()}
+    made.model.train()
+    plan(made.model, made.data.batch("train", torch.arange(8)), 1, "fp32")
+    assert all(torch.equal(before[name], b) for name, b in made.model.named_buffers())

@@ -1,0 +1,100 @@
+"""Training as a whole: it learns, averages, stops early and clips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from ib_cli.engine.train import batches
+from ib_cli.experiment import Experiment
+from ib_cli.procedures.fit import fit
+
+
+def test_the_default_run_learns_the_digits(experiment: Callable[..., Experiment]) -> None:
+    full = (
+        "dataset.train_size=null",
+        "dataset.test_size=null",
+        "architecture.widths=[256,256]",
+        "bottleneck.size=32",
+        "batch_size=100",
+        "epochs=15",
+    )
+    finished = fit(experiment(*full), None, patience=None, watch="J")
+    assert finished.measures["test"]["accuracy"] >= 0.95
+    assert finished.measures["test"]["H_model[Y|X]"] <= finished.measures["test"]["C"]
+
+
+def test_deterministic_encoder_has_equal_cross_entropies(experiment: Callable[..., Experiment]) -> None:
+    measures = fit(experiment("objective=ce", "bottleneck.size=null"), None, patience=None, watch="J").measures["test"]
+    assert measures["H_model[Y|X]"] == pytest.approx(measures["C"], abs=1e-6)
+    assert "R" not in measures and measures["error_single"] == pytest.approx(measures["error"])
+
+
+def test_averages_are_what_is_evaluated(experiment: Callable[..., Experiment]) -> None:
+    made = experiment("averaging=0.5", "optimizer=sgd", "optimizer.momentum=0", "epochs=1", "batch_size=200")
+    start = {name: p.detach().clone() for name, p in made.model.named_parameters()}
+    finished = fit(made, None, patience=None, watch="J")
+    for name, p in made.model.named_parameters():  # one step: the mean of where it started and where it is
+        assert torch.allclose(finished.params[name], (start[name] + p.detach()) / 2, atol=1e-6)
+
+
+def test_early_stopping_ends_before_the_last_epoch(experiment: Callable[..., Experiment]) -> None:
+    made = experiment("dataset.validation_size=0.2", "epochs=50", "optimizer.lr=0.1")
+    assert fit(made, None, patience=2, watch="J").epochs < 50
+
+
+def test_clipping_bounds_the_step(experiment: Callable[..., Experiment]) -> None:
+    made = experiment(
+        "optimizer=sgd", "optimizer.momentum=0", "optimizer.lr=1", "clip=0.01", "epochs=1", "batch_size=200"
+    )
+    start = {name: p.detach().clone() for name, p in made.model.named_parameters()}
+    fit(made, None, patience=None, watch="J")
+    moved = sum(((p - start[name]) ** 2).sum() for name, p in made.model.named_parameters()) ** 0.5
+    assert moved.item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_an_epoch_visits_every_sample_once_and_leaves_no_batch_of_one() -> None:
+    order = batches(101, 25, 3, 0, torch.device("cpu"))
+    assert [len(part) for part in order] == [25] * 4
+    order = batches(102, 25, 3, 0, torch.device("cpu"))
+    assert torch.equal(torch.cat(order).sort().values, torch.arange(102)) and len(order[-1]) == 2
+    again, other = batches(102, 25, 3, 0, torch.device("cpu")), batches(102, 25, 4, 0, torch.device("cpu"))
+    assert torch.equal(order[0], again[0]) and not torch.equal(order[0], other[0])
+
+
+def test_bf16_trains_close_to_float32(experiment: Callable[..., Experiment]) -> None:
+    values = [
+        fit(
+            experiment(f"precision={precision}", "epochs=5", folder=precision), None, patience=None, watch="J"
+        ).measures["train"]["J"]
+        for precision in ("fp32", "bf16")
+    ]
+    assert values[1] == pytest.approx(values[0], rel=0.1) and values[1] != values[0]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("dataset=mnist", "objective=free_energy", "dataset.normalise=unit"),
+        ("dataset=cifar10", "architecture=resnet18", "objective=vib", "batch_size=25"),
+    ],
+)
+def test_real_images(experiment: Callable[..., Experiment], real_data: str, overrides: tuple[str, ...]) -> None:
+    made = experiment(
+        *overrides,
+        f"dataset.root={real_data}",
+        "dataset.download=false",
+        "dataset.train_size=50",
+        "dataset.test_size=20",
+        "epochs=1",
+        "eval_samples=2",
+    )
+    measures = fit(made, None, patience=None, watch="J").measures
+    assert all(math.isfinite(value) for split in measures.values() for value in split.values())
+    expected = sum(
+        term.weight(made.multipliers) * measures["test"][term.functional.symbol] for term in made.objective.terms
+    )
+    assert measures["test"]["J"] == pytest.approx(expected, rel=1e-6)

@@ -1,0 +1,61 @@
+"""Every YAML composes, builds and takes a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ib_cli.catalogue import choices, directory, groups
+from ib_cli.experiment import Experiment
+from ib_cli.procedures.fit import fit
+
+IMAGES = {"all_cnn", "cnn", "resnet18"}
+GROUPS = [group for group in groups() if group not in ("sweep", "dataset", "tracker")]
+OPTIONS = [(group, option) for group in GROUPS for option in choices(group)]
+# What makes the part in question appear, and a network of any kind small.
+CONTEXT = {
+    "marginal": ["objective=vib"],
+    "decoder": ["objective=vae"],
+    "backward_encoder": ["objective=ceb"],
+    "architecture": ["objective=vib"],
+    "bottleneck": ["objective=ce"],
+    "classifier": ["objective=vib"],
+}
+# Images on which every architecture and decoder fits.
+OWN = ["dataset=npz", "dataset.path=images.npz", "dataset.train_size=null", "dataset.test_size=null"]
+
+
+@pytest.fixture(autouse=True)
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.savez("images.npz", x=rng.integers(0, 256, (30, 1, 16, 16), dtype=np.uint8), y=np.arange(30) % 3)
+
+
+def one_epoch(made: Experiment) -> None:
+    finished = fit(made, None, patience=None, watch="J")
+    assert finished.epochs == 1
+    for split in ("train", "test"):
+        assert all(math.isfinite(value) for value in finished.measures[split].values())
+
+
+@pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
+def test_option_trains(experiment: Callable[..., Experiment], group: str, option: str) -> None:
+    chosen = [word for word in CONTEXT.get(group, []) if not word.startswith(f"{group}=")]
+    needs_images = OWN if option in IMAGES or group == "decoder" else []
+    one_epoch(experiment(*chosen, f"{group}={option}", *needs_images, "epochs=1", "batch_size=30"))
+
+
+def test_every_key_of_every_option_has_a_comment() -> None:
+    for file in directory("conf").rglob("*.yaml"):
+        for line in file.read_text().splitlines():
+            body = line.strip()
+            if not body or body.startswith(("#", "-", "_target_", "defaults:")) or file.name == "config.yaml":
+                continue
+            if line.startswith(" ") or body in ("objective:", "bottleneck:"):
+                continue
+            assert "#" in body, f"{file.name}: {body}"

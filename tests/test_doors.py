@@ -1,0 +1,96 @@
+"""Who may import whom: the doors of docs/architecture.md stay shut."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ib_cli
+from ib_cli.catalogue import choices
+
+PACKAGE = Path(ib_cli.__file__).parent
+ROOMS = ("architectures", "bottlenecks", "decoders", "functionals")  # as far as they exist; estimators will join them
+MAIN = {"main.py", "build.py", "run.py"}  # the only users of Hydra and OmegaConf
+
+
+def imports(file: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def tops(file: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(file)}
+
+
+def test_contracts_import_torch_and_the_standard_library_only() -> None:
+    assert tops(PACKAGE / "contracts.py") <= {"torch", *sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_know_nothing_of_data_procedures_records_or_hydra(room: str) -> None:
+    shut = (
+        "ib_cli.datasets",
+        "ib_cli.procedures",
+        "ib_cli.records",
+        "ib_cli.build",
+        "ib_cli.run",
+        "ib_cli.experiment",
+        "ib_cli.model",
+        "hydra",
+        "omegaconf",
+    )
+    for file in (PACKAGE / room).glob("*.py"):
+        assert not [name for name in imports(file) if name.startswith(shut)], file.name
+
+
+def test_functionals_never_see_the_model() -> None:
+    for file in (PACKAGE / "functionals").glob("*.py"):
+        ours = {
+            name for name in imports(file) if name.startswith("ib_cli.") and not name.startswith("ib_cli.functionals")
+        }
+        assert ours <= {"ib_cli.contracts"}, file.name
+
+
+def test_only_main_build_and_run_use_hydra() -> None:
+    for file in PACKAGE.rglob("*.py"):
+        if file.name not in MAIN:
+            assert not tops(file) & {"hydra", "omegaconf"}, file.name
+
+
+def test_the_model_computes_no_loss() -> None:
+    assert not [name for name in imports(PACKAGE / "model.py") if "functionals" in name or "objective" in name]
+
+
+def test_nobody_branches_on_an_objective() -> None:
+    names = set(choices("objective"))
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Compare | ast.Match):
+                strings = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+                assert not strings & names, f"{file.name}:{node.lineno}"
+
+
+def test_importing_changes_no_global_state() -> None:
+    code = """
+import torch, sys
+before = (torch.get_num_threads(), torch.get_default_dtype(), torch.initial_seed(), torch.is_grad_enabled())
+import ib_cli.main, ib_cli.run
+assert before == (torch.get_num_threads(), torch.get_default_dtype(), torch.initial_seed(), torch.is_grad_enabled())
+assert not [name for name in sys.modules if name.startswith(('wandb', 'matplotlib', 'tensorboard', 'sklearn'))]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_help_does_not_import_torch() -> None:
+    code = "import sys, ib_cli.main; assert 'torch' not in sys.modules and 'pandas' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

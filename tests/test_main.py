@@ -1,0 +1,198 @@
+"""ib-train as its user meets it: results, skipping, multiruns, help and every kind of wrong input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from ib_cli.catalogue import choices
+from tests.conftest import SMALL
+
+
+def results(root: Path = Path("outputs")) -> list[dict]:
+    return [json.loads(file.read_text()) for file in sorted(root.glob("*/*/result.json"))]
+
+
+def test_a_run_leaves_its_records(ib_train: Callable) -> None:
+    ended = ib_train(*SMALL, "figures=true")
+    assert ended.code == 0, ended.err
+    assert "minimise C + 0.01 R" in ended.out
+    (folder,) = Path("outputs/runs").iterdir()
+    assert {"config.yaml", "metrics.jsonl", "checkpoint.pt", "result.json", "run.log"} <= {
+        f.name for f in folder.iterdir()
+    }
+    assert (folder / "figures" / "training.png").stat().st_size > 10_000
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["epoch"], line["step"], line["split"]) for line in lines] == [
+        (1, 4, "train"),
+        (1, 4, "test"),
+        (2, 8, "train"),
+        (2, 8, "test"),
+    ]
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "done" and result["objective"] == "vib" and result["epochs"] == 2
+    assert result["lagrangian"] == "minimise C + 0.01 R" and result["multipliers"] == {"gamma": 0.01}
+    assert result["test"]["J"] == pytest.approx(result["test"]["C"] + 0.01 * result["test"]["R"], rel=1e-5)
+    assert result["test"]["error"] == pytest.approx(1 - result["test"]["accuracy"])
+    assert result["test"]["H_model[Y|X]"] <= result["test"]["C"] == result["test"]["H_model[Y|Z]"]
+    assert yaml.safe_load((folder / "config.yaml").read_text())["gamma"] == 0.01
+
+
+def test_a_finished_run_is_shown_and_repeated_only_when_asked(ib_train: Callable) -> None:
+    ib_train(*SMALL)
+    (file,) = Path("outputs").glob("*/*/result.json")
+    first, written = json.loads(file.read_text()), file.stat().st_mtime_ns
+    again = ib_train(*SMALL)
+    assert again.code == 0 and "done before" in again.out and file.stat().st_mtime_ns == written
+    assert ib_train(*SMALL, "rerun=true").code == 0
+    assert file.stat().st_mtime_ns > written
+    second = json.loads(file.read_text())
+    assert second["test"] == first["test"] and second["train"] == first["train"]  # bit for bit on the CPU
+
+
+def test_what_cannot_change_the_numbers_does_not_change_the_folder(ib_train: Callable) -> None:
+    ib_train(*SMALL)
+    assert "done before" in ib_train(*SMALL, "tracker=tensorboard", "figures=true", "checkpoint_every=2").out
+    assert "done before" not in ib_train(*SMALL, "seed=1").out
+
+
+def test_multirun_makes_a_run_a_point_and_rate_falls_with_gamma(ib_train: Callable) -> None:
+    ended = ib_train("-m", *SMALL, "epochs=20", "dataset.train_size=600", "gamma=1e-4,1e-2,1", "seed=0,1")
+    assert ended.code == 0 and "6 done" in ended.out
+    points = sorted((r["seed"], r["multipliers"]["gamma"], r["test"]["R"], r["test"]["C"]) for r in results())
+    assert len(points) == 6
+    for seed in (0, 1):
+        rates = [R for s, _, R, _ in points if s == seed]
+        errors = [C for s, _, _, C in points if s == seed]
+        assert rates == sorted(rates, reverse=True)
+        assert errors[-1] > errors[0]
+
+
+def test_one_wrong_point_of_a_multirun_leaves_the_others(ib_train: Callable) -> None:
+    ended = ib_train("-m", *SMALL, "gamma=1e-2,-1")
+    assert ended.code == 1 and "1 done, 1 failed" in ended.out and "gamma=-1: a multiplier must be" in ended.out
+    assert len(results()) == 1
+
+
+def test_help_lists_groups_objectives_and_examples(ib_train: Callable) -> None:
+    text = ib_train("--help").out
+    for word in (
+        "architecture",
+        "resnet18",
+        "vib",
+        "minimise C + gamma R",
+        "minimise R + lambda D + gamma C",
+        "ib-train -m gamma",
+    ):
+        assert word in text
+    assert text.count("  ib-train") >= 5 and "dataset_options" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "gamma: 0.01" in ib_train("--cfg", "job").out
+
+
+def test_a_diverging_loss_fails_with_epoch_term_and_hint(ib_train: Callable) -> None:
+    ended = ib_train(*SMALL, "optimizer=sgd", "optimizer.lr=1e12")
+    assert ended.code == 1
+    (result,) = results()
+    assert result["status"] == "failed" and "epoch 1" in result["error"] and "optimizer.lr" in result["error"]
+    assert result["error"].split()[0] in ("C", "R") and "Traceback" not in ended.err
+
+
+def make_npz(**changes: object) -> str:
+    rng = np.random.default_rng(0)
+    arrays = {"x": rng.random((40, 6)).astype("float32"), "y": np.arange(40) % 4} | changes
+    np.savez("my.npz", **{key: value for key, value in arrays.items() if value is not None})
+    return "dataset.path=my.npz"
+
+
+def test_own_arrays(ib_train: Callable) -> None:
+    assert ib_train(*SMALL, "dataset.train_size=null", "dataset.test_size=null", "dataset=npz", make_npz()).code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["objective=vob"], "objective=vob: no such objective; did you mean vib? there are autoencoder, beta_vae"),
+        (["dataset=minst"], "dataset=minst: no such dataset; did you mean mnist?"),
+        (["epoch=3"], "epoch: no such key; did you mean epochs?"),
+        (["+epoch=3"], "epoch: no such key; did you mean epochs?"),
+        (["architecture.width=[3]"], "architecture.width: "),
+        (["+architecture.width=[3]"], "architecture.width: no such key; did you mean widths?"),
+        (["sigma=1"], "sigma is no multiplier of objective=vib, which has: gamma"),
+        (
+            ["objective=free_energy", "beta=1"],
+            "beta is no multiplier of objective=free_energy, which has: lambda, gamma",
+        ),
+        (["objective=ce", "+gamma=1"], "gamma is no multiplier of objective=ce, which has: none"),
+        (["gamma=abc"], "gamma=abc: a multiplier is a number"),
+        (["gamma=-1"], "gamma=-1: a multiplier must be finite and not negative"),
+        (["gamma=nan"], "gamma=nan: a multiplier must be finite"),
+        (["gamma=1,2"], "gamma=1,2: several values need a multirun (ib-train -m …); a list is written gamma=[1,2]"),
+        (["epochs=two"], "epochs=two: must be a integer"),
+        (["epochs=0"], "epochs=0: must be greater than 0"),
+        (["architecture.dropout=1.5"], "architecture.dropout=1.5: must be less than 1"),
+        (["architecture.widths=[64,x]"], "architecture.widths.1=x: must be a integer"),
+        (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
+        (["precision=fp64"], "precision=fp64: must be 'fp32' or 'bf16'"),
+        (["bottleneck=deterministic"], "needs a bottleneck with noise"),
+        (["architecture=resnet18", "dataset=npz", "dataset.path=my.npz"], "architecture=resnet18 takes images"),
+        (["marginal=vampprior", "architecture.batch_norm=true"], "marginal=vampprior"),
+        (["procedure.patience=3"], "procedure.patience needs a validation split"),
+        (["dataset=npz", "dataset.path=none.npz"], "dataset.path"),
+        (["dataset=mnist", "dataset.root=nowhere", "dataset.download=false"], "dataset.root"),
+        (["output=/dev/null/here"], "output: cannot write"),
+        (["+objective.minimise.Q=1"], "objective.minimise.Q: no such functional; there are C, D"),
+        (
+            ["objective.minimise.D=1"],
+            "objective.minimise.D: not in this objective yet; +objective.minimise.D=… adds it",
+        ),
+        (["+objective.minimise.D=2*delta"], "delta: objective=vib uses this multiplier"),
+        (["architecture._target_=nowhere.Net"], "architecture._target_=nowhere.Net"),
+        (["sweep=nothing"], "sweep=nothing: no such sweep"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(ib_train: Callable, arguments: list[str], expected: str) -> None:
+    make_npz()
+    ended = ib_train(*arguments)
+    lines = ended.err.strip().splitlines()
+    assert ended.code == 2, ended.out + ended.err
+    assert len(lines) == 1 and lines[0].startswith("ib-train: ") and expected in lines[0], ended.err
+    assert not Path("outputs").exists() or not list(Path("outputs").glob("*/*/result.json"))
+
+
+@pytest.mark.parametrize(
+    "changes, key",
+    [
+        ({"y": np.arange(40) % 4 - 1}, "-1"),
+        ({"y": np.arange(40) / 3}, "integer"),
+        ({"y": np.arange(30)}, "30"),
+        ({"x": np.full((40, 6), np.nan)}, "NaN"),
+        ({"y": None}, "y"),
+    ],
+)
+def test_wrong_arrays_are_one_clear_line(ib_train: Callable, changes: dict, key: str) -> None:
+    ended = ib_train("dataset=npz", make_npz(**changes))
+    assert ended.code == 2 and len(ended.err.strip().splitlines()) == 1 and "dataset.path" in ended.err
+    assert key in ended.err and "Traceback" not in ended.err
+
+
+def test_debug_shows_the_traceback(ib_train: Callable) -> None:
+    ended = ib_train("gamma=-1", "debug=true")
+    assert ended.code == 2 and "Traceback" in ended.err
+
+
+def test_cuda_is_refused_where_there_is_none(ib_train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    ended = ib_train("device=cuda")
+    assert ended.code == 2 and "device=cuda" in ended.err
+
+
+def test_every_study_composes(ib_train: Callable) -> None:
+    for name in choices("sweep"):
+        ended = ib_train(f"sweep={name}", "--cfg", "job")
+        assert ended.code == 0 and f"name: {name}" in ended.out

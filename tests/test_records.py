@@ -1,0 +1,75 @@
+"""What a kill may and may not do to a run's folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from ib_cli.errors import ConfigError
+from ib_cli.records import Records, as_json, write_atomically
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    made = Records(tmp_path / "study" / "id")
+    made.open("seed: 0\n")
+    return made
+
+
+def test_lines_after_the_checkpoint_are_dropped_when_it_is_loaded(records: Records) -> None:
+    for epoch in (1, 2):
+        records.log({"epoch": epoch})
+    records.save_checkpoint({"epoch": 2})
+    records.log({"epoch": 3})
+    assert records.load_checkpoint(CPU) == {"epoch": 2, "lines": 2}
+    records.log({"epoch": 3, "again": True})
+    assert records.metrics() == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
+
+
+def test_a_last_line_cut_short_does_not_count(records: Records) -> None:
+    records.log({"epoch": 1})
+    with (records.folder / "metrics.jsonl").open("a") as handle:
+        handle.write('{"epoch": 2, "R"')
+    assert records.metrics() == [{"epoch": 1}]
+
+
+def test_writing_fails_before_the_old_content_is_touched(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    write_atomically(file, "old")
+    with pytest.raises(TypeError):
+        write_atomically(file, 3)
+    assert file.read_text() == "old"
+
+
+def test_numbers_that_are_not_finite_become_null() -> None:
+    assert json.loads(as_json({"R": math.nan, "D": [math.inf, 1.5], "name": "x"})) == {
+        "R": None,
+        "D": [None, 1.5],
+        "name": "x",
+    }
+
+
+def test_a_run_in_progress_is_not_started_twice(records: Records) -> None:
+    with pytest.raises(ConfigError, match="another process is at this run"):
+        Records(records.folder).open("")
+    records.close()
+    Records(records.folder).open("")
+
+
+def test_a_corrupt_checkpoint_is_named(records: Records) -> None:
+    (records.folder / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt cannot be read.*rerun=true"):
+        records.load_checkpoint(CPU)
+    assert (records.folder / "checkpoint.pt").read_bytes() == b"not a checkpoint"
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="output: cannot write"):
+        Records(tmp_path / "file" / "study" / "id").open("")

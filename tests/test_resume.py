@@ -1,0 +1,147 @@
+"""A run that is killed or interrupted ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ib_cli.engine import train
+from ib_cli.engine.interrupt import Interrupted
+from ib_cli.experiment import Experiment
+from ib_cli.observer import Observer
+from ib_cli.procedures.fit import fit
+
+# Everything that has a state: averages, a plateau, batch norm, dropout, augmentation's generator, momentum.
+STATEFUL = (
+    "architecture.batch_norm=true",
+    "architecture.dropout=0.2",
+    "averaging=0.9",
+    "schedule=plateau",
+    "schedule.patience=0",
+    "dataset.crop=1",
+    "clip=1",
+    "samples=2",
+)
+# Long epochs, so that a kill lands within one.
+SLOW = ("dataset.train_size=1200", "batch_size=4", "epochs=4", "figures=false", "device=cpu", *STATEFUL)
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen:
+    folder.mkdir(exist_ok=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "ib_cli", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def the_run(folder: Path) -> Path:
+    (run,) = (folder / "outputs" / "runs").iterdir()
+    return run
+
+
+def wait_for_epoch(folder: Path, epoch: int) -> None:
+    """Until an epoch's checkpoint stands, and then a moment into the next."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        lines = list(folder.glob("outputs/runs/*/metrics.jsonl"))
+        if (
+            lines
+            and lines[0].read_text().count("\n") >= 2 * epoch
+            and list(folder.glob("outputs/runs/*/checkpoint.pt"))
+        ):
+            time.sleep(0.15)
+            return
+        time.sleep(0.01)
+    raise AssertionError("the run did not get that far")
+
+
+def records(folder: Path) -> tuple[str, dict]:
+    """What must be equal: the metrics to the letter, and the result but for the time it took."""
+    result = json.loads((the_run(folder) / "result.json").read_text())
+    result.pop("seconds")
+    return (the_run(folder) / "metrics.jsonl").read_text(), result
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    process = start(folder, *SLOW)
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    return records(folder)
+
+
+def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[str, dict]) -> None:
+    for epoch in (1, 2):
+        process = start(tmp_path, *SLOW)
+        wait_for_epoch(tmp_path, epoch)
+        process.kill()
+        process.communicate()
+        assert not (the_run(tmp_path) / "result.json").exists()
+    process = start(tmp_path, *SLOW)
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    assert "goes on at epoch" in output
+    assert records(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_say_how_to_go_on_and_exit(
+    tmp_path: Path, undisturbed: tuple[str, dict], number: int, code: int
+) -> None:
+    process = start(tmp_path, *SLOW)
+    wait_for_epoch(tmp_path, 1)
+    process.send_signal(number)
+    output = process.communicate()[0]
+    assert process.returncode == code, output
+    assert "saved in" in output and "To go on: ib-train dataset.train_size=1200" in output
+    state = torch.load(the_run(tmp_path) / "checkpoint.pt", weights_only=True)
+    assert state["step_in_epoch"] > 0 or state["epoch"] > 0
+    process = start(tmp_path, *SLOW)
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    assert records(tmp_path) == undisturbed
+
+
+class Stopper(Observer):
+    """Sends Ctrl-C to this process after some steps of an epoch."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self.where = (epoch, step)
+
+    def progress(self, epoch: int, step: int, steps: int, measures: object) -> None:
+        if (epoch, step) == self.where:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interruption_at_a_known_step_goes_on_bit_for_bit(
+    experiment: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_REPORTS", -1)
+    whole = experiment(*STATEFUL, "epochs=3")
+    expected = fit(whole, None, patience=None, watch="J")
+    part = experiment(*STATEFUL, "epochs=3", folder="part", observers=(Stopper(1, 2),))
+    with pytest.raises(Interrupted):
+        fit(part, None, patience=None, watch="J")
+    checkpoint = part.records.load_checkpoint(torch.device("cpu"))
+    assert (checkpoint["epoch"], checkpoint["step_in_epoch"]) == (1, 2)
+    part.records.close()
+    rest = experiment(*STATEFUL, "epochs=3", folder="part")
+    ended = fit(rest, rest.records.load_checkpoint(torch.device("cpu")), patience=None, watch="J")
+    assert ended.measures == expected.measures
+    assert all(torch.equal(ended.params[name], p) for name, p in expected.params.items())
+    assert rest.records.metrics() == whole.records.metrics()
