@@ -36,6 +36,8 @@ PARTS = {
     "marginal": "marginal",
     "backward_encoder": "backward_encoder",
 }
+THREADS = torch.get_num_threads()  # what torch takes by itself
+WORTH_SHARING = 5e7
 GROUPS = ("dataset", "architecture", "bottleneck", *PARTS, "optimizer", "schedule", "procedure", "tracker")
 
 
@@ -124,6 +126,16 @@ def pick_device(wanted: str) -> torch.device:
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def set_threads(wanted: int | None, model: Model, batch_size: int) -> None:
+    """CPU threads of this process: as asked for, else one where a step is too small to share.
+
+    Threads that meet after every small matrix product lose more than they gain, and a hundredfold where another
+    process holds a core.
+    """
+    work = batch_size * sum(p.numel() for p in model.parameters())  # about the multiplications of a step
+    torch.set_num_threads(wanted or (1 if work < WORTH_SHARING else THREADS))
+
+
 def build_model(config: Mapping[str, Any], data: Data, needs: frozenset[str], seed: int) -> Model:
     """The model with the parts that the functionals need, initialised from the seed alone.
 
@@ -166,10 +178,13 @@ def build(config: Mapping[str, Any], records: Records, observers: tuple[Observer
     objective = Objective(config["objective"]["minimise"])
     data = construct("dataset", config["dataset"]).load(device)
     optimizer, keys = target_of("optimizer", config["optimizer"])
+    model = build_model(config, data, objective.needs, settings.seed).to(device)
+    if device.type == "cpu":
+        set_threads(settings.threads, model, settings.batch_size)
     return Experiment(
         settings=settings,
         data=data,
-        model=build_model(config, data, objective.needs, settings.seed).to(device),
+        model=model,
         objective=objective,
         multipliers={name: float(config[name]) for name in objective.multipliers},
         optimizer=partial(optimizer, **keys),

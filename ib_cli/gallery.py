@@ -53,4 +53,4 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         torch.manual_seed(derived_seed(seed, "samples"))
         named = {f"model.{name}": value for name, value in params.items()}
         images = functional_call(_Generate(model), named, (ROWS * COLUMNS,))
-    image_grid(list(images.cpu().split(COLUMNS)), folder / "samples.png", None, data.spec.interval)
+    image_grid([images.cpu()], folder / "samples.png", ["E d(x|z), z ~ m(z)"], data.spec.interval)

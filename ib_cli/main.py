@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -41,6 +42,9 @@ def main() -> None:
             traceback.print_exc()
         print(f"ib-train: {explain(error, sys.argv[1:])}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:  # what reads our output has ended, as `head` does; runs can be continued
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except KeyboardInterrupt as stop:
         sys.exit(getattr(stop, "exit_code", 130))
     if len(outcomes) > 1:

@@ -109,7 +109,7 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> Outcome:
         for observer in experiment.observers:
             observer.interrupt(f"{stop}: saved in {records.folder}. To go on: {again}")
         raise
-    except ConfigError:
+    except (ConfigError, BrokenPipeError):  # wrong from the start; or nobody reads our output any more (| head)
         raise
     except Exception as error:
         result["error"] = str(error) if isinstance(error, RunFailedError) else f"{type(error).__name__}: {error}"

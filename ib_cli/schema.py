@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from difflib import get_close_matches
@@ -43,5 +44,6 @@ def _line(key: str, fields: list[str], error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{name}: this key is missing"
     message = error["msg"][0].lower() + error["msg"][1:].removeprefix("Input ")
-    message = message.replace("input should be", "must be").replace("valid ", "")
+    message = message.replace("input should be", "must be")
+    message = re.sub(r"\ba valid (?=[aeiou])", "an ", message).replace("valid ", "")
     return f"{name}={error['input']}: {message}"

@@ -27,6 +27,7 @@ class Settings:
     checkpoint_every: Count
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["fp32", "bf16"]
+    threads: Count | None
     output: Annotated[str, MinLen(1)]
     figures: bool
     rerun: bool
@@ -41,6 +42,7 @@ COSMETIC = (
     "figures",
     "rerun",
     "debug",
+    "threads",
     "checkpoint_every",
     "tracker",
     "dataset.root",

@@ -103,6 +103,14 @@ def test_a_diverging_loss_fails_with_epoch_term_and_hint(ib_train: Callable) -> 
     assert result["error"].split()[0] in ("C", "R") and "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("marginal", choices("marginal"))
+def test_a_model_with_a_decoder_draws_reconstructions_and_samples(ib_train: Callable, marginal: str) -> None:
+    ended = ib_train(*SMALL, "figures=true", "objective=vae", f"marginal={marginal}")
+    assert ended.code == 0, ended.out
+    (folder,) = Path("outputs").glob("*/*/figures")
+    assert {"training.png", "reconstructions.png", "samples.png"} == {file.name for file in folder.iterdir()}
+
+
 def make_npz(**changes: object) -> str:
     rng = np.random.default_rng(0)
     arrays = {"x": rng.random((40, 6)).astype("float32"), "y": np.arange(40) % 4} | changes
@@ -133,10 +141,10 @@ def test_own_arrays(ib_train: Callable) -> None:
         (["gamma=-1"], "gamma=-1: a multiplier must be finite and not negative"),
         (["gamma=nan"], "gamma=nan: a multiplier must be finite"),
         (["gamma=1,2"], "gamma=1,2: several values need a multirun (ib-train -m …); a list is written gamma=[1,2]"),
-        (["epochs=two"], "epochs=two: must be a integer"),
+        (["epochs=two"], "epochs=two: must be an integer"),
         (["epochs=0"], "epochs=0: must be greater than 0"),
         (["architecture.dropout=1.5"], "architecture.dropout=1.5: must be less than 1"),
-        (["architecture.widths=[64,x]"], "architecture.widths.1=x: must be a integer"),
+        (["architecture.widths=[64,x]"], "architecture.widths.1=x: must be an integer"),
         (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
         (["precision=fp64"], "precision=fp64: must be 'fp32' or 'bf16'"),
         (["bottleneck=deterministic"], "needs a bottleneck with noise"),

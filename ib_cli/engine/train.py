@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -14,12 +14,29 @@ from ib_cli.engine.loss import LossFunction, plan
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.state import State
 from ib_cli.model import Model
+from ib_cli.observer import Observer
 from ib_cli.settings import Settings
 from ib_cli.tape import draw
 
 SECONDS_BETWEEN_REPORTS = 0.5  # each report waits for the device once
 
-Report = Callable[[int, int, Mapping[str, float]], None]  # steps done, steps of the epoch, running averages
+
+class Reporter:
+    """Tells the observers how an epoch is going, from time to time over the whole run."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self.observers, self.last = observers, time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for another report."""
+        return time.monotonic() - self.last > SECONDS_BETWEEN_REPORTS
+
+    def report(self, epoch: int, step: int, steps: int, averages: Mapping[str, float]) -> None:
+        """The epoch under way (from 0), the steps done and to do in it, and its running averages."""
+        for observer in self.observers:
+            observer.progress(epoch, step, steps, averages)
+        self.last = time.monotonic()
 
 
 def batches(N: int, batch_size: int, epoch: int, seed: int, device: torch.device) -> list[Tensor]:
@@ -53,21 +70,20 @@ class Epoch:
             self.noise.set_state(state.noise.cpu())
         self.rate = state.optimizer.defaults["lr"]
 
-    def run(self, requests: dict[int, list], stop: Callable[[], int | None], report: Report) -> int | None:
+    def run(self, requests: dict[int, list], stop: Callable[[], int | None], reporter: Reporter) -> int | None:
         """Train to the end of the epoch and return None, or to a signal and return its number.
 
         `requests` remembers, over epochs, which random numbers a pass of each batch size asks for.
         """
-        state, last_report = self.state, time.monotonic()
+        state = self.state
         self.model.train()
         for indices in self.order[state.step_in_epoch :]:
             if (signal := stop()) is not None:
                 state.noise = self.noise.get_state()
                 return signal
             self._step(indices, requests)
-            if time.monotonic() - last_report > SECONDS_BETWEEN_REPORTS:
-                report(state.step_in_epoch, len(self.order), self.averages())
-                last_report = time.monotonic()
+            if reporter.due:
+                reporter.report(state.epoch, state.step_in_epoch, len(self.order), self.averages())
         return None
 
     def _step(self, indices: Tensor, requests: dict[int, list]) -> None:

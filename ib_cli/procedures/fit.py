@@ -11,7 +11,7 @@ from annotated_types import Gt
 from ib_cli.engine.interrupt import Interrupted, catch_signals
 from ib_cli.engine.loss import make_loss
 from ib_cli.engine.state import State
-from ib_cli.engine.train import Epoch
+from ib_cli.engine.train import Epoch, Reporter
 from ib_cli.errors import ConfigError, RunFailedError
 from ib_cli.experiment import Experiment, Finished
 from ib_cli.metrics import evaluate
@@ -26,47 +26,55 @@ def fit(
     improved for that many evaluations.
     Raises RunFailedError when the objective stops being finite, Interrupted at a signal, after saving.
     """
-    settings, data, model = experiment.settings, experiment.data, experiment.model
-    if patience is not None and "validation" not in data.splits:
-        raise ConfigError("procedure.patience needs a validation split: set dataset.validation_size, for example 0.1")
-    state = State.start(model, experiment.optimizer(model.parameters()), experiment.schedule, settings.averaging)
+    settings, data, records = experiment.settings, experiment.data, experiment.records
+    state = _start(experiment, checkpoint)
     if patience is not None:
-        _watched(
-            _evaluate(experiment, state, "validation"), watch
-        )  # a measure that does not exist is told before training
-    if checkpoint is not None:
-        state.restore(checkpoint)
-    loss = make_loss(model, experiment.objective, settings.samples, settings.precision)
+        _check_early_stopping(experiment, state, watch)
+    loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
     requests: dict[int, list] = {}
     evaluated: dict[str, dict[str, float]] = {}
-    clock = _Clock(state)
+    clock, reporter = _Clock(state), Reporter(experiment.observers)
     with catch_signals() as stop:
         while state.epoch < settings.epochs and (patience is None or state.flat_evaluations < patience):
-            evaluated = {}
-            epoch = Epoch(state, model, loss, data, settings, experiment.multipliers)
-            signal = epoch.run(requests, stop, lambda *where: _progress(experiment, state.epoch, *where))
-            if signal is not None:
+            epoch = Epoch(state, experiment.model, loss, data, settings, experiment.multipliers)
+            if (signal := epoch.run(requests, stop, reporter)) is not None:
                 clock.stop()
-                experiment.records.save_checkpoint(state.checkpoint())
+                records.save_checkpoint(state.checkpoint())
                 raise Interrupted(signal)
             averages = epoch.averages()
             _check_finite(averages, state.epoch + 1)
             epoch.close()
             state.schedule.observe(averages["J"])
             _record(experiment, state, "train", averages)
-            last = state.epoch == settings.epochs
+            last, evaluated = state.epoch == settings.epochs, {}
             if state.epoch % settings.evaluate_every == 0 or last:
                 evaluated = {split: _evaluate(experiment, state, split) for split in data.splits if split != "train"}
                 for split, measures in evaluated.items():
                     _record(experiment, state, split, measures)
                 if patience is not None:
-                    _watch(state, evaluated["validation"], watch)
+                    _watch(state, _watched(evaluated["validation"], watch))
             clock.stop()
             if state.epoch % settings.checkpoint_every == 0 or last:
-                experiment.records.save_checkpoint(state.checkpoint())
+                records.save_checkpoint(state.checkpoint())
     final = {split: evaluated.get(split) or _evaluate(experiment, state, split) for split in data.splits}
     clock.stop()
     return Finished(state.epoch, state.seconds, final, state.evaluated_params)
+
+
+def _start(experiment: Experiment, checkpoint: dict[str, Any] | None) -> State:
+    model = experiment.model
+    optimizer = experiment.optimizer(model.parameters())
+    state = State.start(model, optimizer, experiment.schedule, experiment.settings.averaging)
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    return state
+
+
+def _check_early_stopping(experiment: Experiment, state: State, watch: str) -> None:
+    """Raises ConfigError, before any training, where there is nothing to watch."""
+    if "validation" not in experiment.data.splits:
+        raise ConfigError("procedure.patience needs a validation split: set dataset.validation_size, for example 0.1")
+    _watched(_evaluate(experiment, state, "validation"), watch)
 
 
 class _Clock:
@@ -104,11 +112,6 @@ def _record(experiment: Experiment, state: State, split: str, measures: dict[str
         observer.evaluated(line)
 
 
-def _progress(experiment: Experiment, epoch: int, step: int, steps: int, measures: dict[str, float]) -> None:
-    for observer in experiment.observers:
-        observer.progress(epoch, step, steps, measures)
-
-
 def _check_finite(averages: dict[str, float], epoch: int) -> None:
     """Raises RunFailedError naming the epoch and the first term that is not finite."""
     for term, value in sorted(averages.items(), key=lambda item: item[0] == "J"):
@@ -126,7 +129,6 @@ def _watched(measures: dict[str, float], watch: str) -> float:
     return -measures[watch] if watch == "accuracy" else measures[watch]
 
 
-def _watch(state: State, measures: dict[str, float], watch: str) -> None:
+def _watch(state: State, value: float) -> None:
     """Early stopping's count of evaluations without improvement."""
-    value = _watched(measures, watch)
     state.best, state.flat_evaluations = (value, 0) if value < state.best else (state.best, state.flat_evaluations + 1)

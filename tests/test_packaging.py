@@ -1,0 +1,30 @@
+"""What an installation would lack."""
+
+from __future__ import annotations
+
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def setup() -> ConfigParser:
+    parser = ConfigParser(interpolation=None)
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def test_every_package_is_listed(setup: ConfigParser) -> None:
+    listed = set(setup["options"]["packages"].split())
+    found = {".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "ib_cli").rglob("__init__.py")}
+    assert listed == found | {"ib_cli.conf", "ib_cli.sweeps"}
+
+
+def test_every_requirement_has_a_tested_version(setup: ConfigParser) -> None:
+    pinned = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    needed = setup["options"]["install_requires"].split() + setup["options.extras_require"]["dev"].split()
+    names = {word.split(">")[0].lower() for word in needed if not word.startswith("%")}
+    assert names <= pinned
