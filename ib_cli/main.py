@@ -1,4 +1,4 @@
-"""ib-train: compose the config, run it, and end with the right exit code.
+"""ib-train: compose the config of each run, run it, and end with the right exit code.
 
 0: done. 1: a run failed. 2: the command or config is wrong. 128 + n: stopped by signal n, saved.
 """
@@ -6,52 +6,67 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from uuid import uuid4
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli.catalogue import choices, directory, help_text
 from ib_cli.errors import ConfigError
 from ib_cli.explain import explain
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from ib_cli.run import Outcome
+from ib_cli.outcome import Jobs, Outcome
+from ib_cli.study import TOKEN, studies
 
 
 def main() -> None:
     """The console script `ib-train`."""
-    verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(sys.argv))
+    command = list(sys.argv)
+    verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
+    studies.clear()
     try:
-        with hydra_raises():
-            outcomes = compose_and_run()
+        with hydra_raises(), jobs_named(command):
+            code = compose_and_run()
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
         if verbose:
             traceback.print_exc()
-        print(f"ib-train: {explain(error, sys.argv[1:])}", file=sys.stderr)
-        sys.exit(2)
+        code = _fail(explain(error, command[1:]), 2)
     except BrokenPipeError:  # what reads our output has ended, as `head` does; runs can be continued
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+        code = 128 + signal.SIGPIPE
+    except OSError as error:  # of Hydra, which makes a multirun's folder; a run's own are told by the run
+        code = _fail(f"output: cannot write {error.filename} ({error.strerror})", 2)
     except KeyboardInterrupt as stop:
-        sys.exit(getattr(stop, "exit_code", 130))
-    if len(outcomes) > 1:
-        from ib_cli.study import show_study
+        code = getattr(stop, "exit_code", 130)
+        _end_study()
+        if studies and studies[-1].jobs is not None:
+            print(f"stopped; to go on: {shlex.join(['ib-train', *command[1:]])}", file=sys.stderr)
+    sys.exit(code)
 
-        show_study(outcomes)
-    sys.exit(max((outcome.exit_code for outcome in outcomes), default=0))
+
+def _fail(line: str, code: int) -> int:
+    _end_study()
+    print(f"ib-train: {line}", file=sys.stderr)
+    return code
+
+
+def _end_study() -> int | None:
+    """Where a multirun has begun: its table, and its exit code."""
+    if not studies or studies[-1].jobs is None:
+        return None
+    return studies[-1].end()
 
 
 @contextmanager
@@ -68,29 +83,69 @@ def hydra_raises() -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = before
 
 
-def compose_and_run() -> list[Outcome]:
-    """Let Hydra compose the config of each run, and run them. Raises ConfigError where no config is right."""
+@contextmanager
+def jobs_named(command: list[str]) -> Iterator[None]:
+    """Within the block a multirun's command line names its jobs, so that every process knows whose they are."""
+    multirun = {"-m", "--multirun"} & set(command) or any(word.startswith("sweep=") for word in command)
+    if multirun:
+        # Beside the other overrides, as argparse wants them together.
+        place = next((i for i, word in enumerate(command) if i and "=" in word and word[0] != "-"), len(command))
+        sys.argv = [*command[:place], f"++hydra.job.env_set.{TOKEN}={uuid4().hex}", *command[place:]]
+    try:
+        yield
+    finally:
+        sys.argv = command
+
+
+def compose_and_run() -> int:
+    """Let Hydra compose the config of each run, and run them; returns the exit code.
+
+    Raises ConfigError where the config of a single run is wrong.
+    """
     OmegaConf.register_new_resolver("ib_help", help_text, replace=True)
     store = ConfigStore.instance()
     for name in choices("sweep"):
-        store.store(
-            name=name, group="sweep", package="_global_", node=OmegaConf.load(directory("sweeps") / f"{name}.yaml")
-        )
-    outcomes: list[Outcome] = []
+        node = OmegaConf.load(directory("sweeps") / f"{name}.yaml")
+        store.store(name=name, group="sweep", package="_global_", node=node)
+    ended: list[int] = []
+    wrong: list[ConfigError] = []  # kept from Hydra, which would print it in its own way
 
     @hydra.main(version_base="1.3", config_path=str(directory("conf")), config_name="config")
-    def task(config: DictConfig) -> Any:
-        from ib_cli.run import Outcome, run
+    def task(config: DictConfig) -> float | None:
+        from ib_cli.run import run
 
-        overrides = HydraConfig.get().overrides.task
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            return job(config).test.get("J")
         try:
-            outcome = run(config)
-        except ConfigError as error:  # kept from Hydra, which would print it; and the other runs go on
-            outcome = Outcome(None, "failed", {}, explain(error, overrides), cause=error)
-        outcomes.append(replace(outcome, overrides=tuple(overrides)))
-        return outcome.result.get("test", {}).get("J")
+            ended.append(run(config).exit_code)
+        except ConfigError as error:
+            wrong.append(error)
+        return None
 
     task()
-    if outcomes and all(outcome.cause is not None for outcome in outcomes):
-        raise outcomes[0].cause  # nothing could run
-    return outcomes
+    if wrong:
+        raise wrong[0]
+    code = _end_study()
+    return max(ended, default=0) if code is None else code
+
+
+def job(config: DictConfig) -> Outcome:
+    """One run of a multirun, in whatever process; how it stands is written where the first process looks."""
+    from ib_cli.run import run
+
+    hydra_config = HydraConfig.get()
+    overrides = tuple(hydra_config.overrides.task)
+    jobs = Jobs(Path(hydra_config.sweep.dir) / ".jobs" / os.environ.get(TOKEN, "here"))
+
+    def tell(outcome: Outcome) -> Outcome:
+        outcome = replace(outcome, overrides=overrides)
+        jobs.write(hydra_config.job.num, outcome)
+        return outcome
+
+    try:
+        return tell(run(config, begun=lambda folder: tell(Outcome("running", folder=str(folder)))))
+    except ConfigError as error:  # the other runs go on
+        return tell(Outcome("wrong", error=explain(error, overrides)))
+    except KeyboardInterrupt:
+        tell(Outcome("waiting"))
+        raise

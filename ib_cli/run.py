@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,32 +20,17 @@ from ib_cli.errors import ConfigError, RunFailedError
 from ib_cli.experiment import Experiment
 from ib_cli.gallery import draw_figures
 from ib_cli.observer import RunInfo
+from ib_cli.outcome import Outcome
 from ib_cli.records import Records
 from ib_cli.screen import Screen, show_finished
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: what a study's table shows of it."""
-
-    folder: Path | None  # None where the config is wrong
-    status: str  # done, skipped (it was done before) or failed
-    result: Mapping[str, Any]  # the content of result.json; empty where the config is wrong
-    error: str = ""
-    overrides: tuple[str, ...] = ()  # the command line's, of this run
-    cause: ConfigError | None = None  # where the config is wrong
-
-    @property
-    def exit_code(self) -> int:
-        """0 done, 1 failed."""
-        return int(self.status == "failed")
-
-
-def run(config: DictConfig) -> Outcome:
+def run(config: DictConfig, begun: Callable[[Path], object] | None = None) -> Outcome:
     """Validate, build, train and record one run; or show it, if it is done already.
 
+    `begun` is given for a run of a multirun: it is told the run's folder, and the run itself stays off the screen.
     Raises ConfigError, before anything is written, where the config is wrong, and Interrupted at a signal.
     A run that fails for another reason ends as a failed Outcome, with the reason in its result.json.
     """
@@ -55,18 +39,28 @@ def run(config: DictConfig) -> Outcome:
     records = Records(run_folder(plain))
     done = records.result
     if done is not None and done["status"] == "done" and not settings.rerun:
-        show_finished(done, records.folder)
-        return Outcome(records.folder, "skipped", done)
-    experiment = build(plain, records, (Screen(), construct("tracker", plain["tracker"])))
+        if begun is None:
+            show_finished(done, records.folder)
+        return _outcome("skipped", records.folder, done)
+    screen = (Screen(),) if begun is None else ()
+    experiment = build(plain, records, (*screen, construct("tracker", plain["tracker"])))
     records.open(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
     try:
+        if begun is not None:
+            begun(records.folder)
         with _log_file(records.folder):
-            return _train(plain, experiment)
+            result = _train(plain, experiment)
     finally:
         records.close()
+    return _outcome(result["status"], records.folder, result)
 
 
-def _train(plain: Mapping[str, Any], experiment: Experiment) -> Outcome:
+def _outcome(status: str, folder: Path, result: Mapping[str, Any]) -> Outcome:
+    return Outcome(status, folder=str(folder), test=result.get("test", {}), seconds=result.get("seconds"),
+                   error=result.get("error", ""))  # fmt: skip
+
+
+def _train(plain: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
     settings, records = experiment.settings, experiment.records
     if settings.rerun:
         records.clear()
@@ -119,7 +113,7 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> Outcome:
     records.finish(result)
     for observer in experiment.observers:
         observer.finish(result)
-    return Outcome(records.folder, result["status"], result, result.get("error", ""))
+    return result
 
 
 @contextmanager

@@ -1,53 +1,89 @@
-"""The runs of a multirun in one table, at its end."""
+"""A multirun as a whole: which jobs it has, how they stand while it goes on, and its table at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
 
-from ib_cli.run import Outcome
-from ib_cli.screen import number, readable
+from ib_cli.outcome import Jobs, Outcome
+from ib_cli.study_screen import StudyScreen
 
-MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy")
-STYLES = {"done": "green", "skipped": "dim", "failed": "bold red"}
-
-
-def show_study(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
-    """Prints a row a run: what it differs by, how it ended, its test measures; then why runs failed."""
-    console = console or Console()
-    varied = _varied(outcomes)
-    measured = [name for name in MEASURES if any(name in outcome.result.get("test", {}) for outcome in outcomes)]
-    table = Table(caption="test split; nats", caption_justify="left")
-    table.add_column("run")
-    table.add_column("", overflow="fold")
-    table.add_column("status")
-    for name in measured:
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    for outcome in outcomes:
-        own = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
-        test = outcome.result.get("test", {})
-        table.add_row(
-            outcome.folder.name if outcome.folder else "-",
-            Text(readable(own, console.encoding)),
-            Text(outcome.status, STYLES[outcome.status]),
-            *(number(test.get(name)) for name in measured),
-        )
-    console.print(table)
-    for outcome in outcomes:
-        if outcome.status == "failed":
-            text = f"failed: {' '.join(outcome.overrides)}: {outcome.error}"
-            console.print(Text(readable(text, console.encoding), "red"), soft_wrap=True)
-    counts = {status: sum(outcome.status == status for outcome in outcomes) for status in STYLES}
-    console.print(", ".join(f"{count} {status}" for status, count in counts.items() if count))
+TOKEN = "IB_TRAIN_JOBS"  # names this multirun's jobs among those of the same study, in every process
+POLL = 0.5  # seconds between two looks at the jobs
+studies: list[Study] = []  # of this process: main asks them how they ended
 
 
-def _varied(outcomes: Sequence[Outcome]) -> set[str]:
-    """The keys whose overrides differ between the runs."""
-    keys = {word.partition("=")[0] for outcome in outcomes for word in outcome.overrides}
-    values = {
-        key: {word for outcome in outcomes for word in outcome.overrides if word.startswith(f"{key}=")} for key in keys
-    }
-    return {key for key, words in values.items() if len(words) > 1}
+def planned(overrides: Sequence[str], params: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """The overrides of each job in the order of the basic sweeper's numbers; `params` are the study file's."""
+    words = [*(f"{key}={value}" for key, value in params.items()), *overrides]
+    (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
+    return [tuple(job) for job in jobs]
+
+
+class Study(Callback):
+    """Hydra's callback: knows the jobs before they start, watches them, and reports when the last one has ended."""
+
+    def __init__(self) -> None:
+        self.jobs: Jobs | None = None
+        self.plan: list[tuple[str, ...]] = []
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        studies.append(self)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """List the jobs and start watching."""
+        folder = Path(config.hydra.sweep.dir)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return  # Hydra meets the same in a moment, and main tells it
+        self.jobs = Jobs(folder / ".jobs" / config.hydra.job.env_set.get(TOKEN, "here"))
+        if config.hydra.sweeper._target_.endswith("BasicSweeper"):
+            self.plan = planned(config.hydra.overrides.task, config.hydra.sweeper.params or {})
+        self.screen = StudyScreen(str(config.name), folder / "study.log")
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called where the sweeper came to its end."""
+        self.close()
+
+    def outcomes(self) -> list[Outcome]:
+        """Every job as it stands: those that have not begun are waiting."""
+        begun = self.jobs.read() if self.jobs else {}
+        waiting = {number: Outcome("waiting", overrides) for number, overrides in enumerate(self.plan)}
+        return [outcome for _, outcome in sorted({**waiting, **begun}.items())]
+
+    def _watch(self) -> None:
+        while not self._stop.wait(POLL):
+            self.screen.update(self.outcomes())
+
+    def close(self) -> None:
+        """Stop watching; show the last state."""
+        if self._thread is not None:
+            self._stop.set()
+            self._thread.join()
+            self._thread = None
+            self.screen.update(self.outcomes())
+            self.screen.close()
+
+    def end(self) -> int:
+        """Print the table and return the exit code: 0 if every job is done, 2 if every config is wrong, else 1."""
+        self.close()
+        ended = [outcome if outcome.status != "running" else _lost(outcome) for outcome in self.outcomes()]
+        self.screen.table(ended)
+        if self.jobs is not None:
+            self.jobs.remove()
+        codes = {outcome.exit_code for outcome in ended}
+        return codes.pop() if len(codes) == 1 else int(bool(codes))
+
+
+def _lost(outcome: Outcome) -> Outcome:
+    return Outcome("failed", outcome.overrides, outcome.folder, error="its process ended without a word")

@@ -14,7 +14,7 @@ from ib_cli.catalogue import choices
 
 PACKAGE = Path(ib_cli.__file__).parent
 ROOMS = ("architectures", "bottlenecks", "decoders", "functionals")  # as far as they exist; estimators will join them
-MAIN = {"main.py", "build.py", "run.py"}  # the only users of Hydra and OmegaConf
+MAIN = {"main.py", "build.py", "run.py", "study.py"}  # the only users of Hydra and OmegaConf
 
 
 def imports(file: Path) -> set[str]:

@@ -75,7 +75,7 @@ def test_multirun_makes_a_run_a_point_and_rate_falls_with_gamma(ib_train: Callab
 
 def test_one_wrong_point_of_a_multirun_leaves_the_others(ib_train: Callable) -> None:
     ended = ib_train("-m", *SMALL, "gamma=1e-2,-1")
-    assert ended.code == 1 and "1 done, 1 failed" in ended.out and "gamma=-1: a multiplier must be" in ended.out
+    assert ended.code == 1 and "1 done, 1 wrong" in ended.out and "gamma=-1: a multiplier must be" in ended.out
     assert len(results()) == 1
 
 
@@ -154,6 +154,7 @@ def test_own_arrays(ib_train: Callable) -> None:
         (["dataset=npz", "dataset.path=none.npz"], "dataset.path"),
         (["dataset=mnist", "dataset.root=nowhere", "dataset.download=false"], "dataset.root"),
         (["output=/dev/null/here"], "output: cannot write"),
+        (["-m", "output=/dev/null/here"], "output: cannot write"),
         (["+objective.minimise.Q=1"], "objective.minimise.Q: no such functional; there are C, D"),
         (
             ["objective.minimise.D=1"],

@@ -1,0 +1,162 @@
+"""What a person sees of a multirun: in a terminal a live table, elsewhere and in study.log a line a change."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ib_cli.outcome import FAILED, Outcome
+from ib_cli.screen import duration, number, readable
+
+MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy")
+STYLES = {
+    "done": "green",
+    "skipped": "dim",
+    "running": "cyan",
+    "waiting": "dim",
+    "busy": "yellow",
+    "failed": "bold red",
+    "wrong": "bold red",
+}
+LAST_BYTES = 4096  # of metrics.jsonl: more than its last line
+ROWS_BESIDE = 12  # lines of a terminal that the live table leaves to other things
+
+
+class StudyScreen:
+    """Follows the outcomes of a study's jobs."""
+
+    def __init__(self, study: str, log: Path, console: Console | None = None) -> None:
+        self.study, self.log, self.console = study, log, console or Console()
+        self.started = time.monotonic()
+        self._shown: dict[int, str] = {}
+        self._outcomes: Sequence[Outcome] = ()
+        self._live: Live | None = None
+
+    def update(self, outcomes: Sequence[Outcome]) -> None:
+        """Take in how the jobs stand: a line for each change, or a new picture of the table."""
+        self._outcomes = outcomes
+        interactive = self.console.is_interactive
+        if interactive and self._live is None:
+            self._live = Live(get_renderable=self._picture, console=self.console, transient=True, refresh_per_second=2)
+            self._live.start()
+        for position, outcome in enumerate(outcomes):
+            if outcome.status != "waiting" and self._shown.get(position) != outcome.status:
+                self._shown[position] = outcome.status
+                self._tell(f"{position + 1}/{len(outcomes)} {self._line(outcome)}", interactive)
+
+    def close(self) -> None:
+        """Take the live table away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def table(self, outcomes: Sequence[Outcome]) -> None:
+        """The table at the end; then why runs failed and the commands that run just these again."""
+        self.console.print(self._table(outcomes))
+        varied = varying(outcomes)
+        for outcome in outcomes:
+            if outcome.status in FAILED:
+                label = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied) or "this run"
+                self._print(f"{label}: {outcome.error}", "red")
+        failed = [outcome for outcome in outcomes if outcome.status in FAILED]
+        if failed and len(outcomes) > 1:
+            self._print("to run just the failed ones again:", "")
+            for outcome in failed:
+                self._print(f"  {shlex.join(['ib-train', *outcome.overrides])}", "")
+        self._print(f"{counts(outcomes)} in {duration(time.monotonic() - self.started)}; {self.log.parent}", "bold")
+
+    def _print(self, text: str, style: str) -> None:
+        self.console.print(Text(readable(text, self.console.encoding), style), soft_wrap=True)
+
+    def _tell(self, line: str, log_only: bool) -> None:
+        with self.log.open("a") as handle:
+            handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
+        if not log_only:
+            self._print(line, "")
+
+    def _line(self, outcome: Outcome) -> str:
+        varied = varying(self._outcomes)
+        words = [word for word in outcome.overrides if word.partition("=")[0] in varied]
+        measured = [f"{name} {number(outcome.test[name])}" for name in MEASURES if name in outcome.test]
+        return "  ".join([outcome.status, " ".join(words), *measured, outcome.error]).rstrip()
+
+    def _picture(self) -> Group:
+        """The jobs that fit the terminal, the ones under way and the latest first, and where the study stands."""
+        outcomes = self._outcomes
+        room = max(self.console.height - ROWS_BESIDE, 3)
+        running = [outcome for outcome in outcomes if outcome.status == "running"]
+        ended = [outcome for outcome in outcomes if outcome.status not in ("running", "waiting")]
+        waiting = [outcome for outcome in outcomes if outcome.status == "waiting"]
+        shown = [*ended[-max(room - len(running), 1) :], *running]
+        shown += waiting[: max(room - len(shown), 0)]
+        return Group(self._table(shown), Text(f"{self.study}: {counts(outcomes)}{self._time_left(outcomes)}"))
+
+    def _time_left(self, outcomes: Sequence[Outcome]) -> str:
+        own = sum(outcome.status in ("done", "failed") for outcome in outcomes)
+        rest = sum(outcome.status in ("waiting", "running") for outcome in outcomes)
+        if not own or not rest:
+            return ""
+        return f"; about {duration((time.monotonic() - self.started) / own * rest)} left"
+
+    def _table(self, outcomes: Sequence[Outcome]) -> Table:
+        varied = varying(self._outcomes or outcomes)
+        measured = [name for name in MEASURES if any(name in outcome.test for outcome in outcomes)]
+        under_way = any(outcome.status == "running" for outcome in outcomes)
+        table = Table(caption="test split; nats", caption_justify="left")
+        table.add_column("run")
+        table.add_column("", overflow="fold")
+        table.add_column("status")
+        for name in measured:
+            table.add_column(Text(name), justify="right", no_wrap=True)
+        if under_way:
+            table.add_column("now")
+        for outcome in outcomes:
+            own = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
+            cells = [number(outcome.test.get(name)) if outcome.test else "" for name in measured]
+            now = [_now(outcome)] if under_way else []
+            table.add_row(Path(outcome.folder).name or "-", Text(readable(own, self.console.encoding)),
+                          Text(outcome.status, STYLES[outcome.status]), *cells, *now)  # fmt: skip
+        return table
+
+
+def counts(outcomes: Sequence[Outcome]) -> str:
+    """`3 waiting, 1 running, 20 done`."""
+    of = Counter(outcome.status for outcome in outcomes)
+    return ", ".join(f"{of[status]} {status}" for status in STYLES if of[status])
+
+
+def varying(outcomes: Sequence[Outcome]) -> set[str]:
+    """The keys whose overrides differ between the jobs."""
+    values: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        for word in outcome.overrides:
+            values.setdefault(word.partition("=")[0], set()).add(word)
+    return {key for key, words in values.items() if len(words) > 1}
+
+
+def _now(outcome: Outcome) -> str:
+    """Epoch and J of a job under way, from the last line of its metrics.jsonl."""
+    line = last_line(Path(outcome.folder) / "metrics.jsonl") if outcome.status == "running" and outcome.folder else None
+    return f"epoch {line['epoch']}  J {number(line.get('J'))}" if line else ""
+
+
+def last_line(file: Path) -> dict[str, Any] | None:
+    """The last whole line of a JSONL file that is being written, or None."""
+    if not file.exists():
+        return None
+    with file.open("rb") as handle:
+        handle.seek(max(os.fstat(handle.fileno()).st_size - LAST_BYTES, 0))
+        lines = handle.read().split(b"\n")[:-1]  # what follows the last line break is not whole
+    return json.loads(lines[-1]) if len(lines) > 1 or (lines and lines[0].startswith(b"{")) else None
