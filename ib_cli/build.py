@@ -15,8 +15,9 @@ import torch
 from hydra.errors import HydraException
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from ib_cli.catalogue import choices, multipliers
 from ib_cli.datasets.data import Data
 from ib_cli.engine.seeds import derived_seed
 from ib_cli.errors import ConfigError
@@ -46,13 +47,14 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
+        hint = "this key needs a value" if isinstance(error, MissingMandatoryValue) else str(error).splitlines()[0]
+        raise ConfigError(f"{error.full_key}: {hint}") from None
     plain.pop("sweep", None)
     return plain
 
 
-def run_id(config: Mapping[str, Any]) -> str:
-    """A hash of everything in the resolved config that can change the run's numbers."""
+def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
+    """A hash of everything in the resolved config that can change the run's numbers, and of the data's fingerprint."""
     rest = deepcopy(dict(config))
     for key in COSMETIC:
         *groups, name = key.split(".")
@@ -60,12 +62,21 @@ def run_id(config: Mapping[str, Any]) -> str:
         for group in groups:
             node = node[group]
         node.pop(name, None)
-    return sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:10]
+    return sha256((json.dumps(_canonical(rest), sort_keys=True) + fingerprint).encode()).hexdigest()[:10]
 
 
-def run_folder(config: Mapping[str, Any]) -> Path:
+def _canonical(value: Any) -> Any:
+    """The same for 1 and 1.0."""
+    if isinstance(value, Mapping):
+        return {key: _canonical(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_canonical(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def run_folder(config: Mapping[str, Any], fingerprint: str) -> Path:
     """output/study/id."""
-    return Path(config["output"]) / str(config["name"]) / run_id(config)
+    return Path(config["output"]) / str(config["name"]) / run_id(config, fingerprint)
 
 
 def validate(config: Mapping[str, Any]) -> Settings:
@@ -73,6 +84,11 @@ def validate(config: Mapping[str, Any]) -> Settings:
 
     Raises ConfigError, one line naming the key and what would be right.
     """
+    missing = [group for group in (*GROUPS, "objective") if group not in config]
+    if missing:
+        raise ConfigError(
+            f"{missing[0]}: this group was removed; choose one of its options, as ib-train --help lists them"
+        )
     objective = Objective(_objective_node(config)["minimise"])
     rest = {key: value for key, value in config.items() if key not in (*GROUPS, "objective")}
     given = {key: rest.pop(key) for key in MULTIPLIERS if key in rest}
@@ -80,7 +96,7 @@ def validate(config: Mapping[str, Any]) -> Settings:
         if name not in given:
             raise ConfigError(f"{name}: objective={config['objective']['name']} uses this multiplier; give it a value")
     for name, value in given.items():
-        if name not in objective.multipliers:
+        if name not in (*objective.multipliers, *own_multipliers(config["objective"]["name"])):
             has = ", ".join(objective.multipliers) or "none"
             raise ConfigError(f"{name} is no multiplier of objective={config['objective']['name']}, which has: {has}")
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -91,6 +107,11 @@ def validate(config: Mapping[str, Any]) -> Settings:
     for group in GROUPS:
         target_of(group, config[group])
     return Settings(**rest)
+
+
+def own_multipliers(objective: str) -> list[str]:
+    """The multipliers in the file of one of our objectives, whether its terms still use them or not."""
+    return multipliers(objective) if objective in choices("objective") else []
 
 
 def _objective_node(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -108,7 +129,10 @@ def target_of(group: str, node: Any) -> tuple[Callable[..., Any], dict[str, Any]
     try:
         target = get_object(node["_target_"])
     except (HydraException, ImportError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{group}._target_={node['_target_']}: {str(error).splitlines()[0]}") from None
+        reason = str(error.__cause__ or error).splitlines()[-1]
+        raise ConfigError(
+            f"{group}._target_={node['_target_']}: cannot be imported ({reason}); is its folder on PYTHONPATH?"
+        ) from None
     check(group, target, keys)
     return target, keys
 
@@ -162,13 +186,22 @@ def build_model(config: Mapping[str, Any], data: Data, needs: frozenset[str], se
             part: construct(part, config[part], *arguments[part]) for part, field in PARTS.items() if field in needs
         }
     model = Model(architecture, bottleneck, **parts)
-    pseudo_inputs = config["marginal"]["_target_"].endswith(".VampPrior") and "marginal" in needs
-    if pseudo_inputs and any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in architecture.modules()):
-        raise ConfigError(
-            "marginal=vampprior sends its pseudo-inputs through the encoder, where they would spoil the "
-            "running statistics of batch normalisation: use architecture.batch_norm=false"
-        )
+    _check_batch_norm(config, model, spec.train_size)
     return model
+
+
+def _check_batch_norm(config: Mapping[str, Any], model: Model, train_size: int) -> None:
+    """Raises ConfigError where batch normalisation would fail or mislead."""
+    if not any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        return
+    if min(config["batch_size"], train_size) < 2:
+        raise ConfigError("batch_size: batch normalisation needs at least 2 samples a batch")
+    if model.marginal is not None and model.marginal.uses_encoder:
+        raise ConfigError(
+            "marginal=vampprior sends its pseudo-inputs through the encoder, where they would spoil the running "
+            "statistics of batch normalisation: choose an architecture without it, as mlp with "
+            "architecture.batch_norm=false"
+        )
 
 
 def build(config: Mapping[str, Any], records: Records, observers: tuple[Observer, ...] = ()) -> Experiment:
@@ -178,7 +211,10 @@ def build(config: Mapping[str, Any], records: Records, observers: tuple[Observer
     objective = Objective(config["objective"]["minimise"])
     data = construct("dataset", config["dataset"]).load(device)
     optimizer, keys = target_of("optimizer", config["optimizer"])
-    model = build_model(config, data, objective.needs, settings.seed).to(device)
+    try:
+        model = build_model(config, data, objective.needs, settings.seed).to(device)
+    except RuntimeError as error:  # of torch: a network that no memory holds
+        raise ConfigError(f"architecture: this model cannot be made ({str(error).splitlines()[0]})") from error
     if device.type == "cpu":
         set_threads(settings.threads, model, settings.batch_size)
     return Experiment(

@@ -27,7 +27,7 @@ def describe(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str
         "model": f"{' → '.join(parts[:2])} → {' + '.join(parts[2:])}",
         "parameters": f"{count:,}",
         "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {_name(config['optimizer'])} "
-        f"lr {config['optimizer']['lr']:g}, seed {settings.seed}",
+        f"lr {config['optimizer'].get('lr')}, seed {settings.seed}",
         "device": f"{_device(experiment.device)}, {settings.precision}",
     }
 

@@ -32,6 +32,7 @@ class Experiment:
     records: Records
     observers: tuple[Observer, ...]
     device: torch.device
+    stop: Callable[[], int | None] = lambda: None  # the number of a signal that asks this run to stop, if one came
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 import yaml
 
 from ib_cli.catalogue import choices, directory, groups, multipliers
+from ib_cli.errors import ConfigError
 from ib_cli.multipliers import MULTIPLIERS
 
 
@@ -19,7 +21,7 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
         return _no_such_key(match[1], arguments)
     if match := re.search(r"Key '([^']+)' is not in struct", text):
         return _no_such_key(match[1], arguments)
-    if match := re.search(r"Could not find '([^'/]+)/([^']+)'", text):
+    if match := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
         group, option = match[1], match[2]
         near = get_close_matches(option, choices(group), n=1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -27,7 +29,26 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         key, _, values = match[1].partition("=")
         return f"{match[1]}: several values need a multirun (ib-train -m …); a list is written {key}=[{values}]"
+    if "LexerNoViableAltException" in text or "missing EQUAL" in text or "mismatched input" in text:
+        return f"{text.split(' See https')[0]}; an override is KEY=VALUE, with quotes around what is not a plain word"
     return text
+
+
+def again(command: Sequence[str]) -> str:
+    """The command line that goes on with what this one began: the same, but that it repeats nothing."""
+    return shlex.join(["ib-train", *(word for word in command[1:] if word != "rerun=true")])
+
+
+def check_words(arguments: Sequence[str]) -> None:
+    """Raises ConfigError for words that Hydra would take in a way that nobody means."""
+    for word in arguments:
+        if word.startswith("="):
+            raise ConfigError(f"{word}: an override is KEY=VALUE")
+        if re.match(r"\+{0,2}objective\.minimise=", word):
+            raise ConfigError(
+                f"{word}: terms are changed one by one: objective.minimise.R=0.5 sets a weight, "
+                "+objective.minimise.D=0.5 adds a term and ~objective.minimise.C removes one"
+            )
 
 
 def _chosen_objective(arguments: Sequence[str]) -> str:

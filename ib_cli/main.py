@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from uuid import uuid4
 
 import hydra
@@ -25,8 +25,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli.catalogue import choices, directory, help_text
-from ib_cli.errors import ConfigError
-from ib_cli.explain import explain
+from ib_cli.engine.interrupt import Interrupted
+from ib_cli.errors import BusyError, ConfigError
+from ib_cli.explain import again, check_words, explain
+from ib_cli.optimised import optimised
 from ib_cli.outcome import Jobs, Outcome
 from ib_cli.study import TOKEN, studies
 
@@ -34,9 +36,14 @@ from ib_cli.study import TOKEN, studies
 def main() -> None:
     """The console script `ib-train`."""
     command = list(sys.argv)
+    signal.signal(signal.SIGTERM, _terminated)  # as the first process of a container we would not even notice it
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
     studies.clear()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without γ and ≤ gets a ? instead of an error
     try:
+        check_words(command[1:])
         with hydra_raises(), jobs_named(command):
             code = compose_and_run()
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
@@ -52,8 +59,12 @@ def main() -> None:
         code = getattr(stop, "exit_code", 130)
         _end_study()
         if studies and studies[-1].jobs is not None:
-            print(f"stopped; to go on: {shlex.join(['ib-train', *command[1:]])}", file=sys.stderr)
+            print(f"stopped; to go on: {again(command)}", file=sys.stderr)
     sys.exit(code)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(number)
 
 
 def _fail(line: str, code: int) -> int:
@@ -111,11 +122,11 @@ def compose_and_run() -> int:
     wrong: list[ConfigError] = []  # kept from Hydra, which would print it in its own way
 
     @hydra.main(version_base="1.3", config_path=str(directory("conf")), config_name="config")
-    def task(config: DictConfig) -> float | None:
+    def task(config: DictConfig) -> float | list[float] | None:
         from ib_cli.run import run
 
         if HydraConfig.get().mode is RunMode.MULTIRUN:
-            return job(config).test.get("J")
+            return optimised(job(config), HydraConfig.get().sweeper.get("measure", "J"))
         try:
             ended.append(run(config).exit_code)
         except ConfigError as error:
@@ -144,6 +155,8 @@ def job(config: DictConfig) -> Outcome:
 
     try:
         return tell(run(config, begun=lambda folder: tell(Outcome("running", folder=str(folder)))))
+    except BusyError as error:
+        return tell(Outcome("busy", error=str(error)))
     except ConfigError as error:  # the other runs go on
         return tell(Outcome("wrong", error=explain(error, overrides)))
     except KeyboardInterrupt:

@@ -22,6 +22,8 @@ UNIT_RHO = 0.541324854612918  # softplus⁻¹(1): scales that are learned start 
 class Marginal(nn.Module):
     """m(z). Subclasses take the size K of z and the data's Spec, then their own keys."""
 
+    uses_encoder = False  # whether the density is made of the model's own encodings
+
     @abstractmethod
     def forward(self, encode: Encode) -> Distribution:
         """The density m(z), event (K,). `encode` is the model's own map x → q(z|x), for marginals made of it."""
@@ -72,6 +74,8 @@ class VampPrior(Marginal):
 
     Pseudo-inputs stay within the data's interval through a sigmoid where it has one.
     """
+
+    uses_encoder = True
 
     def __init__(self, size: int, spec: Spec, *, pseudo_inputs: Annotated[int, Gt(0)]) -> None:
         super().__init__()

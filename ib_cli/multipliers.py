@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from ib_cli.errors import ConfigError
@@ -23,6 +24,8 @@ def parse_weight(symbol: str, text: str | float) -> tuple[float, tuple[str, ...]
             continue
         try:
             coefficient *= float(factor)
+            if not math.isfinite(coefficient):
+                raise ValueError
         except ValueError:
             raise ConfigError(
                 f"objective.minimise.{symbol}={text!s}: a weight is a number, a multiplier ({', '.join(MULTIPLIERS)}) "

@@ -41,6 +41,8 @@ class Objective:
                 raise ConfigError(f"objective.minimise.{symbol}: no such functional; there are {', '.join(known)}")
         if not minimise:
             raise ConfigError("objective.minimise is empty: name at least one functional, for example {C: 1}")
+        if all(parse_weight(symbol, text)[0] == 0 for symbol, text in minimise.items()):
+            raise ConfigError("objective.minimise: every weight is 0, so there is nothing to minimise")
         self.terms = tuple(Term(known[symbol], *parse_weight(symbol, text)) for symbol, text in minimise.items())
 
     @property
@@ -54,13 +56,17 @@ class Objective:
         return tuple(dict.fromkeys(name for term in self.terms for name in term.multipliers))
 
     def __call__(self, p: Pass, multipliers: Mapping[str, Tensor | float]) -> tuple[Tensor, dict[str, Tensor]]:
-        """J, a scalar, and the batch mean of each functional by symbol. A weight that is the number 0 adds nothing."""
+        """J, a scalar, and the batch mean of each functional by symbol.
+
+        A term whose weight is the number 0 is measured only.
+        """
         means = {term.functional.symbol: term.functional.nats(p).mean() for term in self.terms}
         return self.total(means, multipliers), means
 
     def total(self, means: Mapping[str, Tensor], multipliers: Mapping[str, Tensor | float]) -> Tensor:
         """J of given means of the functionals."""
-        return sum(term.weight(multipliers) * means[term.functional.symbol] for term in self.terms)
+        weighted = (term for term in self.terms if term.coefficient != 0)  # 0 · ∞ would not be 0
+        return sum(term.weight(multipliers) * means[term.functional.symbol] for term in weighted)
 
     def lagrangian(self, multipliers: Mapping[str, float]) -> str:
         """The sum with numbers in it, as in `C + 0.01 R`; terms of weight 0 are left out."""

@@ -126,7 +126,8 @@ def _curve(panel: Axes, lines: Sequence[Mapping[str, Any]], split: str, name: st
     points = [(epoch, value if math.isfinite(value) else math.nan) for epoch, value in points if value is not None]
     style = STYLES[split] | ({} if len(points) <= MARKED_EPOCHS else {"marker": ""})
     epochs, values = zip(*points) if points else ((), ())
-    panel.plot(epochs, values, label=split, linewidth=1.2, markersize=3, **style)
+    label = f"{split}, while training" if split == "train" else split  # with noise and moving parameters
+    panel.plot(epochs, values, label=label, linewidth=1.2, markersize=3, **style)
 
 
 def _label(panel: Axes, name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import torch
 
-from ib_cli.errors import ConfigError
+from ib_cli.errors import BusyError, ConfigError
 
 
 def write_atomically(file: Path, content: str | bytes) -> None:
@@ -22,7 +22,17 @@ def write_atomically(file: Path, content: str | bytes) -> None:
         handle.write(content.encode() if isinstance(content, str) else content)
         handle.flush()
         os.fsync(handle.fileno())
+    replace_durably(part, file)
+
+
+def replace_durably(part: Path, file: Path) -> None:
+    """Rename a file that is on the disk already, and wait until the disk knows its new name too."""
     part.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
@@ -48,31 +58,33 @@ class Records:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The content of result.json, or None while the run has none."""
-        file = self.folder / "result.json"
-        return json.loads(file.read_text()) if file.exists() else None
+        """The content of result.json, or None while the run has none that can be read."""
+        try:
+            found = json.loads((self.folder / "result.json").read_text())
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError):
+            return None
+        return found if isinstance(found, dict) and "status" in found else None
 
     def open(self, config: str) -> None:
         """Make the folder, take its lock and write config.yaml.
 
-        Raises ConfigError where the folder cannot be written or another process is at this very run.
+        Raises ConfigError where the folder cannot be written, BusyError where another process is at this very run.
         """
         try:
             (self.folder / "figures").mkdir(parents=True, exist_ok=True)
             self._lock = (self.folder / ".lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             write_atomically(self.folder / "config.yaml", config)
+        except BlockingIOError:
+            self._lock.close()
+            raise BusyError(
+                f"output: another process is at this run ({self.folder}): wait for it, or change the "
+                "config or the study's name"
+            ) from None
         except OSError as error:
             raise ConfigError(
                 f"output: cannot write {error.filename or self.folder} ({error.strerror}): "
                 "choose a folder that you may write to, as in output=/tmp/outputs"
-            ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise ConfigError(
-                f"output: another process is at this run ({self.folder}): wait for it, or change the "
-                "config or the study's name"
             ) from None
 
     def close(self) -> None:
@@ -106,21 +118,31 @@ class Records:
         return [json.loads(line) for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     def keep_lines(self, count: int) -> None:
-        """Drop the lines of metrics.jsonl past the first `count`, which came after the checkpoint in use."""
+        """Drop the lines of metrics.jsonl past the first `count`, which came after the checkpoint in use.
+
+        Raises ConfigError where there are fewer, as some have been lost.
+        """
         if self._metrics is not None:
             self._metrics.close()
             self._metrics = None
-        lines = self.metrics()[:count]
-        write_atomically(self.folder / "metrics.jsonl", "".join(as_json(line) + "\n" for line in lines))
+        file = self.folder / "metrics.jsonl"
+        lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
+        whole = [line for line in lines if line.endswith(b"\n")]
+        if len(whole) < count:
+            raise ConfigError(f"output: {file} has {len(whole)} lines where its checkpoint saw {count}: put them back, "
+                              "or start this run anew with rerun=true")  # fmt: skip
+        write_atomically(file, b"".join(whole[:count]))
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace checkpoint.pt, noting how many lines metrics.jsonl has at this moment."""
+        """Replace checkpoint.pt, noting how many lines metrics.jsonl has at this moment; both are then on the disk."""
+        if self._metrics is not None:
+            os.fsync(self._metrics.fileno())
         part = self.folder / ".checkpoint.pt.part"
         with part.open("wb") as handle:
             torch.save({**state, "lines": self._count_lines()}, handle)
             handle.flush()
             os.fsync(handle.fileno())
-        part.replace(self.folder / "checkpoint.pt")
+        replace_durably(part, self.folder / "checkpoint.pt")
 
     def load_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
         """The last checkpoint with its tensors on the device, or None; metrics.jsonl is cut back to its moment.
@@ -132,11 +154,12 @@ class Records:
             return None
         try:
             state = torch.load(file, map_location=device, weights_only=True)
-            self.keep_lines(state["lines"])
+            lines = state["lines"]
         except Exception as error:
             raise ConfigError(
                 f"output: {file} cannot be read ({type(error).__name__}): start this run anew with rerun=true"
             ) from error
+        self.keep_lines(lines)
         return state
 
     def finish(self, result: Mapping[str, Any]) -> None:

@@ -7,17 +7,19 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from omegaconf import DictConfig
 
-from ib_cli.build import build, construct, resolve, run_folder, run_id, target_of, validate
+from ib_cli.build import build, construct, resolve, run_folder, target_of, validate
 from ib_cli.describe import describe
-from ib_cli.engine.interrupt import Interrupted
+from ib_cli.engine.interrupt import Interrupted, catch_signals
 from ib_cli.errors import ConfigError, RunFailedError
 from ib_cli.experiment import Experiment
+from ib_cli.explain import again
 from ib_cli.gallery import draw_figures
 from ib_cli.observer import RunInfo
 from ib_cli.outcome import Outcome
@@ -36,7 +38,7 @@ def run(config: DictConfig, begun: Callable[[Path], object] | None = None) -> Ou
     """
     plain = resolve(config)
     settings = validate(plain)
-    records = Records(run_folder(plain))
+    records = Records(run_folder(plain, construct("dataset", plain["dataset"]).fingerprint()))
     done = records.result
     if done is not None and done["status"] == "done" and not settings.rerun:
         if begun is None:
@@ -44,12 +46,17 @@ def run(config: DictConfig, begun: Callable[[Path], object] | None = None) -> Ou
         return _outcome("skipped", records.folder, done)
     screen = (Screen(),) if begun is None else ()
     experiment = build(plain, records, (*screen, construct("tracker", plain["tracker"])))
+    procedure, keys = target_of("procedure", plain["procedure"])
+    if hasattr(procedure, "check"):
+        procedure.check(experiment, **keys)
     records.open(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
     try:
         if begun is not None:
             begun(records.folder)
-        with _log_file(records.folder):
-            result = _train(plain, experiment)
+        with _log_file(records.folder), catch_signals() as stop:
+            result = _train(plain, replace(experiment, stop=stop))
+            if (number := stop()) is not None:  # too late for this run, which is done, but not for those after it
+                raise Interrupted(number)
     finally:
         records.close()
     return _outcome(result["status"], records.folder, result)
@@ -75,7 +82,7 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
     }
     info = RunInfo(
         settings.name,
-        run_id(plain),
+        records.folder.name,
         records.folder,
         experiment.objective.lagrangian(experiment.multipliers),
         describe(plain, experiment),
@@ -99,14 +106,17 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
             "estimates": {},
         }
     except Interrupted as stop:
-        again = shlex.join(["ib-train", *sys.argv[1:]])
         for observer in experiment.observers:
-            observer.interrupt(f"{stop}: saved in {records.folder}. To go on: {again}")
+            observer.interrupt(f"{stop}: saved in {records.folder}. To go on: {again(sys.argv)}")
         raise
     except (ConfigError, BrokenPipeError):  # wrong from the start; or nobody reads our output any more (| head)
         raise
     except Exception as error:
-        result["error"] = str(error) if isinstance(error, RunFailedError) else f"{type(error).__name__}: {error}"
+        result["error"] = (
+            str(error)
+            if isinstance(error, RunFailedError)
+            else f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        )
         log.exception("the run failed")
         if settings.debug and not isinstance(error, RunFailedError):
             raise
@@ -116,18 +126,29 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
     return result
 
 
+class _Warnings(logging.Handler):
+    """Warnings of the program, such as a tracker that gave up, on standard error as it is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.WARNING:
+            print(f"ib-train: {record.getMessage()}", file=sys.stderr)
+
+
 @contextmanager
 def _log_file(folder: Path) -> Iterator[None]:
-    """Within the block, what the program logs goes to run.log as well."""
-    handler = logging.FileHandler(folder / "run.log")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    """Within the block, what the program logs goes to run.log, and warnings to standard error as well."""
+    file = logging.FileHandler(folder / "run.log")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handlers = (file, _Warnings())
     logger = logging.getLogger("ib_cli")
     level = logger.level
-    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    for handler in handlers:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for handler in handlers:
+            logger.removeHandler(handler)
         logger.setLevel(level)
-        handler.close()
+        file.close()

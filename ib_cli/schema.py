@@ -13,6 +13,8 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from ib_cli.errors import ConfigError
 
+KINDS = ("int", "float", "bool", "str", "constrained-int", "constrained-float")  # pydantic's names of a union's kinds
+
 
 def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> None:
     """Hold values against the keyword-only parameters of a class or function, types and ranges included.
@@ -25,17 +27,21 @@ def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> No
     parameters = [p for p in inspect.signature(target).parameters.values() if p.kind is p.KEYWORD_ONLY]
     fields = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in parameters}
     model = create_model(
-        "Schema", __config__=ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True), **fields
+        "Schema",
+        __config__=ConfigDict(strict=True, allow_inf_nan=False, extra="forbid", arbitrary_types_allowed=True),
+        **fields,
     )
     try:
         model(**values)
     except ValidationError as errors:
-        raise ConfigError(_line(key, list(fields), errors.errors()[0])) from None
+        first, *others = errors.errors()
+        same = [other for other in others if other["loc"][0] == first["loc"][0]]  # the other kinds that a union takes
+        raise ConfigError(_line(key, list(fields), first, same)) from None
 
 
-def _line(key: str, fields: list[str], error: dict[str, Any]) -> str:
-    """One line of what pydantic found."""
-    place = ".".join(str(part) for part in error["loc"] if not str(part).startswith(("constrained-", "list[")))
+def _line(key: str, fields: list[str], error: dict[str, Any], others: list[dict[str, Any]]) -> str:
+    """One line of what pydantic found; `others` are what it found of the same key."""
+    place = ".".join(str(part) for part in error["loc"] if str(part) not in KINDS and "[" not in str(part))
     name = ".".join(filter(None, (key, place)))
     if error["type"] == "extra_forbidden":
         near = get_close_matches(place, fields, n=1)
@@ -43,7 +49,17 @@ def _line(key: str, fields: list[str], error: dict[str, Any]) -> str:
         return f"{name}: no such key; {hint}"
     if error["type"] == "missing":
         return f"{name}: this key is missing"
-    message = error["msg"][0].lower() + error["msg"][1:].removeprefix("Input ")
-    message = message.replace("input should be", "must be")
-    message = re.sub(r"\ba valid (?=[aeiou])", "an ", message).replace("valid ", "")
-    return f"{name}={error['input']}: {message}"
+    messages = dict.fromkeys(_plain(found["msg"]) for found in (error, *others) if found["input"] == error["input"])
+    shown = "null" if error["input"] is None else error["input"]
+    return f"{name}={shown}: must be {' or '.join(message.removeprefix('must be ') for message in messages)}"
+
+
+def _plain(message: str) -> str:
+    """Pydantic's message in this program's words."""
+    message = message[0].lower() + message[1:]
+    message = message.replace("input should be ", "must be ").replace("value should have", "must be one with")
+    message = re.sub(
+        r"string should match pattern .*", "must be a plain word: letters, digits and _ - + . only", message
+    )
+    message = re.sub(r"\w+ should have (.*?) after validation, not.*", r"must be one with \1", message)
+    return re.sub(r"\ba valid (?=[aeiou])", "an ", message).replace("valid ", "")

@@ -41,11 +41,19 @@ PLAIN = str.maketrans(
 )  # for terminals and files that cannot show more than ASCII
 
 
+class Terminal(Console):
+    """Standard output; where nobody reads it any more (`| head`) the program ends as others do."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich. Raises BrokenPipeError, which leaves what runs to be continued."""
+        raise BrokenPipeError
+
+
 class Screen(Observer):
     """Shows a run on a console, by default standard output."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console()
+        self._console = console or Terminal()
         self._run: RunInfo | None = None
         self._live: Live | None = None
         self._progress: Progress | None = None
@@ -136,7 +144,7 @@ class Screen(Observer):
 
 def show_finished(result: Mapping[str, Any], folder: Path, console: Console | None = None) -> None:
     """Prints the result of a run that was done before, and how to repeat it; by default to standard output."""
-    console = console or Console()
+    console = console or Terminal()
     console.print(Text("done before", style="bold green"), Text("rerun=true repeats it"), sep="; ", soft_wrap=True)
     if "lagrangian" in result:
         lagrangian = readable(str(result["lagrangian"]), console.encoding)

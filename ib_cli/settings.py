@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Interval, MinLen
+from pydantic import StringConstraints
 
-Count = Annotated[int, Gt(0)]
+Count = Annotated[int, Interval(gt=0, lt=2**31)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """conf/config.yaml says what each key means; the annotations say which values it may take."""
 
-    name: Annotated[str, MinLen(1)]
+    name: Annotated[str, StringConstraints(pattern=r"^\w[\w .+-]*$")]  # it becomes a folder in output
     seed: Annotated[int, Ge(0)]
     epochs: Count
     batch_size: Count
@@ -34,7 +35,7 @@ class Settings:
     debug: bool
 
 
-# Keys that cannot change a run's numbers, and so do not enter its id.
+# Keys that do not enter a run's id: they change its numbers not at all, or in the last bits (device, threads).
 COSMETIC = (
     "name",
     "output",

@@ -37,6 +37,9 @@ class Study(Callback):
         self._thread: threading.Thread | None = None
         studies.append(self)
 
+    def __reduce__(self) -> tuple[type[Callback], tuple[()]]:
+        return Callback, ()  # in the process that a launcher sends it to, there is nothing to watch
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """List the jobs and start watching."""
         folder = Path(config.hydra.sweep.dir)

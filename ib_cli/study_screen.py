@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ib_cli.outcome import FAILED, Outcome
-from ib_cli.screen import duration, number, readable
+from ib_cli.screen import Terminal, duration, number, readable
 
 MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy")
 STYLES = {
@@ -38,7 +38,7 @@ class StudyScreen:
     """Follows the outcomes of a study's jobs."""
 
     def __init__(self, study: str, log: Path, console: Console | None = None) -> None:
-        self.study, self.log, self.console = study, log, console or Console()
+        self.study, self.log, self.console = study, log, console or Terminal()
         self.started = time.monotonic()
         self._shown: dict[int, str] = {}
         self._outcomes: Sequence[Outcome] = ()

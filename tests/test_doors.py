@@ -67,6 +67,19 @@ def test_only_main_build_and_run_use_hydra() -> None:
             assert not tops(file) & {"hydra", "omegaconf"}, file.name
 
 
+def test_the_report_reads_records_without_torch_or_hydra() -> None:
+    shut = {"torch", "hydra", "omegaconf", "wandb"}
+    for file in (PACKAGE / "report").rglob("*.py"):
+        assert not tops(file) & shut, file.name
+    code = f"""
+import sys, ib_cli.report.main
+assert not {{'pandas', 'matplotlib', 'scipy'}} & set(sys.modules)  # so that it starts at once
+import ib_cli.report.read, ib_cli.report.contents, ib_cli.report.write, ib_cli.report.page
+assert not {shut} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_model_computes_no_loss() -> None:
     assert not [name for name in imports(PACKAGE / "model.py") if "functionals" in name or "objective" in name]
 

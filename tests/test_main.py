@@ -118,6 +118,24 @@ def make_npz(**changes: object) -> str:
     return "dataset.path=my.npz"
 
 
+def test_new_arrays_under_an_old_name_make_a_new_run(ib_train: Callable) -> None:
+    words = (*SMALL, "dataset.train_size=null", "dataset.test_size=null", "dataset=npz")
+    ib_train(*words, make_npz())
+    assert "done before" in ib_train(*words, "dataset.path=my.npz").out
+    assert "done before" not in ib_train(*words, make_npz(y=np.arange(40) % 2)).out
+
+
+def test_one_and_one_point_nought_are_the_same_run(ib_train: Callable) -> None:
+    ib_train(*SMALL, "gamma=1")
+    assert "done before" in ib_train(*SMALL, "gamma=1.0").out
+
+
+def test_a_weight_of_zero_measures_without_training(ib_train: Callable) -> None:
+    ended = ib_train(*SMALL, "objective.minimise.R=0")
+    assert ended.code == 0 and "minimise C\n" in ended.out
+    assert results()[0]["test"]["R"] > 0
+
+
 def test_own_arrays(ib_train: Callable) -> None:
     assert ib_train(*SMALL, "dataset.train_size=null", "dataset.test_size=null", "dataset=npz", make_npz()).code == 0
 
@@ -162,6 +180,16 @@ def test_own_arrays(ib_train: Callable) -> None:
         ),
         (["+objective.minimise.D=2*delta"], "delta: objective=vib uses this multiplier"),
         (["architecture._target_=nowhere.Net"], "architecture._target_=nowhere.Net"),
+        (["objective.minimise={R:1}"], "terms are changed one by one"),
+        (["=3"], "an override is KEY=VALUE"),
+        (["~architecture"], "architecture: this group was removed"),
+        (["name=../x"], "name=../x: must be a plain word"),
+        (["optimizer.lr=inf"], "optimizer.lr=inf: must be a finite number"),
+        (["samples=100000000000"], "samples=100000000000: must be less than 2147483648"),
+        (["architecture.batch_norm=true", "batch_size=1"], "batch_size: batch normalisation needs at least 2"),
+        (["dataset.validation_size=abc"], "dataset.validation_size=abc: must be an integer or a number"),
+        (["dataset=npz"], "dataset.path: this key needs a value"),
+        (["schedule=cosine", "schedule.warmup=50"], "schedule.warmup=50: must be shorter"),
         (["sweep=nothing"], "sweep=nothing: no such sweep"),
     ],
 )

@@ -19,8 +19,9 @@ def setup() -> ConfigParser:
 
 def test_every_package_is_listed(setup: ConfigParser) -> None:
     listed = set(setup["options"]["packages"].split())
-    found = {".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "ib_cli").rglob("__init__.py")}
-    assert listed == found | {"ib_cli.conf", "ib_cli.sweeps"}
+    files = [file for room in ("ib_cli", "hydra_plugins") for file in (ROOT / room).rglob("*.py")]
+    found = {".".join(file.parent.relative_to(ROOT).parts) for file in files}
+    assert listed - {"hydra_plugins"} == found | {"ib_cli.conf", "ib_cli.sweeps"}
 
 
 def test_every_requirement_has_a_tested_version(setup: ConfigParser) -> None:

@@ -39,6 +39,21 @@ def test_a_last_line_cut_short_does_not_count(records: Records) -> None:
     assert records.metrics() == [{"epoch": 1}]
 
 
+def test_lost_lines_are_told(records: Records) -> None:
+    records.log({"epoch": 1})
+    records.log({"epoch": 2})
+    records.save_checkpoint({"epoch": 2})
+    (records.folder / "metrics.jsonl").write_text('{"epoch": 1}\n{"epo')
+    with pytest.raises(ConfigError, match=r"metrics\.jsonl has 1 lines where its checkpoint saw 2"):
+        records.load_checkpoint(CPU)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"a": 1}', "[1]"])
+def test_a_result_that_is_none_does_not_count(records: Records, content: str) -> None:
+    (records.folder / "result.json").write_text(content)
+    assert records.result is None
+
+
 def test_writing_fails_before_the_old_content_is_touched(tmp_path: Path) -> None:
     file = tmp_path / "result.json"
     write_atomically(file, "old")

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from ib_cli.engine import train
-from ib_cli.engine.interrupt import Interrupted
+from ib_cli.engine.interrupt import Interrupted, catch_signals
 from ib_cli.experiment import Experiment
 from ib_cli.observer import Observer
 from ib_cli.procedures.fit import fit
@@ -118,13 +119,17 @@ def test_signals_save_say_how_to_go_on_and_exit(
 
 
 class Stopper(Observer):
-    """Sends Ctrl-C to this process after some steps of an epoch."""
+    """Sends Ctrl-C to this process after some steps of an epoch, or when a split has been evaluated."""
 
-    def __init__(self, epoch: int, step: int) -> None:
+    def __init__(self, epoch: int, step: int | str) -> None:
         self.where = (epoch, step)
 
     def progress(self, epoch: int, step: int, steps: int, measures: object) -> None:
         if (epoch, step) == self.where:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def evaluated(self, line: dict) -> None:
+        if (line["epoch"], line["split"]) == self.where:
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -135,8 +140,8 @@ def test_an_interruption_at_a_known_step_goes_on_bit_for_bit(
     whole = experiment(*STATEFUL, "epochs=3")
     expected = fit(whole, None, patience=None, watch="J")
     part = experiment(*STATEFUL, "epochs=3", folder="part", observers=(Stopper(1, 2),))
-    with pytest.raises(Interrupted):
-        fit(part, None, patience=None, watch="J")
+    with catch_signals() as stop, pytest.raises(Interrupted):
+        fit(replace(part, stop=stop), None, patience=None, watch="J")
     checkpoint = part.records.load_checkpoint(torch.device("cpu"))
     assert (checkpoint["epoch"], checkpoint["step_in_epoch"]) == (1, 2)
     part.records.close()
@@ -145,3 +150,23 @@ def test_an_interruption_at_a_known_step_goes_on_bit_for_bit(
     assert ended.measures == expected.measures
     assert all(torch.equal(ended.params[name], p) for name, p in expected.params.items())
     assert rest.records.metrics() == whole.records.metrics()
+
+
+def test_a_signal_in_the_last_evaluation_is_not_lost(experiment: Callable[..., Experiment]) -> None:
+    made = experiment("epochs=2", observers=(Stopper(2, "test"),))
+    with catch_signals() as stop, pytest.raises(Interrupted):
+        fit(replace(made, stop=stop), None, patience=None, watch="J")
+    assert made.records.load_checkpoint(torch.device("cpu"))["epoch"] == 2
+
+
+def test_a_signal_ends_a_multirun_and_not_only_its_run(tmp_path: Path) -> None:
+    words = ("-m", "name=runs", "dataset.train_size=600", "epochs=1", "eval_samples=400", "figures=false", "seed=0,1")
+    process = start(tmp_path, *words)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("outputs/runs/*/metrics.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate()[0]
+    assert process.returncode == 130, output
+    assert "1 waiting" in output or "2 waiting" in output, output
+    assert "to go on: ib-train -m name=runs" in output

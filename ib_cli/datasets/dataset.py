@@ -49,6 +49,13 @@ class DataSet(ABC):
     flip: bool
     seed: Annotated[int, Ge(0)]
 
+    def fingerprint(self) -> str:
+        """What tells apart data that may change under the same options; empty for data that cannot.
+
+        Raises ConfigError where they cannot be read.
+        """
+        return ""
+
     @abstractmethod
     def read(self) -> Arrays:
         """All of the data set. Raises ConfigError where there is none, or it is not what it should be."""

@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated
 
@@ -49,10 +50,18 @@ class Npz(DataSet):
     def _error(self, right: str) -> ConfigError:
         return ConfigError(f"dataset.path: {self.path} {right}")
 
-    def _open(self) -> dict[str, np.ndarray]:
+    def fingerprint(self) -> str:
+        """A hash of the file, so that new arrays under an old name make a new run."""
+        return blake2b(self._file().read_bytes(), digest_size=16).hexdigest()
+
+    def _file(self) -> Path:
         path = Path(self.path).expanduser()
         if not path.is_file():
             raise self._error("is not a file; it must be an .npz file with arrays x and y")
+        return path
+
+    def _open(self) -> dict[str, np.ndarray]:
+        path = self._file()
         try:
             archive = np.load(path, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -60,8 +69,7 @@ class Npz(DataSet):
             with archive:
                 return {name: archive[name] for name in archive.files}
         except UNREADABLE as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise self._error(f"must be an .npz file of plain arrays, as numpy.savez writes it ({reason})") from error
+            raise self._error("must be an .npz file of plain arrays, as numpy.savez writes it") from error
 
     def _samples(self, x: np.ndarray, y: np.ndarray, suffix: str) -> Split:
         if x.ndim not in (2, 3, 4) or x.size == 0:

@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM as a question that the training loop asks between two steps."""
+"""Ctrl-C, SIGTERM and SIGUSR2 as a question that the training loop asks between two steps.
+
+SIGUSR2 is what Slurm sends some time before it ends a job.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGUSR2: "SIGUSR2"}
 
 
 class Interrupted(KeyboardInterrupt):
@@ -16,6 +19,7 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(SIGNALS[signal.Signals(number)])
+        self.number = number
         self.exit_code = 128 + number
 
 

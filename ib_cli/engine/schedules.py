@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Interval
 
+from ib_cli.errors import ConfigError
+
 
 class Schedule:
     """A factor for every moment t, measured in epochs from 0. `warmup` epochs rise linearly to the full rate first."""
@@ -87,6 +89,8 @@ class Cosine(Schedule):
     ) -> None:
         super().__init__(warmup=warmup)
         self.epochs, self.floor = epochs, floor
+        if warmup >= epochs:
+            raise ConfigError(f"schedule.warmup={warmup}: must be shorter than schedule.epochs={epochs}")
 
     def shape(self, t: float) -> float:
         """The half period between the end of the warm-up and the last epoch."""

@@ -27,7 +27,8 @@ class State:
     step: int = 0  # steps taken in all
     step_in_epoch: int = 0  # of them in the epoch under way
     noise: Tensor | None = None  # the noise generator's state within the epoch under way
-    sums: dict[str, Tensor] = field(default_factory=dict)  # of each measure over the epoch's samples so far
+    names: list[str] = field(default_factory=list)  # of J and its parts
+    history: list[Tensor] = field(default_factory=list)  # their values at each step of the epoch so far, (parts,)
     best: float = float("inf")  # early stopping: the lowest value seen
     flat_evaluations: int = 0  # and how many evaluations have passed since
     seconds: float = 0.0  # spent in all, over interruptions
@@ -76,4 +77,4 @@ class State:
             setattr(self, name, checkpoint[name])
 
 
-_PLAIN = ("epoch", "step", "step_in_epoch", "noise", "sums", "best", "flat_evaluations", "seconds")
+_PLAIN = ("epoch", "step", "step_in_epoch", "noise", "names", "history", "best", "flat_evaluations", "seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,11 +14,13 @@ from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import LossFunction, plan
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.state import State
+from ib_cli.errors import RunFailedError
 from ib_cli.model import Model
 from ib_cli.observer import Observer
 from ib_cli.settings import Settings
 from ib_cli.tape import draw
 
+HINT = "try a smaller optimizer.lr, clip=1, a longer schedule.warmup, or a bottleneck whose scale cannot run away"
 SECONDS_BETWEEN_REPORTS = 0.5  # each report waits for the device once
 
 
@@ -42,11 +45,11 @@ class Reporter:
 def batches(N: int, batch_size: int, epoch: int, seed: int, device: torch.device) -> list[Tensor]:
     """The epoch's order of the samples, cut into batches.
 
-    A single sample left over at the end is dropped: batch normalisation has no variance for it.
+    A single sample left over after larger batches is dropped: batch normalisation has no variance for it.
     """
     order = torch.randperm(N, generator=generator(device, seed, "order", epoch), device=device)
     parts = list(order.split(batch_size))
-    return parts[:-1] if len(parts) > 1 and len(parts[-1]) == 1 else parts
+    return parts[:-1] if len(parts[-1]) == 1 and 1 < batch_size < N else parts
 
 
 class Epoch:
@@ -73,6 +76,8 @@ class Epoch:
     def run(self, requests: dict[int, list], stop: Callable[[], int | None], reporter: Reporter) -> int | None:
         """Train to the end of the epoch and return None, or to a signal and return its number.
 
+        Raises RunFailedError as `averages` does.
+
         `requests` remembers, over epochs, which random numbers a pass of each batch size asks for.
         """
         state = self.state
@@ -97,23 +102,33 @@ class Epoch:
         J.backward()
         if settings.clip is not None:
             clip_grad_norm_(state.params.values(), settings.clip)
-        t = state.epoch + state.step_in_epoch / len(self.order)
+        t = state.epoch + (state.step_in_epoch + 0.5) / len(self.order)
         for group in state.optimizer.param_groups:
             group["lr"] = self.rate * state.schedule.factor(t)
         state.optimizer.step()
         state.average(settings.averaging)
-        for name, value in parts.items():
-            total = value * len(indices)
-            state.sums[name] = state.sums[name] + total if name in state.sums else total
+        state.names = list(parts)
+        state.history.append(torch.stack(list(parts.values())))
         state.step += 1
         state.step_in_epoch += 1
 
     def averages(self) -> dict[str, float]:
-        """Means of J, the functionals and the accuracy over the epoch's batches so far. Waits for the device."""
-        seen = sum(len(indices) for indices in self.order[: self.state.step_in_epoch])
-        return {name: total.item() / seen for name, total in self.state.sums.items()}
+        """Means of J, the functionals and the accuracy over the epoch's samples so far. Waits for the device.
+
+        Raises RunFailedError, naming the first step and the terms, where one of them is not finite.
+        """
+        history = torch.stack(self.state.history).cpu().double()
+        broken = (~history.isfinite()).any(1).nonzero()
+        if len(broken):
+            step = int(broken[0])
+            terms = [f"{name} became {value}" for name, value in zip(self.state.names, history[step].tolist())
+                     if not math.isfinite(value) and name != "J"]  # fmt: skip
+            raise RunFailedError(f"{' and '.join(terms) or 'J became infinite'} in epoch {self.state.epoch + 1}, "
+                                 f"step {step + 1}: {HINT}")  # fmt: skip
+        sizes = torch.tensor([len(indices) for indices in self.order[: len(history)]], dtype=history.dtype)
+        return dict(zip(self.state.names, (sizes @ history / sizes.sum()).tolist()))
 
     def close(self) -> None:
         """Count the epoch as done."""
         state = self.state
-        state.epoch, state.step_in_epoch, state.noise, state.sums = state.epoch + 1, 0, None, {}
+        state.epoch, state.step_in_epoch, state.noise, state.history = state.epoch + 1, 0, None, []

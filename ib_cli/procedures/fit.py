@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Annotated, Any
 
 from annotated_types import Gt
 
-from ib_cli.engine.interrupt import Interrupted, catch_signals
+from ib_cli.engine.interrupt import Interrupted
 from ib_cli.engine.loss import make_loss
 from ib_cli.engine.state import State
 from ib_cli.engine.train import Epoch, Reporter
-from ib_cli.errors import ConfigError, RunFailedError
+from ib_cli.errors import ConfigError
 from ib_cli.experiment import Experiment, Finished
 from ib_cli.metrics import evaluate
 
@@ -28,37 +27,55 @@ def fit(
     """
     settings, data, records = experiment.settings, experiment.data, experiment.records
     state = _start(experiment, checkpoint)
-    if patience is not None:
-        _check_early_stopping(experiment, state, watch)
     loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
     requests: dict[int, list] = {}
     evaluated: dict[str, dict[str, float]] = {}
     clock, reporter = _Clock(state), Reporter(experiment.observers)
-    with catch_signals() as stop:
-        while state.epoch < settings.epochs and (patience is None or state.flat_evaluations < patience):
-            epoch = Epoch(state, experiment.model, loss, data, settings, experiment.multipliers)
-            if (signal := epoch.run(requests, stop, reporter)) is not None:
-                clock.stop()
-                records.save_checkpoint(state.checkpoint())
-                raise Interrupted(signal)
-            averages = epoch.averages()
-            _check_finite(averages, state.epoch + 1)
-            epoch.close()
-            state.schedule.observe(averages["J"])
-            _record(experiment, state, "train", averages)
-            last, evaluated = state.epoch == settings.epochs, {}
-            if state.epoch % settings.evaluate_every == 0 or last:
-                evaluated = {split: _evaluate(experiment, state, split) for split in data.splits if split != "train"}
-                for split, measures in evaluated.items():
-                    _record(experiment, state, split, measures)
-                if patience is not None:
-                    _watch(state, _watched(evaluated["validation"], watch))
-            clock.stop()
-            if state.epoch % settings.checkpoint_every == 0 or last:
-                records.save_checkpoint(state.checkpoint())
-    final = {split: evaluated.get(split) or _evaluate(experiment, state, split) for split in data.splits}
+
+    def save(then: int | None = None) -> None:
+        clock.stop()
+        records.save_checkpoint(state.checkpoint())
+        if then is not None:
+            raise Interrupted(then)
+
+    def over() -> bool:
+        return state.epoch >= settings.epochs or (patience is not None and state.flat_evaluations >= patience)
+
+    while not over():
+        epoch = Epoch(state, experiment.model, loss, data, settings, experiment.multipliers)
+        if (signal := epoch.run(requests, experiment.stop, reporter)) is not None:
+            save(then=signal)
+        averages, evaluated = epoch.averages(), {}
+        epoch.close()
+        state.schedule.observe(averages["J"])
+        _record(experiment, state, "train", averages)
+        if state.epoch % settings.evaluate_every == 0 or state.epoch == settings.epochs:
+            evaluated = {split: _evaluate(experiment, state, split) for split in data.splits if split != "train"}
+            for split, measures in evaluated.items():
+                _record(experiment, state, split, measures)
+            if patience is not None:
+                _watch(state, _watched(evaluated["validation"], watch))
+        if state.epoch % settings.checkpoint_every == 0 or over() or experiment.stop() is not None:
+            save(then=experiment.stop())
+    final = {}
+    for split in data.splits:
+        final[split] = evaluated.get(split) or _evaluate(experiment, state, split)
+        if experiment.stop() is not None:
+            raise Interrupted(experiment.stop())
     clock.stop()
     return Finished(state.epoch, state.seconds, final, state.evaluated_params)
+
+
+def check(experiment: Experiment, *, patience: int | None, watch: str) -> None:
+    """Raises ConfigError, before anything is written, where early stopping has nothing to watch."""
+    if patience is None:
+        return
+    if "validation" not in experiment.data.splits:
+        raise ConfigError("procedure.patience needs a validation split: set dataset.validation_size, for example 0.1")
+    _watched(_evaluate(experiment, _start(experiment, None), "validation"), watch)
+
+
+fit.check = check  # what run calls before it opens the records
 
 
 def _start(experiment: Experiment, checkpoint: dict[str, Any] | None) -> State:
@@ -68,13 +85,6 @@ def _start(experiment: Experiment, checkpoint: dict[str, Any] | None) -> State:
     if checkpoint is not None:
         state.restore(checkpoint)
     return state
-
-
-def _check_early_stopping(experiment: Experiment, state: State, watch: str) -> None:
-    """Raises ConfigError, before any training, where there is nothing to watch."""
-    if "validation" not in experiment.data.splits:
-        raise ConfigError("procedure.patience needs a validation split: set dataset.validation_size, for example 0.1")
-    _watched(_evaluate(experiment, state, "validation"), watch)
 
 
 class _Clock:
@@ -110,16 +120,6 @@ def _record(experiment: Experiment, state: State, split: str, measures: dict[str
     experiment.records.log(line)
     for observer in experiment.observers:
         observer.evaluated(line)
-
-
-def _check_finite(averages: dict[str, float], epoch: int) -> None:
-    """Raises RunFailedError naming the epoch and the first term that is not finite."""
-    for term, value in sorted(averages.items(), key=lambda item: item[0] == "J"):
-        if not math.isfinite(value):
-            raise RunFailedError(
-                f"{term} became {value} in epoch {epoch}: try a smaller optimizer.lr, clip=1 or a longer "
-                "schedule.warmup"
-            )
 
 
 def _watched(measures: dict[str, float], watch: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,15 @@ class Tensorboard(Observer):
     """Mirrors a run to `tensorboard/` of its folder: a scalar `<split>/<measure>` over the epochs."""
 
     def __init__(self) -> None:
+        """Raises ConfigError without the package tensorboard."""
+        if find_spec("tensorboard") is None:
+            raise ConfigError("tracker=tensorboard needs a package: pip install 'ib-train[tensorboard]'")
         self._writer: SummaryWriter | None = None
 
     def start(self, run: RunInfo) -> None:
-        """Opens the events file. Raises ConfigError without the package tensorboard."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise ConfigError("tracker=tensorboard needs a package: pip install 'ib-train[tensorboard]'") from error
+        """Opens the events file."""
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer = SummaryWriter(str(run.folder / "tensorboard"), flush_secs=FLUSH_SECONDS)
         self._writer.add_text("minimise", f"`{run.lagrangian}`", run.first_epoch)
 

@@ -42,8 +42,10 @@ def test_averages_are_what_is_evaluated(experiment: Callable[..., Experiment]) -
 
 
 def test_early_stopping_ends_before_the_last_epoch(experiment: Callable[..., Experiment]) -> None:
-    made = experiment("dataset.validation_size=0.2", "epochs=50", "optimizer.lr=0.1")
-    assert fit(made, None, patience=2, watch="J").epochs < 50
+    made = experiment("dataset.validation_size=0.2", "epochs=50", "optimizer.lr=0.1", "checkpoint_every=40")
+    ended = fit(made, None, patience=2, watch="J")
+    assert ended.epochs < 50
+    assert made.records.load_checkpoint(torch.device("cpu"))["epoch"] == ended.epochs
 
 
 def test_clipping_bounds_the_step(experiment: Callable[..., Experiment]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from ib_cli.errors import ConfigError
@@ -38,7 +36,7 @@ def test_the_scalars_of_an_interrupted_and_continued_run(tmp_path):
     assert [(event.step, event.value) for event in events.Scalars("train/R")] == [(1, 4.0), (2, 2.0)]
 
 
-def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("ib_cli.trackers.tensorboard.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'ib-train\[tensorboard\]'"):
-        Tensorboard().start(run_info(tmp_path))
+        Tensorboard()
