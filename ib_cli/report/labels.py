@@ -39,11 +39,6 @@ def unit(measure: str, units: str) -> str:
     return units if has_units(measure) else ""
 
 
-def column(measure: str, units: str, prefix: str = "") -> str:
-    """A table's column name: in bits it says so, `test/R (bits)`; in nats it is the plain `test/R` that others read."""
-    return f"{prefix}{measure} (bits)" if units == "bits" and has_units(measure) else f"{prefix}{measure}"
-
-
 def in_order(measures: set[str]) -> list[str]:
     """The measures as a person wants them: J, the functionals, the accuracy, the rest by name."""
     return [name for name in ORDER if name in measures] + sorted(measures - set(ORDER))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from ib_cli.multipliers import MULTIPLIERS
 from ib_cli.report.files import replacing
-from ib_cli.report.labels import NATS_PER, column, has_units, in_order
+from ib_cli.report.labels import NATS_PER, has_units, in_order
 from ib_cli.report.read import Run
 from ib_cli.settings import COSMETIC
 
@@ -24,10 +25,12 @@ SPLITS = ("train", "validation", "test")
 def differing(runs: Sequence[Run]) -> list[str]:
     """The config keys whose values differ between the runs, without those that cannot change a run's numbers."""
     configs = [run.config for run in runs if run.config]
-    keys = dict.fromkeys(key for config in configs for key in config if not cosmetic(key))
-    return [key for key in keys if len({repr(config.get(key)) for config in configs}) > 1]
+    keys = dict.fromkeys(key for config in configs for key in config)
+    first = configs[0] if configs else {}
+    return [key for key in keys if not cosmetic(key) and any(config.get(key) != first.get(key) for config in configs)]
 
 
+@cache
 def cosmetic(key: str) -> bool:
     """Whether a config key has no part in a run's id."""
     return any(key == name or key.startswith(f"{name}.") for name in COSMETIC)
@@ -122,21 +125,18 @@ def trajectory(runs: Sequence[Run]) -> DataFrame:
     return table
 
 
-def converted(table: DataFrame, units: str) -> DataFrame:
-    """The table with its measures in the units, and columns that say so."""
+def converted(table: DataFrame, units: str, also: Iterable[str] = ()) -> DataFrame:
+    """The table with its measures, and the columns `also`, in the units; in bits the columns' names say so."""
     if units == "nats":
         return table
-    names = {name: _bare(name) for name in table.columns}
-    informative = [name for name, bare in names.items() if has_units(bare)]
-    table = table.assign(**{name: table[name] / NATS_PER[units] for name in informative})
-    return table.rename(
-        columns={
-            name: column(names[name], units, name[: -len(names[name])])
-            if names[name] in name and name.endswith(names[name])
-            else f"{name} ({units})"
-            for name in informative
-        }
-    )
+    names = [name for name in table.columns if name in also or has_units(_bare(name))]
+    table = table.assign(**{name: table[name] / NATS_PER[units] for name in names})
+    return table.rename(columns={name: f"{name} ({units})" for name in names})
+
+
+def _bare(name: str) -> str:
+    """`test/I[X;Z] (mixture)` → `I[X;Z]`."""
+    return name.rpartition("/")[2].partition(" (")[0]
 
 
 def write_parquet(table: DataFrame, file: Path, units: str) -> None:

@@ -1,0 +1,112 @@
+"""Everything that a report shows, worked out once: what the figures and the page draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.errors import ConfigError
+from ib_cli.report.colours import Colours
+from ib_cli.report.frontier import frontiers
+from ib_cli.report.labels import NATS_PER, has_units, in_order
+from ib_cli.report.plane import Plane, information_plane
+from ib_cli.report.points import Points, gather
+from ib_cli.report.read import Run
+from ib_cli.report.tables import SPLITS, differing, final_measures, results
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+USUAL = ("J", "R", "C", "D", "S", "accuracy")  # the measures that are drawn unless --metric names others
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Tables in nats; `scale` turns what is drawn into the units."""
+
+    runs: Sequence[Run]
+    results: DataFrame
+    points: Points
+    frontiers: DataFrame
+    plane: Plane
+    colours: Colours
+    split: str
+    units: str
+    metrics: tuple[str, ...]
+
+    def scale(self, measure: str) -> float:
+        """What a value in nats is multiplied by to be in the units."""
+        return 1 / NATS_PER[self.units] if has_units(measure) else 1.0
+
+    @cached_property
+    def differing(self) -> list[str]:
+        """The config keys whose values differ between the runs."""
+        return differing(self.runs)
+
+    def curves_of(self, runs: Iterable[int]) -> set[str]:
+        """The curves that these runs lie on."""
+        points = {int(self.points.of_run[i]) for i in runs} - {-1}
+        return set(self.points.table["curve"].iloc[sorted(points)])
+
+    @cached_property
+    def run_colour_values(self) -> np.ndarray:
+        """The swept multiplier of each run, also of those that are not done; NaN where there is none."""
+        swept = self.points.swept
+        values = np.full(len(self.runs), np.nan)
+        for i, run in enumerate(self.runs):
+            point = self.points.of_run[i]
+            if point >= 0:
+                values[i] = self.points.colour_by[point]
+            else:
+                values[i] = next((run.multipliers[name] for name in swept.values() if name in run.multipliers), np.nan)
+        return values
+
+
+def contents(
+    runs: Sequence[Run],
+    split: str | None = None,
+    units: str = "nats",
+    metrics: Sequence[str] = (),
+    group_by: Sequence[str] | None = None,
+) -> Contents:
+    """Work everything out. `split` None: test where the runs have it, else validation, else train.
+
+    Raises ConfigError for a split, metric or key that no run has.
+    """
+    present = {name: _measures(runs, name) for name in SPLITS}
+    split = _split(split, present)
+    table = results(runs)
+    points = gather(runs, table, split, group_by)
+    for name in metrics:
+        if name not in present[split]:
+            known = ", ".join(in_order(present[split])) or "none"
+            raise ConfigError(f"--metric {name}: not measured on the {split} split; there are {known}")
+    shown = tuple(metrics) or tuple(name for name in USUAL if name in present[split])
+    return Contents(
+        runs,
+        table,
+        points,
+        frontiers(points),
+        information_plane(runs, split),
+        Colours(points),
+        split,
+        units,
+        shown,
+    )
+
+
+def _measures(runs: Sequence[Run], split: str) -> set[str]:
+    return {name for run in runs for name in final_measures(run).get(split, {})}
+
+
+def _split(wanted: str | None, present: dict[str, set[str]]) -> str:
+    if wanted is None:
+        return next((name for name in ("test", "validation", "train") if present[name]), "test")
+    if any(present.values()) and not present[wanted]:
+        there = ", ".join(name for name in SPLITS if present[name])
+        raise ConfigError(f"--split {wanted}: no run has measures of it; there are {there}")
+    return wanted

@@ -1,0 +1,117 @@
+"""Frontiers: pairs of R, D, C and S, the runs of each point, medians with quartiles, and the lower convex hull."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.report.colours import Colours
+from ib_cli.report.contents import Contents
+from ib_cli.report.figures import style
+from ib_cli.report.labels import label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+MANY = 400  # points: more are drawn smaller
+
+
+def draw(contents: Contents, folder: Path) -> list[Path]:
+    """`frontier_R_C` and so on, a picture per pair."""
+    files: list[Path] = []
+    for name, rows in contents.frontiers.groupby("frontier", sort=False):
+        axes = str(name).split("-")
+        if len(axes) == 2:
+            files += _picture(contents, rows, axes[0], axes[1], folder)
+    return files
+
+
+def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) -> list[Path]:
+    figure, (panel,) = style.new()
+    colours = Colours(contents.points, set(rows["curve"]))
+    for i, curve in enumerate(contents.points.curves):
+        of_curve = rows[rows["curve"] == curve]
+        if len(of_curve):
+            marker = style.MARKERS[i % len(style.MARKERS)]
+            _seeds(panel, contents, colours, of_curve, (x, y), marker)
+            _hull(panel, contents, of_curve, x, y, style.DASHES[i % len(style.DASHES)])
+            _medians(panel, contents, colours, of_curve, (x, y), marker)
+    style.tidy(panel, label(x, contents.units), label(y, contents.units))
+    style.colour_bar(figure, [panel], colours)
+    _legend(panel, contents, rows)
+    return style.write(figure, folder, f"frontier_{x}_{y}")
+
+
+def _seeds(
+    panel: Axes, contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[str, str], marker: str
+) -> None:
+    x, y = axes
+    members = np.isin(contents.points.of_run, rows.index[rows["runs"] > 1])
+    points = contents.points.of_run[members]
+    panel.scatter(
+        contents.results.loc[members, f"{contents.split}/{x}"] * contents.scale(x),
+        contents.results.loc[members, f"{contents.split}/{y}"] * contents.scale(y),
+        s=7 if members.sum() <= MANY else 3,
+        c=colours.hexes(contents.points.colour_by[points]),
+        marker=marker,
+        linewidths=0,
+        alpha=0.55,
+        zorder=2,
+    )
+
+
+def _hull(panel: Axes, contents: Contents, rows: DataFrame, x: str, y: str, dashes: str) -> None:
+    hull = rows[rows["hull"]].sort_values(x)
+    if len(hull) > 1:
+        panel.plot(hull[x] * contents.scale(x), hull[y] * contents.scale(y), dashes, color="0.45", lw=0.8, zorder=1)
+
+
+def _medians(
+    panel: Axes, contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[str, str], marker: str
+) -> None:
+    x, y = axes
+    hexes = colours.hexes(contents.points.colour_by[rows.index])
+    a, b = contents.scale(x), contents.scale(y)
+    if (rows["runs"] > 1).any():
+        panel.errorbar(
+            rows[x] * a,
+            rows[y] * b,
+            xerr=_bars(rows, x) * a,
+            yerr=_bars(rows, y) * b,
+            fmt="none",
+            ecolor=hexes,
+            elinewidth=0.8,
+            zorder=3,
+        )
+    size = 24 if len(rows) <= MANY else 8
+    panel.scatter(
+        rows[x] * a, rows[y] * b, s=size, c=hexes, marker=marker, edgecolors="white", linewidths=0.5, zorder=4
+    )
+
+
+def _bars(rows: DataFrame, name: str) -> np.ndarray:
+    """Down to the lower quartile and up to the upper one."""
+    return np.stack([rows[name] - rows[f"{name}_q1"], rows[f"{name}_q3"] - rows[name]]).clip(min=0)
+
+
+def _legend(panel: Axes, contents: Contents, rows: DataFrame) -> None:
+    from matplotlib.lines import Line2D
+
+    curves = contents.points.curves
+    present = [curve for curve in curves if (rows["curve"] == curve).any()]
+    handles = []
+    for curve in present if len(present) > 1 else []:
+        i = curves.index(curve)
+        marker = style.MARKERS[i % len(style.MARKERS)]
+        dashes = style.DASHES[i % len(style.DASHES)]
+        handles.append(Line2D([], [], color="0.45", linestyle=dashes, lw=0.8, marker=marker, ms=4, label=curve))
+    if not handles and rows["hull"].sum() > 1:
+        handles.append(Line2D([], [], color="0.45", lw=0.8, label="lower convex hull"))
+    if (rows["runs"] > 1).any():
+        handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=5.5, mec="white", label="median, quartiles"))
+        handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=2, label="single runs"))
+    if handles:
+        panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)

@@ -1,0 +1,108 @@
+"""The information plane: what Z keeps of Y against what it keeps of X, along training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.report.colours import Colours
+from ib_cli.report.contents import Contents
+from ib_cli.report.figures import style
+from ib_cli.report.labels import mathtext
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_EPOCHS = 60  # dots a trajectory
+MARGIN = 1.12
+DECADES = 30  # between the smallest and the largest end: above it the axis is logarithmic
+
+
+def draw(contents: Contents, folder: Path) -> list[Path]:
+    """`information_plane`: a trajectory per run in its multiplier's colour, dots by epoch, ends marked, the bounds."""
+    from matplotlib.collections import LineCollection
+
+    paths = {run: path[:, 1:] * contents.scale("R") for run, path in contents.plane.paths.items()}
+    if not paths:
+        return []
+    figure, (panel,) = style.new()
+    runs = list(paths)
+    scale = Colours(contents.points, contents.curves_of(runs))
+    colours = scale.hexes(contents.run_colour_values[runs])
+    crowd = len(runs) > 60
+    thin = [paths[run][_some(len(paths[run]))] for run in runs]
+    lines = LineCollection(thin, colors=colours, linewidths=0.3 if crowd else 0.7, alpha=0.25 if crowd else 0.6)
+    lines.set_rasterized(crowd)  # a thousand curves would make a PDF that no viewer likes
+    panel.add_collection(lines)
+    dots = np.concatenate(thin)
+    dot_colours = np.repeat(colours, [len(path) for path in thin])
+    if not crowd:
+        panel.scatter(*dots.T, s=2.5, c=dot_colours, linewidths=0, alpha=0.8, zorder=2)
+    ends = np.array([path[-1] for path in thin])
+    done = np.array([contents.runs[run].status == "done" for run in runs])
+    for mask, marker in ((done, "o"), (~done, "X")):
+        panel.scatter(
+            *ends[mask].T,
+            s=8 if crowd else 20,
+            c=[colour for colour, kept in zip(colours, mask) if kept],
+            marker=marker,
+            edgecolors="white",
+            linewidths=0.3 if crowd else 0.5,
+            zorder=3,
+        )
+    _limits(panel, contents, ends, dots)
+    _bounds(panel, contents)
+    style.tidy(panel, *axis_labels(contents))
+    style.colour_bar(figure, [panel], scale)
+    return style.write(figure, folder, "information_plane")
+
+
+def axis_labels(contents: Contents) -> tuple[str, str]:
+    """What the axes show: bounds, or the estimates of whom."""
+    estimator = contents.plane.estimator
+    if estimator is not None:
+        name = mathtext(estimator) if "$" in estimator else estimator
+        return f"$I(X;Z)$, {name} estimate ({contents.units})", f"$I(Y;Z)$, {name} estimate ({contents.units})"
+    return rf"rate $R \geq I(X;Z)$ ({contents.units})", rf"$H(Y) - C \leq I(Y;Z)$ ({contents.units})"
+
+
+def _some(count: int) -> np.ndarray:
+    """Epochs to show, dense at the beginning, where most happens; always the first and the last."""
+    if count <= MOST_EPOCHS:
+        return np.arange(count)
+    return np.unique(np.geomspace(1, count, MOST_EPOCHS).round().astype(int)) - 1
+
+
+def _limits(panel: Axes, contents: Contents, ends: np.ndarray, dots: np.ndarray) -> None:
+    """The whole of the ends, and of the ways to them what lies near: first epochs may be far out."""
+    right = MARGIN * max(ends[:, 0].max(), 1e-9)
+    left = -0.02 * right
+    if (smallest := ends[:, 0].min()) > 0 and right / smallest > DECADES:
+        panel.set_xscale("log")
+        left, right = smallest / 2, right * 1.3
+    top = ends[:, 1].max()
+    if contents.plane.label_entropy is not None:
+        top = max(top, contents.plane.label_entropy * contents.scale("R"))
+    low = min(0.0, ends[:, 1].min())
+    near = dots[(left <= dots[:, 0]) & (dots[:, 0] <= right) & (dots[:, 1] >= low - 0.25 * (top - low))]
+    low = min(low, near[:, 1].min(initial=0.0))
+    panel.set_xlim(left, right)
+    panel.set_ylim(low - 0.04 * (top - low), top + 0.1 * (top - low))
+
+
+def _bounds(panel: Axes, contents: Contents) -> None:
+    """I(Y;Z) ≤ I(X;Z), as Z sees Y through X only, and I(Y;Z) ≤ H(Y); what lies beyond is grey."""
+    (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
+    H = contents.plane.label_entropy
+    H = top if H is None else H * contents.scale("R")
+    log = panel.get_xscale() == "log"
+    x = np.geomspace(left, right, 400) if log else np.array([left, 0.0, min(H, right), right])
+    y = np.minimum(x.clip(min=0.0), H)
+    panel.fill_between(x, y, top, color="0.93", linewidth=0, zorder=0)
+    shown = (x >= 0) & ((x <= top) | (contents.plane.label_entropy is not None))
+    panel.plot(x[shown], y[shown], color="0.35", linewidth=0.8, linestyle="--", zorder=1)
+    if contents.plane.label_entropy is not None:
+        panel.text(right, H, "$H(Y)$ ", ha="right", va="bottom", fontsize=style.SMALL)
+    panel.set(xlim=(left, right), ylim=(bottom, top))

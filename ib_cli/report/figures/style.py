@@ -1,0 +1,81 @@
+"""What the figures share: sizes, axes, the colour bar, and how they are written. Matplotlib's objects only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ib_cli.report.colours import Colours
+from ib_cli.report.files import replacing
+from ib_cli.report.labels import mathtext
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+DPI = 300
+PNG = {"compress_level": 3}  # a few per cent larger than at 6, in half the time
+SMALL, MEDIUM = 7, 8  # points: ticks and legends, labels
+WIDTH, HEIGHT = 3.5, 2.6  # inches of a picture with one panel: a column of a paper
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # of the curves: what colour does not tell, form does
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#808080")  # Okabe and Ito
+DASHES = ("-", "--", ":", "-.")
+
+
+def new(columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels."""
+    from matplotlib.figure import Figure
+
+    size = (WIDTH if columns == 1 else 2.5 * columns + 0.4, HEIGHT if rows == 1 else 2.0 * rows + 0.3)
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flatten())
+
+
+def tidy(panel: Axes, x: str, y: str) -> None:
+    """Labels, small ticks, a faint grid, no frame."""
+    panel.set_xlabel(x, fontsize=MEDIUM)
+    panel.set_ylabel(y, fontsize=MEDIUM)
+    panel.tick_params(labelsize=SMALL)
+    panel.grid(color="0.92", linewidth=0.5)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Powers of ten on a logarithmic axis; over less than two decades 1, 2 and 5 of each, as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def colour_bar(figure: Figure, panels: list[Axes], colours: Colours) -> None:
+    """The multiplier's logarithmic scale beside the panels; nothing where it does not vary."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm
+
+    if not colours.vary:
+        return
+    scale = ScalarMappable(LogNorm(colours.low, colours.high), colours.map)
+    bar = figure.colorbar(scale, ax=panels, pad=0.02, aspect=25)
+    bar.set_label(" or ".join(mathtext(name) for name in colours.names), fontsize=MEDIUM)
+    log_ticks(bar.ax.yaxis, colours.low, colours.high)
+    bar.ax.tick_params(labelsize=SMALL)
+    bar.outline.set_visible(False)
+
+
+def write(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """NAME.png and NAME.pdf in the folder. Fonts in the PDF are TrueType, as publishers ask for."""
+    import matplotlib
+
+    files = [folder / f"{name}.png", folder / f"{name}.pdf"]
+    with matplotlib.rc_context({"pdf.fonttype": 42}):
+        for file in files:
+            with replacing(file) as part:
+                own = {"metadata": {"CreationDate": None}} if file.suffix == ".pdf" else {"pil_kwargs": PNG}
+                figure.savefig(part, format=file.suffix[1:], dpi=DPI, **own)
+            figure.set_layout_engine("none")  # as it was laid out for the first file; once more takes as long again
+    return files

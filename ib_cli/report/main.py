@@ -1,0 +1,216 @@
+"""ib-report: records → tables, frontiers, figures and one page.
+
+0: written. 2: the command is wrong, or there is nothing to report. 130: stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ib_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ib_cli.report.contents import Contents
+    from ib_cli.report.read import Reader, Run
+
+MOST_STUDIES = 8  # named in a line
+MOST_PROBLEMS = 20  # runs that are not done, told one by one; the page has all
+SECONDS = 10.0  # between two looks of --watch
+EPILOG = """\
+Writes results.csv and .parquet (a row per run), trajectory.parquet (a row per run, epoch and split), frontier.csv,
+figures/*.png and *.pdf, and report.html, which opens without a network.
+
+  ib-report outputs/information_plane
+  ib-report outputs/a outputs/b --output outputs/a_and_b --group-by objective.name
+  ib-report outputs/information_plane --units bits --split train --watch 30
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line that begins with the program's name."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print and leave with code 2."""
+        self.exit(2, f"{self.prog}: {message} (ib-report --help lists what there is)\n")
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(
+        "ib-report",
+        description="Tables, frontiers, figures and one HTML page of the runs in folders.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        "folders", nargs="+", type=Path, metavar="DIR", help="a study's folder, a run's, or all of outputs"
+    )
+    made.add_argument("--output", type=Path, metavar="DIR", help="where to write; default: the study's folder")
+    made.add_argument(
+        "--group-by",
+        action="extend",
+        nargs="+",
+        metavar="KEY",
+        help="config keys that tell curves apart, such as architecture or bottleneck.size; default: all that differ "
+        "but seed and multipliers. Runs of a curve with the same multipliers are one point: median and quartiles",
+    )
+    made.add_argument("--metric", action="extend", nargs="+", default=[], metavar="NAME", help="measures to draw")
+    made.add_argument("--split", choices=("test", "train", "validation"), help="default: test, where there is one")
+    made.add_argument("--units", choices=("nats", "bits"), default="nats", help="default: nats")
+    made.add_argument(
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=SECONDS,
+        metavar="SECONDS",
+        help=f"write again whenever records have changed, looking every {SECONDS:g} seconds, until Ctrl-C",
+    )
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script `ib-report`."""
+    options = parser().parse_args(arguments)
+    try:
+        _report(options)
+    except ConfigError as error:
+        print(f"ib-report: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # what reads our output has ended, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        print(f"ib-report: cannot write {error.filename} ({error.strerror})", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+        sys.exit(130)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from ib_cli.report.read import Reader
+
+    for folder in options.folders:
+        if not folder.is_dir():
+            raise ConfigError(f"{folder}: {'no folder' if folder.exists() else 'no such folder'}")
+    reader = Reader()
+    runs = _read(reader, options.folders)
+    output = options.output or _output(options.folders, runs)
+    _write(runs, output, options)
+    if options.watch is not None:
+        _watch(reader, output, options)
+
+
+def _read(reader: Reader, folders: Sequence[Path]) -> list[Run]:
+    """Raises ConfigError where a folder holds no run."""
+    started = time.monotonic()
+    runs = reader.read(folders)
+    for folder in folders:
+        inside = folder.resolve()
+        if not any(run.folder.is_relative_to(inside) for run in runs):
+            empty = "is empty" if not any(folder.iterdir()) else "holds no run of ib-train"
+            raise ConfigError(f"{folder} {empty}: name a study's folder, such as outputs/NAME")
+    counts = Counter(run.status for run in runs)
+    words = ", ".join(f"{counts[status]} {status}" for status in ("done", "failed", "unfinished") if counts[status])
+    studies = ", ".join(sorted({run.study for run in runs})[:MOST_STUDIES])
+    print(f"read        {len(runs):,} runs ({studies}) in {time.monotonic() - started:.1f} s: {words}", flush=True)
+    return runs
+
+
+def _output(folders: Sequence[Path], runs: Sequence[Run]) -> Path:
+    """The folder itself; beside a run's own records, or of several folders, `report` in what they share."""
+    if len(folders) == 1:
+        alone = folders[0].resolve() == runs[0].folder
+        return folders[0] / "report" if alone else folders[0]
+    return Path(os.path.commonpath([folder.resolve() for folder in folders])) / "report"
+
+
+def _write(runs: Sequence[Run], output: Path, options: argparse.Namespace) -> None:
+    """All files, and a line for each kind."""
+    from ib_cli.report.contents import contents
+    from ib_cli.report.write import write_figures, write_page, write_tables
+
+    made = contents(runs, options.split, options.units, _split_commas(options.metric), _split_commas(options.group_by))
+    notes = _notes(made)
+    problems = [run for run in runs if run.status != "done"]
+    for run in problems[:MOST_PROBLEMS]:
+        print(f"{run.status:<11} {run.study}/{run.id}: {run.problem}")
+    if len(problems) > MOST_PROBLEMS:
+        print(f"            and {len(problems) - MOST_PROBLEMS} more, listed on the page")
+    for note in notes:
+        print(f"note        {note}")
+    _told("tables", output, write_tables, made, output)
+    _told("figures", output / "figures", write_figures, made, output / "figures")
+    title = ", ".join(dict.fromkeys(run.study for run in runs))
+    _told("page", output, write_page, made, output, title, notes, options.watch)
+
+
+def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
+    started = time.monotonic()
+    files = [file.name for file in write(*arguments)]
+    shown = ", ".join(files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
+    print(f"{what:<11} {where}: {shown or 'none'} ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def _notes(made: Contents) -> list[str]:
+    """What a reader must know to read the pictures right."""
+    notes = []
+    if cut := sum(run.unread for run in made.runs):
+        notes.append(f"{cut} lines of records could not be read (cut by a kill) and were ignored")
+    if made.points.table.empty:
+        notes.append(f"no run is done with measures of the {made.split} split: no frontier")
+    if made.points.merged:
+        notes.append("the runs differ in too many ways for a curve each: one curve of all; --group-by KEY parts them")
+    left = sum(run.status == "done" for run in made.runs) - int((made.points.of_run >= 0).sum())
+    if left and not made.points.table.empty:
+        notes.append(
+            f"{left} done runs are in no point: no {made.split} split, or the same run is in another folder too"
+        )
+    return notes
+
+
+def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:
+    from ib_cli.report.write import stop_refreshing
+
+    print(f"watching    every {options.watch:g} s; Ctrl-C ends", flush=True)
+    try:
+        while True:
+            before = reader.state
+            time.sleep(options.watch)
+            runs = reader.read(options.folders)
+            if reader.state != before:
+                print(time.strftime("%H:%M:%S    "), end="")
+                counts = Counter(run.status for run in runs)
+                print(", ".join(f"{count} {status}" for status, count in counts.items()), flush=True)
+                if runs:
+                    _write(runs, output, options)
+    finally:
+        stop_refreshing(output)
+
+
+def _split_commas(words: list[str] | None) -> list[str] | None:
+    """Names may come apart by spaces or by commas, but a comma inside brackets is the name's."""
+    return None if words is None else [name for word in words for name in re.split(r",(?![^\[]*\])", word) if name]
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0 (DIR goes before --watch)")
+    return value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+
+  // Hover texts are made here from the run's row, so that the page carries each of them once.
+  function prepare(plot) {
+    for (const trace of plot.traces) {
+      if (trace.customdata) {
+        trace.text = trace.customdata.map((run, i) => {
+          const epoch = trace.epochs ? `<br>epoch ${trace.epochs[i]}` : "";
+          return data.runs[run] + epoch;
+        });
+        trace.hovertemplate = "%{text}<br>x = %{x:.4g}, y = %{y:.4g}<extra></extra>";
+        delete trace.epochs;
+      }
+    }
+    return plot;
+  }
+
+  const config = { responsive: true, displaylogo: false, toImageButtonOptions: { format: "svg" } };
+  function draw(plot) {
+    const canvas = document.getElementById(plot.id);
+    prepare(plot);
+    return Plotly.newPlot(canvas, plot.traces, plot.layout, config).then(() => {
+      canvas.dataset.drawn = "true";
+      canvas.on("plotly_click", (event) => {
+        const run = event.points[0].customdata;
+        const row = document.querySelector(`tr[data-run="${run}"]`);
+        if (row === null) return;
+        document.querySelectorAll("tr.picked").forEach((other) => other.classList.remove("picked"));
+        row.classList.add("picked");
+        row.scrollIntoView({ block: "center" });
+      });
+    });
+  }
+
+  // A plot is drawn when it comes into the window; the tables are there from the start.
+  const waiting = new Map(data.plots.map((plot) => [plot.id, plot]));
+  let queue = Promise.resolve();
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        const plot = waiting.get(entry.target.id);
+        if (!entry.isIntersecting || plot === undefined) continue;
+        waiting.delete(entry.target.id);
+        observer.unobserve(entry.target);
+        queue = queue.then(() => draw(plot)); // one after the other, so that the first is on the screen at once
+      }
+    },
+    { rootMargin: "50px" },
+  );
+  for (const id of waiting.keys()) observer.observe(document.getElementById(id));
+  window.addEventListener("beforeprint", () => {
+    for (const plot of waiting.values()) draw(plot);
+    waiting.clear();
+  });
+
+  // Sort and filter survive the reload of a page that is watched.
+  const memory = {
+    get(key) {
+      try {
+        return JSON.parse(sessionStorage.getItem(`ib-report ${location.pathname} ${key}`));
+      } catch {
+        return null;
+      }
+    },
+    set(key, value) {
+      try {
+        sessionStorage.setItem(`ib-report ${location.pathname} ${key}`, JSON.stringify(value));
+      } catch {
+        return; // a browser that keeps nothing for files: the page works without
+      }
+    },
+  };
+
+  function value(row, column) {
+    const cell = row.cells[column];
+    const text = cell.textContent.trim();
+    return cell.className === "n" ? Number(text) : text;
+  }
+
+  function compare(a, b) {
+    const missing = (v) => v === "" || v === "–" || Number.isNaN(v);
+    if (missing(a) || missing(b)) return Number(missing(a)) - Number(missing(b)); // last, in either direction
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    return String(a).localeCompare(String(b), undefined, { numeric: true });
+  }
+
+  function sort(table, column, descending) {
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map((row) => [value(row, column), row]);
+    rows.sort(([a], [b]) => {
+      const order = compare(a, b);
+      const absent = [a, b].some((v) => v === "" || v === "–");
+      return descending && !absent ? -order : order;
+    });
+    body.append(...rows.map(([, row]) => row));
+    [...table.tHead.rows[0].cells].forEach((head, i) => {
+      if (i === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    });
+    memory.set(`sort ${table.id}`, [column, descending]);
+  }
+
+  function filter(table, input) {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of table.tBodies[0].rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+      shown += Number(!row.hidden);
+    }
+    const count = document.querySelector(`[data-shown="${table.id}"]`);
+    count.textContent = words.length ? `${shown} of ${table.tBodies[0].rows.length} rows` : "";
+    memory.set(`filter ${table.id}`, input.value);
+  }
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
+      const button = document.createElement("button");
+      button.textContent = head.textContent;
+      button.addEventListener("click", () => sort(table, column, head.getAttribute("aria-sort") === "ascending"));
+      head.replaceChildren(button);
+    });
+    const input = document.querySelector(`[data-filter="${table.id}"]`);
+    input.hidden = false;
+    input.value = memory.get(`filter ${table.id}`) || "";
+    input.addEventListener("input", () => filter(table, input));
+    if (input.value) filter(table, input);
+    const sorted = memory.get(`sort ${table.id}`);
+    if (sorted !== null && sorted[0] < table.tHead.rows[0].cells.length) sort(table, ...sorted);
+  }
+  document.documentElement.dataset.ready = "true";
+})();

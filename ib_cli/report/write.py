@@ -1,0 +1,53 @@
+"""Contents → the files of a study's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ib_cli.report.contents import Contents
+from ib_cli.report.files import replacing
+from ib_cli.report.frontier import DISTANCES
+from ib_cli.report.tables import converted, trajectory, write_csv, write_parquet
+
+REFRESH = '<meta http-equiv="refresh"'
+
+
+def write_tables(contents: Contents, folder: Path) -> list[Path]:
+    """results.parquet and .csv, trajectory.parquet, frontier.csv."""
+    names = ("results.csv", "results.parquet", "trajectory.parquet", "frontier.csv")
+    files = [folder / name for name in names]
+    results = converted(contents.results, contents.units)
+    write_csv(results, files[0])
+    write_parquet(results, files[1], contents.units)
+    write_parquet(converted(trajectory(contents.runs), contents.units), files[2], contents.units)
+    write_csv(converted(contents.frontiers, contents.units, DISTANCES), files[3])
+    return files
+
+
+def write_figures(contents: Contents, folder: Path) -> list[Path]:
+    """Every figure that these runs allow, as PNG and PDF."""
+    from ib_cli.report.figures import first_law, frontier, information_plane, measures, trajectories
+
+    figures = (frontier, information_plane, measures, trajectories, first_law)
+    return [file for figure in figures for file in figure.draw(contents, folder)]
+
+
+def write_page(
+    contents: Contents, folder: Path, title: str, notes: Sequence[str] = (), refresh: float | None = None
+) -> list[Path]:
+    """report.html."""
+    from ib_cli.report.page import page
+
+    file = folder / "report.html"
+    with replacing(file) as part:
+        part.write_text(page(contents, title, notes, refresh), encoding="utf-8")
+    return [file]
+
+
+def stop_refreshing(folder: Path) -> None:
+    """Take out of report.html what makes a browser load it again."""
+    file = folder / "report.html"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    with replacing(file) as part:
+        part.write_text("".join(line for line in lines if not line.startswith(REFRESH)), encoding="utf-8")

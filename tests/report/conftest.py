@@ -1,0 +1,42 @@
+"""What the tests of the report share: a command, and a study on a known frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ib_cli.report.main import main
+from tests.report.synthetic import write_study
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def ib_report(capsys: pytest.CaptureFixture) -> Callable[..., Ended]:
+    """Calls ib-report in this process."""
+
+    def call(*arguments: str | Path) -> Ended:
+        capsys.readouterr()
+        code = 0
+        try:
+            main([str(word) for word in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Ended(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Five multipliers, three seeds, on C = H exp(−R/a) without noise."""
+    return write_study(tmp_path / "outputs" / "study", multipliers=[1e-3, 1e-2, 3e-2, 1e-1, 3e-1])

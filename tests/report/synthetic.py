@@ -1,0 +1,117 @@
+"""Records of runs that never ran, on frontiers that are known in closed form.
+
+`vib`: C = H exp(−R/a), convex; C + γ R is least at R = a ln(H / (a γ)), C = a γ.
+`beta_vae`: the Gaussian R(D) = ½ ln(1/D); D + β R is least at D = β/2, R = ½ ln(2/β).
+
+As a program: `python -m tests.report.synthetic FOLDER RUNS EPOCHS` writes a study of so many runs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+H, A = math.log(10), 3.0  # nats: entropy of the labels, and the scale on which C falls with R
+MINIMISE = {"vib": {"C": 1, "R": "gamma"}, "beta_vae": {"D": 1, "R": "beta"}}
+
+
+def optimum(objective: str, multiplier: float) -> dict[str, float]:
+    """The measures where the objective is least."""
+    if objective == "vib":
+        R, C = A * math.log(H / (A * multiplier)), A * multiplier
+        return {"R": R, "C": C, "J": C + multiplier * R, "H[Y]": H, "accuracy": math.exp(-C)}
+    D, R = multiplier / 2, 0.5 * math.log(2 / multiplier)
+    return {"R": R, "D": D, "J": D + multiplier * R}
+
+
+def config(objective: str, multiplier: float, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
+    """As a real run's, as far as a report reads it, and as long."""
+    symbol = MINIMISE[objective]["R"]
+    return {
+        "dataset": {"_target_": "ib_cli.datasets.digits.Digits", "seed": 0, "classes": None, "root": "data"},
+        "architecture": {"_target_": "ib_cli.architectures.mlp.Mlp", "widths": [256, 256], "activation": "relu"},
+        "bottleneck": {"_target_": "ib_cli.bottlenecks.gaussian.Gaussian", "size": 32, "offset": -5.0},
+        "optimizer": {"_target_": "ib_cli.engine.optimizers.adam", "lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8},
+        "tracker": {"_target_": "ib_cli.observer.Observer"},
+        **{f"key_{i}": i for i in range(40)},
+        "name": "synthetic",
+        "seed": seed,
+        "epochs": epochs,
+        symbol: multiplier,
+        "objective": {"name": objective, "minimise": MINIMISE[objective]},
+        **more,
+    }
+
+
+def write_run(
+    folder: Path,
+    objective: str = "vib",
+    multiplier: float = 1e-2,
+    seed: int = 0,
+    epochs: int = 5,
+    status: str = "done",
+    noise: float = 0.0,
+    **more: Any,
+) -> Path:
+    """A run's folder. `noise` moves the measures of each seed by so much; status `unfinished` writes no result."""
+    folder.mkdir(parents=True)
+    rng = random.Random(f"{multiplier} {seed}")
+    exact = optimum(objective, multiplier)
+    final = {name: value + noise * rng.gauss(0, 1) * (name in ("R", "C", "D", "J")) for name, value in exact.items()}
+    plain = config(objective, multiplier, seed, epochs, **more)
+    (folder / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
+    lines = []
+    for epoch in range(1, epochs + 1):
+        for split in ("train", "test"):
+            far = math.exp(-5 * epoch / epochs)
+            measures = {name: value * (1 + far) if name != "H[Y]" else value for name, value in final.items()}
+            lines.append(json.dumps({"epoch": epoch, "step": 15 * epoch, "split": split, **measures}))
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    if status != "unfinished":
+        symbol = MINIMISE[objective]["R"]
+        result = {
+            "status": status,
+            "objective": objective,
+            "lagrangian": f"minimise {'C' if objective == 'vib' else 'D'} + {multiplier:g} R",
+            "multipliers": {symbol: multiplier},
+            "seed": seed,
+        }
+        done = {"epochs": epochs, "seconds": 2.5, "train": final, "test": final, "estimates": {}}
+        result |= done if status == "done" else {"error": "C became nan in epoch 3"}
+        (folder / "result.json").write_text(json.dumps(result))
+    return folder
+
+
+def write_study(
+    folder: Path,
+    objective: str = "vib",
+    multipliers: Sequence[float] = (1e-3, 1e-2, 1e-1),
+    seeds: int = 3,
+    epochs: int = 5,
+    noise: float = 0.0,
+    more: Mapping[str, Any] | None = None,
+) -> Path:
+    """A study over multipliers and seeds."""
+    for i, multiplier in enumerate(multipliers):
+        for seed in range(seeds):
+            extra = {"name": folder.name, **(more or {})}
+            write_run(folder / f"{objective}{i:03}s{seed}", objective, multiplier, seed, epochs, noise=noise, **extra)
+    return folder
+
+
+if __name__ == "__main__":
+    where, runs, length = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    write_study(
+        where,
+        multipliers=[10 ** (-4 + 3.7 * i / (runs // 5)) for i in range(runs // 5)],
+        seeds=5,
+        epochs=length,
+        noise=1e-2,
+    )
