@@ -115,7 +115,7 @@ class StudyScreen:
         measured = [name for name in MEASURES if any(name in outcome.test for outcome in outcomes)]
         under_way = any(outcome.status == "running" for outcome in outcomes)
         table = Table(caption="test split; nats", caption_justify="left")
-        table.add_column("run")
+        table.add_column("run", no_wrap=True, min_width=10)
         table.add_column("", overflow="fold")
         table.add_column("status")
         for name in measured:
