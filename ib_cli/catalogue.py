@@ -57,7 +57,8 @@ def help_text() -> str:
     """Groups with their options, and objectives with what they minimise, for `ib-train --help`."""
     width = max(map(len, groups()))
     lines = ["Groups (group=option)"]
-    lines += [_wrapped(f"  {group:<{width}}  ", choices(group)) for group in groups()]
+    shown = [*groups(), "hydra/launcher", "hydra/sweeper"]
+    lines += [_wrapped(f"  {group:<{width}}  ", choices(group)) for group in shown]
     width = max(map(len, choices("objective")))
     lines += ["", "Objectives and their multipliers (gamma=1e-2)"]
     lines += [f"  {name:<{width}}  minimise {lagrangian(name)}" for name in choices("objective")]

@@ -29,8 +29,8 @@ from ib_cli.engine.interrupt import Interrupted
 from ib_cli.errors import BusyError, ConfigError
 from ib_cli.explain import again, check_words, explain
 from ib_cli.optimised import optimised
-from ib_cli.outcome import Jobs, Outcome
-from ib_cli.study import TOKEN, studies
+from ib_cli.outcome import TOKEN, Jobs, Outcome
+from ib_cli.study import studies
 
 
 def main() -> None:
@@ -50,6 +50,10 @@ def main() -> None:
         if verbose:
             traceback.print_exc()
         code = _fail(explain(error, command[1:]), 2)
+    except ValueError as error:  # of Hydra: flags that do not go together, as -m with --cfg
+        if verbose:
+            traceback.print_exc()
+        code = _fail(" ".join(str(error).split()), 2)
     except BrokenPipeError:  # what reads our output has ended, as `head` does; runs can be continued
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
@@ -68,6 +72,8 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _fail(line: str, code: int) -> int:
+    if studies and not studies[-1].begun:
+        studies.pop().close()  # there is nothing to show
     _end_study()
     print(f"ib-train: {line}", file=sys.stderr)
     return code

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 FAILED = ("failed", "wrong")
+TOKEN = "IB_TRAIN_JOBS"  # names this multirun's jobs among those of the same study, in every process
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,5 @@ class Jobs:
     def remove(self) -> None:
         """Delete the files; the runs' own records stay."""
         shutil.rmtree(self.folder, ignore_errors=True)  # a process that still writes there makes it anew
+        with suppress(OSError):  # other multiruns of the study keep theirs there
+            self.folder.parent.rmdir()

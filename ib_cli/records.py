@@ -151,6 +151,7 @@ class Records:
         """
         file = self.folder / "checkpoint.pt"
         if not file.exists():
+            (self.folder / "metrics.jsonl").unlink(missing_ok=True)  # of an attempt that came to no checkpoint
             return None
         try:
             state = torch.load(file, map_location=device, weights_only=True)

@@ -22,7 +22,7 @@ from ib_cli.experiment import Experiment
 from ib_cli.explain import again
 from ib_cli.gallery import draw_figures
 from ib_cli.observer import RunInfo
-from ib_cli.outcome import Outcome
+from ib_cli.outcome import TOKEN, Outcome
 from ib_cli.records import Records
 from ib_cli.screen import Screen, show_finished
 
@@ -91,7 +91,9 @@ def _train(plain: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
         plain,
     )
     procedure, keys = target_of("procedure", plain["procedure"])
-    log.info("%s; %s; %s", shlex.join(sys.argv), result["lagrangian"], dict(info.facts))
+    log.info(
+        "%s; %s; %s", shlex.join(word for word in sys.argv if TOKEN not in word), result["lagrangian"], dict(info.facts)
+    )
     for observer in experiment.observers:
         observer.start(info)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +13,22 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from ib_cli.outcome import Jobs, Outcome
+from ib_cli.outcome import TOKEN, Jobs, Outcome
 from ib_cli.study_screen import StudyScreen
 
-TOKEN = "IB_TRAIN_JOBS"  # names this multirun's jobs among those of the same study, in every process
 POLL = 0.5  # seconds between two looks at the jobs
 studies: list[Study] = []  # of this process: main asks them how they ended
+
+
+def config_flags(words: Sequence[str]) -> list[str]:
+    """The words of a command line that say where configs lie: --config-dir X and its kin."""
+    flags = []
+    for word, following in zip(words, [*words[1:], ""]):
+        if word.startswith(("--config-dir=", "--config-path=", "--config-name=")):
+            flags.append(word)
+        elif word in ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn"):
+            flags += [word, following]
+    return flags
 
 
 def planned(overrides: Sequence[str], params: Mapping[str, str]) -> list[tuple[str, ...]]:
@@ -50,7 +61,7 @@ class Study(Callback):
         self.jobs = Jobs(folder / ".jobs" / config.hydra.job.env_set.get(TOKEN, "here"))
         if config.hydra.sweeper._target_.endswith("BasicSweeper"):
             self.plan = planned(config.hydra.overrides.task, config.hydra.sweeper.params or {})
-        self.screen = StudyScreen(str(config.name), folder / "study.log")
+        self.screen = StudyScreen(str(config.name), folder / "study.log", config_flags(sys.argv[1:]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -63,6 +74,11 @@ class Study(Callback):
         begun = self.jobs.read() if self.jobs else {}
         waiting = {number: Outcome("waiting", overrides) for number, overrides in enumerate(self.plan)}
         return [outcome for _, outcome in sorted({**waiting, **begun}.items())]
+
+    @property
+    def begun(self) -> bool:
+        """Whether any job has."""
+        return bool(self.jobs and self.jobs.read())
 
     def _watch(self) -> None:
         while not self._stop.wait(POLL):

@@ -37,7 +37,9 @@ ROWS_BESIDE = 12  # lines of a terminal that the live table leaves to other thin
 class StudyScreen:
     """Follows the outcomes of a study's jobs."""
 
-    def __init__(self, study: str, log: Path, console: Console | None = None) -> None:
+    def __init__(self, study: str, log: Path, flags: Sequence[str] = (), console: Console | None = None) -> None:
+        """`flags` are the command line's words that are no overrides but belong to each job, such as --config-dir X."""
+        self.flags = flags
         self.study, self.log, self.console = study, log, console or Terminal()
         self.started = time.monotonic()
         self._shown: dict[int, str] = {}
@@ -63,8 +65,11 @@ class StudyScreen:
             self._live = None
 
     def table(self, outcomes: Sequence[Outcome]) -> None:
-        """The table at the end; then why runs failed and the commands that run just these again."""
-        self.console.print(self._table(outcomes))
+        """The table at the end; then why runs failed and the commands that run just these again.
+
+        Jobs that never began are counted only.
+        """
+        self.console.print(self._table([outcome for outcome in outcomes if outcome.status != "waiting"], whole=True))
         varied = varying(outcomes)
         for outcome in outcomes:
             if outcome.status in FAILED:
@@ -74,7 +79,7 @@ class StudyScreen:
         if failed and len(outcomes) > 1:
             self._print("to run just the failed ones again:", "")
             for outcome in failed:
-                self._print(f"  {shlex.join(['ib-train', *outcome.overrides])}", "")
+                self._print(f"  {shlex.join(['ib-train', *self.flags, *outcome.overrides])}", "")
         self._print(f"{counts(outcomes)} in {duration(time.monotonic() - self.started)}; {self.log.parent}", "bold")
 
     def _print(self, text: str, style: str) -> None:
@@ -101,7 +106,8 @@ class StudyScreen:
         waiting = [outcome for outcome in outcomes if outcome.status == "waiting"]
         shown = [*ended[-max(room - len(running), 1) :], *running]
         shown += waiting[: max(room - len(shown), 0)]
-        return Group(self._table(shown), Text(f"{self.study}: {counts(outcomes)}{self._time_left(outcomes)}"))
+        standing = Text(f"{self.study}: {counts(outcomes)}{self._time_left(outcomes)}")
+        return Group(standing, self._table(shown, whole=False))
 
     def _time_left(self, outcomes: Sequence[Outcome]) -> str:
         own = sum(outcome.status in ("done", "failed") for outcome in outcomes)
@@ -110,13 +116,14 @@ class StudyScreen:
             return ""
         return f"; about {duration((time.monotonic() - self.started) / own * rest)} left"
 
-    def _table(self, outcomes: Sequence[Outcome]) -> Table:
+    def _table(self, outcomes: Sequence[Outcome], whole: bool) -> Table:
+        """A row a job; the live table has one line for it, the `whole` one as many as its overrides take."""
         varied = varying(self._outcomes or outcomes)
         measured = [name for name in MEASURES if any(name in outcome.test for outcome in outcomes)]
         under_way = any(outcome.status == "running" for outcome in outcomes)
         table = Table(caption="test split; nats", caption_justify="left")
         table.add_column("run", no_wrap=True, min_width=10)
-        table.add_column("", overflow="fold")
+        table.add_column("", overflow="fold" if whole else "ellipsis", no_wrap=not whole)
         table.add_column("status")
         for name in measured:
             table.add_column(Text(name), justify="right", no_wrap=True)

@@ -77,6 +77,16 @@ def test_a_run_in_progress_is_not_started_twice(records: Records) -> None:
     Records(records.folder).open("")
 
 
+def test_lines_of_an_attempt_without_a_checkpoint_are_dropped(records: Records) -> None:
+    records.log({"epoch": 1})
+    records.close()
+    again = Records(records.folder)
+    again.open("")
+    assert again.load_checkpoint(CPU) is None
+    again.log({"epoch": 1})
+    assert again.metrics() == [{"epoch": 1}]
+
+
 def test_a_corrupt_checkpoint_is_named(records: Records) -> None:
     (records.folder / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(ConfigError, match=r"checkpoint\.pt cannot be read.*rerun=true"):

@@ -56,7 +56,7 @@ def test_last_whole_line_of_a_file_that_is_being_written(tmp_path: Path) -> None
 @pytest.mark.parametrize("terminal", [True, False])
 def test_screen_fits_a_terminal_and_logs_each_change(tmp_path: Path, terminal: bool) -> None:
     console = Console(file=io.StringIO(), width=80, height=24, force_terminal=terminal, force_interactive=terminal)
-    screen = StudyScreen("plane", tmp_path / "study.log", console)
+    screen = StudyScreen("plane", tmp_path / "study.log", console=console)
     jobs = [Outcome("waiting", (f"gamma={i}", "seed=0", "epochs=5")) for i in range(100)]
     screen.update(jobs)
     jobs[0] = Outcome("running", jobs[0].overrides, str(tmp_path))

@@ -2,9 +2,9 @@
 
 Where J = Σ w_f f is least, dJ = Σ w_f df = 0 for every change along the frontier (TherML §3: dR = −γ dC − δ dD − σ dS).
 So a frontier of two functionals x and y has −dy/dx = w_x/w_y, and one of three −∂z/∂x = w_x/w_z and −∂z/∂y = w_y/w_z.
-For two exact optima a and b of neighbouring weights, J_a(a) ≤ J_a(b) and J_b(b) ≤ J_b(a) put the secant between their
-two ratios, however far they are apart: that is the test. The slope at a point is the geometric mean of the secants on
-both sides, which is the same for y(x) and x(y) and suits multipliers in equal ratios.
+For two exact optima a and b of neighbouring weights J_a(a) ≤ J_a(b) and J_b(b) ≤ J_b(a), however far apart: that
+is the test, and it puts the secant between their two ratios. The slope at a point is the geometric mean of the secants
+on both sides, which is the same for y(x) and x(y) and suits multipliers in equal ratios.
 """
 
 from __future__ import annotations
@@ -41,10 +41,20 @@ def slopes(x: np.ndarray, y: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray,
     return slope, low, high
 
 
-def holds(ratio: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether low ≤ ratio ≤ high, an end that is missing aside; NaN where both are."""
-    fits = ~(low > ratio) & ~(high < ratio)
-    return np.where(np.isfinite(ratio) & (np.isfinite(low) | np.isfinite(high)), fits.astype(float), np.nan)
+def holds(x: np.ndarray, y: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Whether each point is at least as good as its neighbours by its own weights: ratio · x + y is no larger.
+
+    NaN where there is no neighbour, as for `slopes`.
+    """
+    found = np.full(len(x), np.nan)
+    order = np.array([i for i in np.argsort(ratio, kind="stable") if np.isfinite(ratio[i])], dtype=int)
+    if len(order) < 2 or (np.diff(ratio[order]) <= SAME * np.abs(ratio[order][1:])).any():
+        return found
+    for place, i in enumerate(order):
+        near = order[[j for j in (place - 1, place + 1) if 0 <= j < len(order)]]
+        own, others = ratio[i] * x[i] + y[i], ratio[i] * x[near] + y[near]
+        found[i] = float((own <= others + SAME * np.abs(others)).all())
+    return found
 
 
 def surface_slopes(points: np.ndarray, ratios: np.ndarray) -> np.ndarray:

@@ -33,7 +33,8 @@ def frontiers(points: Points) -> DataFrame:
     - slope: −dy/dx by finite differences along the sweep, for three functionals −∂z/∂x, and slope_2 −∂z/∂y
     - slope_low, slope_high: the secants to the neighbours, between which slope_predicted must lie
     - slope_predicted, slope_2_predicted: the ratio of the weights, as the first law has it
-    - first_law: 1 where slope_low ≤ slope_predicted ≤ slope_high, else 0; empty where it is not known
+    - first_law: 1 where the point is, by its own weights, no worse than its neighbours in the sweep, else 0;
+      empty where it has none, and for three functionals
 
     A frontier without a single point that has all its functionals is left out.
     """
@@ -103,7 +104,7 @@ def _law(points: Points, rows: np.ndarray, names: tuple[str, ...]) -> dict[str, 
             "slope_low": low,
             "slope_high": high,
             "slope_predicted": ratio,
-            "first_law": first_law.holds(ratio, low, high),
+            "first_law": first_law.holds(p[:, 0], p[:, 1], ratio),
         }
     found = first_law.surface_slopes(p, ratios)
     return {

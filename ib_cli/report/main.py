@@ -172,9 +172,7 @@ def _notes(made: Contents) -> list[str]:
         notes.append("the runs differ in too many ways for a curve each: one curve of all; --group-by KEY parts them")
     left = sum(run.status == "done" for run in made.runs) - int((made.points.of_run >= 0).sum())
     if left and not made.points.table.empty:
-        notes.append(
-            f"{left} done runs are in no point: no {made.split} split, or the same run is in another folder too"
-        )
+        notes.append(f"{left} done runs are in no point: no {made.split} split, or a newer run has the same config")
     return notes
 
 

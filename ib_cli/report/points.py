@@ -119,15 +119,20 @@ def _value(run: Run, key: str) -> Any:
 
 
 def _once(runs: Sequence[Run], done: Sequence[int]) -> list[int]:
-    """Without the runs that another study has done as well: the same config and seed is the same run."""
-    seen: set[tuple] = set()
-    kept = []
+    """Of runs with the same config and seed, in one study or several, the one whose result is the newest."""
+    newest: dict[tuple, int] = {}
     for i in done:
         key = tuple(sorted((name, repr(value)) for name, value in runs[i].config.items() if not cosmetic(name)))
-        if not key or key not in seen:
-            kept.append(i)
-        seen.add(key)
-    return kept
+        key = key or (i,)
+        if key not in newest or _written(runs[i]) > _written(runs[newest[key]]):
+            newest[key] = i
+    return sorted(newest.values())
+
+
+def _written(run: Run) -> int:
+    """When its result was, in nanoseconds; 0 where the file has gone since."""
+    file = run.folder / "result.json"
+    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
@@ -14,6 +15,7 @@ import yaml
 
 from ib_cli.multipliers import MULTIPLIERS
 
+SPLITS = ("train", "validation", "test")
 RECORDS = ("config.yaml", "result.json", "metrics.jsonl")  # a folder with one of these may be a run's
 FILES = (*RECORDS, "estimates.jsonl")
 DEPTH = 5  # folders below the one that was named: outputs/study/id needs two, and a study's name may hold slashes
@@ -78,11 +80,24 @@ class Reader:
 
 
 def read_run(folder: Path) -> Run | None:
-    """The run in a folder, or None where what lies there is no run of ib-train."""
+    """The run in a folder, or None where what lies there is no run of ib-train.
+
+    Records that are damaged beyond reading make an unfinished run that says so, and leave the other runs alone.
+    """
+    try:
+        return _read_run(folder)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        problem = f"its records are damaged ({type(error).__name__})"
+        empty = {"config": {}, "minimise": {}, "result": {}, "multipliers": {}, "metrics": {}, "estimates": ()}
+        return Run(folder=folder, study=folder.parent.name, status="unfinished", splits=np.array([], dtype=object),
+                   unread=0, problem=problem, **empty)  # fmt: skip
+
+
+def _read_run(folder: Path) -> Run | None:
     problems: list[str] = []
     config, result = _config(folder, problems), _result(folder, problems)
     lines, cut = _lines(folder / "metrics.jsonl", problems)
-    lines = [line for line in lines if isinstance(line.get("split"), str) and isinstance(line.get("epoch"), Real)]
+    lines = [line for line in lines if isinstance(line.get("split"), str) and _is_number(line.get("epoch"))]
     if not (isinstance(config.get("objective"), Mapping) or result.get("status") in ("done", "failed") or lines):
         return None
     estimates, cut_estimates = _lines(folder / "estimates.jsonl", problems)
@@ -158,7 +173,38 @@ def _result(folder: Path, problems: list[str]) -> dict[str, Any]:
     except json.JSONDecodeError:
         problems.append("result.json is no JSON")
         return {}
-    return result if isinstance(result, dict) else {}
+    if not isinstance(result, dict):
+        problems.append("result.json is no result")
+        return {}
+    return _sound(result, problems)
+
+
+def _sound(result: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """A result without the entries that are not what they should be; these are told."""
+    texts, numbers = ("status", "objective", "lagrangian", "error"), ("seed", "epochs", "seconds")
+    wrong = [name for name in texts if not isinstance(result.get(name), str | None)]
+    wrong += [name for name in numbers if not (result.get(name) is None or _is_number(result[name]))]
+    for name in ("multipliers", *SPLITS):
+        entries = result.get(name)
+        if entries is None:
+            continue
+        if not isinstance(entries, dict) or not all(value is None or _is_number(value) for value in entries.values()):
+            wrong.append(name)
+    if wrong:
+        problems.append(f"result.json has no proper {', '.join(wrong)}")
+    if result.get("status") == "done" and not any(result.get(split) for split in SPLITS):
+        problems.append("result.json has no measures")
+    return {name: value for name, value in result.items() if name not in wrong}
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value fits a float and is finite."""
+    if not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _lines(file: Path, problems: list[str]) -> tuple[list[dict[str, Any]], int]:

@@ -12,9 +12,9 @@ def test_on_the_gaussian_rate_distortion_curve_the_slope_is_the_multiplier() -> 
     """D + β R is least at D = β/2, R = ½ ln(2/β): Gaussian R(D) = ½ ln(σ²/D) with σ = 1."""
     beta = np.geomspace(0.05, 1, 30)
     D, R = beta / 2, 0.5 * np.log(2 / beta)
-    slope, low, high = slopes(R, D, beta)
+    slope, _, _ = slopes(R, D, beta)
     assert slope[1:-1] == pytest.approx(beta[1:-1], rel=2e-3)
-    assert holds(beta, low, high).tolist() == [1.0] * 30
+    assert holds(R, D, beta).tolist() == [1.0] * 30
     assert np.isnan(slope[[0, -1]]).all()
 
 
@@ -29,15 +29,20 @@ def test_secants_hold_the_multiplier_between_them_however_coarse_the_sweep() -> 
     D, R = beta / 2, 0.5 * np.log(2 / beta)
     _, low, high = slopes(R, D, beta)
     assert low[2] < 0.1 < high[2]
-    assert holds(beta, low, high).tolist() == [1.0] * 3
+    assert holds(R, D, beta).tolist() == [1.0] * 3
 
 
 def test_a_point_that_did_not_converge_breaks_the_law() -> None:
     beta = np.array([0.01, 0.1, 1.0])
     D, R = beta / 2, 0.5 * np.log(2 / beta)
     D[1] *= 12
-    _, low, high = slopes(R, D, beta)
-    assert holds(beta, low, high)[1] == 0.0
+    assert holds(R, D, beta)[1] == 0.0
+
+
+def test_points_in_the_wrong_order_break_the_law() -> None:
+    """Each is bettered by the other in its own weights, though the secant lies between their ratios."""
+    assert holds(np.array([1.0, 1.1]), np.array([1.0, 0.95]), np.array([0.1, 1.0])).tolist() == [0.0, 0.0]
+    assert holds(np.array([1.0, 1.1]), np.array([1.0, 1.05]), np.array([0.1, 1.0])).tolist() == [1.0, 0.0]
 
 
 def test_equal_ratios_have_no_slope() -> None:

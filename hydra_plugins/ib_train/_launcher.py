@@ -1,0 +1,90 @@
+"""What the launchers share: jobs as requests, and a line in the study's table for a job that was lost."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.ib_train._request import Request
+from ib_cli.errors import ConfigError
+from ib_cli.outcome import TOKEN, Jobs, Outcome
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The answer for a job whose process ended without one."""
+
+    reason: str
+
+
+class JobLauncher(Launcher):
+    """Launches the jobs of a multirun in other processes.
+
+    Its constructor's keyword-only parameters are the keys of conf/hydra/launcher/NAME.yaml, kept as attributes. A job
+    that fails or is lost never stops the others.
+    """
+
+    name: ClassVar[str]  # of the option and of the extra that brings its requirements
+    module: ClassVar[str]  # which the extra installs
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Raises ConfigError for a missing extra or a wrong key, before anything starts."""
+        from ib_cli.schema import check  # here, as it imports pydantic
+
+        require("hydra/launcher", self.name, self.module)
+        keys = inspect.signature(type(self)).parameters
+        check("hydra.launcher", type(self), {key: getattr(self, key) for key in keys})
+        self.context, self.task, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the jobs; a failed one returns None, and the study's table says why."""
+        state = Singleton.get_state()
+        requests = [
+            Request(number, tuple(overrides), self.config, self.context, self.task, state, tuple(sys.argv), os.getcwd())  # noqa: PTH109
+            for number, overrides in enumerate(job_overrides, initial_job_idx)
+        ]
+        answers = self.answers(requests)
+        return [self._returned(request, answers[request.number]) for request in requests]
+
+    @abstractmethod
+    def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
+        """By the requests' numbers: what each one returned when called, or a Lost."""
+
+    def _returned(self, request: Request, answer: Any) -> JobReturn:
+        if isinstance(answer, ConfigError):  # of the whole study: what is wrong with a single job is told by the job
+            return _job_return(request, answer, JobStatus.FAILED)
+        if isinstance(answer, Lost | Exception):
+            self._tell(request, answer.reason if isinstance(answer, Lost) else str(answer))
+            answer = None
+        return _job_return(request, answer, JobStatus.COMPLETED)
+
+    def _tell(self, request: Request, error: str) -> None:
+        token = self.config.hydra.job.env_set.get(TOKEN, "here")
+        jobs = Jobs(Path(self.config.hydra.sweep.dir) / ".jobs" / token)
+        begun = jobs.read().get(request.number, Outcome("waiting"))
+        jobs.write(request.number, Outcome("failed", request.overrides, begun.folder, error=error))
+
+
+def _job_return(request: Request, value: Any, status: JobStatus) -> JobReturn:
+    answer = JobReturn(overrides=request.overrides, status=status)
+    answer.return_value = value
+    return answer
+
+
+def require(group: str, name: str, module: str) -> None:
+    """Raises ConfigError, naming the extra to install, where the module of an option is missing."""
+    if find_spec(module) is None:
+        raise ConfigError(f"{group}={name} needs an extra: pip install 'ib-train[{name}]'")

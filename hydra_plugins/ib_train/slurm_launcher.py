@@ -1,0 +1,154 @@
+"""hydra/launcher=slurm: the runs as a job array of a Slurm cluster, which may preempt and requeue them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt
+
+from hydra_plugins.ib_train._launcher import JobLauncher, Lost
+from hydra_plugins.ib_train._request import Request
+from ib_cli.errors import ConfigError
+
+POLL = 1.0  # seconds between two looks at the jobs' answers, which are files
+QUEUE_POLL = 10.0  # seconds between two questions to Slurm's controller
+# Of the batch script: since Slurm 22.05 srun must be told the job's cores anew; and torch takes no more threads.
+SETUP = (
+    "export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}",
+    "export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}",
+)
+Count = Annotated[int, Gt(0)]
+
+
+class SlurmLauncher(JobLauncher):
+    """Submits the jobs with submitit and waits for their answers; Ctrl-C cancels them, after they have saved."""
+
+    name, module = "slurm", "submitit"
+
+    def __init__(
+        self,
+        *,
+        folder: str,
+        job_name: str,
+        timeout_min: Count,
+        partition: str | None,
+        account: str | None,
+        qos: str | None,
+        constraint: str | None,
+        cpus_per_task: Count,
+        gpus_per_node: Annotated[int, Ge(0)] | None,
+        mem_gb: Annotated[float, Gt(0)] | None,
+        array_parallelism: Count,
+        max_num_timeout: Annotated[int, Ge(0)],
+        signal_delay_s: Count,
+        setup_lines: list[str],
+        additional_parameters: dict[str, Any],
+    ) -> None:
+        self.folder, self.job_name, self.timeout_min, self.partition = folder, job_name, timeout_min, partition
+        self.account, self.qos, self.constraint, self.cpus_per_task = account, qos, constraint, cpus_per_task
+        self.gpus_per_node, self.mem_gb, self.array_parallelism = gpus_per_node, mem_gb, array_parallelism
+        self.max_num_timeout, self.signal_delay_s = max_num_timeout, signal_delay_s
+        self.setup_lines, self.additional_parameters = setup_lines, additional_parameters
+
+    def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
+        """Submit the requests as an array and wait until each has answered or has left the queue."""
+        jobs = {request.number: job for request, job in zip(requests, self._submitted(requests))}
+        arrays = sorted({job.job_id.partition("_")[0] for job in jobs.values()})
+        try:
+            return _answers(jobs, arrays)
+        except KeyboardInterrupt:
+            subprocess.run(["scancel", *arrays], check=False)  # the runs save themselves, and the same line goes on
+            raise
+
+    def _submitted(self, requests: Sequence[Request]) -> list[Any]:
+        """submitit's jobs. Raises ConfigError where Slurm does not take them."""
+        from submitit import SlurmExecutor
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+        from hydra_plugins.ib_train._slurm_task import SlurmTask
+
+        wanted = {
+            "job_name": self.job_name,
+            "time": self.timeout_min,
+            "partition": self.partition,
+            "account": self.account,
+            "qos": self.qos,
+            "constraint": self.constraint,
+            "cpus_per_task": self.cpus_per_task,
+            "gpus_per_node": self.gpus_per_node,
+            "mem": None if self.mem_gb is None else f"{round(self.mem_gb * 1024)}MB",
+            "array_parallelism": self.array_parallelism,
+            "signal_delay_s": self.signal_delay_s,
+            "setup": [*SETUP, *self.setup_lines],
+            "additional_parameters": self.additional_parameters,
+        }
+        try:
+            executor = SlurmExecutor(self.folder, max_num_timeout=self.max_num_timeout)
+            executor.update_parameters(**{key: value for key, value in wanted.items() if value is not None})
+            with redirect_stderr(StringIO()) as said:  # submitit lets sbatch speak; the error below has what it said
+                jobs = executor.map_array(SlurmTask(), requests)
+            sys.stderr.write(said.getvalue())
+            return jobs
+        except (FailedJobError, FailedSubmissionError) as error:
+            lines = [line for line in str(error).splitlines() if line.startswith("sbatch: error:")]
+            raise ConfigError(f"hydra/launcher=slurm: {lines[0] if lines else ' '.join(str(error).split())}") from None
+        except RuntimeError as error:  # no srun
+            raise ConfigError(f"hydra/launcher=slurm: {error}") from None
+
+
+def _answers(jobs: Mapping[int, Any], arrays: Sequence[str]) -> dict[int, Any]:
+    from submitit.core.utils import UncompletedJobError
+
+    answers: dict[int, Any] = {}
+    absent: set[int] = set()  # from the queue at the last question, and without an answer
+    asked = time.monotonic()
+    while len(answers) < len(jobs):
+        for number, job in jobs.items():
+            if number not in answers and job.paths.result_pickle.exists():
+                try:
+                    answers[number] = job.result()
+                except UncompletedJobError as error:
+                    answers[number] = Lost(_reason(str(error)))
+        if time.monotonic() - asked > QUEUE_POLL:
+            asked = time.monotonic()
+            queue = _queue(arrays)
+            if queue is not None:
+                gone = {number for number, job in jobs.items() if number not in answers and job.job_id not in queue}
+                for number in gone & absent:  # twice: a file may take a while to be seen from another node
+                    job = jobs[number]
+                    answers[number] = Lost(f"Slurm ended it: {_state(job.job_id)}; {job.paths.stderr}")
+                absent = gone
+        time.sleep(POLL)
+    return answers
+
+
+def _reason(trace: str) -> str:
+    """The last line of a traceback within submitit's message."""
+    lines = [line.strip() for line in trace.splitlines() if line.strip() and not line.startswith(("-", "You can"))]
+    errors = [line for line in lines if "Error" in line.partition(":")[0] and not line.startswith("File ")]
+    return errors[-1] if errors else lines[-1]
+
+
+def _queue(arrays: Sequence[str]) -> set[str] | None:
+    """The ids of the jobs that Slurm still has, or None where it does not answer.
+
+    squeue, as sacct needs an accounting that small clusters lack.
+    """
+    command = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={','.join(arrays)}"]
+    said = subprocess.run(command, capture_output=True, text=True)
+    if said.returncode == 0:
+        return set(said.stdout.split())
+    return set() if "Invalid job id" in said.stderr else None
+
+
+def _state(job: str) -> str:
+    """How Slurm says that a job ended, as far as it remembers."""
+    said = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True).stdout.split()
+    found = [word.partition("=")[2] for word in said if word.startswith("JobState=")]
+    return found[0] if found else "it is no longer in the queue"
