@@ -103,6 +103,10 @@ def _report(options: argparse.Namespace) -> None:
         if not folder.is_dir():
             raise ConfigError(f"{folder}: {'no folder' if folder.exists() else 'no such folder'}")
     reader = Reader()
+    if options.watch is not None and not reader.read(options.folders):
+        print(f"watching    every {options.watch:g} s for the first run; Ctrl-C ends", flush=True)
+        while not reader.read(options.folders):
+            time.sleep(options.watch)
     runs = _read(reader, options.folders)
     output = options.output or _output(options.folders, runs)
     _write(runs, output, options)
@@ -140,7 +144,7 @@ def _write(runs: Sequence[Run], output: Path, options: argparse.Namespace) -> No
     from ib_cli.report.write import write_figures, write_page, write_tables
 
     made = contents(runs, options.split, options.units, _split_commas(options.metric), _split_commas(options.group_by))
-    notes = _notes(made)
+    notes = _notes(made, options.split or "test")
     problems = [run for run in runs if run.status != "done"]
     for run in problems[:MOST_PROBLEMS]:
         print(f"{run.status:<11} {run.study}/{run.id}: {run.problem}")
@@ -161,9 +165,13 @@ def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
     print(f"{what:<11} {where}: {shown or 'none'} ({time.monotonic() - started:.1f} s)", flush=True)
 
 
-def _notes(made: Contents) -> list[str]:
-    """What a reader must know to read the pictures right."""
+def _notes(made: Contents, wanted: str) -> list[str]:
+    """What a reader must know to read the pictures right; `wanted` is the split that was asked for."""
     notes = []
+    if made.split != wanted:
+        notes.append(f"no run has measures of the {wanted} split: those of the {made.split} split are shown")
+    if damaged := sum(run.status == "done" and bool(run.problem) for run in made.runs):
+        notes.append(f"{damaged} done runs have damaged records: the column problem of results.csv says which")
     if cut := sum(run.unread for run in made.runs):
         notes.append(f"{cut} lines of records could not be read (cut by a kill) and were ignored")
     if made.points.table.empty:

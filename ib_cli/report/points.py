@@ -76,8 +76,8 @@ def weights(run: Run) -> dict[str, float]:
 def gather(runs: Sequence[Run], results: DataFrame, split: str, group_by: Sequence[str] | None = None) -> Points:
     """The points of the runs that are done, with the measures of one split.
 
-    `group_by` holds the config keys whose values tell curves apart; None: every key that differs but `seed`.
-    Raises ConfigError for a key that no run has.
+    `group_by` holds the config keys whose values tell curves apart, beside the objective; None: every key that differs
+    but `seed`. Raises ConfigError for a key that no run has, a multiplier and the seed.
     """
     keys = _curve_keys(runs, group_by)
     done = [i for i, run in enumerate(runs) if run.status == "done" and run.result.get(split)]
@@ -106,12 +106,16 @@ def _curve_keys(runs: Sequence[Run], group_by: Sequence[str] | None) -> list[str
     for key in group_by:
         if key not in known and not any(name.startswith(f"{key}.") for name in known):
             raise ConfigError(f"--group-by {key}: no run's config has this key; `bottleneck.size` would be one")
-    return [
+        if key in MULTIPLIERS or key == "seed":
+            raise ConfigError(f"--group-by {key}: a point is one value of each multiplier over all seeds; name another")
+    chosen = [
         name
         for key in group_by
         for name in ([key] if key in known else sorted(n for n in known if n.startswith(f"{key}.")))
         if name not in MULTIPLIERS
     ]
+    mixed = len({run.config.get("objective.name") for run in runs}) > 1
+    return [*(["objective.name"] if mixed else []), *chosen]  # points of different objectives are never joined
 
 
 def _value(run: Run, key: str) -> Any:

@@ -13,6 +13,9 @@ from ib_cli.report.tables import converted, trajectory, write_csv, write_parquet
 REFRESH = '<meta http-equiv="refresh"'
 
 
+FIGURES = ("frontier_*", "information_plane", "measures", "trajectories", "first_law")  # the files of write_figures
+
+
 def write_tables(contents: Contents, folder: Path) -> list[Path]:
     """results.parquet and .csv, trajectory.parquet, frontier.csv."""
     names = ("results.csv", "results.parquet", "trajectory.parquet", "frontier.csv")
@@ -26,11 +29,15 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
 
 
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
-    """Every figure that these runs allow, as PNG and PDF."""
+    """Every figure that these runs allow, as PNG and PDF; those of an earlier report that they do not are removed."""
     from ib_cli.report.figures import first_law, frontier, information_plane, measures, trajectories
 
     figures = (frontier, information_plane, measures, trajectories, first_law)
-    return [file for figure in figures for file in figure.draw(contents, folder)]
+    written = [file for figure in figures for file in figure.draw(contents, folder)]
+    ours = [file for name in FIGURES for ending in ("png", "pdf") for file in folder.glob(f"{name}.{ending}")]
+    for file in set(ours) - set(written):
+        file.unlink()
+    return written
 
 
 def write_page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -122,3 +123,26 @@ def _wait(happened: Callable[[], bool], process: subprocess.Popen, seconds: floa
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_what_a_reader_must_know_is_said(ib_report: Command, study: Path) -> None:
+    for file in study.glob("*/result.json"):
+        result = json.loads(file.read_text())
+        result.pop("test")
+        file.write_text(json.dumps(result))
+    assert "no run has measures of the test split: those of the train split are shown" in ib_report(study).out
+
+
+def test_figures_of_an_earlier_report_do_not_stay(ib_report: Command, study: Path, tmp_path: Path) -> None:
+    figures = study / "figures"
+    figures.mkdir()
+    (figures / "frontier_R_D.png").write_bytes(b"old")
+    (figures / "mine.png").write_bytes(b"mine")
+    ib_report(study)
+    assert not (figures / "frontier_R_D.png").exists() and (figures / "mine.png").exists()
+
+
+@pytest.mark.parametrize("key", ["gamma", "seed"])
+def test_points_are_not_parted_by_what_makes_them(ib_report: Command, study: Path, key: str) -> None:
+    ended = ib_report(study, "--group-by", key)
+    assert ended.code == 2 and f"--group-by {key}" in ended.err

@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from ib_cli.report.contents import contents
 from ib_cli.report.read import Reader, read_run
+from ib_cli.report.write import write_tables
 from tests.report.synthetic import write_run
 
 
@@ -76,3 +79,29 @@ def test_only_changed_runs_are_read_again(study: Path) -> None:
     after = reader.read([study])
     assert reader.state != state
     assert [a is b for a, b in zip(before, after)] == [False] + [True] * 14
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"multipliers": [1]}, {"epochs": float("nan")}, {"seconds": "x"}, {"seed": {}}, {"objective": 3},
+        {"lagrangian": []}, {"test": {"R": 10**400}}, {"test": [1]}, {"status": 7}, {"error": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_damaged_value_leaves_the_other_runs_alone(study: Path, tmp_path: Path, change: dict) -> None:
+    file = next(study.glob("*/result.json"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    runs = Reader().read([study])
+    made = contents(runs)
+    write_tables(made, tmp_path)
+    assert len(runs) == 15
+    (damaged,) = [run for run in runs if run.folder == file.parent]
+    assert damaged.problem
+
+
+def test_configs_that_name_themselves_are_damaged(study: Path) -> None:
+    file = next(study.glob("*/config.yaml"))
+    file.write_text("a: &a [*a]\nobjective: {name: vib}\n")
+    (damaged,) = [run for run in Reader().read([study]) if run.folder == file.parent]
+    assert "damaged" in damaged.problem and damaged.status == "unfinished"
