@@ -53,8 +53,32 @@ def lagrangian(name: str) -> str:
     return text
 
 
+HEAD = """\
+ib-train: train an information-bottleneck model; record R, C, D and accuracy.
+
+  ib-train [GROUP=OPTION …] [KEY=VALUE …]
+
+"""
+FOOT = """\
+
+Examples
+  ib-train
+  ib-train objective=vib gamma=1e-2 dataset=mnist architecture=mlp
+  ib-train objective=beta_vae beta=0.5 bottleneck.size=16 epochs=100
+  ib-train -m gamma=1e-4,1e-3,1e-2,1e-1 'seed=range(5)' name=my_study
+  ib-train dataset=cifar10 architecture=resnet18 optimizer=sgd schedule=cosine
+
+Every key with its meaning: conf/config.yaml and the group's own file; with its
+value in your run: ib-train --cfg job. The same command again goes on with an
+interrupted run and shows a finished one. More flags: ib-train --hydra-help
+"""
+
+
 def help_text() -> str:
-    """Groups with their options, and objectives with what they minimise, for `ib-train --help`."""
+    """What `ib-train --help` prints: groups with their options, and objectives with what they minimise.
+
+    Hydra's own help looks at every group of every plugin first, which takes longer than all else here.
+    """
     width = max(map(len, groups()))
     lines = ["Groups (group=option)"]
     shown = [*groups(), "hydra/launcher", "hydra/sweeper"]
@@ -62,7 +86,7 @@ def help_text() -> str:
     width = max(map(len, choices("objective")))
     lines += ["", "Objectives and their multipliers (gamma=1e-2)"]
     lines += [f"  {name:<{width}}  minimise {lagrangian(name)}" for name in choices("objective")]
-    return "\n".join(lines)
+    return HEAD + "\n".join(lines) + "\n" + FOOT
 
 
 def _wrapped(label: str, words: list[str], columns: int = 80) -> str:

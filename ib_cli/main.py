@@ -42,6 +42,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without γ and ≤ gets a ? instead of an error
+    if {"--help", "-h"} & set(command[1:]):
+        print(help_text(), end="")
+        sys.exit(0)
     try:
         check_words(command[1:])
         with hydra_raises(), jobs_named(command):
@@ -119,7 +122,6 @@ def compose_and_run() -> int:
 
     Raises ConfigError where the config of a single run is wrong.
     """
-    OmegaConf.register_new_resolver("ib_help", help_text, replace=True)
     store = ConfigStore.instance()
     for name in choices("sweep"):
         node = OmegaConf.load(directory("sweeps") / f"{name}.yaml")
