@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli.outcome import TOKEN, Jobs, Outcome
 from ib_cli.study_screen import StudyScreen
@@ -60,7 +63,8 @@ class Study(Callback):
             return  # Hydra meets the same in a moment, and main tells it
         self.jobs = Jobs(folder / ".jobs" / config.hydra.job.env_set.get(TOKEN, "here"))
         if config.hydra.sweeper._target_.endswith("BasicSweeper"):
-            self.plan = planned(config.hydra.overrides.task, config.hydra.sweeper.params or {})
+            with suppress(HydraException, OmegaConfBaseException):  # the sweeper meets the same, and main tells it
+                self.plan = planned(config.hydra.overrides.task, config.hydra.sweeper.params or {})
         self.screen = StudyScreen(str(config.name), folder / "study.log", config_flags(sys.argv[1:]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()

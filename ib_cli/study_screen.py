@@ -20,6 +20,7 @@ from rich.text import Text
 from ib_cli.outcome import FAILED, Outcome
 from ib_cli.screen import Terminal, duration, number, readable
 
+LIVE = ("J", "accuracy", "C", "D")
 MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy")
 STYLES = {
     "done": "green",
@@ -69,7 +70,7 @@ class StudyScreen:
 
         Jobs that never began are counted only.
         """
-        self.console.print(self._table([outcome for outcome in outcomes if outcome.status != "waiting"], whole=True))
+        self.console.print(self._end_table([outcome for outcome in outcomes if outcome.status != "waiting"]))
         varied = varying(outcomes)
         for outcome in outcomes:
             if outcome.status in FAILED:
@@ -107,7 +108,7 @@ class StudyScreen:
         shown = [*ended[-max(room - len(running), 1) :], *running]
         shown += waiting[: max(room - len(shown), 0)]
         standing = Text(f"{self.study}: {counts(outcomes)}{self._time_left(outcomes)}")
-        return Group(standing, self._table(shown, whole=False))
+        return Group(standing, self._live_table(shown))
 
     def _time_left(self, outcomes: Sequence[Outcome]) -> str:
         own = sum(outcome.status in ("done", "failed") for outcome in outcomes)
@@ -116,25 +117,39 @@ class StudyScreen:
             return ""
         return f"; about {duration((time.monotonic() - self.started) / own * rest)} left"
 
-    def _table(self, outcomes: Sequence[Outcome], whole: bool) -> Table:
-        """A row a job; the live table has one line for it, the `whole` one as many as its overrides take."""
+    def _live_table(self, outcomes: Sequence[Outcome]) -> Table:
+        """A line a job: how it stands, and its measures so far."""
+        varied = varying(self._outcomes or outcomes)
+        table = Table()
+        table.add_column("run", no_wrap=True, min_width=10)
+        table.add_column("", no_wrap=True, overflow="ellipsis", max_width=max(self.console.width - 61, 12))
+        table.add_column("status", no_wrap=True, min_width=7)
+        table.add_column("", no_wrap=True, overflow="ellipsis")
+        for outcome in outcomes:
+            shown = [f"{name} {number(outcome.test[name])}" for name in LIVE if name in outcome.test]
+            text = outcome.error or _now(outcome) or "  ".join(shown)
+            table.add_row(*self._about(outcome, varied), Text(readable(text, self.console.encoding)))
+        return table
+
+    def _about(self, outcome: Outcome, varied: set[str]) -> tuple[str, Text, Text]:
+        """The id of a job's run, what it differs by, and its status."""
+        own = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
+        name = Path(outcome.folder).name or "-"
+        return name, Text(readable(own, self.console.encoding)), Text(outcome.status, STYLES[outcome.status])
+
+    def _end_table(self, outcomes: Sequence[Outcome]) -> Table:
+        """A row a job, with a column a measure, and all of what it differs by."""
         varied = varying(self._outcomes or outcomes)
         measured = [name for name in MEASURES if any(name in outcome.test for outcome in outcomes)]
-        under_way = any(outcome.status == "running" for outcome in outcomes)
         table = Table(caption="test split; nats", caption_justify="left")
         table.add_column("run", no_wrap=True, min_width=10)
-        table.add_column("", overflow="fold" if whole else "ellipsis", no_wrap=not whole)
-        table.add_column("status")
+        table.add_column("", overflow="fold")
+        table.add_column("status", no_wrap=True, min_width=7)
         for name in measured:
             table.add_column(Text(name), justify="right", no_wrap=True)
-        if under_way:
-            table.add_column("now")
         for outcome in outcomes:
-            own = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
             cells = [number(outcome.test.get(name)) if outcome.test else "" for name in measured]
-            now = [_now(outcome)] if under_way else []
-            table.add_row(Path(outcome.folder).name or "-", Text(readable(own, self.console.encoding)),
-                          Text(outcome.status, STYLES[outcome.status]), *cells, *now)  # fmt: skip
+            table.add_row(*self._about(outcome, varied), *cells)
         return table
 
 
