@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 from uuid import uuid4
 
@@ -64,7 +63,7 @@ def main() -> None:
         code = _fail(f"output: cannot write {error.filename} ({error.strerror})", 2)
     except KeyboardInterrupt as stop:
         code = getattr(stop, "exit_code", 130)
-        _end_study()
+        _end_study(stopped=True)
         if studies and studies[-1].jobs is not None:
             print(f"stopped; to go on: {again(command)}", file=sys.stderr)
     sys.exit(code)
@@ -76,17 +75,17 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 def _fail(line: str, code: int) -> int:
     if studies and not studies[-1].begun:
-        studies.pop().close()  # there is nothing to show
+        studies.pop().give_up(line)  # there is nothing to show
     _end_study()
     print(f"ib-train: {line}", file=sys.stderr)
     return code
 
 
-def _end_study() -> int | None:
+def _end_study(stopped: bool = False) -> int | None:
     """Where a multirun has begun: its table, and its exit code."""
     if not studies or studies[-1].jobs is None:
         return None
-    return studies[-1].end()
+    return studies[-1].end(stopped)
 
 
 @contextmanager
@@ -154,19 +153,22 @@ def job(config: DictConfig) -> Outcome:
 
     hydra_config = HydraConfig.get()
     overrides = tuple(hydra_config.overrides.task)
-    jobs = Jobs(Path(hydra_config.sweep.dir) / ".jobs" / os.environ.get(TOKEN, "here"))
+    jobs = Jobs.of(hydra_config)
+
+    told: list[Outcome] = []
 
     def tell(outcome: Outcome) -> Outcome:
-        outcome = replace(outcome, overrides=overrides)
-        jobs.write(hydra_config.job.num, outcome)
-        return outcome
+        told.append(replace(outcome, overrides=overrides))
+        jobs.write(hydra_config.job.num, told[-1])
+        return told[-1]
 
     try:
-        return tell(run(config, begun=lambda folder: tell(Outcome("running", folder=str(folder)))))
-    except BusyError as error:
-        return tell(Outcome("busy", error=str(error)))
+        return tell(run(config, tell))
+    except BusyError:
+        return tell(Outcome("busy", error="another process is at this run"))
     except ConfigError as error:  # the other runs go on
         return tell(Outcome("wrong", error=explain(error, overrides)))
     except KeyboardInterrupt:
-        tell(Outcome("waiting"))
+        if told and told[-1].status == "running":
+            tell(replace(told[-1], status="stopped"))
         raise

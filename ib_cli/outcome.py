@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, TextIO
 
 FAILED = ("failed", "wrong")
 TOKEN = "IB_TRAIN_JOBS"  # names this multirun's jobs among those of the same study, in every process
@@ -15,8 +17,8 @@ TOKEN = "IB_TRAIN_JOBS"  # names this multirun's jobs among those of the same st
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job: waiting, running, done, skipped (it was done before), busy (another process is at it), failed (it
-    started and could not end well) or wrong (its config is)."""
+    """A job: waiting, running, stopped (by a signal, saved), done, skipped (it was done before), busy (another process
+    is at it), failed (it started and could not end well) or wrong (its config is)."""
 
     status: str
     overrides: tuple[str, ...] = ()  # the command line's, of this job
@@ -36,6 +38,27 @@ class Jobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock: TextIO | None = None
+
+    @classmethod
+    def of(cls, hydra: Any) -> Jobs:
+        """Those of the multirun that a process belongs to, by the `hydra` node of its config."""
+        token = hydra.job.env_set.get(TOKEN) or os.environ.get(TOKEN, "here")
+        return cls(Path(hydra.sweep.dir) / ".jobs" / token)
+
+    @property
+    def name(self) -> str:
+        """Some letters that tell this multirun from others of the study."""
+        return self.folder.name[:4]
+
+    def claim(self) -> None:
+        """Called by the first process of the multirun: hold the folder, and delete those that nobody holds any more."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.folder)
+        for other in self.folder.parent.iterdir():
+            if other != self.folder and (lock := _locked(other)) is not None:
+                shutil.rmtree(other, ignore_errors=True)  # left by a kill
+                lock.close()
 
     def write(self, number: int, outcome: Outcome) -> None:
         """Replace what is known of a job."""
@@ -57,6 +80,19 @@ class Jobs:
 
     def remove(self) -> None:
         """Delete the files; the runs' own records stay."""
+        if self._lock is not None:
+            self._lock.close()
         shutil.rmtree(self.folder, ignore_errors=True)  # a process that still writes there makes it anew
         with suppress(OSError):  # other multiruns of the study keep theirs there
             self.folder.parent.rmdir()
+
+
+def _locked(folder: Path) -> TextIO | None:
+    """The open lock of a multirun's folder, or None where a living process holds it."""
+    lock = (folder / ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock

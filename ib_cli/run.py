@@ -29,10 +29,10 @@ from ib_cli.screen import Screen, show_finished
 log = logging.getLogger(__name__)
 
 
-def run(config: DictConfig, begun: Callable[[Path], object] | None = None) -> Outcome:
+def run(config: DictConfig, tell: Callable[[Outcome], object] | None = None) -> Outcome:
     """Validate, build, train and record one run; or show it, if it is done already.
 
-    `begun` is given for a run of a multirun: it is told the run's folder, and the run itself stays off the screen.
+    `tell` is given for a run of a multirun: it hears when the run has begun, and the run itself stays off the screen.
     Raises ConfigError, before anything is written, where the config is wrong, and Interrupted at a signal.
     A run that fails for another reason ends as a failed Outcome, with the reason in its result.json.
     """
@@ -41,25 +41,28 @@ def run(config: DictConfig, begun: Callable[[Path], object] | None = None) -> Ou
     records = Records(run_folder(plain, construct("dataset", plain["dataset"]).fingerprint()))
     done = records.result
     if done is not None and done["status"] == "done" and not settings.rerun:
-        if begun is None:
+        if tell is None:
             show_finished(done, records.folder)
         return _outcome("skipped", records.folder, done)
-    screen = (Screen(),) if begun is None else ()
+    screen = (Screen(),) if tell is None else ()
     experiment = build(plain, records, (*screen, construct("tracker", plain["tracker"])))
     procedure, keys = target_of("procedure", plain["procedure"])
     if hasattr(procedure, "check"):
         procedure.check(experiment, **keys)
     records.open(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
     try:
-        if begun is not None:
-            begun(records.folder)
+        if tell is not None:
+            tell(Outcome("running", folder=str(records.folder)))
         with _log_file(records.folder), catch_signals() as stop:
             result = _train(plain, replace(experiment, stop=stop))
+            outcome = _outcome(result["status"], records.folder, result)
             if (number := stop()) is not None:  # too late for this run, which is done, but not for those after it
+                if tell is not None:
+                    tell(outcome)
                 raise Interrupted(number)
     finally:
         records.close()
-    return _outcome(result["status"], records.folder, result)
+    return outcome
 
 
 def _outcome(status: str, folder: Path, result: Mapping[str, Any]) -> Outcome:

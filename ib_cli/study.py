@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli.outcome import TOKEN, Jobs, Outcome
+from ib_cli.study_log import StudyLog
 from ib_cli.study_screen import StudyScreen
 
 POLL = 0.5  # seconds between two looks at the jobs
@@ -34,19 +32,12 @@ def config_flags(words: Sequence[str]) -> list[str]:
     return flags
 
 
-def planned(overrides: Sequence[str], params: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """The overrides of each job in the order of the basic sweeper's numbers; `params` are the study file's."""
-    words = [*(f"{key}={value}" for key, value in params.items()), *overrides]
-    (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
-    return [tuple(job) for job in jobs]
-
-
 class Study(Callback):
-    """Hydra's callback: knows the jobs before they start, watches them, and reports when the last one has ended."""
+    """Hydra's callback: watches the jobs, and reports when the last one has ended."""
 
     def __init__(self) -> None:
         self.jobs: Jobs | None = None
-        self.plan: list[tuple[str, ...]] = []
+        self.plan: list[tuple[str, ...]] = []  # the overrides of each job, from the sweeper, where it knows them
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         studies.append(self)
@@ -55,17 +46,17 @@ class Study(Callback):
         return Callback, ()  # in the process that a launcher sends it to, there is nothing to watch
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """List the jobs and start watching."""
+        """Make the study's folder and start watching."""
         folder = Path(config.hydra.sweep.dir)
+        jobs = Jobs.of(config.hydra)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            jobs.claim()
         except OSError:
-            return  # Hydra meets the same in a moment, and main tells it
-        self.jobs = Jobs(folder / ".jobs" / config.hydra.job.env_set.get(TOKEN, "here"))
-        if config.hydra.sweeper._target_.endswith("BasicSweeper"):
-            with suppress(HydraException, OmegaConfBaseException):  # the sweeper meets the same, and main tells it
-                self.plan = planned(config.hydra.overrides.task, config.hydra.sweeper.params or {})
-        self.screen = StudyScreen(str(config.name), folder / "study.log", config_flags(sys.argv[1:]))
+            return  # the sweeper meets the same in a moment, and main tells it
+        self.jobs = jobs
+        log = StudyLog(folder / "study.log", jobs.name)
+        log.write(shlex.join(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
+        self.screen = StudyScreen(str(config.name), log, config_flags(sys.argv[1:]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -97,10 +88,20 @@ class Study(Callback):
             self.screen.update(self.outcomes())
             self.screen.close()
 
-    def end(self) -> int:
-        """Print the table and return the exit code: 0 if every job is done, 2 if every config is wrong, else 1."""
+    def give_up(self, reason: str) -> None:
+        """End a multirun of which no job has begun."""
         self.close()
-        ended = [outcome if outcome.status != "running" else _lost(outcome) for outcome in self.outcomes()]
+        if self.jobs is not None:
+            self.screen.log.write(reason)
+            self.jobs.remove()
+
+    def end(self, stopped: bool = False) -> int:
+        """Print the table and return the exit code: 0 if every job is done, 2 if every config is wrong, else 1.
+
+        `stopped`: it was this process that was asked to stop, and its jobs with it.
+        """
+        self.close()
+        ended = [_without_a_word(outcome, stopped) for outcome in self.outcomes()]
         self.screen.table(ended)
         if self.jobs is not None:
             self.jobs.remove()
@@ -108,5 +109,10 @@ class Study(Callback):
         return codes.pop() if len(codes) == 1 else int(bool(codes))
 
 
-def _lost(outcome: Outcome) -> Outcome:
-    return Outcome("failed", outcome.overrides, outcome.folder, error="its process ended without a word")
+def _without_a_word(outcome: Outcome, stopped: bool) -> Outcome:
+    """At the end of a study no job is running, whatever was last heard of it."""
+    if outcome.status != "running":
+        return outcome
+    if stopped:
+        return replace(outcome, status="stopped")
+    return replace(outcome, status="failed", error="its process ended without a word")

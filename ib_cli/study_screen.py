@@ -8,7 +8,6 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from ib_cli.outcome import FAILED, Outcome
 from ib_cli.screen import Terminal, duration, number, readable
+from ib_cli.study_log import StudyLog
 
 LIVE = ("J", "accuracy", "C", "D")
 MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy")
@@ -26,6 +26,7 @@ STYLES = {
     "done": "green",
     "skipped": "dim",
     "running": "cyan",
+    "stopped": "yellow",
     "waiting": "dim",
     "busy": "yellow",
     "failed": "bold red",
@@ -38,7 +39,7 @@ ROWS_BESIDE = 12  # lines of a terminal that the live table leaves to other thin
 class StudyScreen:
     """Follows the outcomes of a study's jobs."""
 
-    def __init__(self, study: str, log: Path, flags: Sequence[str] = (), console: Console | None = None) -> None:
+    def __init__(self, study: str, log: StudyLog, flags: Sequence[str] = (), console: Console | None = None) -> None:
         """`flags` are the command line's words that are no overrides but belong to each job, such as --config-dir X."""
         self.flags = flags
         self.study, self.log, self.console = study, log, console or Terminal()
@@ -74,21 +75,23 @@ class StudyScreen:
         varied = varying(outcomes)
         for outcome in outcomes:
             if outcome.status in FAILED:
-                label = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied) or "this run"
-                self._print(f"{label}: {outcome.error}", "red")
-        failed = [outcome for outcome in outcomes if outcome.status in FAILED]
+                label = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
+                known = not label or outcome.error.startswith(f"{label}:")
+                self._print(outcome.error if known else f"{label}: {outcome.error}", "red")
+        failed = [outcome for outcome in outcomes if outcome.status == "failed"]
         if failed and len(outcomes) > 1:
             self._print("to run just the failed ones again:", "")
             for outcome in failed:
                 self._print(f"  {shlex.join(['ib-train', *self.flags, *outcome.overrides])}", "")
-        self._print(f"{counts(outcomes)} in {duration(time.monotonic() - self.started)}; {self.log.parent}", "bold")
+        summary = f"{counts(outcomes)} in {duration(time.monotonic() - self.started)}"
+        self.log.write(summary)
+        self._print(f"{summary}; {self.log.file.parent}", "bold")
 
     def _print(self, text: str, style: str) -> None:
         self.console.print(Text(readable(text, self.console.encoding), style), soft_wrap=True)
 
     def _tell(self, line: str, log_only: bool) -> None:
-        with self.log.open("a") as handle:
-            handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
+        self.log.write(line)
         if not log_only:
             self._print(line, "")
 
@@ -103,8 +106,8 @@ class StudyScreen:
         outcomes = self._outcomes
         room = max(self.console.height - ROWS_BESIDE, 3)
         running = [outcome for outcome in outcomes if outcome.status == "running"]
-        ended = [outcome for outcome in outcomes if outcome.status not in ("running", "waiting")]
-        waiting = [outcome for outcome in outcomes if outcome.status == "waiting"]
+        ended = [outcome for outcome in outcomes if outcome.status not in ("running", "waiting", "busy")]
+        waiting = [outcome for outcome in outcomes if outcome.status in ("waiting", "busy")]
         shown = [*ended[-max(room - len(running), 1) :], *running]
         shown += waiting[: max(room - len(shown), 0)]
         standing = Text(f"{self.study}: {counts(outcomes)}{self._time_left(outcomes)}")

@@ -13,7 +13,7 @@ import ib_cli
 from ib_cli.catalogue import choices
 
 PACKAGE = Path(ib_cli.__file__).parent
-ROOMS = ("architectures", "bottlenecks", "decoders", "functionals")  # as far as they exist; estimators will join them
+ROOMS = ("architectures", "bottlenecks", "decoders", "estimators", "functionals")
 MAIN = {"main.py", "build.py", "run.py", "study.py"}  # the only users of Hydra and OmegaConf
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -17,17 +18,9 @@ import pytest
 from rich.console import Console
 
 from ib_cli.outcome import Jobs, Outcome
-from ib_cli.study import planned
+from ib_cli.study_log import StudyLog
 from ib_cli.study_screen import StudyScreen, last_line
 from tests.conftest import SMALL
-
-
-def test_jobs_are_planned_as_the_sweeper_numbers_them() -> None:
-    assert planned(["gamma=1,2", "epochs=3", "seed=range(2)"], {}) == [
-        ("gamma=1", "epochs=3", "seed=0"), ("gamma=1", "epochs=3", "seed=1"),
-        ("gamma=2", "epochs=3", "seed=0"), ("gamma=2", "epochs=3", "seed=1"),
-    ]  # fmt: skip
-    assert planned(["seed=7"], {"gamma": "1,2", "seed": "range(9)"}) == [("gamma=1", "seed=7"), ("gamma=2", "seed=7")]
 
 
 def test_jobs_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -56,7 +49,7 @@ def test_last_whole_line_of_a_file_that_is_being_written(tmp_path: Path) -> None
 @pytest.mark.parametrize("terminal", [True, False])
 def test_screen_fits_a_terminal_and_logs_each_change(tmp_path: Path, terminal: bool) -> None:
     console = Console(file=io.StringIO(), width=80, height=24, force_terminal=terminal, force_interactive=terminal)
-    screen = StudyScreen("plane", tmp_path / "study.log", console=console)
+    screen = StudyScreen("plane", StudyLog(tmp_path / "study.log", "3fa2"), console=console)
     jobs = [Outcome("waiting", (f"gamma={i}", "seed=0", "epochs=5")) for i in range(100)]
     screen.update(jobs)
     jobs[0] = Outcome("running", jobs[0].overrides, str(tmp_path))
@@ -72,7 +65,9 @@ def test_screen_fits_a_terminal_and_logs_each_change(tmp_path: Path, terminal: b
     screen.update(jobs)
     screen.close()
     lines = (tmp_path / "study.log").read_text().splitlines()
-    assert [line.split(" ", 2)[2].split("  ")[0] for line in lines] == ["1/100 running", "1/100 failed", "2/100 done"]
+    assert [line.split(" ", 2)[2].split("  ")[0] for line in lines] == [
+        "[3fa2] 1/100 running", "[3fa2] 1/100 failed", "[3fa2] 2/100 done",
+    ]  # fmt: skip
     screen.table(jobs[:2])
     end = console.file.getvalue()
     assert "C became nan in epoch 4" in end and "ib-train gamma=0 seed=0 epochs=5" in end
@@ -85,6 +80,42 @@ def test_one_failing_run_leaves_the_others(ib_train: Callable) -> None:
     again = ib_train("-m", *SMALL, "optimizer=sgd", "optimizer.lr=0.01,1e12", "seed=0,1")
     assert "2 skipped, 2 failed" in again.out
     assert not list(Path("outputs/runs/.jobs").glob("*"))
+
+
+def test_a_job_whose_config_cannot_be_composed_leaves_the_others(ib_train: Callable) -> None:
+    ended = ib_train("-m", *SMALL, "objective=ce,vib", "gamma=0.1,0.2")
+    assert ended.code == 1
+    assert "2 done, 2 wrong" in ended.out
+    assert "objective=ce gamma=0.2: gamma is no multiplier of objective=ce, which has: none" in ended.out
+    log = Path("outputs/runs/study.log").read_text()
+    assert "3/4 wrong  objective=ce gamma=0.1" in log and log.splitlines()[-1].endswith("s")
+    nothing = ib_train("-m", *SMALL, "objective=ce", "gamma=0.1,0.2")
+    assert nothing.code == 2 and "gamma is no multiplier" in nothing.err
+    assert not Path("outputs/runs/.jobs").exists()
+
+
+def test_a_run_that_another_process_is_at_is_tried_again(tmp_path: Path) -> None:
+    study = ("-m", *SMALL, "epochs=40", "seed=0,1,2")
+    both = [start(tmp_path / "same", *study) for _ in range(2)]
+    outputs = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    done = [int(n) for output in outputs for n in re.findall(r"^(\d+) done", output, re.MULTILINE)]
+    assert sum(done) == 3, outputs  # each run was made once
+    assert not (tmp_path / "same/outputs/runs/.jobs").exists()
+
+
+def test_what_a_killed_multirun_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    process = start(tmp_path / "killed", "-m", *SMALL, "epochs=9999", "seed=0,1")
+    jobs = tmp_path / "killed/outputs/runs/.jobs"
+    while not list(jobs.glob("*/*.json")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert len(list(jobs.iterdir())) == 1
+    process = start(tmp_path / "killed", "-m", *SMALL, "epochs=2", "seed=0,1")
+    assert process.wait() == 0
+    assert not jobs.exists()
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:

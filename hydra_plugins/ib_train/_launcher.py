@@ -9,7 +9,6 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.singleton import Singleton
@@ -20,7 +19,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._request import Request
 from ib_cli.errors import ConfigError
-from ib_cli.outcome import TOKEN, Jobs, Outcome
+from ib_cli.outcome import Jobs, Outcome
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,9 @@ class JobLauncher(Launcher):
         return _job_return(request, answer, JobStatus.COMPLETED)
 
     def _tell(self, request: Request, error: str) -> None:
-        token = self.config.hydra.job.env_set.get(TOKEN, "here")
-        jobs = Jobs(Path(self.config.hydra.sweep.dir) / ".jobs" / token)
+        jobs = Jobs.of(self.config.hydra)
         begun = jobs.read().get(request.number, Outcome("waiting"))
-        jobs.write(request.number, Outcome("failed", request.overrides, begun.folder, error=error))
+        jobs.write(request.number, Outcome("failed", request.overrides, begun.folder, error=" ".join(error.split())))
 
 
 def _job_return(request: Request, value: Any, status: JobStatus) -> JobReturn:

@@ -1,0 +1,67 @@
+"""hydra/sweeper=grid: every combination of the values, as Hydra's own, but no job stops the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ib_cli.explain import explain
+from ib_cli.outcome import Jobs, Outcome
+from ib_cli.study import studies
+
+PAUSE = 5  # seconds between two tries of a run that another process is at
+
+
+class GridSweeper(BasicSweeper):
+    """Hydra's sweeper composes every job before the first and ends where one cannot be; here the others run.
+
+    Jobs are numbered in the order of the values; those whose config cannot be composed come last. Jobs whose run
+    another process is at are tried again when the others are through.
+    """
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Plan, launch, and go back to what was busy. Raises what composing raised where no job can be composed."""
+        words = [*self._parse_config(), *arguments]
+        overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
+        ((*points,),) = self.split_arguments(overrides, None)
+        errors = [self._error(point) for point in points]
+        right = [point for point, error in zip(points, errors) if error is None]
+        wrong = [(point, error) for point, error in zip(points, errors) if error is not None]
+        if not right:
+            raise wrong[0][1]
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
+        studies[-1].plan = [tuple(point) for point in [*right, *(point for point, _ in wrong)]]
+        jobs = Jobs.of(self.config.hydra)
+        for number, (point, error) in enumerate(wrong, len(right)):
+            jobs.write(number, Outcome("wrong", tuple(point), error=explain(error, point)))
+        self._launch(right, 0)
+        while busy := [number for number, outcome in jobs.read().items() if outcome.status == "busy"]:
+            time.sleep(PAUSE)
+            for number in busy:
+                self._launch(right[number : number + 1], number)
+
+    def _launch(self, points: Sequence[Sequence[str]], first: int) -> None:
+        step = self.max_batch_size or len(points)
+        for start in range(0, len(points), step):
+            returned: Sequence[JobReturn] = self.launcher.launch(points[start : start + step], first + start)
+            for job in returned:
+                _ = job.return_value  # raises what the task raised
+
+    def _error(self, point: Sequence[str]) -> Exception | None:
+        """Why the job's config cannot be composed."""
+        try:
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(point))
+            OmegaConf.to_container(config, resolve=False)
+        except (HydraException, OmegaConfBaseException) as error:
+            return error
+        return None
