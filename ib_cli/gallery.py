@@ -35,7 +35,9 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """figures/training.png; for models with a decoder reconstructions.png, with a marginal as well samples.png."""
     folder, model, data = experiment.records.folder / "figures", experiment.model, experiment.data
     training_curves(
-        experiment.records.metrics(), folder / "training.png", experiment.objective.lagrangian(experiment.multipliers)
+        experiment.records.metrics.read(),
+        folder / "training.png",
+        experiment.objective.lagrangian(experiment.multipliers),
     )
     if model.decoder is None:
         return

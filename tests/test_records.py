@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from ib_cli.atomic import as_json, write_atomically
 from ib_cli.errors import ConfigError
-from ib_cli.records import Records, as_json, write_atomically
+from ib_cli.records import Records
 
 CPU = torch.device("cpu")
 
@@ -24,24 +25,24 @@ def records(tmp_path: Path) -> Records:
 
 def test_lines_after_the_checkpoint_are_dropped_when_it_is_loaded(records: Records) -> None:
     for epoch in (1, 2):
-        records.log({"epoch": epoch})
+        records.metrics.append({"epoch": epoch})
     records.save_checkpoint({"epoch": 2})
-    records.log({"epoch": 3})
-    assert records.load_checkpoint(CPU) == {"epoch": 2, "lines": 2}
-    records.log({"epoch": 3, "again": True})
-    assert records.metrics() == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
+    records.metrics.append({"epoch": 3})
+    assert records.load_checkpoint(CPU) == {"epoch": 2, "lines": [2, 0]}
+    records.metrics.append({"epoch": 3, "again": True})
+    assert records.metrics.read() == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
 
 
 def test_a_last_line_cut_short_does_not_count(records: Records) -> None:
-    records.log({"epoch": 1})
+    records.metrics.append({"epoch": 1})
     with (records.folder / "metrics.jsonl").open("a") as handle:
         handle.write('{"epoch": 2, "R"')
-    assert records.metrics() == [{"epoch": 1}]
+    assert records.metrics.read() == [{"epoch": 1}]
 
 
 def test_lost_lines_are_told(records: Records) -> None:
-    records.log({"epoch": 1})
-    records.log({"epoch": 2})
+    records.metrics.append({"epoch": 1})
+    records.metrics.append({"epoch": 2})
     records.save_checkpoint({"epoch": 2})
     (records.folder / "metrics.jsonl").write_text('{"epoch": 1}\n{"epo')
     with pytest.raises(ConfigError, match=r"metrics\.jsonl has 1 lines where its checkpoint saw 2"):
@@ -78,13 +79,13 @@ def test_a_run_in_progress_is_not_started_twice(records: Records) -> None:
 
 
 def test_lines_of_an_attempt_without_a_checkpoint_are_dropped(records: Records) -> None:
-    records.log({"epoch": 1})
+    records.metrics.append({"epoch": 1})
     records.close()
     again = Records(records.folder)
     again.open("")
     assert again.load_checkpoint(CPU) is None
-    again.log({"epoch": 1})
-    assert again.metrics() == [{"epoch": 1}]
+    again.metrics.append({"epoch": 1})
+    assert again.metrics.read() == [{"epoch": 1}]
 
 
 def test_a_corrupt_checkpoint_is_named(records: Records) -> None:

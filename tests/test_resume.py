@@ -149,7 +149,7 @@ def test_an_interruption_at_a_known_step_goes_on_bit_for_bit(
     ended = fit(rest, rest.records.load_checkpoint(torch.device("cpu")), patience=None, watch="J")
     assert ended.measures == expected.measures
     assert all(torch.equal(ended.params[name], p) for name, p in expected.params.items())
-    assert rest.records.metrics() == whole.records.metrics()
+    assert rest.records.metrics.read() == whole.records.metrics.read()
 
 
 def test_a_signal_in_the_last_evaluation_is_not_lost(experiment: Callable[..., Experiment]) -> None:

@@ -117,7 +117,7 @@ def _evaluate(experiment: Experiment, state: State, split: str) -> dict[str, flo
 
 def _record(experiment: Experiment, state: State, split: str, measures: dict[str, float]) -> None:
     line = {"epoch": state.epoch, "step": state.step, "split": split, **measures}
-    experiment.records.log(line)
+    experiment.records.metrics.append(line)
     for observer in experiment.observers:
         observer.evaluated(line)
 
