@@ -204,12 +204,22 @@ def _check_batch_norm(config: Mapping[str, Any], model: Model, train_size: int) 
         )
 
 
-def build(config: Mapping[str, Any], records: Records, observers: tuple[Observer, ...] = ()) -> Experiment:
+def load_data(node: Mapping[str, Any], device: torch.device) -> Data:
+    """The data of a dataset's config node, on the device."""
+    return construct("dataset", node).load(device)
+
+
+def build(
+    config: Mapping[str, Any],
+    records: Records,
+    observers: tuple[Observer, ...] = (),
+    load: Callable[[Mapping[str, Any], torch.device], Data] = load_data,
+) -> Experiment:
     """Everything that a run of a resolved config needs, on its device. Raises ConfigError for what does not fit."""
     settings = validate(config)
     device = pick_device(settings.device)
     objective = Objective(config["objective"]["minimise"])
-    data = construct("dataset", config["dataset"]).load(device)
+    data = load(config["dataset"], device)
     optimizer, keys = target_of("optimizer", config["optimizer"])
     try:
         model = build_model(config, data, objective.needs, settings.seed).to(device)

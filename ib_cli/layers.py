@@ -57,18 +57,20 @@ class Dropout(Noisy):
 
     def __init__(self, p: float, channels: bool = False) -> None:
         super().__init__()
-        self.p, self.channels = p, channels
+        # A tensor, so that runs trained together may differ by it.
+        self.register_buffer("p", torch.tensor(p), persistent=False)
+        self.on, self.channels = p > 0, channels
 
     def forward(self, h: Tensor, tape: Tape) -> Tensor:
         """(B, …) → (B, …); the identity in evaluation and for p = 0."""
-        if not self.training or self.p == 0:
+        if not (self.training and self.on):
             return h
         shape = h.shape[:2] + (1,) * (h.dim() - 2) if self.channels else h.shape
         kept = (tape.uniform(*shape) >= self.p).to(h.dtype)
         return h * kept / (1 - self.p)
 
     def extra_repr(self) -> str:
-        return f"{self.p}, channels={self.channels}"
+        return f"{self.p.item():g}, channels={self.channels}"
 
 
 class Chain(nn.Sequential):

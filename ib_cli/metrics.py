@@ -1,21 +1,22 @@
-"""evaluate(model, data) → {name: float}: every functional that the model has the parts for, and the accuracy."""
+"""A model on a split → {name: float}: every functional that the model has the parts for, and the accuracy."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.func import vmap
 
-from ib_cli.contracts import Pass
-from ib_cli.datasets.data import Data
+from ib_cli.contracts import Batch, Pass
 from ib_cli.engine.loss import Tensors, forward, plan, predicted
 from ib_cli.engine.seeds import generator
+from ib_cli.engine.stack import Stack
+from ib_cli.experiment import Experiment
 from ib_cli.functionals import functionals
-from ib_cli.model import Model
-from ib_cli.objective import Objective
-from ib_cli.tape import Tape, draw
+from ib_cli.tape import Request, Tape, draw
+
+AT_ONCE = {"cpu": 50_000, "cuda": 1_000_000}  # draws of z in one pass over several runs
 
 
 def measures(p: Pass) -> dict[str, Tensor]:
@@ -32,43 +33,92 @@ def measures(p: Pass) -> dict[str, Tensor]:
     return values
 
 
-@torch.no_grad()
-def evaluate(
-    model: Model,
-    params: Tensors,
-    objective: Objective,
-    multipliers: Mapping[str, float],
-    data: Data,
-    split: str,
-    *,
-    samples: int,
-    batch_size: int,
-    precision: str,
-    seed: int,
-) -> dict[str, float]:
-    """Means over a split in evaluation mode with `samples` draws of z, in nats.
+class Evaluation:
+    """Means over a split in evaluation mode with `eval_samples` draws of z, in nats.
 
     `accuracy` and `error` are of the label with the largest mean probability over the draws, `error_single`
     of one draw (the mean over the draws of their errors); `H[Y]` is the entropy of the split's label counts.
     The noise depends on the seed and the split alone, so that evaluations of one run differ by the model only.
     """
-    was_training = model.training
-    model.eval()
-    buffers = dict(model.named_buffers())
-    N, device = len(data.splits[split]), data.splits[split].x.device
-    noise, requests = generator(device, seed, "evaluate", split), {}
-    sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.float64, device=device))
-    for indices in torch.arange(N, device=device).split(batch_size):
-        batch = data.batch(split, indices)
-        if len(indices) not in requests:
-            requests[len(indices)] = plan(model, batch, samples, precision)
-        p = forward(model, params, buffers, batch, Tape(draw(requests[len(indices)], noise)), samples, precision)
-        for name, values in measures(p).items():
-            sums[name] += values.sum(dtype=torch.float64)
-    model.train(was_training)
-    means = {name: total.item() / N for name, total in sums.items()}
-    means["J"] = float(objective.total(means, multipliers))
-    if "accuracy" in means:
-        means["error"] = 1 - means["accuracy"]
-        means["H[Y]"] = data.label_entropy(split)
-    return means
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self._requests: dict[int, list[Request]] = {}
+
+    def of(
+        self,
+        params: Tensors,
+        split: str,
+        experiment: Experiment | None = None,
+        buffers: Tensors | None = None,
+    ) -> dict[str, float]:
+        """{name: value} of these parameters, with the buffers of the model unless others are given.
+
+        `experiment` is another run of the same group, whose seed and multipliers then count.
+        """
+        experiment = experiment or self.experiment
+        buffers = dict(self.experiment.model.named_buffers()) if buffers is None else buffers
+        sums = self._sums(self._measured_sums, params, buffers, split, [experiment.settings.seed])
+        return self._means(sums, split, experiment)
+
+    def of_stack(self, stack: Stack, split: str, experiments: Sequence[Experiment]) -> list[dict[str, float]]:
+        """`of` each run of a stack, in its order."""
+        seeds = [each.settings.seed for each in experiments]
+        shared = 0 if len(set(seeds)) > 1 else None
+        settings = self.experiment.settings
+        at_once = AT_ONCE[self.experiment.device.type] // (settings.eval_batch_size * settings.eval_samples)
+        many = vmap(self._measured_sums, in_dims=(0, 0, None, shared), chunk_size=max(at_once, 1))
+        sums = self._sums(many, stack.evaluated_params, stack.buffers, split, seeds)
+        found = {name: total.tolist() for name, total in sums.items()}
+        return [
+            self._means({name: of[i] for name, of in found.items()}, split, experiment)
+            for i, experiment in enumerate(experiments)
+        ]
+
+    def _measured_sums(
+        self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...]
+    ) -> dict[str, Tensor]:
+        """The sum of each measure over a batch."""
+        settings = self.experiment.settings
+        tape = Tape(noise)
+        p = forward(self.experiment.model, params, buffers, batch, tape, settings.eval_samples, settings.precision)
+        return {name: values.sum(dtype=torch.float64) for name, values in measures(p).items()}
+
+    @torch.no_grad()
+    def _sums(
+        self,
+        measured_sums: Callable[..., dict[str, Tensor]],
+        params: Tensors,
+        buffers: Tensors,
+        split: str,
+        seeds: Sequence[int],
+    ) -> dict[str, Tensor]:
+        """Sums over a split, of one run or, with `seeds` of several, of each."""
+        model, data, settings = self.experiment.model, self.experiment.data, self.experiment.settings
+        was_training = model.training
+        model.eval()
+        streams = list(dict.fromkeys(seeds))
+        noises = [generator(data.device, seed, "evaluate", split) for seed in streams]
+        sums: dict[str, Tensor] = {}
+        for indices in torch.arange(len(data.splits[split]), device=data.device).split(settings.eval_batch_size):
+            batch = data.batch(split, indices)
+            if len(indices) not in self._requests:
+                self._requests[len(indices)] = plan(model, batch, settings.eval_samples, settings.precision)
+            drawn = [draw(self._requests[len(indices)], noise) for noise in noises]
+            noise = (
+                drawn[0]
+                if len(streams) == 1
+                else tuple(torch.stack([of[streams.index(seed)] for seed in seeds]) for of in zip(*drawn))
+            )
+            for name, value in measured_sums(params, buffers, batch, noise).items():
+                sums[name] = sums[name] + value if name in sums else value
+        model.train(was_training)
+        return sums
+
+    def _means(self, sums: Mapping[str, Tensor | float], split: str, experiment: Experiment) -> dict[str, float]:
+        means = {name: float(total) / len(experiment.data.splits[split]) for name, total in sums.items()}
+        means["J"] = float(experiment.objective.total(means, experiment.multipliers))
+        if "accuracy" in means:
+            means["error"] = 1 - means["accuracy"]
+            means["H[Y]"] = experiment.data.label_entropy(split)
+        return means

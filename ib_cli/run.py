@@ -14,11 +14,12 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig
 
-from ib_cli.build import build, construct, resolve, run_folder, target_of, validate
+from ib_cli.build import build, construct, load_data, resolve, run_folder, target_of, validate
+from ib_cli.datasets.data import Data
 from ib_cli.describe import describe
 from ib_cli.engine.interrupt import Interrupted, catch_signals
 from ib_cli.errors import ConfigError, RunFailedError
-from ib_cli.experiment import Experiment
+from ib_cli.experiment import Experiment, Finished
 from ib_cli.explain import again
 from ib_cli.gallery import draw_figures
 from ib_cli.observer import RunInfo
@@ -36,99 +37,143 @@ def run(config: DictConfig, tell: Callable[[Outcome], object] | None = None) -> 
     Raises ConfigError, before anything is written, where the config is wrong, and Interrupted at a signal.
     A run that fails for another reason ends as a failed Outcome, with the reason in its result.json.
     """
-    plain = resolve(config)
-    settings = validate(plain)
-    records = Records(run_folder(plain, construct("dataset", plain["dataset"]).fingerprint()))
-    done = records.result
-    if done is not None and done["status"] == "done" and not settings.rerun:
-        if tell is None:
-            show_finished(done, records.folder)
-        return _outcome("skipped", records.folder, done)
-    screen = (Screen(),) if tell is None else ()
-    experiment = build(plain, records, (*screen, construct("tracker", plain["tracker"])))
-    procedure, keys = target_of("procedure", plain["procedure"])
-    if hasattr(procedure, "check"):
-        procedure.check(experiment, **keys)
-    records.open(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    prepared = prepare(resolve(config), screen=tell is None)
+    if isinstance(prepared, Outcome):
+        return prepared
     try:
         if tell is not None:
-            tell(Outcome("running", folder=str(records.folder)))
-        with _log_file(records.folder), catch_signals() as stop:
-            result = _train(plain, replace(experiment, stop=stop))
-            outcome = _outcome(result["status"], records.folder, result)
+            tell(prepared.outcome("running"))
+        with log_file(prepared.folder), catch_signals() as stop:
+            outcome = _train(prepared, stop)
             if (number := stop()) is not None:  # too late for this run, which is done, but not for those after it
                 if tell is not None:
                     tell(outcome)
                 raise Interrupted(number)
     finally:
-        records.close()
+        prepared.close()
     return outcome
 
 
-def _outcome(status: str, folder: Path, result: Mapping[str, Any]) -> Outcome:
-    return Outcome(status, folder=str(folder), test=result.get("test", {}), seconds=result.get("seconds"),
-                   error=result.get("error", ""))  # fmt: skip
+def prepare(plain: dict[str, Any], screen: bool, load: Callable[..., Data] = load_data) -> Run | Outcome:
+    """A run whose folder is open and locked, or the outcome of one that is done; `screen` says whether to show it.
 
-
-def _train(plain: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
-    settings, records = experiment.settings, experiment.records
-    if settings.rerun:
-        records.clear()
-    (records.folder / "result.json").unlink(missing_ok=True)  # of an attempt that failed
-    checkpoint = records.load_checkpoint(experiment.device)
-    result = {
-        "status": "failed",
-        "objective": plain["objective"]["name"],
-        "lagrangian": f"minimise {experiment.objective.lagrangian(experiment.multipliers)}",
-        "multipliers": experiment.multipliers,
-        "seed": settings.seed,
-    }
-    info = RunInfo(
-        settings.name,
-        records.folder.name,
-        records.folder,
-        experiment.objective.lagrangian(experiment.multipliers),
-        describe(plain, experiment),
-        settings.epochs,
-        checkpoint["epoch"] if checkpoint else 0,
-        plain,
-    )
+    `load` gives the data of a dataset's config on a device. Raises ConfigError where the config is wrong.
+    """
+    settings = validate(plain)
+    records = Records(run_folder(plain, construct("dataset", plain["dataset"]).fingerprint()))
+    done = records.result
+    if done is not None and done["status"] == "done" and not settings.rerun:
+        if screen:
+            show_finished(done, records.folder)
+        return Outcome("skipped", folder=str(records.folder), test=done.get("test", {}), seconds=done.get("seconds"))
+    observers = (*((Screen(),) if screen else ()), construct("tracker", plain["tracker"]))
+    experiment = build(plain, records, observers, load)
     procedure, keys = target_of("procedure", plain["procedure"])
-    log.info(
-        "%s; %s; %s", shlex.join(word for word in sys.argv if TOKEN not in word), result["lagrangian"], dict(info.facts)
-    )
-    for observer in experiment.observers:
-        observer.start(info)
-    try:
-        finished = procedure(experiment, checkpoint, **keys)
-        if settings.figures:
-            draw_figures(experiment, finished.params)
-        result |= {
-            "status": "done",
-            "epochs": finished.epochs,
-            "seconds": finished.seconds,
-            **finished.measures,
-            "estimates": {},
-        }
-    except Interrupted as stop:
+    if hasattr(procedure, "check"):
+        procedure.check(experiment, **keys)
+    records.open(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    return Run(plain, experiment, procedure, keys)
+
+
+class Run:
+    """One run from its experiment to its result."""
+
+    def __init__(
+        self, plain: Mapping[str, Any], experiment: Experiment, procedure: Callable[..., Any], keys: Mapping[str, Any]
+    ) -> None:
+        self.plain, self.experiment, self.procedure, self.keys = plain, experiment, procedure, keys
+        self.lagrangian = experiment.objective.lagrangian(experiment.multipliers)
+
+    @property
+    def folder(self) -> Path:
+        """Where its records are."""
+        return self.experiment.records.folder
+
+    def begin(self) -> dict[str, Any] | None:
+        """Make the folder ready and tell the observers; returns the checkpoint to go on from."""
+        experiment, settings, records = self.experiment, self.experiment.settings, self.experiment.records
+        if settings.rerun:
+            records.clear()
+        (records.folder / "result.json").unlink(missing_ok=True)  # of an attempt that failed
+        checkpoint = records.load_checkpoint(experiment.device)
+        facts = describe(self.plain, experiment)
+        first = checkpoint["epoch"] if checkpoint else 0
+        info = RunInfo(
+            settings.name,
+            records.folder.name,
+            records.folder,
+            self.lagrangian,
+            facts,
+            settings.epochs,
+            first,
+            self.plain,
+        )
+        command = shlex.join(word for word in sys.argv if TOKEN not in word)
+        log.info("%s; minimise %s; %s", command, self.lagrangian, dict(facts))
         for observer in experiment.observers:
-            observer.interrupt(f"{stop}: saved in {records.folder}. To go on: {again(sys.argv)}")
+            observer.start(info)
+        return checkpoint
+
+    def succeed(self, finished: Finished) -> Outcome:
+        """Draw the figures and write the result of a run that came to its end."""
+        if self.experiment.settings.figures:
+            draw_figures(self.experiment, finished.params)
+        measured = {"epochs": finished.epochs, "seconds": finished.seconds, **finished.measures, "estimates": {}}
+        return self._end({"status": "done", **self._about(), **measured})
+
+    def fail(self, error: Exception) -> Outcome:
+        """Write the result of a run that could not come to its end."""
+        told = str(error) if isinstance(error, RunFailedError) else _in_a_line(error)
+        log.error("the run failed", exc_info=error)
+        return self._end({"status": "failed", **self._about(), "error": told})
+
+    def interrupt(self, stop: Interrupted) -> None:
+        """Tell the observers that the run stops here for now."""
+        for observer in self.experiment.observers:
+            observer.interrupt(f"{stop}: saved in {self.folder}. To go on: {again(sys.argv)}")
+
+    def outcome(self, status: str, result: Mapping[str, Any] | None = None) -> Outcome:
+        """How this run stands, as the study's table shows it."""
+        found = result or {}
+        error, seconds = found.get("error", ""), found.get("seconds")
+        return Outcome(status, folder=str(self.folder), test=found.get("test", {}), seconds=seconds, error=error)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self.experiment.records.close()
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "objective": self.plain["objective"]["name"],
+            "lagrangian": f"minimise {self.lagrangian}",
+            "multipliers": self.experiment.multipliers,
+            "seed": self.experiment.settings.seed,
+        }
+
+    def _end(self, result: dict[str, Any]) -> Outcome:
+        self.experiment.records.finish(result)
+        for observer in self.experiment.observers:
+            observer.finish(result)
+        return self.outcome(result["status"], result)
+
+
+def _train(run: Run, stop: Callable[[], int | None]) -> Outcome:
+    checkpoint = run.begin()
+    try:
+        return run.succeed(run.procedure(replace(run.experiment, stop=stop), checkpoint, **run.keys))
+    except Interrupted as interruption:
+        run.interrupt(interruption)
         raise
     except (ConfigError, BrokenPipeError):  # wrong from the start; or nobody reads our output any more (| head)
         raise
     except Exception as error:
-        result["error"] = (
-            str(error)
-            if isinstance(error, RunFailedError)
-            else f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        )
-        log.exception("the run failed")
-        if settings.debug and not isinstance(error, RunFailedError):
+        if run.experiment.settings.debug and not isinstance(error, RunFailedError):
             raise
-    records.finish(result)
-    for observer in experiment.observers:
-        observer.finish(result)
-    return result
+        return run.fail(error)
+
+
+def _in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 class _Warnings(logging.Handler):
@@ -140,7 +185,7 @@ class _Warnings(logging.Handler):
 
 
 @contextmanager
-def _log_file(folder: Path) -> Iterator[None]:
+def log_file(folder: Path) -> Iterator[None]:
     """Within the block, what the program logs goes to run.log, and warnings to standard error as well."""
     file = logging.FileHandler(folder / "run.log")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

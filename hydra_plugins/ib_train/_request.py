@@ -30,15 +30,20 @@ class Request:
     command: tuple[str, ...]
     folder: str  # the working directory, which relative paths start from
 
+    def compose(self) -> DictConfig:
+        """The job's config."""
+        config = self.context.config_loader.load_sweep_config(self.config, list(self.overrides))
+        with open_dict(config.hydra.job) as job:
+            job.id, job.num = f"{job.name}_{self.number}", self.number
+        return config
+
     def __call__(self) -> Any:
         """What the task returned, or the error that it raised: a ConfigError as it is, others as a line of text."""
         os.chdir(self.folder)
         sys.argv = list(self.command)
         setup_globals()
         Singleton.set_state(dict(self.singletons))
-        config = self.context.config_loader.load_sweep_config(self.config, list(self.overrides))
-        with open_dict(config.hydra.job) as job:
-            job.id, job.num = f"{job.name}_{self.number}", self.number
+        config = self.compose()
         HydraConfig.instance().set_config(config)
         try:
             return run_job(

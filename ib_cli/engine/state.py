@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.utils._pytree import tree_map_only
 
 from ib_cli.engine.schedules import Schedule
 from ib_cli.model import Model
@@ -52,9 +53,13 @@ class State:
                 update = get_ema_multi_avg_fn(decay)
                 update(list(self.averaged.values()), list(self.params.values()), None)
 
+    def close_epoch(self) -> None:
+        """Count the epoch under way as done."""
+        self.epoch, self.step_in_epoch, self.noise, self.history = self.epoch + 1, 0, None, []
+
     def checkpoint(self) -> dict[str, Any]:
         """Tensors, numbers and strings alone, as torch.load(weights_only=True) reads them."""
-        return {
+        found = {
             "params": {name: p.detach() for name, p in self.params.items()},
             "buffers": self.buffers,
             "averaged": self.averaged,
@@ -62,6 +67,7 @@ class State:
             "schedule": self.schedule.state(),
             **{name: getattr(self, name) for name in _PLAIN},
         }
+        return tree_map_only(Tensor, _alone, found)
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
         """Take back what `checkpoint` gave. Raises KeyError or RuntimeError where it does not fit this model."""
@@ -75,6 +81,11 @@ class State:
         self.schedule.load(checkpoint["schedule"])
         for name in _PLAIN:
             setattr(self, name, checkpoint[name])
+
+
+def _alone(tensor: Tensor) -> Tensor:
+    """The tensor without the storage that it is a view of, which would be saved as a whole."""
+    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 
 _PLAIN = ("epoch", "step", "step_in_epoch", "noise", "names", "history", "best", "flat_evaluations", "seconds")

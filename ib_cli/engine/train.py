@@ -113,22 +113,25 @@ class Epoch:
         state.step_in_epoch += 1
 
     def averages(self) -> dict[str, float]:
-        """Means of J, the functionals and the accuracy over the epoch's samples so far. Waits for the device.
+        """Means over the epoch so far, as `averages` gives them."""
+        sizes = [len(indices) for indices in self.order]
+        return averages(torch.stack(self.state.history), sizes, self.state.names, self.state.epoch)
 
-        Raises RunFailedError, naming the first step and the terms, where one of them is not finite.
-        """
-        history = torch.stack(self.state.history).cpu().double()
-        broken = (~history.isfinite()).any(1).nonzero()
-        if len(broken):
-            step = int(broken[0])
-            terms = [f"{name} became {value}" for name, value in zip(self.state.names, history[step].tolist())
-                     if not math.isfinite(value) and name != "J"]  # fmt: skip
-            raise RunFailedError(f"{' and '.join(terms) or 'J became infinite'} in epoch {self.state.epoch + 1}, "
-                                 f"step {step + 1}: {HINT}")  # fmt: skip
-        sizes = torch.tensor([len(indices) for indices in self.order[: len(history)]], dtype=history.dtype)
-        return dict(zip(self.state.names, (sizes @ history / sizes.sum()).tolist()))
 
-    def close(self) -> None:
-        """Count the epoch as done."""
-        state = self.state
-        state.epoch, state.step_in_epoch, state.noise, state.history = state.epoch + 1, 0, None, []
+def averages(history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch: int) -> dict[str, float]:
+    """Means of J, the functionals and the accuracy over an epoch's samples so far. Waits for the device.
+
+    `history` has a row of means, in the order of `names`, for each step done; `sizes` are those of all batches.
+    Raises RunFailedError, naming the first step and the terms, where one of them is not finite.
+    """
+    history = history.cpu().double()
+    broken = (~history.isfinite()).any(1).nonzero()
+    if len(broken):
+        step = int(broken[0])
+        terms = [f"{name} became {value}" for name, value in zip(names, history[step].tolist())
+                 if not math.isfinite(value) and name != "J"]  # fmt: skip
+        raise RunFailedError(
+            f"{' and '.join(terms) or 'J became infinite'} in epoch {epoch + 1}, step {step + 1}: {HINT}"
+        )
+    weights = torch.tensor(sizes[: len(history)], dtype=history.dtype)
+    return dict(zip(names, (weights @ history / weights.sum()).tolist()))

@@ -1,0 +1,79 @@
+"""hydra/launcher=vectorized: jobs that differ only in what can be stacked, trained together in this process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Annotated, Any
+
+from annotated_types import Gt
+from omegaconf import open_dict
+
+from hydra_plugins.ib_train._launcher import JobLauncher
+from hydra_plugins.ib_train._request import Request
+from ib_cli.errors import ConfigError
+from ib_cli.explain import explain
+from ib_cli.optimised import optimised
+from ib_cli.outcome import Jobs, Outcome
+
+
+class VectorizedLauncher(JobLauncher):
+    """Groups the jobs; what cannot be grouped runs one after the other, as with Hydra's own launcher."""
+
+    name, module = "vectorized", "torch"
+
+    def __init__(self, *, max_points: Annotated[int, Gt(0)] | None) -> None:
+        self.max_points = max_points
+
+    def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
+        """Run group after group, then what is alone."""
+        from ib_cli.stackable import apart, grouped
+
+        by_number = {request.number: request for request in requests}
+        plains = self._resolved(requests)
+        answers: dict[int, Any] = {}
+        reasons = [f"they differ in {', '.join(keys)}"] if (keys := apart(plains)) else []
+        for group in grouped(plains):
+            if len(group) > 1:
+                found, reason = self._together({number: plains[number] for number in group}, by_number)
+                answers |= found
+                reasons = [*([reason] if reason else []), *reasons]
+        alone = sorted(set(by_number) - set(answers))
+        if alone and len(requests) > 1:
+            why = reasons[0] if reasons else "their configs are wrong"
+            print(f"vectorized: {len(alone)} of {len(requests)} jobs run one by one: {why}", file=sys.stderr)
+        return answers | {number: by_number[number]() for number in alone}
+
+    def _resolved(self, requests: Sequence[Request]) -> dict[int, dict[str, Any]]:
+        """The jobs' configs; one that cannot be resolved runs alone, and says what is wrong with it."""
+        from ib_cli.build import resolve
+
+        found = {}
+        for request in requests:
+            config = request.compose()
+            with open_dict(config):
+                del config["hydra"]  # as for every task
+            with suppress(ConfigError):
+                found[request.number] = resolve(config)
+        return found
+
+    def _together(
+        self, plains: Mapping[int, dict[str, Any]], requests: Mapping[int, Request]
+    ) -> tuple[dict[int, Any], str]:
+        """What the jobs of a group that could be run together returned, and why the others could not."""
+        from ib_cli.run_together import run_together
+
+        jobs = Jobs.of(self.config.hydra)
+        last: dict[int, Outcome] = {}
+
+        def tell(number: int, outcome: Outcome) -> None:
+            overrides = requests[number].overrides
+            error = explain(ConfigError(outcome.error), overrides) if outcome.error else ""
+            last[number] = replace(outcome, overrides=overrides, error=error)
+            jobs.write(number, last[number])
+
+        reason = run_together(plains, tell, self.max_points)
+        measure = self.config.hydra.sweeper.get("measure", "J")
+        return {number: optimised(outcome, measure) for number, outcome in last.items()}, reason

@@ -1,0 +1,117 @@
+"""One epoch of several runs at once: the same steps as `train.Epoch`, on a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from ib_cli.contracts import Batch
+from ib_cli.datasets.data import Data
+from ib_cli.engine.loss import LossFunction, plan
+from ib_cli.engine.seeds import generator
+from ib_cli.engine.stack import Stack
+from ib_cli.engine.train import batches
+from ib_cli.model import Model
+from ib_cli.settings import Settings
+from ib_cli.tape import draw
+
+
+class GroupEpoch:
+    """The steps of one epoch of M runs, from where their states stand to the end or to a signal.
+
+    Each run sees the order and the noise of its own seed, as on its own; what runs of one seed have in common is made
+    once. A run whose loss is not finite leaves the others as they are: nothing is summed over runs but their losses.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        model: Model,
+        loss: LossFunction,
+        data: Data,
+        settings: Sequence[Settings],
+        multipliers: Sequence[Mapping[str, float]],
+    ) -> None:
+        """`settings` and `multipliers` are the runs' in the order of the stack; settings differ by the seed at most."""
+        self.stack, self.model, self.loss, self.data, self.settings = stack, model, loss, data, settings[0]
+        self.state = state = stack.states[0]
+        device = data.device
+        self.multipliers = {
+            name: torch.tensor([values[name] for values in multipliers], device=device) for name in multipliers[0]
+        }
+        seeds = [each.seed for each in settings]
+        streams = list(dict.fromkeys(seeds))
+        self.stream_of = torch.tensor([streams.index(seed) for seed in seeds], device=device)
+        N = len(data.splits["train"])
+        self.orders = [batches(N, self.settings.batch_size, state.epoch, seed, device) for seed in streams]
+        self.noises = [generator(device, seed, "noise", state.epoch) for seed in streams]
+        for seed, noise in zip(streams, self.noises):
+            saved = stack.states[seeds.index(seed)].noise
+            if saved is not None:
+                noise.set_state(saved.cpu())
+        self.history: list[Tensor] = []  # of each step (parts, M)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Those of the batches."""
+        return [len(indices) for indices in self.orders[0]]
+
+    def run(self, requests: dict[int, list], stop: Callable[[], int | None]) -> int | None:
+        """Train to the end of the epoch and return None, or to a signal and return its number.
+
+        `requests` remembers, over epochs, which random numbers a pass of each batch size asks for.
+        """
+        self.model.train()
+        first = self.state.step_in_epoch
+        signal = None
+        for position in range(first, len(self.orders[0])):
+            if (signal := stop()) is not None:
+                break
+            self._step(position, requests)
+        self.stack.share()
+        self._hand_over(len(self.history))
+        return signal
+
+    def _step(self, position: int, requests: dict[int, list]) -> None:
+        stack, settings = self.stack, self.settings
+        made = [self.data.batch("train", order[position], noise) for order, noise in zip(self.orders, self.noises)]
+        size = len(made[0].y)
+        if size not in requests:
+            requests[size] = plan(self.model, made[0], settings.samples, settings.precision)
+        numbers = [draw(requests[size], noise) for noise in self.noises]
+        batch, noise = Batch(*map(self._laid_out, zip(*made))), tuple(map(self._laid_out, zip(*numbers)))
+        shared = 0 if len(self.noises) > 1 else None
+        J, parts = vmap(self.loss, in_dims=(0, 0, shared, shared, 0))(
+            stack.params, stack.buffers, batch, noise, self.multipliers
+        )
+        stack.optimizer.zero_grad(set_to_none=True)
+        J.sum().backward()
+        if settings.clip is not None:
+            stack.clip(settings.clip)
+        t = self.state.epoch + (position + 0.5) / len(self.orders[0])
+        stack.step([state.schedule.factor(t) for state in stack.states])
+        stack.average(settings.averaging)
+        self.names = list(parts)
+        self.history.append(torch.stack(list(parts.values())))
+
+    def _laid_out(self, of_streams: Sequence[Tensor]) -> Tensor:
+        """What the streams have made, for each run: (M, …), or as it is where there is one stream for all."""
+        if len(of_streams) == 1:
+            return of_streams[0]
+        stacked = torch.stack(of_streams)
+        return stacked if len(of_streams) == len(self.stream_of) else stacked[self.stream_of]
+
+    def _hand_over(self, steps: int) -> None:
+        """Tell each state where it stands."""
+        if not steps:
+            return
+        history = torch.stack(self.history)
+        for i, state in enumerate(self.stack.states):
+            state.names = self.names
+            state.history = [*state.history, *history[:, :, i].unbind()]
+            state.step += steps
+            state.step_in_epoch += steps
+            state.noise = self.noises[int(self.stream_of[i])].get_state()

@@ -1,0 +1,120 @@
+"""`fit` for several runs at once: their parameters stacked, one step for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from ib_cli.engine.group import GroupEpoch
+from ib_cli.engine.interrupt import Interrupted
+from ib_cli.engine.loss import make_loss
+from ib_cli.engine.stack import Stack
+from ib_cli.engine.train import averages
+from ib_cli.errors import RunFailedError
+from ib_cli.experiment import Experiment, Finished
+from ib_cli.metrics import Evaluation
+from ib_cli.procedures.course import Clock, Course
+
+
+def fit_together(
+    experiments: Sequence[Experiment],
+    checkpoints: Sequence[dict[str, Any] | None],
+    *,
+    patience: int | None,
+    watch: str,
+) -> Iterator[tuple[int, Finished | RunFailedError]]:
+    """Train runs that differ only in what can be stacked; yields each one's index and end as it comes to it.
+
+    Every run records, saves and ends as it would on its own; the time of the group is shared out evenly. A run that
+    stops being finite is given up and leaves the others as they are. Runs that an interruption left behind the others
+    catch up first. Raises Interrupted at a signal, after saving all.
+    """
+    courses = [Course(each, checkpoint, patience, watch) for each, checkpoint in zip(experiments, checkpoints)]
+    group = _Group(experiments, courses)
+    under_way = [i for i, course in enumerate(courses) if not course.over]
+    for i in sorted(set(range(len(courses))) - set(under_way)):
+        yield i, group.finish(i)
+    while under_way:
+        behind = min(_position(courses[i]) for i in under_way)
+        members = [i for i in under_way if _position(courses[i]) == behind]
+        for i, end in group.epoch(members):
+            under_way.remove(i)
+            yield i, end
+
+
+def _position(course: Course) -> tuple[int, int]:
+    return course.state.epoch, course.state.step_in_epoch
+
+
+class _Group:
+    """The runs, and the stack of those that train at the moment."""
+
+    def __init__(self, experiments: Sequence[Experiment], courses: Sequence[Course]) -> None:
+        first = experiments[0]
+        self.experiments, self.courses, self.first = experiments, courses, first
+        self.loss = make_loss(first.model, first.objective, first.settings.samples, first.settings.precision)
+        self.evaluation = Evaluation(first)
+        self.requests: dict[int, list] = {}
+        self.clock = Clock()
+        self.members: list[int] = []
+        self.stack: Stack | None = None
+
+    def epoch(self, members: list[int]) -> list[tuple[int, Finished | RunFailedError]]:
+        """Train one epoch of the members; the indices and ends of those that came to one."""
+        if members != self.members:
+            self.members, self.stack = members, Stack([self.courses[i].state for i in members], self.first.optimizer)
+        settings = [self.experiments[i].settings for i in members]
+        multipliers = [self.experiments[i].multipliers for i in members]
+        epoch = GroupEpoch(self.stack, self.first.model, self.loss, self.first.data, settings, multipliers)
+        if (signal := epoch.run(self.requests, self.first.stop)) is not None:
+            self._save_at(signal, members)
+        failed = dict(self._close(epoch, members))
+        alive = [i for i in members if i not in failed]
+        self._evaluate(members, alive)
+        signal = self.first.stop()
+        self._save_at(signal, [i for i in alive if self.courses[i].save_due or signal is not None])
+        ended = [(i, self.finish(i)) for i in alive if self.courses[i].over]
+        return [*failed.items(), *ended]
+
+    def finish(self, i: int) -> Finished:
+        """What a run that is over came to. Raises Interrupted at a signal."""
+        course, rest = self.courses[i], {}
+        for split in course.unevaluated:
+            rest[split] = self.evaluation.of(
+                course.state.evaluated_params, split, self.experiments[i], course.state.buffers
+            )
+            if self.first.stop() is not None:
+                raise Interrupted(self.first.stop())
+        return course.finish(rest, self.clock.read())
+
+    def _close(self, epoch: GroupEpoch, members: list[int]) -> Iterator[tuple[int, RunFailedError]]:
+        """Hand each run its averages; the ones that stopped being finite, and how."""
+        for i in members:
+            state = self.courses[i].state
+            try:
+                means = averages(torch.stack(state.history), epoch.sizes, state.names, state.epoch)
+            except RunFailedError as error:
+                yield i, error
+                continue
+            self.courses[i].trained(means)
+
+    def _evaluate(self, members: list[int], alive: list[int]) -> None:
+        """The held-out splits of all members together, told to those alive."""
+        if not alive or not self.courses[alive[0]].evaluation_due:
+            return
+        experiments = [self.experiments[i] for i in members]
+        found = {
+            split: self.evaluation.of_stack(self.stack, split, experiments) for split in self.courses[alive[0]].held_out
+        }
+        for position, i in enumerate(members):
+            if i in alive:
+                self.courses[i].evaluated({split: of[position] for split, of in found.items()})
+
+    def _save_at(self, signal: int | None, members: list[int]) -> None:
+        spent = self.clock.read() / max(len(members), 1) if members else 0.0
+        for i in members:
+            self.courses[i].save(spent)
+        if signal is not None:
+            raise Interrupted(signal)
