@@ -54,6 +54,10 @@ class Colours:
         at = (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         return min(max(at, 0.0), 1.0)
 
+    def shade(self, k: int, count: int) -> str:
+        """`#rrggbb` for the k-th of so many lines that something else than this multiplier tells apart."""
+        return self._names[round((STEPS - 1) * k / max(count - 1, 1))]
+
     @cached_property
     def _names(self) -> list[str]:
         from matplotlib.colors import to_hex

@@ -4,7 +4,8 @@ Where J = Σ w_f f is least, dJ = Σ w_f df = 0 for every change along the front
 So a frontier of two functionals x and y has −dy/dx = w_x/w_y, and one of three −∂z/∂x = w_x/w_z and −∂z/∂y = w_y/w_z.
 For two exact optima a and b of neighbouring weights J_a(a) ≤ J_a(b) and J_b(b) ≤ J_b(a), however far apart: that
 is the test, and it puts the secant between their two ratios. The slope at a point is the geometric mean of the secants
-on both sides, which is the same for y(x) and x(y) and suits multipliers in equal ratios.
+on both sides, which is the same for y(x) and x(y) and suits multipliers in equal ratios. On a surface the facets of
+the lower convex hull around a point take the place of the secants.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from ib_cli.report import hulls
 
 SAME = 1e-9  # relative: two weights closer than this are equal
 
@@ -57,37 +60,20 @@ def holds(x: np.ndarray, y: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     return found
 
 
-def surface_slopes(points: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    """−∂z/∂x and −∂z/∂y (n, 2) of points (x, y, z) (n, 3) swept over a grid of ratios (n, 2).
+def surface(points: np.ndarray, ratios: np.ndarray) -> dict[str, np.ndarray]:
+    """The first law at points (x, y, z) (n, 3) of weight ratios (w_x/w_z, w_y/w_z) (n, 2), as columns.
 
-    A plane through the point, by least squares over the neighbours that are one step away on the grid, each counted by
-    its direction and not by its distance. NaN on the grid's edge, where their directions span no plane, or on no grid.
+    slope and slope_2, −∂z/∂x and −∂z/∂y: the geometric mean of the least and the largest among the facets of the
+    lower convex hull at the point, slope_low, slope_high and so on. At its rim they are one-sided, as rim says.
+    first_law: 1 where no other point is better by the point's own weights, that is where the plane of these weights
+    touches the hull there and the ratios lie among the slopes of the facets; NaN where a ratio is.
     """
-    found = np.full((len(points), 2), np.nan)
-    for i in range(len(points)):
-        steps = points[_neighbours(ratios, i)] - points[i]
-        scale = np.ptp(points[:, :2], axis=0)
-        if len(steps) < 4 or not (scale > 0).all():  # one-sided differences are far off on a coarse grid
-            continue
-        across = steps[:, :2] / scale
-        lengths = np.linalg.norm(across, axis=1)
-        if (lengths == 0).any():
-            continue
-        solution, _, rank, _ = np.linalg.lstsq(across / lengths[:, None], -steps[:, 2] / lengths, rcond=1e-3)
-        if rank == 2:
-            found[i] = solution / scale
-    return found
-
-
-def _neighbours(ratios: np.ndarray, i: int) -> list[int]:
-    """The points one step up and down in one ratio, at the same other one."""
-    near = []
-    for axis in (0, 1):
-        same = np.isclose(ratios[:, 1 - axis], ratios[i, 1 - axis], rtol=1e-6, atol=0)
-        values = ratios[:, axis]
-        for sign in (-1, 1):
-            beyond = same & (sign * (values - values[i]) > SAME * abs(values[i]))
-            gaps = np.where(beyond, np.abs(values - values[i]), np.inf)
-            if np.isfinite(gaps.min()):
-                near.append(int(gaps.argmin()))
-    return near
+    low, high, rim = hulls.facet_slopes(points)
+    middle, columns = np.sqrt(low * high), {}
+    for i, name in enumerate(("slope", "slope_2")):
+        columns |= {name: middle[:, i], f"{name}_low": low[:, i], f"{name}_high": high[:, i]}
+        columns[f"{name}_predicted"] = ratios[:, i]
+    J = points @ np.column_stack([ratios, np.ones(len(ratios))]).T  # (n, n): point, by whose weights
+    own, least = J.diagonal(), J.min(0)
+    law = np.where(np.isfinite(own), (own <= least + SAME * np.abs(least)).astype(float), np.nan)
+    return {**columns, "rim": rim.astype(float), "first_law": law}

@@ -30,11 +30,14 @@ def frontiers(points: Points) -> DataFrame:
     - pareto, hull: whether the point is in the Pareto set, and on the lower convex hull
     - distance: Euclidean, to the lower convex hull
     - excess: J of the point less the least J, at the same weights, among the curve's points; 0 for a true optimum
-    - slope: −dy/dx by finite differences along the sweep, for three functionals −∂z/∂x, and slope_2 −∂z/∂y
-    - slope_low, slope_high: the secants to the neighbours, between which slope_predicted must lie
+    - slope: −dy/dx by finite differences along the sweep; for three functionals −∂z/∂x, and slope_2 −∂z/∂y, of the
+      facets of the lower convex hull at the point
+    - slope_low, slope_high: the secants to the neighbours, or the least and the largest slope of these facets
+      (slope_2_low, slope_2_high likewise), between which slope_predicted must lie
     - slope_predicted, slope_2_predicted: the ratio of the weights, as the first law has it
-    - first_law: 1 where the point is, by its own weights, no worse than its neighbours in the sweep, else 0;
-      empty where it has none, and for three functionals
+    - rim: for three functionals, 1 where the point is at the hull's rim and its slopes are one-sided
+    - first_law: 1 where the point is, by its own weights, no worse than its neighbours in the sweep, for three
+      functionals than all points, else 0; empty where it has no neighbour or the weights predict no slope
 
     A frontier without a single point that has all its functionals is left out.
     """
@@ -106,10 +109,6 @@ def _law(points: Points, rows: np.ndarray, names: tuple[str, ...]) -> dict[str, 
             "slope_predicted": ratio,
             "first_law": first_law.holds(p[:, 0], p[:, 1], ratio),
         }
-    found = first_law.surface_slopes(p, ratios)
-    return {
-        "slope": found[:, 0],
-        "slope_predicted": ratios[:, 0],
-        "slope_2": found[:, 1],
-        "slope_2_predicted": ratios[:, 1],
-    }
+    if points.merged:
+        return {"slope": np.nan, "slope_2": np.nan}
+    return first_law.surface(p, ratios)

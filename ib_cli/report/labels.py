@@ -44,6 +44,11 @@ def in_order(measures: set[str]) -> list[str]:
     return [name for name in ORDER if name in measures] + sorted(measures - set(ORDER))
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 run`, `1,000 runs`; the last word of `noun` takes the s."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def mathtext(name: str) -> str:
     """A measure or multiplier in Matplotlib's mathtext: `$\\gamma$`, `$H_{\\mathrm{model}}[Y|X]$`."""
     if name in GREEK:

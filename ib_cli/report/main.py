@@ -116,6 +116,8 @@ def _report(options: argparse.Namespace) -> None:
 
 def _read(reader: Reader, folders: Sequence[Path]) -> list[Run]:
     """Raises ConfigError where a folder holds no run."""
+    from ib_cli.report.labels import counted
+
     started = time.monotonic()
     runs = reader.read(folders)
     for folder in folders:
@@ -126,7 +128,10 @@ def _read(reader: Reader, folders: Sequence[Path]) -> list[Run]:
     counts = Counter(run.status for run in runs)
     words = ", ".join(f"{counts[status]} {status}" for status in ("done", "failed", "unfinished") if counts[status])
     studies = ", ".join(sorted({run.study for run in runs})[:MOST_STUDIES])
-    print(f"read        {len(runs):,} runs ({studies}) in {time.monotonic() - started:.1f} s: {words}", flush=True)
+    print(
+        f"read        {counted(len(runs), 'run')} ({studies}) in {time.monotonic() - started:.1f} s: {words}",
+        flush=True,
+    )
     return runs
 
 
@@ -167,20 +172,24 @@ def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
 
 def _notes(made: Contents, wanted: str) -> list[str]:
     """What a reader must know to read the pictures right; `wanted` is the split that was asked for."""
+    from ib_cli.report.labels import counted
+
     notes = []
     if made.split != wanted:
         notes.append(f"no run has measures of the {wanted} split: those of the {made.split} split are shown")
     if damaged := sum(run.status == "done" and bool(run.problem) for run in made.runs):
-        notes.append(f"{damaged} done runs have damaged records: the column problem of results.csv says which")
+        notes.append(f"{counted(damaged, 'done run')} with damaged records: see the column problem of results.csv")
     if cut := sum(run.unread for run in made.runs):
-        notes.append(f"{cut} lines of records could not be read (cut by a kill) and were ignored")
+        notes.append(f"{counted(cut, 'line')} of records could not be read (cut by a kill) and left out")
     if made.points.table.empty:
         notes.append(f"no run is done with measures of the {made.split} split: no frontier")
     if made.points.merged:
         notes.append("the runs differ in too many ways for a curve each: one curve of all; --group-by KEY parts them")
     left = sum(run.status == "done" for run in made.runs) - int((made.points.of_run >= 0).sum())
     if left and not made.points.table.empty:
-        notes.append(f"{left} done runs are in no point: no {made.split} split, or a newer run has the same config")
+        notes.append(
+            f"{counted(left, 'done run')} in no point: no {made.split} split, or a newer run of the same config"
+        )
     return notes
 
 

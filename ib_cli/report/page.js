@@ -2,24 +2,49 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
 
-  // Hover texts are made here from the run's row, so that the page carries each of them once.
+  // Hover texts are made here from the run's row or the point's, so that the page carries each of them once.
   function prepare(plot) {
     for (const trace of plot.traces) {
+      const z = trace.type === "scatter3d" ? ", z = %{z:.4g}" : "";
       if (trace.customdata) {
         trace.text = trace.customdata.map((run, i) => {
           const epoch = trace.epochs ? `<br>epoch ${trace.epochs[i]}` : "";
           return data.runs[run] + epoch;
         });
-        trace.hovertemplate = "%{text}<br>x = %{x:.4g}, y = %{y:.4g}<extra></extra>";
+        trace.hovertemplate ||= `%{text}<br>x = %{x:.4g}, y = %{y:.4g}${z}<extra></extra>`;
         delete trace.epochs;
+      }
+      if (trace.points) {
+        trace.text = trace.points.map((point, i) => {
+          const [multipliers, runs] = data.points[point];
+          return [multipliers, trace.details[i], runs].filter(Boolean).join("<br>");
+        });
+        trace.hovertemplate = "%{text}<extra></extra>";
+        delete trace.points;
+        delete trace.details;
       }
     }
     return plot;
   }
 
+  // Space needs WebGL, which a browser may not have; the figure shows the same.
+  const webgl = (() => {
+    let known;
+    return () => (known ??= document.createElement("canvas").getContext("webgl") !== null);
+  })();
+
+  function instead(canvas, plot) {
+    const picture = document.createElement("img");
+    picture.src = plot.picture;
+    picture.alt = `${plot.picture}: this browser has no WebGL to draw the plot with`;
+    canvas.replaceChildren(picture);
+    canvas.dataset.drawn = "true";
+  }
+
   const config = { responsive: true, displaylogo: false, toImageButtonOptions: { format: "svg" } };
   function draw(plot) {
     const canvas = document.getElementById(plot.id);
+    if (plot.picture && !webgl()) return instead(canvas, plot);
     prepare(plot);
     return Plotly.newPlot(canvas, plot.traces, plot.layout, config).then(() => {
       canvas.dataset.drawn = "true";

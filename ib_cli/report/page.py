@@ -16,8 +16,9 @@ from ib_cli.multipliers import MULTIPLIERS
 from ib_cli.report.contents import Contents
 from ib_cli.report.frontier import DISTANCES
 from ib_cli.report.labels import GREEK, in_order
-from ib_cli.report.plots import Plot, plots
+from ib_cli.report.plots import plots
 from ib_cli.report.tables import converted, cosmetic
+from ib_cli.report.traces import Plot, point_texts
 from ib_cli.screen import number
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: flo
         "tables": [_runs_table(contents, table), *_frontier_tables(contents)],
         "differences": _differences(contents),
         "shared": _shared(contents),
-        "data": _json({"runs": _hovers(contents), "plots": [_sent(plot) for plot in drawn]}),
+        "data": _json(
+            {"runs": _hovers(contents), "points": point_texts(contents), "plots": [_sent(plot) for plot in drawn]}
+        ),
     }
     return Environment(autoescape=True).from_string(_asset("page.html")).render(values)
 
@@ -75,14 +78,12 @@ def _json(value: Any) -> str:
 
 
 def _sent(plot: Plot) -> Plot:
-    return {key: plot[key] for key in ("id", "traces", "layout")}
+    return {key: plot[key] for key in ("id", "traces", "layout", "picture") if key in plot}
 
 
 def _sections(drawn: list[Plot]) -> list[dict[str, Any]]:
-    trajectories = [plot for plot in drawn if plot.get("group") == "trajectories"]
-    others = [plot for plot in drawn if plot not in trajectories]
-    sections = [("Frontiers and information plane", others), ("Trajectories", trajectories)]
-    return [{"title": title, "plots": found} for title, found in sections if found]
+    titles = dict.fromkeys(plot["section"] for plot in drawn)
+    return [{"title": title, "plots": [plot for plot in drawn if plot["section"] == title]} for title in titles]
 
 
 def _lagrangians(contents: Contents) -> list[dict[str, Any]]:
@@ -155,7 +156,7 @@ def _runs_table(contents: Contents, table: DataFrame) -> dict[str, Any]:
     rows = zip(*(table[name].tolist() for name in columns))
     return {
         "id": "runs",
-        "title": f"Runs ({len(table)})",
+        "title": f"Runs ({len(table):,})",
         "note": f"Measures in {contents.units}. A click on a column's name sorts. All columns: results.csv.",
         "columns": [GREEK.get(name, name) for name in columns],
         "rows": [{"run": i, "cells": [_cell(value) for value in row]} for i, row in enumerate(rows)],
@@ -171,8 +172,9 @@ def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:
     rows = zip(*(table[name].tolist() for name in shown))
     note = (
         f"Medians, distances and excesses in {contents.units}. slope: −dy/dx of a frontier x-y by finite differences, "
-        "between the secants slope_low and slope_high; slope_predicted: the ratio of the weights, which the first law "
-        "makes it. excess: J over the least J, at the same weights, among the curve's points."
+        "between the secants slope_low and slope_high; of x-y-z −∂z/∂x, and slope_2 −∂z/∂y, of the hull's facets; "
+        "slope_predicted: the ratio of the weights, which the first law makes it. excess: J over the least J, at the "
+        "same weights, among the curve's points."
     )
     return [
         {

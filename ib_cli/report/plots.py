@@ -1,89 +1,49 @@
 """The page's plots, as plotly.js takes them: lists of traces and a layout, from plain numbers.
 
-A point that is a run carries the run's row in `customdata`; the page's script turns it into the text of the hover.
+A mark that is a run carries the run's row in `customdata`, one that is a median its point in `points`; the page's
+script turns them into the text of the hover.
 """
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ib_cli.report.colours import Colours
 from ib_cli.report.contents import Contents
-from ib_cli.report.labels import GREEK, has_units, in_order, plain
+from ib_cli.report.labels import GREEK, counted, has_units, in_order, plain
+from ib_cli.report.surface_plot import surface
+from ib_cli.report.sweep_plots import law, measures
+from ib_cli.report.traces import DASHES, GREY, SYMBOLS, Plot, bar, detail, layout, medians, numbers, quartiles
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Plot = dict[str, Any]
-SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
-DASHES = ("solid", "dash", "dot", "dashdot")
-GREY = "#737373"
 TRAJECTORY_POINTS = 20_000  # of all runs of a plot together: what a browser draws at once without being felt
 FEWEST_EPOCHS, MOST_EPOCHS = 12, 200  # of a run
 FEW = 100  # runs: more are drawn thinner and smaller
-MOST_SEEDS = 10  # named in a hover
+FEWEST = 3  # points of a surface
 COLOUR_BINS = 12  # lines of one colour are one trace, as plotly.js takes a millisecond a trace
-DIGITS = 5
 
 
 def plots(contents: Contents) -> list[Plot]:
-    """Every plot of the page, in its order: id, title, note, traces, layout."""
+    """Every plot of the page, in its order: id, section, title, note, traces, layout."""
     found = [_frontier(contents, str(name), rows) for name, rows in contents.frontiers.groupby("frontier", sort=False)]
     found = [plot for plot in found if plot is not None]
     if contents.plane.paths:
         found.append(_plane(contents))
-    found += [plot for name in _trajectory_names(contents) if (plot := _trajectories(contents, name))]
-    return found
-
-
-def _numbers(values: Any) -> list[float | None]:
-    """Rounded, as the page need not carry seventeen digits; null for what is not finite."""
-    return [float(f"{v:.{DIGITS}g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=float)]
-
-
-def _layout(x: str, y: str, **more: Any) -> dict[str, Any]:
-    axis = {"zeroline": False, "gridcolor": "#e6e6e6", "linecolor": "#333", "ticks": "outside"}
-    return {
-        "xaxis": {**axis, "title": {"text": x}, **more.pop("xaxis", {})},
-        "yaxis": {**axis, "title": {"text": y}, **more.pop("yaxis", {})},
-        "margin": {"l": 65, "r": 20, "t": 30, "b": 50},
-        "hovermode": "closest",
-        "plot_bgcolor": "#fff",
-        "paper_bgcolor": "#fff",
-        "legend": {"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": {"size": 11}},
-        **more,
-    }
-
-
-def _bar(colours: Colours) -> list[Plot]:
-    """A trace without points that carries the colour bar, ticks at the decades or at the ends."""
-    if not colours.vary:
-        return []
-    from matplotlib.colors import to_hex
-
-    low, high = np.log10(colours.low), np.log10(colours.high)
-    decades = np.arange(np.ceil(low - 1e-9), np.floor(high + 1e-9) + 1)
-    ticks = decades if len(decades) > 1 else np.array([low, high])
-    bar = {
-        "title": {"text": " or ".join(GREEK[name] for name in colours.names), "side": "top"},
-        "tickvals": _numbers(ticks),
-        "ticktext": [f"{10**tick:.3g}" for tick in ticks],
-        "thickness": 12,
-        "outlinewidth": 0,
-    }
-    scale = [[i / 15, to_hex(colours.map(i / 15))] for i in range(16)]
-    marker = {"color": _numbers([low, high]), "cmin": low, "cmax": high, "colorscale": scale, "colorbar": bar}
-    empty = {"x": [None, None], "y": [None, None], "hoverinfo": "skip", "showlegend": False}
-    return [{"type": "scatter", "mode": "markers", **empty, "marker": {**marker, "showscale": True}}]
+    found += law(contents)
+    found = [{"section": "Frontiers and information plane", **plot} for plot in found]
+    found += [{"section": "Measures and multipliers", **plot} for plot in measures(contents)]
+    trajectories = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
+    return found + [{"section": "Trajectories", **plot} for plot in trajectories]
 
 
 def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
     axes = name.split("-")
-    if len(axes) != 2:
-        return None
+    if len(axes) == 3:
+        return surface(contents, axes, rows) if len(rows) >= FEWEST else None
     x, y = axes
     colours = Colours(contents.points, set(rows["curve"]))
     traces: list[Plot] = []
@@ -98,8 +58,8 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
         "title": f"Frontier {x}–{y}",
         "note": "Large: median over the runs that differ by their seed alone, with quartiles. Small: single runs. "
         "Line: lower convex hull of the medians.",
-        "traces": traces + _bar(colours),
-        "layout": _layout(a, b, showlegend=True),
+        "traces": traces + bar(colours),
+        "layout": layout(a, b, showlegend=True),
     }
 
 
@@ -123,45 +83,21 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
     return [
         {
             "type": "scatter", "mode": "lines", "name": f"hull{of}", "hoverinfo": "skip", "line": line,
-            "x": _numbers(hull[x] * a), "y": _numbers(hull[y] * b),
+            "x": numbers(hull[x] * a), "y": numbers(hull[y] * b),
         },
         {
             "type": "scatter", "mode": "markers", "name": f"medians{of}",
-            "x": _numbers(rows[x] * a), "y": _numbers(rows[y] * b),
-            "error_x": _quartiles(rows, x, a), "error_y": _quartiles(rows, y, b),
+            "x": numbers(rows[x] * a), "y": numbers(rows[y] * b),
+            "error_x": quartiles(rows, x, a), "error_y": quartiles(rows, y, b),
             "marker": {**median, "color": colours.hexes(points.colour_by[rows.index])},
-            "text": [_point_text(contents, point, row, axes) for point, row in rows.iterrows()],
-            "hovertemplate": "%{text}<extra></extra>",
+            **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
         },
         {
             "type": "scatter", "mode": "markers", "name": f"runs{of}", "customdata": [int(m) for m in members],
-            "x": _numbers(runs[f"{contents.split}/{x}"] * a), "y": _numbers(runs[f"{contents.split}/{y}"] * b),
+            "x": numbers(runs[f"{contents.split}/{x}"] * a), "y": numbers(runs[f"{contents.split}/{y}"] * b),
             "marker": single,
         },
     ]  # fmt: skip
-
-
-def _quartiles(rows: DataFrame, name: str, scale: float) -> dict[str, Any]:
-    up, down = (rows[f"{name}_q3"] - rows[name]) * scale, (rows[name] - rows[f"{name}_q1"]) * scale
-    bars = {"type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": GREY}
-    return {**bars, "array": _numbers(up), "arrayminus": _numbers(down)}
-
-
-def _point_text(contents: Contents, point: Any, row: Any, axes: tuple[str, str]) -> str:
-    """A median's hover: multipliers, measures, slopes, and whose it is."""
-    parts = [", ".join(f"{GREEK[m]} = {row[m]:g}" for m in GREEK if m in row.index and np.isfinite(row[m]))]
-    parts += [f"{n} = {row[n] * contents.scale(n):.4g} {contents.units}" for n in axes]
-    if np.isfinite(row["slope"]):
-        parts.append(f"−d{axes[1]}/d{axes[0]} = {row['slope']:.3g}")
-    if np.isfinite(row["slope_predicted"]):
-        parts.append(f"first law: {row['slope_predicted']:.3g}")
-    parts.append(f"to the hull: {row['distance'] * contents.scale(axes[0]):.2g} {contents.units}")
-    members = contents.results.loc[contents.points.of_run == point]
-    seeds = ", ".join(str(seed) for seed in members["seed"].dropna().tolist()[:MOST_SEEDS])
-    parts.append(f"median of {len(members)} runs, seeds {seeds}" if len(members) > 1 else f"seed {seeds}")
-    if len(members) == 1:  # its mark hides the run's
-        parts.append(escape(members["folder"].iloc[0]))
-    return "<br>".join(part for part in parts if part)
 
 
 def _some(count: int, runs: int) -> np.ndarray:
@@ -183,8 +119,8 @@ def _bundles(contents: Contents, lines: dict[int, np.ndarray], colours: Colours,
         ids = [run for run, line in kept.items() for _ in range(len(line) + 1)]
         traces.append({
             "type": "scatter", "mode": "lines+markers" if dots else "lines", "line": {"color": colour, "width": width},
-            "marker": {"size": 3, "color": colour}, "opacity": 0.7, "x": _numbers(joined[:, 1]),
-            "y": _numbers(joined[:, 2]), "customdata": ids, "epochs": _numbers(joined[:, 0]), "showlegend": False,
+            "marker": {"size": 3, "color": colour}, "opacity": 0.7, "x": numbers(joined[:, 1]),
+            "y": numbers(joined[:, 2]), "customdata": ids, "epochs": numbers(joined[:, 0]), "showlegend": False,
         })  # fmt: skip
     return traces
 
@@ -200,7 +136,7 @@ def _ends(contents: Contents, lines: dict[int, np.ndarray], colours: Colours) ->
     }
     return {
         "type": "scatter", "mode": "markers", "marker": marker, "customdata": list(lines), "showlegend": False,
-        "x": _numbers(ends[:, 1]), "y": _numbers(ends[:, 2]), "epochs": [int(e) for e in ends[:, 0]],
+        "x": numbers(ends[:, 1]), "y": numbers(ends[:, 2]), "epochs": [int(e) for e in ends[:, 0]],
     }  # fmt: skip
 
 
@@ -218,7 +154,7 @@ def _plane(contents: Contents) -> Plot:
     limit = np.minimum(x, top if H is None else H * k)
     bounds = {
         "type": "scatter", "mode": "lines", "name": "I(Y;Z) ≤ I(X;Z), H(Y)", "hoverinfo": "skip",
-        "line": {"color": GREY, "dash": "dash", "width": 1.2}, "x": _numbers(x), "y": _numbers(limit),
+        "line": {"color": GREY, "dash": "dash", "width": 1.2}, "x": numbers(x), "y": numbers(limit),
     }  # fmt: skip
     estimator, units = contents.plane.estimator, contents.units
     titles = (
@@ -232,24 +168,21 @@ def _plane(contents: Contents) -> Plot:
     return {
         "id": "information-plane",
         "title": "Information plane",
-        "note": note + (f"Left out for want of I(X;Z), I(Y;Z) or H(Y): {left_out} runs." if left_out else ""),
+        "note": note
+        + (f"Left out for want of I(X;Z), I(Y;Z) or H(Y): {counted(left_out, 'run')}." if left_out else ""),
         "traces": [
             bounds,
             *_bundles(contents, lines, colours, len(lines) <= FEW),
             _ends(contents, lines, colours),
-            *_bar(colours),
+            *bar(colours),
         ],
-        "layout": _layout(
+        "layout": layout(
             *titles,
             xaxis={"type": "log" if log else "linear", "range": span},
             yaxis={"range": [low - 0.1 * (top - low), top + 0.08 * (top - low)]},
             showlegend=False,
         ),
     }
-
-
-def _trajectory_names(contents: Contents) -> list[str]:
-    return in_order(set(contents.metrics))
 
 
 def _trajectories(contents: Contents, name: str) -> Plot | None:
@@ -272,11 +205,10 @@ def _trajectories(contents: Contents, name: str) -> Plot | None:
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
     return {
         "id": f"trajectory-{name}",
-        "group": "trajectories",
-        "title": GREEK.get(name, name),
+        "title": f"{GREEK.get(name, name)} over the epochs",
         "note": "A line per run; a cross ends a run that is not done." if has_units(name) else "A line per run.",
-        "traces": [*_bundles(contents, lines, colours, False), _ends(contents, marked, colours), *_bar(colours)],
-        "layout": _layout(
+        "traces": [*_bundles(contents, lines, colours, False), _ends(contents, marked, colours), *bar(colours)],
+        "layout": layout(
             "epoch", plain(name, contents.units), yaxis={"range": [low - margin, high + margin]}, showlegend=False
         ),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 MOST_CURVES = 8  # more cannot be told apart in a picture
 FIRST_KEYS = ("objective.name", "dataset._target_", "architecture._target_", "bottleneck._target_")  # to name a curve
+
+
+class Line(NamedTuple):
+    """Points along one multiplier: the values of the other ones, the rows in order, and whether they can be joined."""
+
+    others: Mapping[str, float]
+    rows: DataFrame
+    joined: bool
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,24 @@ class Points:
         """All multipliers that vary on the curve."""
         rows = self.table[self.table["curve"] == curve]
         return [name for name in MULTIPLIERS if name in rows.columns and rows[name].nunique() > 1]
+
+    def lines(self, curve: str, measure: str) -> list[Line]:
+        """The points of a curve that have a measure, along the swept multiplier: a line per value of the others.
+
+        Where the multipliers form no grid, as after a random search, the points are one line that is not joined.
+        """
+        swept = self.swept.get(curve)
+        rows = self.table[(self.table["curve"] == curve) & np.isfinite(self.table[measure])]
+        if swept is None or rows.empty:
+            return []
+        rows = rows.sort_values(swept)
+        others = [name for name in self.swept_too(curve) if name != swept]
+        if self.merged or not others:
+            return [Line({}, rows, not self.merged)]
+        parts = [part for _, part in rows.groupby(others, dropna=False)]
+        if len(rows) < 2 * len(parts):
+            return [Line({}, rows, False)]
+        return [Line(part[others].iloc[0].dropna().to_dict(), part, True) for part in parts]
 
     @cached_property
     def colour_by(self) -> np.ndarray:

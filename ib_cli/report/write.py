@@ -11,9 +11,8 @@ from ib_cli.report.frontier import DISTANCES
 from ib_cli.report.tables import converted, trajectory, write_csv, write_parquet
 
 REFRESH = '<meta http-equiv="refresh"'
-
-
-FIGURES = ("frontier_*", "information_plane", "measures", "trajectories", "first_law")  # the files of write_figures
+# The files of write_figures.
+FIGURES = ("frontier_*", "surface_*", "information_plane", "measures", "trajectories", "first_law")
 
 
 def write_tables(contents: Contents, folder: Path) -> list[Path]:
@@ -30,9 +29,9 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
 
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
     """Every figure that these runs allow, as PNG and PDF; those of an earlier report that they do not are removed."""
-    from ib_cli.report.figures import first_law, frontier, information_plane, measures, trajectories
+    from ib_cli.report.figures import first_law, frontier, information_plane, measures, surface, trajectories
 
-    figures = (frontier, information_plane, measures, trajectories, first_law)
+    figures = (frontier, surface, information_plane, measures, trajectories, first_law)
     written = [file for figure in figures for file in figure.draw(contents, folder)]
     ours = [file for name in FIGURES for ending in ("png", "pdf") for file in folder.glob(f"{name}.{ending}")]
     for file in set(ours) - set(written):

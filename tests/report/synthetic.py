@@ -2,6 +2,7 @@
 
 `vib`: C = H exp(−R/a), convex; C + γ R is least at R = a ln(H / (a γ)), C = a γ.
 `beta_vae`: the Gaussian R(D) = ½ ln(1/D); D + β R is least at D = β/2, R = ½ ln(2/β).
+`free_energy`: R = −a ln D − b ln C, convex; R + λ D + γ C is least at D = a/λ, C = b/γ.
 
 As a program: `python -m tests.report.synthetic FOLDER RUNS EPOCHS` writes a study of so many runs.
 """
@@ -19,11 +20,27 @@ from typing import Any
 import yaml
 
 H, A = math.log(10), 3.0  # nats: entropy of the labels, and the scale on which C falls with R
-MINIMISE = {"vib": {"C": 1, "R": "gamma"}, "beta_vae": {"D": 1, "R": "beta"}}
+MINIMISE = {
+    "vib": {"C": 1, "R": "gamma"},
+    "beta_vae": {"D": 1, "R": "beta"},
+    "free_energy": {"R": 1, "D": "lambda", "C": "gamma"},
+}
+ON_D, ON_C = 0.7, 2.0  # nats: by how much R falls with ln D and ln C
+Multiplier = float | tuple[float, float]  # (λ, γ) of the free energy
 
 
-def optimum(objective: str, multiplier: float) -> dict[str, float]:
+def multipliers_of(objective: str, multiplier: Multiplier) -> dict[str, float]:
+    """Their names in the objective and their values."""
+    names = [name for name in MINIMISE[objective].values() if isinstance(name, str)]
+    return dict(zip(names, multiplier if isinstance(multiplier, tuple) else (multiplier,)))
+
+
+def optimum(objective: str, multiplier: Multiplier) -> dict[str, float]:
     """The measures where the objective is least."""
+    if isinstance(multiplier, tuple):
+        D, C = ON_D / multiplier[0], ON_C / multiplier[1]
+        R = -ON_D * math.log(D) - ON_C * math.log(C)
+        return {"R": R, "D": D, "C": C, "J": R + multiplier[0] * D + multiplier[1] * C}
     if objective == "vib":
         R, C = A * math.log(H / (A * multiplier)), A * multiplier
         return {"R": R, "C": C, "J": C + multiplier * R, "H[Y]": H, "accuracy": math.exp(-C)}
@@ -31,9 +48,8 @@ def optimum(objective: str, multiplier: float) -> dict[str, float]:
     return {"R": R, "D": D, "J": D + multiplier * R}
 
 
-def config(objective: str, multiplier: float, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
+def config(objective: str, multiplier: Multiplier, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
     """As a real run's, as far as a report reads it, and as long."""
-    symbol = MINIMISE[objective]["R"]
     return {
         "dataset": {"_target_": "ib_cli.datasets.digits.Digits", "seed": 0, "classes": None, "root": "data"},
         "architecture": {"_target_": "ib_cli.architectures.mlp.Mlp", "widths": [256, 256], "activation": "relu"},
@@ -44,7 +60,7 @@ def config(objective: str, multiplier: float, seed: int, epochs: int, **more: An
         "name": "synthetic",
         "seed": seed,
         "epochs": epochs,
-        symbol: multiplier,
+        **multipliers_of(objective, multiplier),
         "objective": {"name": objective, "minimise": MINIMISE[objective]},
         **more,
     }
@@ -53,7 +69,7 @@ def config(objective: str, multiplier: float, seed: int, epochs: int, **more: An
 def write_run(
     folder: Path,
     objective: str = "vib",
-    multiplier: float = 1e-2,
+    multiplier: Multiplier = 1e-2,
     seed: int = 0,
     epochs: int = 5,
     status: str = "done",
@@ -75,12 +91,13 @@ def write_run(
             lines.append(json.dumps({"epoch": epoch, "step": 15 * epoch, "split": split, **measures}))
     (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     if status != "unfinished":
-        symbol = MINIMISE[objective]["R"]
+        found = multipliers_of(objective, multiplier)
         result = {
             "status": status,
             "objective": objective,
-            "lagrangian": f"minimise {'C' if objective == 'vib' else 'D'} + {multiplier:g} R",
-            "multipliers": {symbol: multiplier},
+            "lagrangian": "minimise "
+            + " + ".join(f"{found.get(w, w):g} {f}".removeprefix("1 ") for f, w in MINIMISE[objective].items()),
+            "multipliers": found,
             "seed": seed,
         }
         done = {"epochs": epochs, "seconds": 2.5, "train": final, "test": final, "estimates": {}}
@@ -92,7 +109,7 @@ def write_run(
 def write_study(
     folder: Path,
     objective: str = "vib",
-    multipliers: Sequence[float] = (1e-3, 1e-2, 1e-1),
+    multipliers: Sequence[Multiplier] = (1e-3, 1e-2, 1e-1),
     seeds: int = 3,
     epochs: int = 5,
     noise: float = 0.0,

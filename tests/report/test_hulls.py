@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ib_cli.report.hulls import distance, on_hull, pareto
+from ib_cli.report.hulls import distance, facet_slopes, facets, on_hull, pareto
 
 
 def test_pareto_keeps_what_nothing_beats() -> None:
@@ -64,3 +64,30 @@ def test_flat_sets_have_a_hull_too(points: list[list[float]]) -> None:
     assert on_hull(array)[array.sum(1).argmin()]
     assert np.isfinite(distance(array)).all()
     assert on_hull(np.insert(array, 1, 0.5, axis=1))[array.sum(1).argmin()]
+
+
+def test_facets_of_a_curve_are_its_segments_and_those_of_a_plane_tile_it() -> None:
+    x = np.array([0.5, 1.0, 2.0, 4.0])
+    curve = np.stack([x, 1 / x], 1)
+    assert sorted(map(sorted, facets(curve).tolist())) == [[0, 1], [1, 2], [2, 3]]
+    square = np.array([[0.0, 0, 2], [1, 0, 1], [0, 1, 1], [1, 1, 0], [0.5, 0.5, 3]])  # z = 2 − x − y, and one above
+    corners = square[facets(square)][:, :, :2]
+    sides = corners[:, 1:] - corners[:, :1]
+    assert np.abs(np.linalg.det(sides)).sum() / 2 == pytest.approx(1)
+    assert 4 not in facets(square)
+
+
+def test_the_facets_of_a_plane_have_its_slopes_whatever_the_units() -> None:
+    x, y = np.random.default_rng(0).random((2, 12))
+    points = np.stack([x, 1000 * y, 50 - 3 * x - 0.02 * (1000 * y)], 1)
+    low, high, _ = facet_slopes(points)
+    assert low == pytest.approx(np.tile([3, 0.02], (12, 1)), rel=1e-5)
+    assert high == pytest.approx(low, rel=1e-5)
+
+
+def test_a_point_above_the_hull_has_the_slope_of_the_facet_beneath_it() -> None:
+    points = np.array([[0.0, 3], [1, 1], [3, 0], [2, 1.0]])
+    low, high, rim = facet_slopes(points)
+    assert low[3] == high[3] == pytest.approx(0.5)
+    assert [low[1, 0], high[1, 0]] == pytest.approx([0.5, 2])
+    assert rim.tolist() == [True, False, True, False]

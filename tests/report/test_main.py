@@ -133,6 +133,16 @@ def test_what_a_reader_must_know_is_said(ib_report: Command, study: Path) -> Non
     assert "no run has measures of the test split: those of the train split are shown" in ib_report(study).out
 
 
+def test_what_is_counted_is_named_in_its_number(ib_report: Command, study: Path) -> None:
+    folder = study / "vib000s0"
+    file = folder / "metrics.jsonl"
+    file.write_bytes(file.read_bytes()[:-25])
+    alone = ib_report(folder).out
+    assert "read        1 run (" in alone and "1 line of records could not be read" in alone
+    assert 'minimise <b>C + 0.001 R</b> <span class="soft">(1 run)' in (folder / "report" / "report.html").read_text()
+    assert "read        15 runs (" in ib_report(study).out
+
+
 def test_figures_of_an_earlier_report_do_not_stay(ib_report: Command, study: Path, tmp_path: Path) -> None:
     figures = study / "figures"
     figures.mkdir()

@@ -2,59 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ib_cli.report.contents import Contents
 from ib_cli.report.figures import style
+from ib_cli.report.slopes import Slopes, limits, not_positive, slopes
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-LENGTH = 3  # decades from the diagonal that are shown
+FEW = 3  # series: more have their legend above the panel
+ABOVE = 1.06  # of the lower edge: where the marks of slopes that are not positive stand
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`first_law`: −dy/dx of each frontier, between its secants; on the diagonal where the law holds."""
-    found = list(_series(contents.frontiers, len(contents.points.curves) > 1))
+    """`first_law`: the slopes of each frontier, between their secants; on the diagonal where the law holds.
+
+    Hollow: one-sided, at a surface's rim. A slope that is not positive is marked at the lower edge.
+    """
+    found = list(slopes(contents.frontiers))
     if not found:
         return []
     figure, (panel,) = style.new()
-    for i, (text, predicted, slope, bars) in enumerate(found):
-        look = {"fmt": style.MARKERS[i % len(style.MARKERS)], "color": style.COLOURS[i % len(style.COLOURS)]}
-        panel.errorbar(predicted, slope, bars, ms=4, elinewidth=0.8, label=text, **look)
-    ratios = np.concatenate([predicted for _, predicted, _, _ in found])
-    slopes = np.concatenate([slope for _, _, slope, _ in found])
-    ends = np.array([ratios.min() / 2, ratios.max() * 2])
-    panel.plot(ends, ends, "--", color="0.35", lw=0.8, zorder=1)
-    secants = np.concatenate([slope - bars[0] for _, _, slope, bars in found if bars is not None] or [slopes])
-    low = max(min(secants[secants > 0].min(initial=np.inf) / 1.5, slopes.min() / 2, ends[0]), ends[0] / 10**LENGTH)
-    high = max(slopes.max() * 2, ends[1])
-    panel.set(xscale="log", yscale="log", xlim=ends, ylim=(low, high))
-    style.log_ticks(panel.xaxis, *ends)
-    style.log_ticks(panel.yaxis, low, high)
+    across, up = limits(found)
+    for i, series in enumerate(found):
+        _series(panel, series, i, len(contents.points.curves) > 1, up[0] * ABOVE)
+    panel.plot(across, across, "--", color="0.35", lw=0.8, zorder=1)
+    panel.set(xscale="log", yscale="log", xlim=across, ylim=up)
+    style.log_ticks(panel.xaxis, *across)
+    style.log_ticks(panel.yaxis, *up)
     style.tidy(panel, "ratio of the weights", "slope of the frontier")
-    panel.legend(fontsize=style.SMALL - 1, frameon=False)
+    _legend(figure, panel, found)
     return style.write(figure, folder, "first_law")
 
 
-def _series(table: DataFrame, several: bool) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray | None]]:
-    """Legend, predicted slopes, slopes, and the secants around them as error bars, where both slopes are positive."""
-    if table.empty:
+def _series(panel: Axes, series: Slopes, i: int, several: bool, edge: float) -> None:
+    colour, marker = style.COLOURS[i % len(style.COLOURS)], style.MARKERS[i % len(style.MARKERS)]
+    d, last, axis = r"\partial " if series.partial else "d", series.last, series.axis
+    text = f"$-{d}{last}/{d}{axis}$ against $w_{axis}/w_{last}$" + (f", {series.curve}" if several else "")
+    shown, bars = series.positive, series.bars
+    panel.errorbar([], [], fmt=marker, color=colour, ms=4, elinewidth=0.8, label=text)
+    for rim in (False, True):
+        of_kind = series.rim[shown] == rim
+        panel.errorbar(
+            series.predicted[shown][of_kind],
+            series.slope[shown][of_kind],
+            bars[:, of_kind],
+            fmt=marker,
+            color=colour,
+            markerfacecolor="white" if rim else colour,
+            markeredgewidth=0.8,
+            ms=4,
+            elinewidth=0.8,
+        )
+    below = series.predicted[~shown]
+    panel.plot(below, [edge] * len(below), "v", color=colour, mfc="none", mew=0.8, ms=4, clip_on=False, zorder=4)
+
+
+def _legend(figure: Figure, panel: Axes, found: list[Slopes]) -> None:
+    """The series, and what is said of marks that are there; above the panel where it would hide them."""
+    from matplotlib.lines import Line2D
+
+    handles, texts = panel.get_legend_handles_labels()
+    look = {"color": "0.45", "linestyle": "none", "markerfacecolor": "white", "ms": 4}
+    if any((series.rim & series.positive).any() for series in found):
+        handles.append(Line2D([], [], marker="o", **look))
+        texts.append("hollow: one-sided, at the rim")
+    if note := not_positive(found):
+        handles.append(Line2D([], [], marker="v", **look))
+        texts.append(note)
+    if len(found) <= FEW:
+        panel.legend(handles, texts, fontsize=style.SMALL - 1, frameon=False)
         return
-    for (name, curve), rows in table.groupby(["frontier", "curve"], sort=False):
-        *axes, last = str(name).split("-")
-        for axis, column in zip(axes, ("slope", "slope_2")):
-            known = rows[(rows[column] > 0) & (rows[f"{column}_predicted"] > 0)]
-            if known.empty:
-                continue
-            slope = known[column].to_numpy()
-            bars = None
-            if len(axes) == 1:
-                bars = np.stack([slope - known["slope_low"], known["slope_high"] - slope]).clip(min=0)
-            d = "d" if len(axes) == 1 else r"\partial "
-            text = f"$-{d}{last}/{d}{axis}$ against $w_{axis}/w_{last}$" + (f", {curve}" if several else "")
-            yield text, known[f"{column}_predicted"].to_numpy(), slope, bars
+    figure.set_size_inches(style.WIDTH + 1, style.HEIGHT + 0.5 + 0.15 * len(texts))
+    figure.legend(handles, texts, fontsize=style.SMALL - 1, frameon=False, loc="outside upper left")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from ib_cli.report.labels import label, mathtext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMNS = 3
+ABREAST = 6  # names of lines
+MOST_NAMED = 12  # lines of a panel: more have no legend
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
@@ -35,55 +38,52 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         style.tidy(panel, symbol, label(name, contents.units))
     for panel in panels[len(names) :]:
         panel.set_visible(False)
-    _legend(panels[0], contents)
+    _legend(figure, panels[0], contents, names[0])
     return style.write(figure, folder, "measures")
 
 
 def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> None:
     """One line per value of the other multipliers."""
-    points = contents.points
-    swept = points.swept.get(curve)
-    of_curve = points.table["curve"] == curve
-    if swept is None:
-        return
-    others = [m for m in contents.points.swept_too(curve) if m != swept]
-    colour, marker = style.COLOURS[i % len(style.COLOURS)], style.MARKERS[i % len(style.MARKERS)]
-    k = contents.scale(name)
-    rows = points.table[of_curve & np.isfinite(points.table[name])]
-    members = np.isin(points.of_run, rows.index[rows["runs"] > 1])
-    x = points.colour_by[points.of_run[members]]
-    y = contents.results.loc[members, f"{contents.split}/{name}"] * k
-    panel.scatter(x, y, s=4, color=colour, marker=marker, linewidths=0, alpha=0.4)
-    lines = [line for _, line in rows.groupby(others, dropna=False)] if others else [rows]
-    for line in lines:
-        line = line.sort_values(swept)
+    points, k = contents.points, contents.scale(name)
+    lines = points.lines(curve, name)
+    for number, (others, line, joined) in enumerate(lines):
+        look = _look(contents, i, number if others else None, len(lines)) | ({} if joined else {"ls": "none"})
+        own, swept = {"color": look["color"], "marker": look["marker"]}, line[points.swept[curve]]
+        members = np.isin(points.of_run, line.index[line["runs"] > 1])
+        runs = contents.results.loc[members, f"{contents.split}/{name}"] * k
+        panel.scatter(points.colour_by[points.of_run[members]], runs, s=4, linewidths=0, alpha=0.4, **own)
         bars = np.stack([line[name] - line[f"{name}_q1"], line[f"{name}_q3"] - line[name]]).clip(min=0) * k
-        dashes = "none" if points.merged else style.DASHES[i % len(style.DASHES)]
-        look = {"color": colour, "ls": dashes, "lw": 0.8, "elinewidth": 0.8, "marker": marker, "ms": 3}
-        panel.errorbar(line[swept], line[name] * k, bars, **look)
-    if (rows[swept] > 0).all():
+        panel.errorbar(swept, line[name] * k, bars, elinewidth=0.8, **look)
+    if not (points.colour_by == 0).any():
         panel.set_xscale("log")
         style.log_ticks(panel.xaxis, contents.colours.low, contents.colours.high)
     else:
         panel.set_xscale("symlog", linthresh=contents.colours.low)
 
 
-def _legend(panel: Axes, contents: Contents) -> None:
+def _look(contents: Contents, i: int, number: int | None, count: int) -> dict[str, Any]:
+    """Of curve `i`; where there is no other, line `number` of so many has a colour of its own."""
+    colour = style.COLOURS[i % len(style.COLOURS)]
+    if number is not None and len(contents.points.curves) == 1:
+        colour = contents.colours.shade(number, count)
+    form = {"ls": style.DASHES[i % len(style.DASHES)], "marker": style.MARKERS[i % len(style.MARKERS)]}
+    return {"color": colour, **form, "lw": 0.8, "ms": 3}
+
+
+def _legend(figure: Figure, panel: Axes, contents: Contents, name: str) -> None:
+    """The curves, or above the panels the lines of the only one."""
     from matplotlib.lines import Line2D
 
     curves = contents.points.curves
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=style.COLOURS[i % len(style.COLOURS)],
-            marker=style.MARKERS[i % len(style.MARKERS)],
-            linestyle=style.DASHES[i % len(style.DASHES)],
-            ms=3,
-            lw=0.8,
-            label=curve,
-        )
-        for i, curve in enumerate(curves)
-    ]
-    if len(handles) > 1:
-        panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)
+    named = {curve: _look(contents, i, None, 0) for i, curve in enumerate(curves)}
+    if len(curves) == 1:
+        lines = contents.points.lines(curves[0], name)
+        words = [", ".join(f"{mathtext(m)} $= {value:g}$" for m, value in others.items()) for others, _, _ in lines]
+        named = {word: _look(contents, 0, number, len(lines)) for number, word in enumerate(words)}
+    if 1 < len(named) <= MOST_NAMED:
+        handles = [Line2D([], [], label=word, **look) for word, look in named.items()]
+        if len(curves) > 1:
+            panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)
+        else:
+            place = {"loc": "outside upper left", "ncols": ABREAST}
+            figure.legend(handles=handles, fontsize=style.SMALL, frameon=False, **place)

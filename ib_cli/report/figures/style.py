@@ -52,7 +52,7 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def colour_bar(figure: Figure, panels: list[Axes], colours: Colours) -> None:
+def colour_bar(figure: Figure, panels: list[Axes], colours: Colours, pad: float = 0.02, shrink: float = 1.0) -> None:
     """The multiplier's logarithmic scale beside the panels; nothing where it does not vary."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm
@@ -60,7 +60,7 @@ def colour_bar(figure: Figure, panels: list[Axes], colours: Colours) -> None:
     if not colours.vary:
         return
     scale = ScalarMappable(LogNorm(colours.low, colours.high), colours.map)
-    bar = figure.colorbar(scale, ax=panels, pad=0.02, aspect=25)
+    bar = figure.colorbar(scale, ax=panels, pad=pad, shrink=shrink, aspect=25)
     bar.set_label(" or ".join(mathtext(name) for name in colours.names), fontsize=MEDIUM)
     log_ticks(bar.ax.yaxis, colours.low, colours.high)
     bar.ax.tick_params(labelsize=SMALL)
