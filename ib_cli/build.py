@@ -21,6 +21,7 @@ from ib_cli.catalogue import choices, multipliers
 from ib_cli.datasets.data import Data
 from ib_cli.engine.seeds import derived_seed
 from ib_cli.errors import ConfigError
+from ib_cli.estimates import Estimates
 from ib_cli.experiment import Experiment
 from ib_cli.model import Model
 from ib_cli.multipliers import MULTIPLIERS
@@ -39,7 +40,9 @@ PARTS = {
 }
 THREADS = torch.get_num_threads()  # what torch takes by itself
 WORTH_SHARING = 5e7
-GROUPS = ("dataset", "architecture", "bottleneck", *PARTS, "optimizer", "schedule", "procedure", "tracker")
+GROUPS = (
+    "dataset", "architecture", "bottleneck", *PARTS, "optimizer", "schedule", "procedure", "estimators", "tracker",
+)  # fmt: skip
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -204,6 +207,17 @@ def _check_batch_norm(config: Mapping[str, Any], model: Model, train_size: int) 
         )
 
 
+def _estimates(node: Mapping[str, Any], data: Data) -> Estimates:
+    """Raises ConfigError for a split that the data do not have."""
+    estimates = construct("estimators", node)
+    if estimates.use and estimates.split not in data.splits:
+        raise ConfigError(
+            f"estimators.split={estimates.split}: the data have {', '.join(data.splits)}; "
+            "dataset.validation_size makes a validation split"
+        )
+    return estimates
+
+
 def load_data(node: Mapping[str, Any], device: torch.device) -> Data:
     """The data of a dataset's config node, on the device."""
     return construct("dataset", node).load(device)
@@ -235,6 +249,7 @@ def build(
         multipliers={name: float(config[name]) for name in objective.multipliers},
         optimizer=partial(optimizer, **keys),
         schedule=construct("schedule", config["schedule"]),
+        estimates=_estimates(config["estimators"], data),
         records=records,
         observers=observers,
         device=device,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 
 from ib_cli.datasets.data import Data
 from ib_cli.engine.schedules import Schedule
+from ib_cli.estimates import Estimates
 from ib_cli.model import Model
 from ib_cli.objective import Objective
 from ib_cli.observer import Observer
@@ -29,6 +31,7 @@ class Experiment:
     multipliers: dict[str, float]
     optimizer: Callable[[Iterable[Tensor]], Optimizer]
     schedule: Schedule
+    estimates: Estimates
     records: Records
     observers: tuple[Observer, ...]
     device: torch.device
@@ -42,4 +45,6 @@ class Finished:
     epochs: int
     seconds: float  # over all interruptions
     measures: dict[str, dict[str, float]]  # of each split
+    estimates: list[dict[str, Any]]  # the lines of estimates.jsonl of the last epoch
+    estimate_seconds: float  # of the seconds, those that estimates took
     params: dict[str, Tensor]  # the parameters that were evaluated: the averages where there are any

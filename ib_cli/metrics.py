@@ -14,17 +14,22 @@ from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
 from ib_cli.experiment import Experiment
 from ib_cli.functionals import functionals
+from ib_cli.objective import Objective
 from ib_cli.tape import Request, Tape, draw
 
 AT_ONCE = {"cpu": 50_000, "cuda": 1_000_000}  # draws of z in one pass over several runs
 
 
-def measures(p: Pass) -> dict[str, Tensor]:
-    """Every functional whose parts the pass has, and the accuracies, for each sample, (B,)."""
+def measures(p: Pass, objective: Objective) -> dict[str, Tensor]:
+    """Every functional whose parts the pass has, and the accuracies, for each sample, (B,).
+
+    Of the costly ones those that the objective has.
+    """
+    asked = {term.functional.symbol for term in objective.terms}
     values = {
         symbol: entry.nats(p)
         for symbol, entry in functionals().items()
-        if all(getattr(p, need) is not None for need in entry.needs)
+        if all(getattr(p, need) is not None for need in entry.needs) and (not entry.costly or symbol in asked)
     }
     if p.class_logits is not None:
         values["H_model[Y|Z]"] = values["C"]
@@ -82,7 +87,9 @@ class Evaluation:
         settings = self.experiment.settings
         tape = Tape(noise)
         p = forward(self.experiment.model, params, buffers, batch, tape, settings.eval_samples, settings.precision)
-        return {name: values.sum(dtype=torch.float64) for name, values in measures(p).items()}
+        return {
+            name: values.sum(dtype=torch.float64) for name, values in measures(p, self.experiment.objective).items()
+        }
 
     @torch.no_grad()
     def _sums(

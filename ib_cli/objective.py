@@ -16,9 +16,10 @@ from ib_cli.multipliers import parse_weight
 
 @dataclass(frozen=True)
 class Term:
-    """coefficient · Π multipliers · functional."""
+    """coefficient · Π multipliers · functional^power, the power being that of the mean."""
 
     functional: Functional
+    power: int
     coefficient: float
     multipliers: tuple[str, ...]
 
@@ -29,21 +30,40 @@ class Term:
             weight = weight * multipliers[name]
         return weight
 
+    @property
+    def symbol(self) -> str:
+        """`R`, or `R^2`."""
+        return self.functional.symbol if self.power == 1 else f"{self.functional.symbol}^{self.power}"
+
+
+def parse_symbol(text: str) -> tuple[str, int]:
+    """`R^2` as ("R", 2). Raises ConfigError for a power that is no positive whole number."""
+    symbol, mark, power = text.partition("^")
+    if mark and not (power.isdecimal() and int(power) > 0):
+        raise ConfigError(f"objective.minimise.{text}: a power is a positive whole number, as in {symbol}^2")
+    return symbol, int(power) if mark else 1
+
 
 class Objective:
-    """Minimise Σ weight · functional, each functional a mean over the batch of per-sample nats."""
+    """Minimise Σ weight · functional, each functional a mean over the batch of per-sample nats, or a power of it."""
 
     def __init__(self, minimise: Mapping[str, str | float]) -> None:
-        """`minimise` maps symbols of functionals to weights. Raises ConfigError for an unknown symbol or weight."""
+        """`minimise` maps symbols of functionals, such as `R` or `R^2`, to weights.
+
+        Raises ConfigError for an unknown symbol or weight.
+        """
         known = functionals()
-        for symbol in minimise:
+        parsed = {text: parse_symbol(text) for text in minimise}
+        for text, (symbol, _) in parsed.items():
             if symbol not in known:
-                raise ConfigError(f"objective.minimise.{symbol}: no such functional; there are {', '.join(known)}")
+                raise ConfigError(f"objective.minimise.{text}: no such functional; there are {', '.join(known)}")
         if not minimise:
             raise ConfigError("objective.minimise is empty: name at least one functional, for example {C: 1}")
         if all(parse_weight(symbol, text)[0] == 0 for symbol, text in minimise.items()):
             raise ConfigError("objective.minimise: every weight is 0, so there is nothing to minimise")
-        self.terms = tuple(Term(known[symbol], *parse_weight(symbol, text)) for symbol, text in minimise.items())
+        self.terms = tuple(
+            Term(known[symbol], power, *parse_weight(text, minimise[text])) for text, (symbol, power) in parsed.items()
+        )
 
     @property
     def needs(self) -> frozenset[str]:
@@ -66,7 +86,7 @@ class Objective:
     def total(self, means: Mapping[str, Tensor], multipliers: Mapping[str, Tensor | float]) -> Tensor:
         """J of given means of the functionals."""
         weighted = (term for term in self.terms if term.coefficient != 0)  # 0 · ∞ would not be 0
-        return sum(term.weight(multipliers) * means[term.functional.symbol] for term in weighted)
+        return sum(term.weight(multipliers) * means[term.functional.symbol] ** term.power for term in weighted)
 
     def lagrangian(self, multipliers: Mapping[str, float]) -> str:
         """The sum with numbers in it, as in `C + 0.01 R`; terms of weight 0 are left out."""
@@ -77,5 +97,5 @@ class Objective:
                 continue
             sign = "-" if weight < 0 else "+"
             text += f" {sign} " if text else ("-" if weight < 0 else "")
-            text += term.functional.symbol if abs(weight) == 1 else f"{abs(weight):g} {term.functional.symbol}"
+            text += term.symbol if abs(weight) == 1 else f"{abs(weight):g} {term.symbol}"
         return text or "0"

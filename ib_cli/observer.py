@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,16 @@ class Observer:
     def evaluated(self, line: Mapping[str, Any]) -> None:
         """A line as written to metrics.jsonl: epoch, step, split, then the measures."""
 
+    def estimated(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """The lines written to estimates.jsonl after an epoch: epoch, split, then the fields of an Estimate."""
+
     def finish(self, result: Mapping[str, Any]) -> None:
         """The content of result.json, of a run that is done or failed."""
 
     def interrupt(self, reason: str) -> None:
         """The run stops before its end (Ctrl-C, SIGTERM) and can be continued."""
+
+
+def estimate_name(line: Mapping[str, Any]) -> str:
+    """How an estimate is called where all of a run's numbers are: `train/I[X;Z] (mixture)`."""
+    return f"{line['split']}/{line['quantity']} ({line['estimator']})"

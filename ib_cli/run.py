@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -118,7 +118,9 @@ class Run:
         """Draw the figures and write the result of a run that came to its end."""
         if self.experiment.settings.figures:
             draw_figures(self.experiment, finished.params)
-        measured = {"epochs": finished.epochs, "seconds": finished.seconds, **finished.measures, "estimates": {}}
+        measured = {"epochs": finished.epochs, "seconds": finished.seconds, **finished.measures}
+        if finished.estimates:
+            measured |= {"estimates": nested(finished.estimates), "estimate_seconds": finished.estimate_seconds}
         return self._end({"status": "done", **self._about(), **measured})
 
     def fail(self, error: Exception) -> Outcome:
@@ -170,6 +172,15 @@ def _train(run: Run, stop: Callable[[], int | None]) -> Outcome:
         if run.experiment.settings.debug and not isinstance(error, RunFailedError):
             raise
         return run.fail(error)
+
+
+def nested(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Lines of estimates.jsonl, of one epoch, as {estimator: {quantity: {value, lower, upper, stderr, saturated}}}."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        told = {name: line[name] for name in ("value", "lower", "upper", "stderr", "saturated")}
+        found.setdefault(line["estimator"], {})[line["quantity"]] = told
+    return found
 
 
 def _in_a_line(error: Exception) -> str:

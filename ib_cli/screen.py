@@ -21,7 +21,7 @@ from ib_cli.observer import Observer, RunInfo
 LIVE = ("R", "C", "D", "J", "accuracy")  # what is shown while a run goes on
 ORDER = ("J", "R", "C", "D", "S", "V", "H_model[Y|X]", "accuracy", "error")  # of the closing table, the rest after it
 SPLITS = ("train", "validation", "test")
-NATS = re.compile(r"[JRCDSV](_\w+)?|(H|I|TC|KL)(_\w+)?\[.*\]")  # the measures that are in nats
+NATS = re.compile(r"[JRCDSVI](_\w+)?|(H|I|TC|KL)(_\w+)?\[.*\]")  # the measures that are in nats
 LINE_WIDTH = 80  # columns of a plain line; a log file has no width of its own
 PLAIN = str.maketrans(
     {
@@ -205,7 +205,11 @@ def _print_result(console: Console, result: Mapping[str, Any], folder: Path | No
         console.print(_table({split: result[split] for split in splits}, console.encoding))
         for text in bounds(result[splits[-1]]):
             console.print(Text(readable(f"{text} ({splits[-1]})", console.encoding)), soft_wrap=True)
+    if result.get("estimates"):
+        _print_estimates(console, result["estimates"])
     rows = {"time": duration(result["seconds"])} if isinstance(result.get("seconds"), Real) else {}
+    if isinstance(result.get("estimate_seconds"), Real):
+        rows["time"] += f", {duration(result['estimate_seconds'])} of it for estimates"
     if folder is not None:
         rows["folder"] = _from_here(folder)
         rows["result"] = _from_here(folder / "result.json")
@@ -229,6 +233,25 @@ def _table(splits: Mapping[str, Mapping[str, Any]], encoding: str) -> Table:
         values = (Text(number(measures.get(name))) for measures in splits.values())
         table.add_row(Text(readable(name, encoding)), *values, "nats" if NATS.fullmatch(name) else "")
     return table
+
+
+def _print_estimates(console: Console, estimates: Mapping[str, Mapping[str, Any]]) -> None:
+    """A column an estimator, as many as fit; `?` after a value that is flagged."""
+    quantities = list(dict.fromkeys(name for of in estimates.values() for name in of))
+    table = Table(header_style="bold")
+    table.add_column("estimate", overflow="fold")
+    for name in estimates:
+        table.add_column(name, justify="right", no_wrap=True)
+    for quantity in quantities:
+        cells = [of.get(quantity) for of in estimates.values()]
+        table.add_row(Text(quantity), *("" if cell is None else _flagged(cell) for cell in cells))
+    console.print(table)
+    if any(cell["saturated"] for of in estimates.values() for cell in of.values()):
+        console.print(Text("nats; ? not to be trusted, estimates.jsonl says why"), soft_wrap=True)
+
+
+def _flagged(estimate: Mapping[str, Any]) -> str:
+    return number(estimate["value"]) + ("?" if estimate["saturated"] else " ")
 
 
 def _print_rows(console: Console, rows: Mapping[str, str]) -> None:

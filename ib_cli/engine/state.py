@@ -33,6 +33,7 @@ class State:
     best: float = float("inf")  # early stopping: the lowest value seen
     flat_evaluations: int = 0  # and how many evaluations have passed since
     seconds: float = 0.0  # spent in all, over interruptions
+    estimate_seconds: float = 0.0  # of them, on estimates of information
 
     @classmethod
     def start(cls, model: Model, optimizer: Optimizer, schedule: Schedule, averaging: float) -> State:
@@ -88,4 +89,7 @@ def _alone(tensor: Tensor) -> Tensor:
     return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 
-_PLAIN = ("epoch", "step", "step_in_epoch", "noise", "names", "history", "best", "flat_evaluations", "seconds")
+_PLAIN = (
+    "epoch", "step", "step_in_epoch", "noise", "names", "history", "best", "flat_evaluations", "seconds",
+    "estimate_seconds",
+)  # fmt: skip

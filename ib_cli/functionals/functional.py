@@ -15,14 +15,18 @@ class Functional:
     """One of the quantities that objectives are sums of.
 
     `needs` names the fields of `Pass` that it reads beside x, y and z, and so the parts that a model must have.
+    One that is `costly` is measured only where the objective has it.
     """
 
     symbol: str
     meaning: str  # in a few words, for help texts and tables
     needs: frozenset[str]
     nats: Callable[[Pass], Tensor]  # → (B,)
+    costly: bool = False
 
 
-def functional(symbol: str, meaning: str, *needs: str) -> Callable[[Callable[[Pass], Tensor]], Functional]:
+def functional(
+    symbol: str, meaning: str, *needs: str, costly: bool = False
+) -> Callable[[Callable[[Pass], Tensor]], Functional]:
     """Decorator that makes a function of a pass the functional of its module."""
-    return lambda nats: Functional(symbol, meaning, frozenset(needs), nats)
+    return lambda nats: Functional(symbol, meaning, frozenset(needs), nats, costly)

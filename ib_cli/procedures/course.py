@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ib_cli.engine.state import State
@@ -60,6 +61,22 @@ class Course:
             state, better = self.state, value < self.state.best
             state.best, state.flat_evaluations = (value, 0) if better else (state.best, state.flat_evaluations + 1)
 
+    def estimate(self) -> None:
+        """Estimate the information in the representation, where that is due after this epoch."""
+        experiment, state = self.experiment, self.state
+        if not experiment.estimates.due(state.epoch, last=self.over):
+            return
+        found, seconds = experiment.estimates(
+            experiment.model, experiment.data, experiment.settings, state.evaluated_params, state.buffers
+        )
+        state.estimate_seconds += seconds
+        where = {"epoch": state.epoch, "split": experiment.estimates.split}
+        lines = [where | asdict(estimate) for estimate in found]
+        for line in lines:
+            experiment.records.estimates.append(line)
+        for observer in experiment.observers:
+            observer.estimated(lines)
+
     @property
     def save_due(self) -> bool:
         """Whether this epoch ends with a checkpoint."""
@@ -78,7 +95,10 @@ class Course:
     def finish(self, rest: Mapping[str, Mapping[str, float]], seconds: float) -> Finished:
         """What the run came to, given evaluations of the splits that had none."""
         measures = {split: dict((self._latest | rest)[split]) for split in self.experiment.data.splits}
-        return Finished(self.state.epoch, self.state.seconds + seconds, measures, self.state.evaluated_params)
+        state = self.state
+        last = [line for line in self.experiment.records.estimates.read() if line["epoch"] == state.epoch]
+        total = state.seconds + seconds
+        return Finished(state.epoch, total, measures, last, state.estimate_seconds, state.evaluated_params)
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
         line = {"epoch": self.state.epoch, "step": self.state.step, "split": split, **measures}

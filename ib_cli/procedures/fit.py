@@ -44,6 +44,7 @@ def fit(
         if course.evaluation_due:
             params = course.state.evaluated_params
             course.evaluated({split: evaluation.of(params, split) for split in course.held_out})
+        course.estimate()
         if course.save_due or experiment.stop() is not None:
             save_at(experiment.stop())
     rest = {}

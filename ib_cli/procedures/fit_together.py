@@ -73,6 +73,8 @@ class _Group:
         failed = dict(self._close(epoch, members))
         alive = [i for i in members if i not in failed]
         self._evaluate(members, alive)
+        for i in alive:
+            self.courses[i].estimate()
         signal = self.first.stop()
         self._save_at(signal, [i for i in alive if self.courses[i].save_due or signal is not None])
         ended = [(i, self.finish(i)) for i in alive if self.courses[i].over]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ib_cli.errors import ConfigError
-from ib_cli.observer import Observer, RunInfo
+from ib_cli.observer import Observer, RunInfo, estimate_name
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -39,6 +39,14 @@ class Tensorboard(Observer):
         for name, value in line.items():
             if name not in ("epoch", "step", "split") and isinstance(value, Real):
                 self._writer.add_scalar(f"{line['split']}/{name}", value, line["epoch"])
+
+    def estimated(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Adds their values as `<split>/<quantity> (<estimator>)`."""
+        if self._writer is None:
+            return
+        for line in lines:
+            if line["value"] is not None:
+                self._writer.add_scalar(estimate_name(line), line["value"], line["epoch"])
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Closes the events file."""

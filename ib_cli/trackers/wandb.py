@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
-from ib_cli.observer import Observer, RunInfo
+from ib_cli.observer import Observer, RunInfo, estimate_name
 
 if TYPE_CHECKING:
     import wandb
@@ -43,6 +43,10 @@ class Wandb(Observer):
     def evaluated(self, line: Mapping[str, Any]) -> None:
         """Logs `<split>/<measure>` over `epoch`."""
         self._guarded("log", lambda: self._log(line))
+
+    def estimated(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Logs `<split>/<quantity> (<estimator>)` over `epoch`."""
+        self._guarded("log", lambda: self._log_estimates(lines))
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Writes the summary and closes the run, as failed if it has."""
@@ -96,6 +100,11 @@ class Wandb(Observer):
         split = line["split"]
         measures = {f"{split}/{name}": value for name, value in line.items() if name not in ("epoch", "step", "split")}
         self._run.log({"epoch": line["epoch"], "step": line["step"], **measures})
+
+    def _log_estimates(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        if self._run is not None:
+            values = {estimate_name(line): line["value"] for line in lines if line["value"] is not None}
+            self._run.log({"epoch": lines[0]["epoch"], **values})
 
     def _close(self, exit_code: int, summary: Mapping[str, Any]) -> None:
         if self._run is None:

@@ -1,0 +1,99 @@
+"""Estimates of information in a run: a representation of part of a split → its information plane."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Ge, Gt
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from ib_cli.datasets.data import Data
+from ib_cli.engine.loss import Tensors, forward, plan
+from ib_cli.engine.seeds import generator
+from ib_cli.estimators import Estimate, information_plane
+from ib_cli.estimators.information_plane import Estimator
+from ib_cli.model import Model
+from ib_cli.settings import Settings
+from ib_cli.tape import Tape, draw
+
+
+class Estimates:
+    """What is estimated, from what, and when; called, it estimates.
+
+    The samples and the noise depend on the seed alone, so that estimates of one run differ by the model only.
+    """
+
+    def __init__(
+        self,
+        *,
+        use: list[Estimator],
+        split: Literal["train", "validation", "test"],
+        samples: Annotated[int, Gt(0)] | None,
+        every: Annotated[int, Ge(0)],
+        k: Annotated[int, Gt(0)],
+        sweep: bool,
+        halve: bool,
+        bins: Annotated[int, Gt(0)],
+    ) -> None:
+        self.use, self.split, self.samples, self.every = use, split, samples, every
+        self.k, self.sweep, self.halve, self.bins = k, sweep, halve, bins
+
+    def due(self, epoch: int, last: bool) -> bool:
+        """Whether they are due after this epoch."""
+        return bool(self.use) and (last or (self.every > 0 and epoch % self.every == 0))
+
+    def __call__(
+        self, model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors
+    ) -> tuple[list[Estimate], float]:
+        """The estimates, and the seconds that they took. An estimator that cannot take these samples says why."""
+        start = time.monotonic()
+        z, y, gaussian = represented(model, data, settings, params, buffers, self.split, self.samples)
+        found: list[Estimate] = []
+        for name in self.use:
+            try:
+                found += information_plane(
+                    z,
+                    y,
+                    **gaussian,
+                    estimators=[name],
+                    k=self.k,
+                    sweep=self.sweep,
+                    halve=self.halve,
+                    bins=self.bins,
+                    generator=generator(z.device, settings.seed, "estimate", name),
+                )
+            except ValueError as error:
+                nothing = Estimate("", name, None, n=len(z), saturated=True, reason=str(error))
+                found += [nothing.of("I[X;Z]"), nothing.of("I[Y;Z]")]
+        return found, time.monotonic() - start
+
+
+@torch.no_grad()
+def represented(
+    model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str, samples: int | None
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """z (N, K), one draw for each of `samples` random members of a split, their y (N,), and the Gaussian q(z|x)'s
+    `mean` and `scale`, if it is one: (N, K), or (K,) for a scale that is the same for every x."""
+    was_training = model.training
+    model.eval()
+    chosen = generator(data.device, settings.seed, "estimate", "samples")
+    members = torch.randperm(len(data.splits[split]), generator=chosen, device=data.device)[:samples]
+    noise = generator(data.device, settings.seed, "estimate", "z")
+    passes = []
+    for indices in members.split(settings.eval_batch_size):
+        batch = data.batch(split, indices)
+        numbers = draw(plan(model, batch, 1, settings.precision), noise)
+        passes.append(forward(model, params, buffers, batch, Tape(numbers), 1, settings.precision))
+    model.train(was_training)
+    z, y = torch.cat([p.z[0] for p in passes]), torch.cat([p.y for p in passes])
+    if not _is_gaussian(passes[0].encoder):
+        return z, y, {}
+    mean, scale = (torch.cat([getattr(p.encoder, name) for p in passes]) for name in ("mean", "stddev"))
+    return z, y, {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
+
+
+def _is_gaussian(encoder: Distribution | None) -> bool:
+    return isinstance(encoder, Independent) and isinstance(encoder.base_dist, Normal)

@@ -1,0 +1,237 @@
+"""Exact nearest neighbours by blocks of rows of the distance matrix, on any device.
+
+Distances are found in float32 with a bound on their error; whatever the bound leaves open is decided in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ib_cli.estimators.distances import Differences, Points, Products
+
+GROUP = 16  # columns that share a minimum
+SPARE = 2  # candidates beyond the k-th that are measured in float64
+TIE = 2.0**-40  # squared distances closer than this, relatively, count as equal
+CROWD = 64  # groups of columns near the radius from which a row is counted in float64
+BLOCK_BYTES = 2**23  # of one block of float32 on the CPU
+FEW = 16  # rows that are not worth a matrix product of their own
+CENTRES = 64  # most regions with a centre of their own
+PROBES = 8  # rows that are measured beforehand
+
+
+def nearest(joint: Tensor, keep: int) -> tuple[Tensor, Tensor]:
+    """Columns of the `keep` smallest entries of each row, and the least entry (B,) that was left out.
+
+    The `keep` smallest lie in the groups with the `keep` smallest minima, which are far fewer than the entries.
+    """
+    groups = joint.shape[1] // GROUP
+    if groups < 8 * (keep + 1):
+        values, columns = joint.topk(keep + 1, largest=False)
+        return columns[:, :keep], values[:, keep].double()
+    grouped = joint.unflatten(1, (GROUP, groups))
+    minima, which = grouped.amin(1).topk(keep + 1, largest=False)
+    candidates = grouped.gather(2, which[:, None, :keep].expand(-1, GROUP, -1)).flatten(1)
+    values, found = candidates.topk(keep + 1, largest=False)
+    columns = found[:, :keep] // keep * groups + which.gather(1, found[:, :keep] % keep)
+    return columns, torch.minimum(minima[:, keep], values[:, keep]).double()
+
+
+class Block:
+    """Some rows of the distance matrix; valid until the next block is asked for."""
+
+    def __init__(self, search: BlockSearch, measures: Sequence[Differences | Products], columns: Tensor, label: int):
+        self._search, self._measures, self._columns = search, measures, columns
+        self._samples = search.samples[columns]
+        self._rows = torch.arange(len(columns), device=columns.device)
+        self._squared = [buffer[: len(columns)] for buffer in search.buffers(measures[0].dtype)]
+        for measure, out in zip(measures, self._squared):
+            measure.fill(columns, out)
+            out[self._rows, columns] = torch.inf
+        self._select(label)
+
+    def _select(self, label: int) -> None:
+        search = self._search
+        joint, k = self._squared[0], search.k
+        if len(self._measures) > 1:
+            joint = torch.maximum(*self._squared[:2], out=self._squared[-1])
+        start, stop, size = search.spans[label]
+        found, left_out = nearest(joint[:, start:stop], min(k + SPARE, size - 1))
+        self._found = found + start
+        there = search.samples[self._found]
+        exact = torch.stack([points.squared(self._samples, there) for points in search.points])
+        self._exact = exact * search.scale**2
+        order = exact.amax(0).argsort(1)[:, :k].expand(len(exact), -1, -1)
+        last = self._exact.gather(2, order[..., -1:]).amax(0)[:, 0]
+        slack = torch.stack([measure.slack(self._columns, last) for measure in self._measures]).amax(0)
+        self._sure = last <= left_out * (1 + TIE) - slack
+        self._all_sure = bool(self._sure.all())
+        self.distances = self._certain(exact.gather(2, order).sqrt_(), 1)  # (variables, B, k), nearest first
+        self.neighbours = self._certain(there.gather(1, order[0]), 0)  # (B, k) samples
+        self.rows = self._certain(self._samples, 0)  # samples of this block
+
+    def unsure(self) -> Tensor:
+        """Columns whose neighbours float32 could not tell apart."""
+        return self._columns[~self._sure]
+
+    def _certain(self, values: Tensor, axis: int) -> Tensor:
+        return values if self._all_sure else values.index_select(axis, self._sure.nonzero()[:, 0])
+
+    def count(self, variable: int, radius: Tensor, inclusive: bool = False) -> Tensor:
+        """Other samples nearer in `variable` than `radius` (B,), or, if `inclusive`, not farther; int64."""
+        search, measure = self._search, self._measures[variable]
+        limit = torch.ones(len(self._columns), dtype=torch.float64, device=radius.device)
+        limit[self._sure] = (radius * search.scale).square_() * (1 + TIE if inclusive else 1 - TIE) + inclusive * 1e-300
+        slack = measure.slack(self._columns, limit)
+        if self._squared[0].dtype == torch.float32:
+            slack = (slack + limit * 2.0**-22) * (1 + 2.0**-20)  # the limit and the gaps are rounded, too
+        gaps = self._squared[-1]
+        torch.sub(self._squared[variable], (limit + slack).to(gaps.dtype)[:, None], out=gaps)
+        known = torch.where(self._exact[variable] < limit[:, None], -torch.inf, torch.inf)
+        gaps.scatter_(1, self._found, known.to(gaps.dtype))
+        crowded = self._settle(variable, gaps, limit, slack)
+        self._inside = gaps.lt_(0)
+        counts = self._inside.sum(1).long()
+        if len(crowded):
+            counts[crowded] = self._recount(variable, crowded, limit)
+        return self._certain(counts, 0)
+
+    def spread(self, weights: Tensor) -> Tensor:
+        """For every sample (N,) the sum of the `weights` (B,) of the rows that counted it in the last `count`."""
+        of_rows = torch.zeros(len(self._columns), dtype=self._inside.dtype, device=weights.device)
+        of_rows[self._sure] = weights.to(of_rows.dtype)
+        return (self._inside.T @ of_rows)[self._search.places].double()
+
+    def _settle(self, variable: int, gaps: Tensor, limit: Tensor, slack: Tensor) -> Tensor:
+        """Decides in float64 on gaps to limit + slack between −2 slack and 0; returns the rows that have too many of them.
+
+        Among numbers of both signs, the least in the order of their bits as integers is the negative one nearest to 0.
+        """
+        edge = (-2 * slack).to(gaps.dtype)
+        grouped = gaps.unflatten(1, (GROUP, -1))
+        integers = torch.int32 if gaps.dtype == torch.float32 else torch.int64
+        closest = grouped.view(integers).amin(1).view(gaps.dtype)
+        near = (closest < 0) & (closest > edge[:, None])
+        crowded = (near.sum(1) > CROWD).nonzero()[:, 0]
+        near[crowded] = False
+        row, group = near.nonzero(as_tuple=True)
+        members = grouped[row, :, group]
+        which, member = ((members < 0) & (members > edge[row, None])).nonzero(as_tuple=True)
+        row, column = row[which], member * grouped.shape[2] + group[which]
+        squared = self._search.points[variable].squared(self._samples[row], self._search.samples[column, None])
+        inside = squared[:, 0] * self._search.scale**2 < limit[row]
+        gaps[row, column] = torch.where(inside, -1.0, 1.0).to(gaps.dtype)
+        return crowded
+
+    def _recount(self, variable: int, crowded: Tensor, limit: Tensor) -> Tensor:
+        search, counts = self._search, []
+        everyone = torch.arange(search.size, device=crowded.device)
+        for part in crowded.split(search.height):
+            squared = search.points[variable].squared_rows(self._samples[part], everyone) * search.scale**2
+            counts.append((squared < limit[part, None]).sum(1) - 1)  # not itself
+        return torch.cat(counts)
+
+
+class BlockSearch:
+    """The k nearest neighbours of every sample, and counts within radii, block by block.
+
+    The distance of two samples is the largest of their distances in each of `variables` (one or two tensors (N, d)). With
+    `labels` (N,), 0, 1, …, neighbours come from the sample's own class; counts always run over all samples.
+    Memory beyond the variables: one float32 copy of them and three blocks of `BLOCK_BYTES`.
+    """
+
+    def __init__(self, variables: Sequence[Tensor], k: int, norm: str, labels: Tensor | None = None) -> None:
+        self.points = [Points(values, norm) for values in variables]
+        self.k, self.norm, self.size = k, norm, len(variables[0])
+        self.device = variables[0].device
+        self.labels = torch.zeros(self.size, dtype=torch.int64, device=self.device) if labels is None else labels
+        self._lay_out()
+        self.scale = self._scale()
+        block_bytes = 2**28 if self.device.type == "cuda" else BLOCK_BYTES
+        self.height = max(min(block_bytes // (4 * len(self.samples)), self.size), 32)
+        self._buffers: dict[torch.dtype, list[Tensor]] = {}
+
+    def _lay_out(self) -> None:
+        """Columns class by class, each class padded to whole groups; −1 stands for no sample."""
+        order = self.labels.argsort(stable=True)
+        parts, self.spans, start = [], [], 0
+        for members in order.split(torch.bincount(self.labels).tolist()):
+            size = len(members)
+            padded = -(-size // GROUP) * GROUP
+            parts.append(torch.nn.functional.pad(members, (0, padded - size), value=-1))
+            self.spans.append((start, start + padded, size))
+            start += padded
+        self.samples = torch.cat(parts)
+        self.places = torch.empty_like(order)
+        taken = (self.samples >= 0).nonzero()[:, 0]
+        self.places[self.samples[taken]] = taken
+
+    def _scale(self) -> float:
+        """A power of two that brings the data to about one, so that float32 neither over- nor underflows."""
+        largest = max(float((p.values - p.values.mean(0)).double().square_().mean().sqrt()) for p in self.points)
+        return 2.0 ** -round(float(torch.tensor(largest).log2())) if largest else 1.0
+
+    def buffers(self, dtype: torch.dtype) -> list[Tensor]:
+        """Space for a block of each variable and one for their joint distance, and later for the gaps to a radius."""
+        if dtype not in self._buffers:
+            self._buffers.clear()
+            shape = (len(self.points) + 1, self.height, len(self.samples))
+            self._buffers[dtype] = list(torch.empty(shape, dtype=dtype, device=self.device))
+        return self._buffers[dtype]
+
+    def __iter__(self) -> Iterator[Block]:
+        left = []
+        if self.norm == "max":
+            left.append((self.samples >= 0).nonzero()[:, 0])
+        else:
+            for columns in self._regions():
+                if len(columns) < FEW:
+                    left.append(columns)
+                    continue
+                members = self.samples[columns]
+                measures = [
+                    Products(p, self.samples, self.scale, p.values[members].double().mean(0)) for p in self.points
+                ]
+                for block in self._blocks(measures, columns):
+                    left.append(block.unsure())
+                    yield block
+        measures = [Differences(points, self.samples, self.scale) for points in self.points]
+        yield from self._blocks(measures, torch.cat(left))
+
+    def _blocks(self, measures: Sequence[Differences | Products], columns: Tensor) -> Iterator[Block]:
+        labels = self.labels[self.samples[columns]]
+        for label in labels.unique().tolist():
+            for part in columns[labels == label].split(self.height):
+                yield Block(self, measures, part, label)
+
+    def _regions(self) -> Iterator[Tensor]:
+        """Columns, split into regions that are small enough for float32 about their own centres to resolve neighbours."""
+        columns = (self.samples >= 0).nonzero()[:, 0]
+        probes = columns[:: -(-len(columns) // PROBES)]
+        everyone = torch.arange(self.size, device=self.device)
+        rows = [points.squared_rows(self.samples[probes], everyone) for points in self.points]
+        typical = torch.stack(rows).amax(0).kthvalue(self.k + 1).values.quantile(0.25)
+        regions = torch.zeros(self.size, dtype=torch.int64, device=self.device)
+        for points in self.points:
+            # a radius R makes errors of up to bound · (2R)²; a twentieth of a neighbour's squared distance is harmless
+            radius = (typical / (80 * (points.width + 8) * 2.0**-24)).sqrt()
+            regions = regions * CENTRES + localities(points.values, float(radius))
+        regions = regions[self.samples[columns]]
+        for region in regions.unique().tolist():
+            yield columns[regions == region]
+
+
+def localities(values: Tensor, radius: float) -> Tensor:
+    """The nearest of some centres for each sample: farthest points in turn (Gonzalez, Theor. Comput. Sci. 38, 1985),
+    until nine tenths of the samples lie within `radius` of one, at most `CENTRES` of them."""
+    assigned = torch.zeros(len(values), dtype=torch.int64, device=values.device)
+    best = torch.linalg.vector_norm(values - values.mean(0), dim=1)
+    for number in range(1, CENTRES):
+        if best.quantile(0.9) <= radius:
+            break
+        distance = torch.linalg.vector_norm(values - values[best.argmax()], dim=1)
+        assigned[distance < best] = number
+        best = torch.minimum(best, distance)
+    return assigned

@@ -1,0 +1,69 @@
+"""What an estimator is given, looked at before anything is computed: one clear line for each thing that is wrong."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def matrix(values: Tensor, name: str) -> Tensor:
+    """`values` (N,) or (N, K) as float64 (N, K), detached; ValueError for other shapes, N < 2, NaN and infinities."""
+    if values.dim() == 1:
+        values = values.unsqueeze(1)
+    if values.dim() != 2 or values.shape[0] < 2 or values.shape[1] < 1:
+        raise ValueError(
+            f"{name} must have the shape (samples, dimensions) with 2 samples or more, not {_shape(values)}"
+        )
+    if values.is_complex():
+        raise ValueError(f"{name} must be real")
+    values = values.detach().double()
+    if not values.isfinite().all():
+        raise ValueError(f"{name} has {int((~values.isfinite()).sum())} values that are NaN or infinite")
+    return values
+
+
+def scales(scale: Tensor | float, mean: Tensor) -> Tensor:
+    """Standard deviations as float64: (K,) where they are the same for every sample of `mean` (N, K), else (N, K).
+
+    ValueError for another shape than (), (K,) or (N, K), and for values that are not positive and finite.
+    """
+    scale = torch.as_tensor(scale, device=mean.device).detach().double()
+    if tuple(scale.shape) not in ((), tuple(mean.shape[1:]), tuple(mean.shape)):
+        raise ValueError(f"scale must be a number, (K,) or (N, K) like the mean {_shape(mean)}, not {_shape(scale)}")
+    if not (scale.isfinite().all() and (scale > 0).all()):
+        raise ValueError(f"scale must be positive and finite; its smallest value is {float(scale.min())}")
+    if scale.dim() == 2 and bool((scale == scale[0]).all()):
+        return scale[0]
+    return scale.expand(mean.shape[1]) if scale.dim() == 0 else scale
+
+
+def same_length(first: Tensor, second: Tensor, names: str) -> None:
+    """ValueError where the two do not have one row for each sample."""
+    if len(first) != len(second):
+        raise ValueError(f"{names} must have as many samples: {len(first)} is not {len(second)}")
+
+
+def classes(y: Tensor, n: int, at_least: int = 2) -> tuple[Tensor, Tensor]:
+    """Labels (N,) as class indices 0 … C−1 (N,), in the order of the labels, and the samples of each class (C,).
+
+    ValueError for labels that are not integers, not `n` of them, or a class of fewer than `at_least` samples.
+    """
+    if y.is_floating_point() or y.is_complex():
+        raise ValueError(f"labels must be integers, not {y.dtype}")
+    if tuple(y.shape) != (n,):
+        raise ValueError(f"labels must have the shape ({n},), one for each sample, not {_shape(y)}")
+    labels, index, counts = y.unique(return_inverse=True, return_counts=True)
+    if int(counts.min()) < at_least:
+        label, count = labels[counts.argmin()], int(counts.min())
+        raise ValueError(f"class {int(label)} has {count} sample{'s' * (count != 1)}; {at_least} or more are needed")
+    return index, counts
+
+
+def entropy_of_labels(counts: Tensor) -> float:
+    """H[Y] in nats of the labels as they are, from the samples of each class (C,)."""
+    p = counts.double() / counts.sum()
+    return float(-(p * p.log()).sum())
+
+
+def _shape(values: Tensor) -> str:
+    return str(tuple(values.shape))

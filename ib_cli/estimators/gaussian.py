@@ -1,0 +1,126 @@
+"""Entropies, total correlation and mutual information of Gaussians from covariances, free of finite-sample bias."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+from torch import Tensor
+
+from ib_cli.estimators import checked
+from ib_cli.estimators.estimate import Estimate
+from ib_cli.estimators.scatter import Scatter, precision_of, wishart
+
+
+def gaussian_entropy(z: Tensor) -> Estimate:
+    """H[Z] = ½ ln |2πe Σ| in nats from samples z (N, K): unbiased for a Gaussian, else an upper bound.
+
+    The bias of ln |Σ̂| is known exactly (`wishart`) and taken off; the standard error is a Gaussian's. No distribution
+    of the same covariance has more entropy, so `upper` is the value. Where a dimension is constant or a combination of
+    others, H[Z] is −∞: `value` is None and `reason` names them. Raises ValueError for NaN, infinities and N ≤ K + 1.
+    """
+    scatter, n = Scatter.of(z, "z", precision_of(z)), len(z)
+    if scatter.constant or scatter.dependent:
+        return _degenerate("H[Z]", n, f"H[Z] = −∞: {scatter.left_out('z')}")
+    stderr = math.sqrt(wishart(scatter.size, n - 1)[1]) / 2
+    return Estimate("H[Z]", "gaussian", scatter.entropy, upper=scatter.entropy, stderr=stderr, n=n)
+
+
+def gaussian_total_correlation(z: Tensor) -> Estimate:
+    """TC[Z] = ½ (Σ_k ln Σ_kk − ln |Σ|) in nats from samples z (N, K), unbiased for a Gaussian.
+
+    Twice its variance's root is that of ln |Σ̂| − Σ_k ln Σ̂_kk: ln |Σ̂| − ln Σ̂_kk is independent of ln Σ̂_kk (Bartlett's
+    decomposition), and two of the ln Σ̂_kk covary by 2ρ²/ν to first order. A constant dimension adds nothing and is left
+    out, which `reason` says; where one is a combination of others TC is ∞ and `value` None. Raises ValueError for NaN,
+    infinities and N ≤ K + 1.
+    """
+    scatter, n = Scatter.of(z, "z", precision_of(z)), len(z)
+    if scatter.dependent:
+        return _degenerate("TC[Z]", n, f"TC[Z] = ∞: {scatter.left_out('z')}")
+    d, freedom = scatter.size, n - 1
+    (bias_of_one, of_one), (bias, variance) = wishart(1, freedom), wishart(d, freedom)
+    correlations = scatter.standard.T @ scatter.standard / freedom
+    squares = float(correlations.square().sum()) - d
+    value = -(scatter.log_det + d * bias_of_one - bias) / 2
+    stderr = math.sqrt(variance - d * of_one + 2 * squares / freedom) / 2
+    return Estimate("TC[Z]", "gaussian", value, stderr=stderr, n=n, reason=_without(scatter.left_out("z")))
+
+
+def gaussian_mutual_information(x: Tensor, z: Tensor, quantity: str = "I[X;Z]") -> Estimate:
+    """I = ½ (ln |Σ_x| + ln |Σ_z| − ln |Σ_xz|) in nats from samples x (N, K) and z (N, L), unbiased for Gaussians.
+
+    The variance follows as that of the total correlation, with canonical correlations in place of correlations.
+    Dimensions of x or of z that are constant, or combinations of others of the same, change nothing and are left out,
+    which `reason` says; where z determines a combination of x, I is ∞ and `value` None. Raises ValueError for NaN,
+    infinities, different numbers of samples and N ≤ K + L + 1.
+    """
+    checked.same_length(x, z, "x and z")
+    precision, n, freedom = max(precision_of(x), precision_of(z)), len(x), len(x) - 1
+    of_x, of_z = Scatter.of(x, "x", precision), Scatter.of(z, "z", precision)
+    reason = _without("; ".join(filter(None, (of_x.left_out("x"), of_z.left_out("z")))))
+    if not (of_x.size and of_z.size):
+        return Estimate(quantity, "gaussian", 0.0, stderr=0.0, n=n, reason=f"{reason}; nothing is left, so I = 0")
+    kept = [checked.matrix(part, "")[:, scatter.kept] for part, scatter in ((x, of_x), (z, of_z))]
+    joint = Scatter.of(torch.cat(kept, dim=1), "x and z together", precision)
+    if joint.dependent:
+        return _degenerate(quantity, n, f"{quantity} = ∞: z determines a combination of the dimensions of x")
+    biases, variances = zip(*(wishart(scatter.size, freedom) for scatter in (of_x, of_z, joint)))
+    value = (of_x.log_det + of_z.log_det - joint.log_det - biases[0] - biases[1] + biases[2]) / 2
+    canonical = float((of_x.orthonormal.T @ of_z.orthonormal).square().sum())
+    stderr = math.sqrt(variances[2] - variances[0] - variances[1] + 4 * canonical / freedom) / 2
+    return Estimate(quantity, "gaussian", value, stderr=stderr, n=n, reason=reason)
+
+
+def gaussian_information(z: Tensor, y: Tensor) -> dict[str, Estimate]:
+    """H[Z], H[Z|Y], I[Y;Z] and H[Y|Z] in nats from samples z (N, K) and labels y (N,), each class one Gaussian.
+
+    H[Z] from the covariance of all, H[Z|Y] from those of the classes: upper bounds, the second exact where classes are
+    Gaussian. As then Z as a whole is not, I[Y;Z] = H[Z] − H[Z|Y] is an upper bound *if* the classes are Gaussian, and
+    neither bound nor estimate otherwise; it is flagged where it exceeds H[Y], which I[Y;Z] cannot. The standard errors
+    are those of means over samples. Dimensions that are constant or combinations of others are left out, which the
+    `reason` of I[Y;Z] says, and H[Z] and H[Z|Y] are then −∞, so None; where they are so in a class only, H[Z|Y] is −∞
+    and I[Y;Z] ∞, so None. Raises ValueError for NaN, infinities, labels that are not integers and a class of fewer than
+    K + 2 samples.
+    """
+    precision, z = precision_of(z), checked.matrix(z, "z")
+    index, counts = checked.classes(y.to(z.device), len(z), at_least=z.shape[1] + 2)
+    whole = Scatter.of(z, "z", precision)
+    terms_of_class, infinite = torch.zeros_like(z[:, 0]), ""
+    for label in range(len(counts) if whole.size else 0):
+        of_class = Scatter.of(z[index == label][:, whole.kept], "z of a class", precision)
+        infinite = infinite or of_class.left_out(f"z within class {label} of the labels in order")
+        terms_of_class[index == label] = of_class.surprise()
+    left_out = whole.left_out("z")
+    of_entropy = f"−∞: {left_out or infinite}" if left_out or infinite else ""
+    found = {
+        "H[Z]": _of_terms("H[Z]", whole.surprise(), f"−∞: {left_out}" if left_out else ""),
+        "H[Z|Y]": _of_terms("H[Z|Y]", terms_of_class, of_entropy),
+    }
+    found = {name: dataclasses.replace(estimate, upper=estimate.value) for name, estimate in found.items()}
+    preserved, most = whole.surprise() - terms_of_class, checked.entropy_of_labels(counts)
+    for quantity, terms, extreme in (("I[Y;Z]", preserved, "∞"), ("H[Y|Z]", most - preserved, "−∞")):
+        estimate = _of_terms(quantity, terms, f"{extreme} for Gaussians: {infinite}" if infinite else "")
+        if estimate.value is not None:
+            estimate = dataclasses.replace(estimate, reason=_without(left_out))
+            if float(preserved.mean()) > most:
+                estimate = estimate.flagged(f"I[Y;Z] exceeds H[Y] = {most:.3f}: Z is not one Gaussian")
+        found[quantity] = estimate
+    return found
+
+
+def _of_terms(quantity: str, terms: Tensor, infinite: str) -> Estimate:
+    """The mean of terms (N,), or no value where the quantity is `infinite`, which says how."""
+    n = len(terms)
+    if infinite:
+        return _degenerate(quantity, n, f"{quantity} = {infinite}")
+    return Estimate(quantity, "gaussian", float(terms.mean()), stderr=float(terms.std()) / math.sqrt(n), n=n)
+
+
+def _degenerate(quantity: str, n: int, reason: str) -> Estimate:
+    """An estimate of what is no finite number."""
+    return Estimate(quantity, "gaussian", None, n=n, saturated=True, reason=reason)
+
+
+def _without(left_out: str) -> str:
+    return f"left out {left_out}" if left_out else ""

@@ -1,0 +1,151 @@
+"""The quantities of the information plane, from one set of samples by several estimators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import torch
+from torch import Generator, Tensor
+
+from ib_cli.estimators import checked
+from ib_cli.estimators.binned import binned_information
+from ib_cli.estimators.copula import copula_entropy, copula_total_correlation
+from ib_cli.estimators.estimate import Estimate
+from ib_cli.estimators.gaussian import gaussian_information, gaussian_total_correlation
+from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko
+from ib_cli.estimators.mixture import mixture_information
+from ib_cli.estimators.pairwise import pairwise_estimate
+from ib_cli.estimators.ross import ross
+
+Estimator = Literal["mixture", "pairwise", "kraskov", "gaussian", "copula", "binned"]
+ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
+QUANTITIES = (
+    "H[Y]", "H[Z]", "H[Z|X]", "H[Z|Y]", "H[Y|Z]", "I[X;Z]", "I[Y;Z]", "I[X;Y|Z]", "I[X;Z|Y]", "TC[Z]",
+)  # fmt: skip
+SWEEP = (1, 3, 5, 10)  # the neighbours of a k-sweep
+
+
+def information_plane(
+    z: Tensor,
+    y: Tensor,
+    *,
+    mean: Tensor | None = None,
+    scale: Tensor | float | None = None,
+    estimators: Sequence[Estimator] = ("mixture", "kraskov"),
+    k: int = 3,
+    sweep: bool = True,
+    halve: bool = False,
+    bins: int = 30,
+    noise: float = 0.0,
+    generator: Generator | None = None,
+) -> list[Estimate]:
+    """What each estimator says of a representation, in nats, in the order of `QUANTITIES`.
+
+    z (N, K), one draw for each x; y (N,) integers; `mean` and `scale` those of q(z|x_i) = N(mean_i, diag scale_i²),
+    None where z is a deterministic function of x: then H[Z|X] = −∞ and I[X;Z] = ∞, which is told instead of a value,
+    and the estimators `mixture` and `pairwise` give nothing. `noise` is H[Y|X], 0 where x determines y.
+
+    Within one estimator the identities hold for the reported values:
+
+        I[X;Z] = H[Z] − H[Z|X],  I[Y;Z] = H[Z] − H[Z|Y] = H[Y] − H[Y|Z],  I[X;Z|Y] = H[Z|Y] − H[Z|X],
+        I[X;Y|Z] = H[Y|Z] − H[Y|X].
+
+    `kraskov` is Kozachenko–Leonenko for H[Z] and Ross for I[Y;Z], with `k` neighbours; the rest follows. `sweep` runs
+    it with 1, 3, 5 and 10 neighbours and `halve` with half of the samples; values that then move are flagged.
+    Raises ValueError for NaN, infinities, labels that are not integers and a class of k samples or fewer.
+    """
+    index, counts = checked.classes(y, len(z), at_least=1)
+    known = {"H[Y]": _labels(index, counts)}
+    if mean is not None and scale is not None:
+        known["H[Z|X]"] = _noise(mean, scale)
+    found: list[Estimate] = []
+    for name in estimators:
+        if name == "mixture" and "H[Z|X]" in known:
+            own = mixture_information(mean, scale, y, generator=generator)
+        elif name == "pairwise" and "H[Z|X]" in known:
+            own = {"I[X;Z]": pairwise_estimate(mean, scale)}
+        elif name == "kraskov":
+            possible = tuple(number for number in SWEEP if number < int(counts.min()))
+            options = {"k": k, "sweep": possible if sweep else (), "halve": halve}
+            own = {"H[Z]": kozachenko_leonenko(z, **options), "I[Y;Z]": ross(z, y, **options)}
+        elif name == "gaussian":
+            own = gaussian_information(z, y) | {"TC[Z]": gaussian_total_correlation(z)}
+        elif name == "copula":
+            own = {"H[Z]": copula_entropy(z), "TC[Z]": copula_total_correlation(z)}
+        elif name == "binned":
+            own = binned_information(z, y, bins=bins)
+        else:
+            continue
+        whole = completed(own, known if name != "binned" else {"H[Y]": known["H[Y]"]}, noise)
+        found += [replace(whole[quantity], estimator=name) for quantity in QUANTITIES if quantity in whole]
+    return found
+
+
+def completed(own: dict[str, Estimate], known: dict[str, Estimate], noise: float) -> dict[str, Estimate]:
+    """An estimator's quantities with those that follow by the identities; what it has itself stays as it is."""
+    found = known | own
+
+    def follow(quantity: str, first: str, second: str) -> None:
+        if quantity not in found and first in found and second in found:
+            found[quantity] = difference(quantity, found[first], found[second])
+
+    follow("H[Z|Y]", "H[Z]", "I[Y;Z]")
+    follow("I[Y;Z]", "H[Z]", "H[Z|Y]")
+    follow("H[Y|Z]", "H[Y]", "I[Y;Z]")
+    follow("I[X;Z]", "H[Z]", "H[Z|X]")
+    follow("I[X;Z|Y]", "H[Z|Y]", "H[Z|X]")
+    if "H[Z|X]" not in found and "H[Z]" in found:
+        nothing = replace(found["H[Z]"], value=None, lower=None, upper=None, stderr=None, drift_k=None, drift_n=None)
+        for quantity, value in (("H[Z|X]", "−∞"), ("I[X;Z]", "∞"), ("I[X;Z|Y]", "∞")):
+            reason = f"z is a deterministic function of x: {quantity} = {value}"
+            found[quantity] = replace(nothing, quantity=quantity, saturated=True, reason=reason)
+    if "H[Y|Z]" in found:
+        label_noise = Estimate("H[Y|X]", "", noise, noise, noise, 0.0)
+        found["I[X;Y|Z]"] = difference("I[X;Y|Z]", found["H[Y|Z]"], label_noise)
+    return found
+
+
+def difference(quantity: str, first: Estimate, second: Estimate) -> Estimate:
+    """first − second, with opposite ends of their bounds, and standard errors as if they were independent.
+
+    What is wrong with either is wrong with the difference.
+    """
+    reasons = dict.fromkeys(filter(None, (first.reason, second.reason)))
+    both = first.value is not None and second.value is not None
+    drift_k, drift_n = (_both(getattr(first, name), getattr(second, name)) for name in ("drift_k", "drift_n"))
+    return Estimate(
+        quantity,
+        first.estimator,
+        first.value - second.value if both else None,
+        first.lower - second.upper if both and None not in (first.lower, second.upper) else None,
+        first.upper - second.lower if both and None not in (first.upper, second.lower) else None,
+        math.hypot(first.stderr or 0.0, second.stderr or 0.0) if both else None,
+        first.k or second.k,
+        max(first.n, second.n),
+        first.saturated or second.saturated,
+        "; ".join(reasons),
+        drift_k,
+        drift_n,
+    )
+
+
+def _both(first: float | None, second: float | None) -> float | None:
+    """The largest move that two moves can add up to."""
+    return None if first is None and second is None else abs(first or 0.0) + abs(second or 0.0)
+
+
+def _labels(index: Tensor, counts: Tensor) -> Estimate:
+    """H[Y] of the labels as they are: their frequencies are the distribution that all quantities refer to."""
+    H = checked.entropy_of_labels(counts)
+    return Estimate("H[Y]", "", H, H, H, 0.0, n=len(index))
+
+
+def _noise(mean: Tensor, scale: Tensor | float) -> Estimate:
+    """H[Z|X] = (1/N) Σ_i Σ_k ½ ln(2πe s_ik²), exact."""
+    mean = checked.matrix(mean, "mean")
+    terms = (0.5 * math.log(2 * math.pi * math.e) + checked.scales(scale, mean).log()).sum(-1).expand(len(mean))
+    H = float(terms.mean())
+    return Estimate("H[Z|X]", "", H, H, H, float(torch.std(terms)) / math.sqrt(len(mean)), n=len(mean))

@@ -1,0 +1,86 @@
+"""The three questions that one asks most, each answered by the estimator of one's choice."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ib_cli.estimators.binned import binned_information
+from ib_cli.estimators.copula import copula_entropy, copula_mutual_information, copula_total_correlation
+from ib_cli.estimators.estimate import Estimate
+from ib_cli.estimators.gao import gao
+from ib_cli.estimators.gaussian import gaussian_entropy, gaussian_mutual_information, gaussian_total_correlation
+from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko
+from ib_cli.estimators.ksg import ksg
+from ib_cli.estimators.ross import ross
+
+
+def entropy(
+    z: Tensor, estimator: Literal["kraskov", "gaussian", "copula", "binned"] = "kraskov", **options: Any
+) -> Estimate:
+    """H[Z] in nats of samples z (N, K); `options` are those of the estimator's own function, such as k=3.
+
+    kraskov: Kozachenko–Leonenko. gaussian: the largest that the covariance allows. copula: that of a Gaussian copula.
+    binned: discrete, of z in bins. Raises ValueError as they do.
+    """
+    if estimator == "binned":
+        return binned_information(z, **options)["H[Z]"]
+    chosen = {"kraskov": kozachenko_leonenko, "gaussian": gaussian_entropy, "copula": copula_entropy}
+    return _chosen(chosen, estimator)(z, **options)
+
+
+def mutual_information(
+    a: Tensor,
+    b: Tensor,
+    estimator: Literal["kraskov", "gao", "gaussian", "copula", "binned"] = "kraskov",
+    **options: Any,
+) -> Estimate:
+    """I[A;B] in nats of pairs of samples (N, …); one of the two may be labels (N,) of an integer type.
+
+    kraskov: Kraskov et al. 2004 (`variant` 1 or 2) between numbers, Ross 2014 between numbers and labels. gao: Gao et
+    al. 2017, for mixtures of both. gaussian, copula: closed forms under their assumption. binned: of numbers in bins
+    with labels. Raises ValueError as these do.
+    """
+    discrete = [not each.is_floating_point() for each in (a, b)]
+    if all(discrete) and estimator != "gao":
+        raise ValueError("a and b are both integers: give numbers that are not labels as floating point")
+    z, y = (b, a) if discrete[0] else (a, b)
+    if estimator == "binned":
+        if not any(discrete):
+            raise ValueError("binned needs labels of an integer type as one of the two")
+        return binned_information(z, y, **options)["I[Y;Z]"]
+    if any(discrete) and estimator == "kraskov":
+        return ross(z, y, **options)
+    chosen = {"kraskov": ksg, "gao": gao, "gaussian": gaussian_mutual_information, "copula": copula_mutual_information}
+    return _chosen(chosen, estimator)(a, b, **options)
+
+
+def total_correlation(
+    z: Tensor, estimator: Literal["kraskov", "gaussian", "copula"] = "gaussian", **options: Any
+) -> Estimate:
+    """TC[Z] = Σ_j H[Z_j] − H[Z] in nats of samples z (N, K).
+
+    gaussian: ½(Σ ln Σ_jj − ln |Σ|); copula: the same of normal scores; kraskov: differences of Kozachenko–Leonenko
+    entropies, whose bias grows with K. Raises ValueError as they do.
+    """
+    if estimator != "kraskov":
+        chosen = {"gaussian": gaussian_total_correlation, "copula": copula_total_correlation}
+        return _chosen(chosen, estimator)(z, **options)
+    whole = kozachenko_leonenko(z, **options)
+    parts = [kozachenko_leonenko(column.unsqueeze(1), **options) for column in z.unbind(1)]
+    total = whole.of("TC[Z]")
+    if whole.value is None or any(part.value is None for part in parts):
+        return Estimate("TC[Z]", "kraskov", None, n=len(z), k=whole.k, saturated=True, reason=whole.reason)
+    value = sum(part.value for part in parts) - whole.value
+    stderr = float(torch.tensor([whole.stderr, *(part.stderr for part in parts)]).norm())
+    return Estimate(
+        "TC[Z]", "kraskov", value, stderr=stderr, k=total.k, n=total.n, saturated=total.saturated, reason=total.reason
+    )
+
+
+def _chosen(chosen: dict[str, Any], estimator: str) -> Any:
+    if estimator not in chosen:
+        raise ValueError(f"estimator={estimator}: there are {', '.join(chosen)}")
+    return chosen[estimator]

@@ -1,0 +1,46 @@
+"""Exact nearest neighbours: the way that suits the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ib_cli.estimators.blocks import BlockSearch
+from ib_cli.estimators.tree import TreeSearch
+
+NORMS = ("euclidean", "max")
+TREE_WIDTH = {"euclidean": 7, "max": 10}  # dimensions up to which trees are faster: docs/estimators.md
+
+
+class Neighbourhood(Protocol):
+    """The neighbours of some samples."""
+
+    rows: Tensor  # (B,) samples
+    distances: Tensor  # (variables, B, k) in float64: to the k nearest others, ordered by the largest over variables
+
+    neighbours: Tensor  # (B, k) these neighbours
+
+    def count(self, variable: int, radius: Tensor, inclusive: bool = False) -> Tensor:
+        """Other samples nearer in `variable` than `radius` (B,), or, if `inclusive`, not farther; int64."""
+
+    def spread(self, weights: Tensor) -> Tensor:
+        """For every sample (N,) the sum of the `weights` (B,) of the rows that counted it in the last `count`."""
+
+
+def neighbourhoods(
+    variables: Sequence[Tensor], k: int, norm: str = "euclidean", labels: Tensor | None = None
+) -> Iterator[Neighbourhood]:
+    """The k nearest neighbours of every sample, exact as if all was done in float64; each sample appears once.
+
+    The distance is the largest over `variables`, one or two tensors (N, d), of the distance within each by `norm`. With
+    `labels` (N,), 0, 1, …, neighbours come from the sample's own class, of more than k samples, and counts run over all.
+    Each neighbourhood is valid until the next one is asked for. Distances that differ by less than 2⁻⁴⁰, relatively, are
+    equal. The result carries no gradient.
+    """
+    width = sum(values.shape[1] for values in variables)
+    on_cpu = all(values.device.type == "cpu" for values in variables)
+    search = TreeSearch if on_cpu and width <= TREE_WIDTH[norm] else BlockSearch
+    yield from search([values.detach() for values in variables], k, norm, labels)

@@ -1,0 +1,62 @@
+"""I[Y;Z] of a class and a continuous variable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from scipy.special import digamma
+from torch import Tensor
+
+from ib_cli.estimators.checked import classes, same_length
+from ib_cli.estimators.estimate import Estimate
+from ib_cli.estimators.kraskov import Terms, alike, neighbour_numbers, noted, summarised
+from ib_cli.estimators.neighbours import neighbourhoods
+from ib_cli.estimators.ties import constant, points, set_apart
+
+
+def ross(
+    z: Tensor,
+    y: Tensor,
+    *,
+    k: int | Sequence[int] = 3,
+    norm: str = "euclidean",
+    sweep: Sequence[int] = (),
+    halve: bool = False,
+) -> Estimate | list[Estimate]:
+    """Mutual information I[Y;Z] in nats of samples `z` (N, …) and integer labels `y` (N,) (Ross 2014, eq. 2).
+
+        I = ψ(N) + ψ(k) − ⟨ψ(N_y)⟩ − ⟨ψ(m)⟩
+
+    N_y is the number of samples of the class, and m that of all other samples not farther than the k-th neighbour in the
+    sample's own class, by `norm`, 'euclidean' or 'max'. A sequence of `k` gives a list of estimates from one search.
+    `sweep` and `halve` fill `drift_k` and `drift_n`; kraskov.summarised has their rule. Coinciding samples are parted by
+    noise and the estimate says so; it is flagged where they are many. ValueError for a class of k samples or fewer, NaN,
+    infinities, labels that are no integers and another norm.
+    """
+    numbers = neighbour_numbers(k, sweep)
+    z = points(z, "z", numbers[-1])
+    same_length(z, y, "z and y")
+    labels, sizes = classes(y, len(z), numbers[-1] + 1)
+    template = Estimate("I[Y;Z]", "ross", 0.0, n=len(z))
+    if len(sizes) == 1:
+        return alike(template.flagged("there is one class only: it carries no information"), k)
+    if bool(constant(z).all()):
+        return alike(template.flagged("z is constant: it carries no information"), k)
+    z, note, atoms = set_apart(z, "z")
+    template = noted(template, note)
+    if atoms:
+        template = template.flagged("the law of z seems to have atoms")
+
+    def contributions(samples: Tensor, numbers: Sequence[int]) -> dict[int, Terms]:
+        n, own = len(samples), labels[samples]
+        own_size = torch.digamma(torch.bincount(own).double())[own]
+        terms = {k: Terms.zeros(n, z.device) for k in numbers}
+        for block in neighbourhoods([z[samples]], numbers[-1], norm, own):
+            for k in numbers:
+                m = block.count(0, block.distances[0, :, k - 1]).double() + 1
+                term = digamma(n) + digamma(k) - own_size[block.rows] - torch.digamma(m)
+                terms[k].add(block, k, term, block.spread(1 / m))
+        return terms
+
+    return summarised(template, contributions, k, sweep, halve, labels)

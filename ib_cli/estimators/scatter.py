@@ -1,0 +1,106 @@
+"""The covariance of samples: which dimensions have a density, and what finite samples do to its determinant."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import scipy.linalg
+import scipy.special
+import torch
+from torch import Tensor
+
+from ib_cli.estimators import checked
+
+ROUNDINGS = 16  # of the given numbers, by which a dimension may miss a combination of others and still be one
+
+
+@dataclasses.dataclass(frozen=True)
+class Scatter:
+    """The correlation matrix of samples (N, K), on the largest set of dimensions that has a density."""
+
+    kept: list[int]  # dimensions
+    standard: Tensor  # (N, d) in float64: dimensions of mean 0 and variance 1, none a combination of others
+    log_spread: Tensor  # (d,) ln of their standard deviations
+    log_det: float  # ln |R| of their correlation matrix
+    constant: list[int]  # dimensions left out since they do not vary
+    dependent: list[int]  # dimensions left out since they are combinations of those kept
+
+    @classmethod
+    def of(cls, z: Tensor, name: str, precision: float) -> Scatter:
+        """From samples (N, K); ValueError for NaN, infinities and N ≤ K + 1.
+
+        Dimensions are dependent where a pivoted QR of the samples finds them so within 16 roundings of the largest
+        number, `precision` (relative) each; the eigenvalues of a covariance would only see the square of that.
+        """
+        z = checked.matrix(z, name)
+        n, size = z.shape
+        if n <= size + 1:
+            raise ValueError(f"{name} has {n} samples of {size} dimensions; a covariance needs {size + 2} or more")
+        spread, tolerance = z.std(0), ROUNDINGS * precision * z.abs().amax(0)
+        varies = (spread > tolerance).nonzero()[:, 0].tolist()
+        standard = (z[:, varies] - z[:, varies].mean(0)) / spread[varies]
+        constant = sorted(set(range(size)) - set(varies))
+        if not varies:
+            return cls([], standard, spread[varies], 0.0, constant, [])
+        triangle = torch.linalg.qr(standard, mode="r").R.cpu().numpy() / math.sqrt(n - 1)
+        residual, pivots = scipy.linalg.qr(triangle, mode="r", pivoting=True)
+        residual = np.abs(np.diag(residual))
+        rank = int((residual > float((tolerance[varies] / spread[varies]).max())).sum())
+        kept = sorted(pivots[:rank].tolist())
+        dependent = sorted(varies[column] for column in pivots[rank:])
+        log_det = 2 * float(np.log(residual[:rank]).sum())
+        names = [varies[column] for column in kept]
+        return cls(names, standard[:, kept], spread[varies][kept].log(), log_det, constant, dependent)
+
+    @property
+    def size(self) -> int:
+        """d, the dimensions that were kept."""
+        return self.standard.shape[1]
+
+    @property
+    def entropy(self) -> float:
+        """½ ln |2πe Σ| of the dimensions that were kept, unbiased, in nats."""
+        bias, _ = wishart(self.size, len(self.standard) - 1)
+        log_det = self.log_det + 2 * float(self.log_spread.sum())
+        return (self.size * math.log(2 * math.pi * math.e) + log_det - bias) / 2
+
+    @property
+    def orthonormal(self) -> Tensor:
+        """A basis (N, d) of what the kept dimensions span."""
+        return torch.linalg.qr(self.standard).Q
+
+    def surprise(self) -> Tensor:
+        """−ln N(z_i; z̄, Σ̂) (N,) of the dimensions that were kept, shifted to have the unbiased entropy as mean."""
+        squares = (len(self.standard) - 1) * self.orthonormal.square().sum(1)
+        return self.entropy + (squares - squares.mean()) / 2
+
+    def left_out(self, name: str) -> str:
+        """The dimensions that were left out, and why, in words; empty where there are none."""
+        parts = []
+        if self.constant:
+            parts.append(f"constant dimensions of {name}: {_some(self.constant)}")
+        if self.dependent:
+            parts.append(f"dimensions of {name} that are combinations of others: {_some(self.dependent)}")
+        return "; ".join(parts)
+
+
+def wishart(d: int, freedom: int) -> tuple[float, float]:
+    """E ln |Σ̂| − ln |Σ| and Var ln |Σ̂| of a covariance of d dimensions with ν degrees of freedom (N − 1 for N samples).
+
+    ν Σ̂ of Gaussian samples is Wishart, and ln |ν Σ̂| − ln |Σ| is a sum of logarithms of independent χ² with ν, …,
+    ν − d + 1 degrees: Σ_{i<d} ψ((ν − i)/2) − d ln(ν/2), and Σ_{i<d} ψ′((ν − i)/2) (e.g. Misra et al. 2005).
+    """
+    half = (freedom - np.arange(d)) / 2
+    bias = scipy.special.digamma(half).sum() - d * math.log(freedom / 2)
+    return float(bias), float(scipy.special.polygamma(1, half).sum())
+
+
+def precision_of(values: Tensor) -> float:
+    """The relative rounding of the dtype in which values were given; float64's for integers."""
+    return torch.finfo(values.dtype if values.is_floating_point() else torch.float64).eps
+
+
+def _some(dimensions: list[int]) -> str:
+    return ", ".join(map(str, dimensions[:8])) + (f" and {len(dimensions) - 8} more" if len(dimensions) > 8 else "")

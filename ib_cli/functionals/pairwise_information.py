@@ -1,0 +1,17 @@
+"""The information of a batch's own mixture, by pairwise divergences."""
+
+from torch import Tensor
+
+from ib_cli.contracts import Pass
+from ib_cli.estimators.pairwise import pairwise_information as pairwise
+from ib_cli.functionals.functional import functional
+
+
+@functional("I_pairwise", "pairwise bound, ≥ I(X;Z) of the batch", "encoder", costly=True)
+def pairwise_information(p: Pass) -> Tensor:
+    """−ln (1/B) Σ_j exp(−KL(q(z|x_i) ‖ q(z|x_j))) (Kolchinsky & Tracey 2017, eq. 10), in nats, (B,).
+
+    An upper bound of I(X;Z) for x uniform on the B samples of the batch, and so at most ln B: it is no bound for the
+    population, and its value depends on the batch's size. Needs a Gaussian q(z|x).
+    """
+    return pairwise(p.encoder.mean, p.encoder.stddev)
