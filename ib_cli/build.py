@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
@@ -219,6 +221,13 @@ def _estimates(node: Mapping[str, Any], data: Data) -> Estimates:
     return estimates
 
 
+def _check_compiler(settings: Settings, device: torch.device) -> None:
+    """Raises ConfigError where torch.compile would have nothing to compile with."""
+    wanted = os.environ.get("CXX", "g++")
+    if settings.compile and device.type == "cpu" and shutil.which(wanted) is None:
+        raise ConfigError(f"compile={settings.compile}: needs a C++ compiler on this machine, and there is no {wanted}")
+
+
 def load_data(node: Mapping[str, Any], device: torch.device) -> Data:
     """The data of a dataset's config node, on the device."""
     return construct("dataset", node).load(device)
@@ -233,6 +242,7 @@ def build(
     """Everything that a run of a resolved config needs, on its device. Raises ConfigError for what does not fit."""
     settings = validate(config)
     device = pick_device(settings.device)
+    _check_compiler(settings, device)
     objective = Objective(config["objective"]["minimise"])
     data = load(config["dataset"], device)
     optimizer, keys = target_of("optimizer", config["optimizer"])

@@ -46,5 +46,6 @@ class Finished:
     seconds: float  # over all interruptions
     measures: dict[str, dict[str, float]]  # of each split
     estimates: list[dict[str, Any]]  # the lines of estimates.jsonl of the last epoch
+    compile_seconds: float  # of the seconds, those that compiling took
     estimate_seconds: float  # of the seconds, those that estimates took
     params: dict[str, Tensor]  # the parameters that were evaluated: the averages where there are any

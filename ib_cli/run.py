@@ -119,6 +119,8 @@ class Run:
         if self.experiment.settings.figures:
             draw_figures(self.experiment, finished.params)
         measured = {"epochs": finished.epochs, "seconds": finished.seconds, **finished.measures}
+        if finished.compile_seconds:
+            measured["compile_seconds"] = finished.compile_seconds
         if finished.estimates:
             measured |= {"estimates": nested(finished.estimates), "estimate_seconds": finished.estimate_seconds}
         return self._end({"status": "done", **self._about(), **measured})

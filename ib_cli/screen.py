@@ -208,8 +208,9 @@ def _print_result(console: Console, result: Mapping[str, Any], folder: Path | No
     if result.get("estimates"):
         _print_estimates(console, result["estimates"])
     rows = {"time": duration(result["seconds"])} if isinstance(result.get("seconds"), Real) else {}
-    if isinstance(result.get("estimate_seconds"), Real):
-        rows["time"] += f", {duration(result['estimate_seconds'])} of it for estimates"
+    for part, what in (("compile_seconds", "to compile"), ("estimate_seconds", "for estimates")):
+        if isinstance(result.get(part), Real):
+            rows["time"] += f", {duration(result[part])} of it {what}"
     if folder is not None:
         rows["folder"] = _from_here(folder)
         rows["result"] = _from_here(folder / "result.json")

@@ -28,6 +28,7 @@ class Settings:
     checkpoint_every: Count
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["fp32", "bf16"]
+    compile: Literal[False, True, "step"]
     threads: Count | None
     output: Annotated[str, MinLen(1)]
     figures: bool
@@ -44,6 +45,7 @@ COSMETIC = (
     "rerun",
     "debug",
     "threads",
+    "compile",
     "checkpoint_every",
     "tracker",
     "dataset.root",

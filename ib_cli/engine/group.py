@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from ib_cli.contracts import Batch
 from ib_cli.datasets.data import Data
-from ib_cli.engine.loss import LossFunction, plan
+from ib_cli.engine.backward import Backward
+from ib_cli.engine.loss import plan
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import batches
@@ -30,13 +30,15 @@ class GroupEpoch:
         self,
         stack: Stack,
         model: Model,
-        loss: LossFunction,
+        backward: Callable[[int | None], Backward],
         data: Data,
         settings: Sequence[Settings],
         multipliers: Sequence[Mapping[str, float]],
     ) -> None:
-        """`settings` and `multipliers` are the runs' in the order of the stack; settings differ by the seed at most."""
-        self.stack, self.model, self.loss, self.data, self.settings = stack, model, loss, data, settings[0]
+        """`backward` gives that of the mapped loss, whose batch and noise have a leading axis (0) or none.
+
+        `settings` and `multipliers` are the runs' in the order of the stack; settings differ by the seed at most."""
+        self.stack, self.model, self.data, self.settings = stack, model, data, settings[0]
         self.state = state = stack.states[0]
         device = data.device
         self.multipliers = {
@@ -45,6 +47,7 @@ class GroupEpoch:
         seeds = [each.seed for each in settings]
         streams = list(dict.fromkeys(seeds))
         self.stream_of = torch.tensor([streams.index(seed) for seed in seeds], device=device)
+        self.backward = backward(0 if len(streams) > 1 else None)
         N = len(data.splits["train"])
         self.orders = [batches(N, self.settings.batch_size, state.epoch, seed, device) for seed in streams]
         self.noises = [generator(device, seed, "noise", state.epoch) for seed in streams]
@@ -83,12 +86,7 @@ class GroupEpoch:
             requests[size] = plan(self.model, made[0], settings.samples, settings.precision)
         numbers = [draw(requests[size], noise) for noise in self.noises]
         batch, noise = Batch(*map(self._laid_out, zip(*made))), tuple(map(self._laid_out, zip(*numbers)))
-        shared = 0 if len(self.noises) > 1 else None
-        J, parts = vmap(self.loss, in_dims=(0, 0, shared, shared, 0))(
-            stack.params, stack.buffers, batch, noise, self.multipliers
-        )
-        stack.optimizer.zero_grad(set_to_none=True)
-        J.sum().backward()
+        parts = self.backward(stack.params, stack.buffers, batch, noise, self.multipliers)
         if settings.clip is not None:
             stack.clip(settings.clip)
         t = self.state.epoch + (position + 0.5) / len(self.orders[0])

@@ -33,6 +33,7 @@ class State:
     best: float = float("inf")  # early stopping: the lowest value seen
     flat_evaluations: int = 0  # and how many evaluations have passed since
     seconds: float = 0.0  # spent in all, over interruptions
+    compile_seconds: float = 0.0  # of them, to compile
     estimate_seconds: float = 0.0  # of them, on estimates of information
 
     @classmethod
@@ -91,5 +92,5 @@ def _alone(tensor: Tensor) -> Tensor:
 
 _PLAIN = (
     "epoch", "step", "step_in_epoch", "noise", "names", "history", "best", "flat_evaluations", "seconds",
-    "estimate_seconds",
+    "compile_seconds", "estimate_seconds",
 )  # fmt: skip

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from ib_cli.datasets.data import Data
-from ib_cli.engine.loss import LossFunction, plan
+from ib_cli.engine.backward import Backward
+from ib_cli.engine.loss import plan
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.state import State
 from ib_cli.errors import RunFailedError
@@ -59,12 +60,12 @@ class Epoch:
         self,
         state: State,
         model: Model,
-        loss: LossFunction,
+        backward: Backward,
         data: Data,
         settings: Settings,
         multipliers: Mapping[str, float],
     ) -> None:
-        self.state, self.model, self.loss, self.data, self.settings = state, model, loss, data, settings
+        self.state, self.model, self.backward, self.data, self.settings = state, model, backward, data, settings
         device = data.splits["train"].x.device
         self.multipliers = {name: torch.tensor(value, device=device) for name, value in multipliers.items()}
         self.order = batches(len(data.splits["train"]), settings.batch_size, state.epoch, settings.seed, device)
@@ -97,9 +98,7 @@ class Epoch:
         if len(indices) not in requests:
             requests[len(indices)] = plan(self.model, batch, settings.samples, settings.precision)
         noise = draw(requests[len(indices)], self.noise)
-        J, parts = self.loss(state.params, state.buffers, batch, noise, self.multipliers)
-        state.optimizer.zero_grad(set_to_none=True)
-        J.backward()
+        parts = self.backward(state.params, state.buffers, batch, noise, self.multipliers)
         if settings.clip is not None:
             clip_grad_norm_(state.params.values(), settings.clip)
         t = state.epoch + (state.step_in_epoch + 0.5) / len(self.order)

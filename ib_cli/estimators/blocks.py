@@ -15,6 +15,7 @@ from ib_cli.estimators.distances import Differences, Points, Products
 GROUP = 16  # columns that share a minimum
 SPARE = 2  # candidates beyond the k-th that are measured in float64
 TIE = 2.0**-40  # squared distances closer than this, relatively, count as equal
+SPARSE = 6  # counting within groups pays where fewer than one in so many is touched
 CROWD = 64  # groups of columns near the radius from which a row is counted in float64
 BLOCK_BYTES = 2**23  # of one block of float32 on the CPU
 FEW = 16  # rows that are not worth a matrix product of their own
@@ -81,49 +82,68 @@ class Block:
 
     def count(self, variable: int, radius: Tensor, inclusive: bool = False) -> Tensor:
         """Other samples nearer in `variable` than `radius` (B,), or, if `inclusive`, not farther; int64."""
-        search, measure = self._search, self._measures[variable]
+        search, measure, squared = self._search, self._measures[variable], self._squared[variable]
         limit = torch.ones(len(self._columns), dtype=torch.float64, device=radius.device)
         limit[self._sure] = (radius * search.scale).square_() * (1 + TIE if inclusive else 1 - TIE) + inclusive * 1e-300
         slack = measure.slack(self._columns, limit)
-        if self._squared[0].dtype == torch.float32:
+        if squared.dtype == torch.float32:
             slack = (slack + limit * 2.0**-22) * (1 + 2.0**-20)  # the limit and the gaps are rounded, too
-        gaps = self._squared[-1]
-        torch.sub(self._squared[variable], (limit + slack).to(gaps.dtype)[:, None], out=gaps)
-        known = torch.where(self._exact[variable] < limit[:, None], -torch.inf, torch.inf)
-        gaps.scatter_(1, self._found, known.to(gaps.dtype))
-        crowded = self._settle(variable, gaps, limit, slack)
-        self._inside = gaps.lt_(0)
-        counts = self._inside.sum(1).long()
-        if len(crowded):
-            counts[crowded] = self._recount(variable, crowded, limit)
-        return self._certain(counts, 0)
+        edge = (limit + slack).to(squared.dtype)[:, None]
+        touched = squared.unflatten(1, (GROUP, -1)).amin(1) < edge
+        if int(touched.sum()) * SPARSE < touched.numel():
+            return self._certain(self._count_groups(variable, touched, limit, slack, edge), 0)
+        return self._certain(self._count_all(variable, limit, slack, edge), 0)
 
     def spread(self, weights: Tensor) -> Tensor:
         """For every sample (N,) the sum of the `weights` (B,) of the rows that counted it in the last `count`."""
-        of_rows = torch.zeros(len(self._columns), dtype=self._inside.dtype, device=weights.device)
-        of_rows[self._sure] = weights.to(of_rows.dtype)
-        return (self._inside.T @ of_rows)[self._search.places].double()
+        of_rows = torch.zeros(len(self._columns), dtype=torch.float64, device=weights.device)
+        of_rows[self._sure] = weights
+        if isinstance(self._inside, Tensor):
+            return (self._inside.T @ of_rows.to(self._inside.dtype))[self._search.places].double()
+        row, column = self._inside
+        return torch.bincount(self._search.samples[column], of_rows[row], self._search.size)
 
-    def _settle(self, variable: int, gaps: Tensor, limit: Tensor, slack: Tensor) -> Tensor:
-        """Decides in float64 on gaps to limit + slack between −2 slack and 0; returns the rows that have too many of them.
+    def _count_groups(self, variable: int, touched: Tensor, limit: Tensor, slack: Tensor, edge: Tensor) -> Tensor:
+        """Counts where few groups of columns reach inside: among their members alone."""
+        row, group = touched.nonzero(as_tuple=True)
+        gaps = self._squared[variable].unflatten(1, (GROUP, -1))[row, :, group] - edge[row]
+        self._decide(variable, gaps, row, group, limit, slack)
+        which, member = (gaps < 0).nonzero(as_tuple=True)
+        self._inside = row[which], member * touched.shape[1] + group[which]
+        return torch.bincount(self._inside[0], minlength=len(limit))
+
+    def _count_all(self, variable: int, limit: Tensor, slack: Tensor, edge: Tensor) -> Tensor:
+        """Counts over all columns.
 
         Among numbers of both signs, the least in the order of their bits as integers is the negative one nearest to 0.
         """
-        edge = (-2 * slack).to(gaps.dtype)
+        gaps = torch.sub(self._squared[variable], edge, out=self._squared[-1])
+        known = torch.where(self._exact[variable] < limit[:, None], -torch.inf, torch.inf)
+        gaps.scatter_(1, self._found, known.to(gaps.dtype))
         grouped = gaps.unflatten(1, (GROUP, -1))
         integers = torch.int32 if gaps.dtype == torch.float32 else torch.int64
         closest = grouped.view(integers).amin(1).view(gaps.dtype)
-        near = (closest < 0) & (closest > edge[:, None])
+        near = (closest < 0) & (closest > (-2 * slack).to(gaps.dtype)[:, None])
         crowded = (near.sum(1) > CROWD).nonzero()[:, 0]
         near[crowded] = False
         row, group = near.nonzero(as_tuple=True)
         members = grouped[row, :, group]
-        which, member = ((members < 0) & (members > edge[row, None])).nonzero(as_tuple=True)
-        row, column = row[which], member * grouped.shape[2] + group[which]
-        squared = self._search.points[variable].squared(self._samples[row], self._search.samples[column, None])
-        inside = squared[:, 0] * self._search.scale**2 < limit[row]
-        gaps[row, column] = torch.where(inside, -1.0, 1.0).to(gaps.dtype)
-        return crowded
+        self._decide(variable, members, row, group, limit, slack)
+        grouped[row, :, group] = members
+        self._inside = gaps.lt_(0)
+        counts = self._inside.sum(1).long()
+        if len(crowded):
+            counts[crowded] = self._recount(variable, crowded, limit)
+        return counts
+
+    def _decide(self, variable: int, gaps: Tensor, row: Tensor, group: Tensor, limit: Tensor, slack: Tensor) -> None:
+        """Gives gaps (groups, GROUP) to limit + slack between −2 slack and 0 the sign that float64 finds."""
+        search = self._search
+        which, member = ((gaps < 0) & (gaps > (-2 * slack[row]).to(gaps.dtype)[:, None])).nonzero(as_tuple=True)
+        rows, column = row[which], member * (len(search.samples) // GROUP) + group[which]
+        squared = search.points[variable].squared(self._samples[rows], search.samples[column, None])
+        inside = squared[:, 0] * search.scale**2 < limit[rows]
+        gaps[which, member] = torch.where(inside, -1.0, 1.0).to(gaps.dtype)
 
     def _recount(self, variable: int, crowded: Tensor, limit: Tensor) -> Tensor:
         search, counts = self._search, []
@@ -137,8 +157,8 @@ class Block:
 class BlockSearch:
     """The k nearest neighbours of every sample, and counts within radii, block by block.
 
-    The distance of two samples is the largest of their distances in each of `variables` (one or two tensors (N, d)). With
-    `labels` (N,), 0, 1, …, neighbours come from the sample's own class; counts always run over all samples.
+    The distance of two samples is the largest of their distances in each of `variables` (one or two tensors (N, d)).
+    With `labels` (N,), 0, 1, …, neighbours come from the sample's own class; counts always run over all samples.
     Memory beyond the variables: one float32 copy of them and three blocks of `BLOCK_BYTES`.
     """
 
@@ -174,7 +194,7 @@ class BlockSearch:
         return 2.0 ** -round(float(torch.tensor(largest).log2())) if largest else 1.0
 
     def buffers(self, dtype: torch.dtype) -> list[Tensor]:
-        """Space for a block of each variable and one for their joint distance, and later for the gaps to a radius."""
+        """Space for a block of each variable, and one for their joint distance and then the gaps to a radius."""
         if dtype not in self._buffers:
             self._buffers.clear()
             shape = (len(self.points) + 1, self.height, len(self.samples))
@@ -207,7 +227,7 @@ class BlockSearch:
                 yield Block(self, measures, part, label)
 
     def _regions(self) -> Iterator[Tensor]:
-        """Columns, split into regions that are small enough for float32 about their own centres to resolve neighbours."""
+        """Columns, in regions so small that float32 about their own centres can resolve neighbours."""
         columns = (self.samples >= 0).nonzero()[:, 0]
         probes = columns[:: -(-len(columns) // PROBES)]
         everyone = torch.arange(self.size, device=self.device)

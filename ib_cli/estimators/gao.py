@@ -25,16 +25,18 @@ def gao(
     sweep: Sequence[int] = (),
     halve: bool = False,
 ) -> Estimate | list[Estimate]:
-    """Mutual information I[X;Z] in nats of samples `x` (N, …) and `z` (N, …) of any laws (Gao et al. 2017, algorithm 1).
+    """Mutual information I[X;Z] in nats of samples `x` (N, …) and `z` (N, …) of any laws (Gao et al., NeurIPS 2017).
 
-        I = ⟨ψ(k̃) + ln N − ln(n_x + 1) − ln(n_z + 1)⟩
+        I = ⟨ψ(k̃) + ln N − ψ(n_x) − ψ(n_z)⟩
 
-    n_x and n_z are the others not farther than the k-th neighbour in the joint space, whose distance is the larger of
-    those in x and in z, each by `norm`, 'euclidean' or 'max'; k̃ is k, or the number of others that coincide with the
-    sample where the k-th does. A class is a variable of one integer dimension; its scale then matters, for a class step of 1
-    must be far for z to be told from a neighbour. A sequence of `k` gives a list of estimates from one search. `sweep` and
-    `halve` fill `drift_k` and `drift_n`; kraskov.summarised has their rule. ValueError for N ≤ k, NaN, infinities, samples
-    that do not pair and another norm.
+    n_x and n_z are the samples, this one included, that are strictly nearer than the k-th neighbour in the joint
+    space, whose distance is the larger of those in x and in z, each by `norm`, 'euclidean' or 'max', and k̃ is k.
+    Where the k-th neighbour coincides with the sample, all three count the samples that coincide with it instead.
+    This is what the authors' program computes; their algorithm 1 has ln(n + 1) for ψ(n) and counts the border, which
+    at k = 3 is too small by ln 4 − ψ(3) = 0.46 where z determines a discrete x. A class is a variable of one integer
+    dimension; as the distances compete, its unit should be large beside the spread of z. A sequence of `k` gives a
+    list of estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`; kraskov.summarised has their
+    rule. ValueError for N ≤ k, NaN, infinities, samples that do not pair and another norm.
     """
     numbers = neighbour_numbers(k, sweep)
     x, z = points(x, "x", numbers[-1]), points(z, "z", numbers[-1])
@@ -46,24 +48,25 @@ def gao(
 
     def contributions(samples: Tensor, numbers: Sequence[int]) -> dict[int, Terms]:
         variables = [values[samples] for values in (x, z)]
-        twins = copies(*variables) - 1
+        twins = [copies(*variables).double(), *(copies(values).double() for values in variables)]
         terms = {k: Terms.zeros(len(samples), z.device) for k in numbers}
         for block in neighbourhoods(variables, numbers[-1], norm):
+            here = [counts[block.rows] for counts in twins]
             for k in numbers:
-                own, spreads = _own(block, k, twins[block.rows], len(samples))
-                terms[k].add(block, k, own, *spreads)
+                _add(terms[k], block, k, here)
         return terms
 
     return summarised(template, contributions, k, sweep, halve, whole_class(z))
 
 
-def _own(block: Neighbourhood, k: int, twins: Tensor, n: int) -> tuple[Tensor, list[Tensor]]:
-    """The terms of a block, and what each sample gets of 1/(n + 1) from the rows that count it."""
+def _add(terms: Terms, block: Neighbourhood, k: int, twins: list[Tensor]) -> None:
+    """Adds the terms of a block, given how many samples coincide with each of its rows: in both variables, x, z."""
     radius = block.distances[:, :, k - 1].amax(0)
-    own = torch.where(radius == 0, torch.digamma(twins.double()), digamma(k)) + math.log(n)
+    apart = radius > 0
+    own = torch.where(apart, digamma(k), torch.digamma(twins[0])) + math.log(len(terms.own))
     spreads = []
     for variable in (0, 1):
-        count = block.count(variable, radius, inclusive=True).double() + 1
-        own -= count.log()
+        count = torch.where(apart, block.count(variable, radius).double() + 1, twins[1 + variable])
+        own -= torch.digamma(count)
         spreads.append(block.spread(1 / count))
-    return own, spreads
+    terms.add(block, k, own, *spreads, weight=apart.double())

@@ -33,9 +33,9 @@ def kozachenko_leonenko(
 
     (Kozachenko and Leonenko 1987; Kraskov et al. 2004, eq. 20, with radii for diameters), εᵢ the distance to the k-th
     neighbour and c_d the volume of the unit ball of `norm`, 'euclidean' or 'max'. A sequence of `k` gives a list of
-    estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`; kraskov.summarised has their rule. Where
-    the samples have no density (a constant or dependent dimension, many coinciding points) H is −∞ and `value` None.
-    ValueError for N ≤ k, NaN, infinities and an unknown norm.
+    estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`; kraskov.summarised has their rule.
+    Where the samples have no density (a constant or dependent dimension, many coinciding points) H is −∞ and `value`
+    None. ValueError for N ≤ k, NaN, infinities and an unknown norm.
     """
     numbers = neighbour_numbers(k, sweep)
     z, template = _prepared(z, numbers[-1], "kozachenko-leonenko")
@@ -51,11 +51,11 @@ def kozachenko_leonenko(
 def weighted_entropy(z: Tensor, *, norm: str = "euclidean", halve: bool = False) -> Estimate:
     """Differential entropy H[Z] in nats of samples `z` (N, …), N > 32, without the leading bias of few dimensions.
 
-    A weighted mean of Kozachenko and Leonenko's estimates over the numbers of neighbours `LADDER`. Where a density jumps,
-    as at the border of a cube, the bias of each falls as (k/N)^(1/d) only, in proportion to Γ(k + 1/d)/Γ(k); the
-    weights of least norm that add up to one and are orthogonal to these remove it (the idea of Sricharan, Wei and Hero
-    2013 and of Berrett, Samworth and Yuan 2019). For d ≤ 5; in many dimensions the orders of the bias lie too close
-    together to be told apart. Otherwise as `kozachenko_leonenko`.
+    A weighted mean of Kozachenko and Leonenko's estimates over the numbers of neighbours `LADDER`. Where a density
+    jumps, as at the border of a cube, the bias of each falls as (k/N)^(1/d) only, in proportion to Γ(k + 1/d)/Γ(k);
+    the weights of least norm that add up to one and are orthogonal to these remove it (the idea of Sricharan, Wei and
+    Hero 2013 and of Berrett, Samworth and Yuan 2019). For d ≤ 5; in many dimensions the orders of the bias lie too
+    close together to be told apart. Otherwise as `kozachenko_leonenko`.
     """
     z, template = _prepared(z, LADDER[-1], "weighted kozachenko-leonenko")
     if template.saturated:
@@ -97,5 +97,5 @@ def _terms(z: Tensor, numbers: Sequence[int], norm: str) -> dict[int, Terms]:
     for block in neighbourhoods([z], numbers[-1], norm):
         for k in numbers:
             own = constant - digamma(k) + width * block.distances[0, :, k - 1].log()
-            terms[k].add(block, k, own, sign=-1.0)
+            terms[k].add(block, k, own, weight=-1.0)
     return terms

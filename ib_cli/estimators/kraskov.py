@@ -18,11 +18,11 @@ TRUST = 2.0  # standard errors that an estimate without bias may drift
 class Terms:
     """What each sample adds to an estimate, which is the mean of `own`, and by how much it moves it.
 
-    A sample moves the estimate by its own term and by those of the others that count it. With balls of fixed size, the
-    logarithm of a count n changes by 1/n for each sample that enters the ball, so that the influence of a sample is its own
-    term plus 1/k for each ball whose k nearest it is one of, less 1/(n + 1) for each ball of n others that it lies in. The
-    spread of `influence` gives the standard error; that of `own` alone is too small by up to a factor of two and a half in
-    many dimensions, where few samples are neighbours of many.
+    A sample moves the estimate by its own term and by those of the others that count it. With balls of fixed size,
+    the logarithm of a count n changes by 1/n for each sample that enters the ball, so that the influence of a sample
+    is its own term plus 1/k for each ball whose k nearest it is one of, less 1/(n + 1) for each ball of n others that
+    it lies in. The spread of `influence` gives the standard error; that of `own` alone is too small by up to a factor
+    of two and a half in many dimensions, where few samples are neighbours of many.
     """
 
     own: Tensor  # (n,)
@@ -33,12 +33,16 @@ class Terms:
         """Terms to be added to."""
         return cls(*torch.zeros(2, size, dtype=torch.float64, device=device))
 
-    def add(self, block: Neighbourhood, k: int, own: Tensor, *counted: Tensor, sign: float = 1.0) -> None:
-        """Adds the terms `own` of a block and the influences of its samples on each other; `counted` come from `spread`."""
+    def add(self, block: Neighbourhood, k: int, own: Tensor, *counted: Tensor, weight: Tensor | float = 1.0) -> None:
+        """Adds the terms `own` of a block and the influences of its samples on each other.
+
+        `counted` come from `spread`; `weight`, (B,) or a number, is what a ball's k nearest share.
+        """
         self.own[block.rows] = own
         self.influence[block.rows] += own
+        share = torch.as_tensor(weight / k, device=own.device, dtype=own.dtype).expand(len(own))
         members = block.neighbours[:, :k].flatten()
-        self.influence.add_(torch.bincount(members, minlength=len(self.own)), alpha=sign / k)
+        self.influence.add_(torch.bincount(members, share.repeat_interleave(k), len(self.own)))
         for influence in counted:
             self.influence.sub_(influence)
 
@@ -62,8 +66,10 @@ def whole_class(values: Tensor) -> Tensor:
 
 
 def shuffled_halves(labels: Tensor, least: int) -> tuple[Tensor, ...]:
-    """Two halves of the samples, the same at every call, with equal shares of every class; none where a class of `labels`
-    (N,) would be left with fewer than `least`."""
+    """Two halves of the samples, the same at every call, with equal shares of every class of `labels` (N,).
+
+    None where a class would be left with fewer than `least`.
+    """
     if int(torch.bincount(labels).min()) // 2 < least:
         return ()
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0)).to(labels.device)

@@ -30,11 +30,11 @@ def ksg(
         variant 1, eq. 8:  ψ(k) + ψ(N) − ⟨ψ(n_x + 1) + ψ(n_z + 1)⟩    n: others strictly nearer than the k-th neighbour
         variant 2, eq. 9:  ψ(k) − 1/k + ψ(N) − ⟨ψ(n_x) + ψ(n_z)⟩       n: others within the farthest of k, in x and in z
 
-    Neighbours are those by the larger of the distances in x and in z, each by `norm`, 'euclidean' or 'max'. A sequence of
-    `k` gives a list of estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`; kraskov.summarised has
-    their rule. Coinciding samples are parted by noise and the estimate says so; it is flagged where they are many, for
-    the equations take both laws to have densities (gao.py does not). ValueError for N ≤ k, NaN, infinities, samples that do not
-    pair, and another variant or norm.
+    Neighbours are those by the larger of the distances in x and in z, each by `norm`, 'euclidean' or 'max'. A
+    sequence of `k` gives a list of estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`;
+    kraskov.summarised has their rule. Coinciding samples are parted by noise and the estimate says so; it is flagged
+    where they are many, for the equations take both laws to have densities (gao.py does not). ValueError for N ≤ k,
+    NaN, infinities, samples that do not pair, and another variant or norm.
     """
     numbers = neighbour_numbers(k, sweep)
     if variant not in (1, 2):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from ib_cli.estimators.blocks import BlockSearch
 from ib_cli.estimators.tree import TreeSearch
 
-NORMS = ("euclidean", "max")
-TREE_WIDTH = {"euclidean": 7, "max": 10}  # dimensions up to which trees are faster: docs/estimators.md
+# dimensions, of all variables together, up to which trees are faster: norm → one variable, two (docs/estimators.md)
+TREE_WIDTH = {"euclidean": (6, 4), "max": (12, 8)}
 
 
 class Neighbourhood(Protocol):
@@ -35,12 +34,14 @@ def neighbourhoods(
 ) -> Iterator[Neighbourhood]:
     """The k nearest neighbours of every sample, exact as if all was done in float64; each sample appears once.
 
-    The distance is the largest over `variables`, one or two tensors (N, d), of the distance within each by `norm`. With
-    `labels` (N,), 0, 1, …, neighbours come from the sample's own class, of more than k samples, and counts run over all.
-    Each neighbourhood is valid until the next one is asked for. Distances that differ by less than 2⁻⁴⁰, relatively, are
-    equal. The result carries no gradient.
+    The distance is the largest over `variables`, one or two tensors (N, d), of the distance within each by `norm`.
+    With `labels` (N,), 0, 1, …, neighbours come from the sample's own class, of more than k samples, and counts run
+    over all. Each neighbourhood is valid until the next one is asked for. Distances that differ by less than 2⁻⁴⁰,
+    relatively, are equal. The result carries no gradient.
     """
+    if norm not in TREE_WIDTH:
+        raise ValueError(f"norm must be 'euclidean' or 'max', not {norm!r}")
     width = sum(values.shape[1] for values in variables)
     on_cpu = all(values.device.type == "cpu" for values in variables)
-    search = TreeSearch if on_cpu and width <= TREE_WIDTH[norm] else BlockSearch
+    search = TreeSearch if on_cpu and width <= TREE_WIDTH[norm][len(variables) - 1] else BlockSearch
     yield from search([values.detach() for values in variables], k, norm, labels)

@@ -40,17 +40,23 @@ def copies(*variables: Tensor) -> Tensor:
 
 
 def _alike(variables: Sequence[Tensor]) -> Tensor:
-    """A number (N,) for each sample, the same for equal ones: by a random linear hash in 64-bit integers, whose sum does not
-    depend on its order."""
+    """A number (N,) for each sample, the same for equal ones.
+
+    It comes from a random linear hash in 64-bit integers, whose sum does not depend on its order.
+    """
     total = torch.zeros(len(variables[0]), dtype=torch.int64, device=variables[0].device)
     generator = torch.Generator().manual_seed(0)
     for values in variables:
         bits = torch.int64 if values.dtype == torch.float64 else torch.int32
         odd = torch.randint(-(2**62), 2**62, (values.shape[1],), generator=generator) * 2 + 1
         odd = odd.to(values.device)
-        # adding zero makes −0 into 0
-        parts = [((part + 0.0).view(bits).long() * odd).sum(1) for part in values.split(CHUNK // values.shape[1] + 1)]
-        total = total * 6364136223846793005 + torch.cat(parts)
+        parts = []
+        for part in values.split(CHUNK // values.shape[1] + 1):
+            numbers = (part + 0.0).view(bits).long()  # adding zero makes −0 into 0
+            # products only carry upwards, and the low bits of round numbers are all zero
+            numbers ^= (numbers >> 32) ^ (numbers >> 52)
+            parts.append((numbers * odd).sum(1))
+        total = (total ^ (total >> 32)) * 6364136223846793005 + torch.cat(parts)
     return total.unique(return_inverse=True)[1]
 
 
@@ -79,7 +85,7 @@ def constant(values: Tensor) -> Tensor:
 
 
 def degenerate(values: Tensor) -> str:
-    """Why samples (N, d) have no density, or nothing: a constant dimension, or one that the others determine linearly."""
+    """Why samples (N, d) have no density: a constant dimension, or a linear dependence; otherwise nothing."""
     still = constant(values)
     if bool(still.any()):
         return f"dimension {int(still.nonzero()[0, 0])} of {values.shape[1]} is constant"

@@ -98,7 +98,15 @@ class Course:
         state = self.state
         last = [line for line in self.experiment.records.estimates.read() if line["epoch"] == state.epoch]
         total = state.seconds + seconds
-        return Finished(state.epoch, total, measures, last, state.estimate_seconds, state.evaluated_params)
+        return Finished(
+            epochs=state.epoch,
+            seconds=total,
+            measures=measures,
+            estimates=last,
+            compile_seconds=state.compile_seconds,
+            estimate_seconds=state.estimate_seconds,
+            params=state.evaluated_params,
+        )
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
         line = {"epoch": self.state.epoch, "step": self.state.step, "split": split, **measures}

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from annotated_types import Gt
 
+from ib_cli.engine.backward import Backward
 from ib_cli.engine.interrupt import Interrupted
 from ib_cli.engine.loss import make_loss
 from ib_cli.engine.train import Epoch, Reporter
@@ -28,16 +29,18 @@ def fit(
     settings, data, model = experiment.settings, experiment.data, experiment.model
     course, evaluation = Course(experiment, checkpoint, patience, watch), Evaluation(experiment)
     loss = make_loss(model, experiment.objective, settings.samples, settings.precision)
+    backward = Backward(loss, settings.compile)
     requests: dict[int, list] = {}
     clock, reporter = Clock(), Reporter(experiment.observers)
 
     def save_at(signal: int | None) -> None:
+        course.state.compile_seconds += backward.unread()
         course.save(clock.read())
         if signal is not None:
             raise Interrupted(signal)
 
     while not course.over:
-        epoch = Epoch(course.state, model, loss, data, settings, experiment.multipliers)
+        epoch = Epoch(course.state, model, backward, data, settings, experiment.multipliers)
         if (signal := epoch.run(requests, experiment.stop, reporter)) is not None:
             save_at(signal)
         course.trained(epoch.averages())

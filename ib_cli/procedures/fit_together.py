@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch.func import vmap
 
+from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
 from ib_cli.engine.interrupt import Interrupted
 from ib_cli.engine.loss import make_loss
@@ -56,6 +58,7 @@ class _Group:
         self.experiments, self.courses, self.first = experiments, courses, first
         self.loss = make_loss(first.model, first.objective, first.settings.samples, first.settings.precision)
         self.evaluation = Evaluation(first)
+        self._backwards: dict[int | None, Backward] = {}
         self.requests: dict[int, list] = {}
         self.clock = Clock()
         self.members: list[int] = []
@@ -67,7 +70,7 @@ class _Group:
             self.members, self.stack = members, Stack([self.courses[i].state for i in members], self.first.optimizer)
         settings = [self.experiments[i].settings for i in members]
         multipliers = [self.experiments[i].multipliers for i in members]
-        epoch = GroupEpoch(self.stack, self.first.model, self.loss, self.first.data, settings, multipliers)
+        epoch = GroupEpoch(self.stack, self.first.model, self._backward, self.first.data, settings, multipliers)
         if (signal := epoch.run(self.requests, self.first.stop)) is not None:
             self._save_at(signal, members)
         failed = dict(self._close(epoch, members))
@@ -79,6 +82,13 @@ class _Group:
         self._save_at(signal, [i for i in alive if self.courses[i].save_due or signal is not None])
         ended = [(i, self.finish(i)) for i in alive if self.courses[i].over]
         return [*failed.items(), *ended]
+
+    def _backward(self, axis: int | None) -> Backward:
+        """Of the loss mapped over the runs, whose batch and noise lie on this axis."""
+        if axis not in self._backwards:
+            many = vmap(self.loss, in_dims=(0, 0, axis, axis, 0))
+            self._backwards[axis] = Backward(many, self.first.settings.compile)
+        return self._backwards[axis]
 
     def finish(self, i: int) -> Finished:
         """What a run that is over came to. Raises Interrupted at a signal."""
@@ -115,8 +125,11 @@ class _Group:
                 self.courses[i].evaluated({split: of[position] for split, of in found.items()})
 
     def _save_at(self, signal: int | None, members: list[int]) -> None:
-        spent = self.clock.read() / max(len(members), 1) if members else 0.0
+        if members:
+            spent = self.clock.read() / len(members)
+            compiling = sum(backward.unread() for backward in self._backwards.values()) / len(members)
         for i in members:
+            self.courses[i].state.compile_seconds += compiling
             self.courses[i].save(spent)
         if signal is not None:
             raise Interrupted(signal)

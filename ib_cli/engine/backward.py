@@ -1,0 +1,69 @@
+"""The gradient of the loss, as it is or compiled."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.func import grad_and_value
+
+from ib_cli.contracts import Batch
+from ib_cli.engine.loss import LossFunction, Tensors
+
+WHOLE = {"fullgraph": True, "dynamic": False}  # what cannot be compiled as a whole fails instead of running as it is
+Compile = Literal[False, True, "step"]
+
+
+class Backward:
+    """Called with a loss's arguments, sets the gradient of each parameter and returns the loss's parts.
+
+    With `compile` True the loss is compiled and its gradient found as ever; with "step" both are one compiled function,
+    which saves most where a step is small. Compiling takes half a minute for each size of batch, told by `unread`.
+    """
+
+    def __init__(self, loss: LossFunction, compile: Compile) -> None:
+        self.loss, self._seconds = loss, 0.0
+        self._sizes: set[torch.Size] = set()
+        if compile == "step":
+            gradient = grad_and_value(self._total, has_aux=True)
+            self._run, self._compiled = self._together, torch.compile(gradient, **WHOLE)
+        else:
+            self._run, self._compiled = self._apart, torch.compile(loss, **WHOLE) if compile else None
+
+    def __call__(
+        self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors
+    ) -> dict[str, Tensor]:
+        """The parts: scalars, or (M,) where the loss is one of many runs; their losses are added up."""
+        start, new = time.monotonic(), self._compiled is not None and batch.x.shape not in self._sizes
+        if new:  # once as it is: torch remembers what it then looks up, as the KL of two classes, and cannot compile
+            with torch.no_grad():
+                self.loss(params, {name: b.clone() for name, b in buffers.items()}, batch, noise, multipliers)
+        parts = self._run(params, buffers, batch, noise, multipliers)
+        if new:
+            self._sizes.add(batch.x.shape)
+            self._seconds += time.monotonic() - start
+        return parts
+
+    def unread(self) -> float:
+        """Seconds spent to compile since this was last asked."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
+    def _apart(self, params: Tensors, *rest: Any) -> dict[str, Tensor]:
+        J, parts = (self._compiled or self.loss)(params, *rest)
+        for p in params.values():
+            p.grad = None
+        J.sum().backward()
+        return parts
+
+    def _together(self, params: Tensors, *rest: Any) -> dict[str, Tensor]:
+        gradients, (_, parts) = self._compiled({name: p.detach() for name, p in params.items()}, *rest)
+        for name, p in params.items():
+            p.grad = gradients[name]
+        return parts
+
+    def _total(self, *arguments: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        J, parts = self.loss(*arguments)
+        return J.sum(), parts
