@@ -76,7 +76,7 @@ class Wandb(Observer):
             dir=str(run.folder.resolve()),
             mode=self._mode,
             resume="allow",
-            reinit="finish_previous",
+            reinit="create_new",  # runs of a group are open at the same time
             settings=_settings(
                 quiet
                 | {

@@ -48,6 +48,26 @@ def content_of(file: Path) -> bytes:
     return file.read_bytes()
 
 
+ESTIMATE = {"epoch": 1, "split": "train", "quantity": "I[X;Z]", "estimator": "mixture", "value": 1.25}
+
+
+def test_runs_that_are_open_at_the_same_time_keep_apart(tmp_path, caplog):
+    observers = {run_id: tracker() for run_id in ("one", "two")}
+    for run_id, observer in observers.items():
+        observer.start(run_info(tmp_path / run_id, run_id))
+    for run_id, observer in observers.items():
+        observer.evaluated(LINE | {"split": "test", f"of_{run_id}": 1.0})
+        observer.estimated([ESTIMATE, ESTIMATE | {"estimator": "kraskov", "value": None}])
+    for observer in observers.values():
+        observer.finish(RESULT)
+    assert not warnings_of(caplog)
+    for run_id, other in (("one", "two"), ("two", "one")):
+        (file,) = (tmp_path / run_id / "wandb").glob(f"offline-run-*/run-my-study-{run_id}.wandb")
+        content = content_of(file)
+        assert f"of_{run_id}".encode() in content and f"of_{other}".encode() not in content
+        assert b"train/I[X;Z] (mixture)" in content and b"(kraskov)" not in content
+
+
 def test_offline_runs_in_one_process_write_their_own_folders(tmp_path, monkeypatch, caplog, capfd):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     for run_id in ("one", "two"):
