@@ -15,7 +15,7 @@ from torch.nn.functional import softplus
 
 from benchmarks import __main__ as command
 from benchmarks.__main__ import SECTIONS, main
-from benchmarks.experiments import made
+from benchmarks.experiments import Solo, Together, made
 from benchmarks.measure import HEADER, Apart, Figure, NotRun, Options, Ratio, columns, in_turns
 from benchmarks.page import table, write
 from benchmarks.plain import Vib
@@ -108,6 +108,19 @@ def test_a_section_replaces_its_own_table_and_nothing_else(tmp_path: Path) -> No
     assert "old" not in text and "Busy." not in text and text.count("Idle.") == 2
     assert text.index("Before.") < text.index(table(rows)) < text.index("After.") < text.index("## Two")
     assert text.splitlines().count("| " + " | ".join(HEADER) + " |") == 2
+
+
+def test_our_sides_train(tmp_path: Path) -> None:
+    words = ("dataset.train_size=200", "dataset.test_size=100", "architecture.widths=[8]", "device=cpu", "threads=1")
+    many = Together([made(*words, f"seed={seed}") for seed in (0, 1)])
+    experiment = made(*words, folder=tmp_path / "run")
+    alone = Solo(experiment)
+    experiment.records.open("")
+    for measure in (many.step, alone.step, alone.epoch):
+        assert measure() > 0
+    assert [state.step for state in many.states] == [2, 2] and alone.course.state.step == 4
+    assert [line["split"] for line in experiment.records.metrics.read()] == ["train", "test"]
+    experiment.records.close()
 
 
 def test_the_plain_script_has_our_network_and_rate(real_data: str) -> None:

@@ -12,22 +12,27 @@ from ib_cli.estimators.copula import copula_entropy, copula_mutual_information, 
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.gao import gao
 from ib_cli.estimators.gaussian import gaussian_entropy, gaussian_mutual_information, gaussian_total_correlation
-from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko
+from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko, weighted_entropy
 from ib_cli.estimators.ksg import ksg
 from ib_cli.estimators.ross import ross
 
 
 def entropy(
-    z: Tensor, estimator: Literal["kraskov", "gaussian", "copula", "binned"] = "kraskov", **options: Any
+    z: Tensor, estimator: Literal["kraskov", "weighted", "gaussian", "copula", "binned"] = "kraskov", **options: Any
 ) -> Estimate:
     """H[Z] in nats of samples z (N, K); `options` are those of the estimator's own function, such as k=3.
 
-    kraskov: Kozachenko–Leonenko. gaussian: the largest that the covariance allows. copula: that of a Gaussian copula.
+    kraskov: Kozachenko–Leonenko. weighted: of several numbers of neighbours, with less bias up to 5 dimensions. gaussian: the largest that the covariance allows. copula: that of a Gaussian copula.
     binned: discrete, of z in bins. Raises ValueError as they do.
     """
     if estimator == "binned":
         return binned_information(z, **options)["H[Z]"]
-    chosen = {"kraskov": kozachenko_leonenko, "gaussian": gaussian_entropy, "copula": copula_entropy}
+    chosen = {
+        "kraskov": kozachenko_leonenko,
+        "weighted": weighted_entropy,
+        "gaussian": gaussian_entropy,
+        "copula": copula_entropy,
+    }
     return _chosen(chosen, estimator)(z, **options)
 
 
