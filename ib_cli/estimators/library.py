@@ -22,8 +22,9 @@ def entropy(
 ) -> Estimate:
     """H[Z] in nats of samples z (N, K); `options` are those of the estimator's own function, such as k=3.
 
-    kraskov: Kozachenko–Leonenko. weighted: of several numbers of neighbours, with less bias up to 5 dimensions. gaussian: the largest that the covariance allows. copula: that of a Gaussian copula.
-    binned: discrete, of z in bins. Raises ValueError as they do.
+    kraskov: Kozachenko–Leonenko. weighted: over several numbers of neighbours, with less bias up to 5 dimensions.
+    gaussian: the largest that the covariance allows. copula: that of a Gaussian copula. binned: discrete, of z in bins.
+    Raises ValueError as they do.
     """
     if estimator == "binned":
         return binned_information(z, **options)["H[Z]"]
