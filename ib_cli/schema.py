@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ib_cli.errors import ConfigError
 
@@ -21,22 +22,25 @@ def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> No
 
     Raises ConfigError, one line naming the key (`key.parameter`, or the parameter alone where key is empty).
     """
+    schema = _schema(target)
+    try:
+        schema(**values)
+    except ValidationError as errors:
+        first, *others = errors.errors()
+        same = [other for other in others if other["loc"][0] == first["loc"][0]]  # the other kinds that a union takes
+        raise ConfigError(_line(key, list(schema.model_fields), first, same)) from None
+
+
+@cache
+def _schema(target: Callable[..., Any]) -> type[BaseModel]:
+    """The keyword-only parameters of a class or function as a model of pydantic."""
     hints = get_type_hints(
         target if is_dataclass(target) or not inspect.isclass(target) else target.__init__, include_extras=True
     )
     parameters = [p for p in inspect.signature(target).parameters.values() if p.kind is p.KEYWORD_ONLY]
     fields = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in parameters}
-    model = create_model(
-        "Schema",
-        __config__=ConfigDict(strict=True, allow_inf_nan=False, extra="forbid", arbitrary_types_allowed=True),
-        **fields,
-    )
-    try:
-        model(**values)
-    except ValidationError as errors:
-        first, *others = errors.errors()
-        same = [other for other in others if other["loc"][0] == first["loc"][0]]  # the other kinds that a union takes
-        raise ConfigError(_line(key, list(fields), first, same)) from None
+    strict = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid", arbitrary_types_allowed=True)
+    return create_model("Schema", __config__=strict, **fields)
 
 
 def _line(key: str, fields: list[str], error: dict[str, Any], others: list[dict[str, Any]]) -> str:

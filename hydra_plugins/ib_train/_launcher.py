@@ -17,6 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.ib_train._composer import Composer
 from hydra_plugins.ib_train._request import Request
 from ib_cli.errors import ConfigError
 from ib_cli.outcome import Jobs, Outcome
@@ -46,13 +47,13 @@ class JobLauncher(Launcher):
         require("hydra/launcher", self.name, self.module)
         keys = inspect.signature(type(self)).parameters
         check("hydra.launcher", type(self), {key: getattr(self, key) for key in keys})
-        self.context, self.task, self.config = hydra_context, task_function, config
+        self.composer, self.task, self.config = Composer(hydra_context, config), task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs; a failed one returns None, and the study's table says why."""
         state = Singleton.get_state()
         requests = [
-            Request(number, tuple(overrides), self.config, self.context, self.task, state, tuple(sys.argv), os.getcwd())  # noqa: PTH109
+            Request(number, tuple(overrides), self.composer, self.task, state, tuple(sys.argv), os.getcwd())  # noqa: PTH109
             for number, overrides in enumerate(job_overrides, initial_job_idx)
         ]
         answers = self.answers(requests)

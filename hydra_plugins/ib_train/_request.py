@@ -11,9 +11,10 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import run_job, setup_globals
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from hydra_plugins.ib_train._composer import Composer
 from ib_cli.errors import ConfigError
 
 
@@ -23,8 +24,7 @@ class Request:
 
     number: int
     overrides: tuple[str, ...]
-    config: DictConfig  # of the multirun
-    context: HydraContext
+    composer: Composer
     task: TaskFunction
     singletons: Mapping[type, Any]
     command: tuple[str, ...]
@@ -32,7 +32,7 @@ class Request:
 
     def compose(self) -> DictConfig:
         """The job's config."""
-        config = self.context.config_loader.load_sweep_config(self.config, list(self.overrides))
+        config = self.composer(list(self.overrides))
         with open_dict(config.hydra.job) as job:
             job.id, job.num = f"{job.name}_{self.number}", self.number
         return config
@@ -51,9 +51,11 @@ class Request:
                 config=config,
                 job_dir_key="hydra.sweep.dir",
                 job_subdir_key="hydra.sweep.subdir",
-                hydra_context=self.context,
+                hydra_context=self.composer.context,
             ).return_value
         except ConfigError as error:
             return error
+        except BrokenPipeError:  # nobody reads our output any more (| head)
+            raise
         except Exception as error:  # told in the study's table; it may be of a class that cannot travel
             return RuntimeError(f"{type(error).__name__}: {error}")

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.ib_train._composer import Composer
 from ib_cli.explain import explain
 from ib_cli.outcome import Jobs, Outcome
 from ib_cli.study import studies
@@ -32,7 +33,8 @@ class GridSweeper(BasicSweeper):
         words = [*self._parse_config(), *arguments]
         overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         ((*points,),) = self.split_arguments(overrides, None)
-        errors = [self._error(point) for point in points]
+        composer = Composer(self.hydra_context, self.config)
+        errors = [_error(composer, point) for point in points]
         right = [point for point, error in zip(points, errors) if error is None]
         wrong = [(point, error) for point, error in zip(points, errors) if error is not None]
         if not right:
@@ -57,11 +59,11 @@ class GridSweeper(BasicSweeper):
             for job in returned:
                 _ = job.return_value  # raises what the task raised
 
-    def _error(self, point: Sequence[str]) -> Exception | None:
-        """Why the job's config cannot be composed."""
-        try:
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(point))
-            OmegaConf.to_container(config, resolve=False)
-        except (HydraException, OmegaConfBaseException) as error:
-            return error
-        return None
+
+def _error(composer: Composer, point: Sequence[str]) -> Exception | None:
+    """Why the job's config cannot be composed."""
+    try:
+        composer(list(point))
+    except (HydraException, OmegaConfBaseException) as error:
+        return error
+    return None

@@ -37,7 +37,7 @@ def test_compiled_gradients_are_those_of_the_loss(experiment: Callable[..., Expe
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compile", ["true", "step"])
-@pytest.mark.parametrize("launcher", ["basic", "vectorized"])
+@pytest.mark.parametrize("launcher", ["sequential", "vectorized"])
 def test_compiled_runs_equal_the_others(ib_train: Callable, compile: str, launcher: str) -> None:
     study = ("-m", *SMALL, "gamma=1e-2,1", "clip=1", "averaging=0.9")
     ib_train(*study, "name=eager")

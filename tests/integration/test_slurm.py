@@ -56,7 +56,7 @@ def tasks(environment: dict[str, str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, dict]]:
-    """The records of the long study through the basic launcher."""
+    """The records of the long study through the sequential launcher."""
     folder = tmp_path_factory.mktemp("undisturbed")
     run(folder, cluster, *LONG)
     return records(folder)
@@ -64,7 +64,7 @@ def undisturbed(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactor
 
 def test_every_launcher_gives_the_same_folders_and_results(cluster: dict[str, str], tmp_path: Path) -> None:
     study = ("-m", *SMALL, "epochs=3", "gamma=1e-3,1e-2,1e-1", "seed=0,1", "name=study")
-    launchers = ["basic", "local", "slurm"]
+    launchers = ["sequential", "local", "slurm"]
     try:
         import ray  # noqa: F401
 
@@ -73,7 +73,7 @@ def test_every_launcher_gives_the_same_folders_and_results(cluster: dict[str, st
         print("without ray, which is not installed")
     for launcher in launchers:
         assert "6 done" in run(tmp_path / launcher, cluster, *study, f"hydra/launcher={launcher}")
-    expected = records(tmp_path / "basic")
+    expected = records(tmp_path / "sequential")
     assert len(expected) == 6
     for launcher in launchers[1:]:
         assert records(tmp_path / launcher) == expected, launcher

@@ -1,0 +1,19 @@
+"""hydra/launcher=sequential: one job after the other in this process; none stops the others, as with Hydra's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra_plugins.ib_train._launcher import JobLauncher
+from hydra_plugins.ib_train._request import Request
+
+
+class SequentialLauncher(JobLauncher):
+    """The default."""
+
+    name, module = "sequential", "hydra"
+
+    def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
+        """Run them in order."""
+        return {request.number: request() for request in requests}
