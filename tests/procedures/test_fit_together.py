@@ -143,7 +143,10 @@ def test_configs_are_grouped_by_what_they_have_in_common() -> None:
     assert apart(configs) == ["architecture.widths", "architecture.dropout"]
 
 
-@pytest.mark.parametrize(("number", "launcher"), [(signal.SIGKILL, "vectorized"), (signal.SIGINT, "sequential")])
+@pytest.mark.parametrize(
+    ("number", "launcher"),
+    [(signal.SIGKILL, "vectorized"), pytest.param(signal.SIGINT, "sequential", marks=pytest.mark.slow)],
+)
 def test_an_interrupted_group_goes_on_together_or_one_by_one(
     tmp_path: Path, number: signal.Signals, launcher: str
 ) -> None:
