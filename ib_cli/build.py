@@ -156,14 +156,14 @@ def pick_device(wanted: str) -> torch.device:
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def set_threads(wanted: int | None, model: Model, batch_size: int) -> None:
-    """CPU threads of this process: as asked for, else one where a step is too small to share.
+def set_threads(wanted: int | None, model: Model, batch_size: int, most: int | None = None) -> None:
+    """CPU threads of this process: as asked for, else one where a step is too small to share, and `most` at most.
 
     Threads that meet after every small matrix product lose more than they gain, and a hundredfold where another
     process holds a core.
     """
     work = batch_size * sum(p.numel() for p in model.parameters())  # about the multiplications of a step
-    torch.set_num_threads(wanted or (1 if work < WORTH_SHARING else THREADS))
+    torch.set_num_threads(wanted or (1 if work < WORTH_SHARING else min(THREADS, most or THREADS)))
 
 
 def build_model(config: Mapping[str, Any], data: Data, needs: frozenset[str], seed: int) -> Model:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.nn.modules.conv import _ConvNd
 
+from ib_cli import processors
 from ib_cli.build import load_data, set_threads
 from ib_cli.datasets.data import Data
 from ib_cli.engine.interrupt import Interrupted, catch_signals
@@ -138,7 +139,7 @@ def _train_begun(
     numbers, first = list(runs), next(iter(runs.values()))
     if first.experiment.device.type == "cpu":
         settings = first.experiment.settings
-        set_threads(settings.threads, first.experiment.model, settings.batch_size * len(runs))
+        set_threads(settings.threads, first.experiment.model, settings.batch_size * len(runs), most=processors.free())
     experiments = [replace(run.experiment, stop=stop) for run in runs.values()]
     left = dict(runs)
     try:
