@@ -1,0 +1,96 @@
+"""python -m benchmarks: speed against other ways to do the same work, side by side, in one run.
+
+    python -m benchmarks [SECTION …] [--root DIR] [--repeats N] [--page FILE]
+
+Prints one table of ratios and puts each section's rows into docs/benchmarks.md. Exit codes: 0, also where a target is
+missed, and 2 where the command is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import page
+from benchmarks.measure import HEADER, Options, Row
+
+# Sections and their modules, each with a TITLE and `rows(options)`; imported only when they are run.
+SECTIONS = {
+    "loader": "loader",
+    "step": "step",
+    "peers": "peers",
+    "sweep": "sweep",
+    "start-up": "start_up",
+    "estimators": "estimates",
+    "gpu": "gpu",
+}
+WITHOUT_DATA = {"start-up", "estimators"}
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the sections; returns the exit code."""
+    arguments = parser().parse_args(words)
+    if wrong := mistake(arguments):
+        print(f"benchmarks: {wrong}", file=sys.stderr)
+        return 2
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    options = Options(arguments.root.resolve(), arguments.repeats)
+    table = Table(*HEADER)
+    for section in dict.fromkeys(arguments.sections or SECTIONS):
+        title, rows = run(section, options, arguments.page, console)
+        table.add_row(title, style="bold")
+        for row in rows:
+            table.add_row(*row.cells(), style={True: "green", False: "red", None: ""}[row.met])
+        table.add_section()
+    console.print(table)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios of speed, measured in turns.")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; none: all")
+    parser.add_argument("--root", type=Path, default=Path("data"), help="holds MNIST/raw and cifar-10-batches-py")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of each row")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where the tables are written")
+    return parser
+
+
+def mistake(arguments: argparse.Namespace) -> str:
+    """What is wrong with the command, or nothing."""
+    sections = arguments.sections or list(SECTIONS)
+    for section in sections:
+        if section not in SECTIONS:
+            return f"{section}: no such section; there are {', '.join(SECTIONS)}"
+    if arguments.repeats < 1:
+        return f"--repeats={arguments.repeats}: at least one turn is needed"
+    missing = [name for name in ("MNIST/raw", "cifar-10-batches-py") if not (arguments.root / name).is_dir()]
+    if missing and set(sections) - WITHOUT_DATA:
+        return f"--root={arguments.root}: there is no {' and no '.join(missing)} in it"
+    return ""
+
+
+def run(section: str, options: Options, file: Path, console: Console) -> tuple[str, list[Row]]:
+    """Measure a section and write it to the page; its title and rows."""
+    from benchmarks.machine import conditions  # which needs torch
+
+    module = importlib.import_module(f"benchmarks.{SECTIONS[section]}")
+    before, rows = os.getloadavg()[0], []
+    with console.status(module.TITLE) as status:
+        for row in module.rows(options):
+            rows.append(row)
+            status.update(f"{module.TITLE}: {len(rows)} rows")
+    around = conditions(before, os.getloadavg()[0], options.repeats)
+    page.write(file, section, module.TITLE, rows, around)
+    return module.TITLE, rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Our side: runs that are built as ib-train builds them, trained alone or together, epoch by epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from torch.func import vmap
+
+from ib_cli.build import build, load_data, resolve, set_threads
+from ib_cli.catalogue import directory
+from ib_cli.datasets.data import Data
+from ib_cli.engine.backward import Backward
+from ib_cli.engine.group import GroupEpoch
+from ib_cli.engine.loss import make_loss
+from ib_cli.engine.stack import Stack
+from ib_cli.engine.train import Epoch, Reporter
+from ib_cli.experiment import Experiment
+from ib_cli.metrics import Evaluation
+from ib_cli.procedures.course import Course
+from ib_cli.records import Records
+
+
+def made(*overrides: str, folder: Path = Path("unopened")) -> Experiment:
+    """The experiment of a command's overrides. Nothing is written before its records are opened."""
+    with initialize_config_dir(str(directory("conf")), version_base="1.3"):
+        config = resolve(compose("config", overrides=list(overrides)))
+    return build(config, Records(folder), (), _load)
+
+
+_loaded: dict[str, Data] = {}
+
+
+def _load(node: Mapping[str, Any], device: torch.device) -> Data:
+    """The data of a config node; runs of one node share them."""
+    key = f"{node} {device}"
+    if key not in _loaded:
+        _loaded[key] = load_data(node, device)
+    return _loaded[key]
+
+
+def now(device: torch.device) -> float:
+    """Seconds on a clock, once the device has done what it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+class Solo:
+    """One run on its own."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.course = Course(experiment, None, None, "J")
+        settings = experiment.settings
+        loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
+        self.backward = Backward(loss, settings.compile)
+        self.evaluation = Evaluation(experiment)
+        self.requests: dict[int, list] = {}
+        self.reporter = Reporter(())
+
+    def step(self) -> float:
+        """Seconds of a step, over an epoch."""
+        begin = self._begin()
+        epoch = self._train()
+        spent = now(self.experiment.device) - begin
+        self.course.state.close_epoch()
+        return spent / len(epoch.order)
+
+    def epoch(self) -> float:
+        """Seconds of an epoch as `fit` has it: its steps, averages, evaluation, records and checkpoint."""
+        begin = self._begin()
+        self.course.trained(self._train().averages())
+        params = self.course.state.evaluated_params
+        self.course.evaluated({split: self.evaluation.of(params, split) for split in self.course.held_out})
+        self.course.save(0.0)
+        return now(self.experiment.device) - begin
+
+    def _begin(self) -> float:
+        experiment = self.experiment
+        if experiment.device.type == "cpu":
+            set_threads(experiment.settings.threads, experiment.model, experiment.settings.batch_size)
+        return now(experiment.device)
+
+    def _train(self) -> Epoch:
+        experiment = self.experiment
+        epoch = Epoch(
+            self.course.state,
+            experiment.model,
+            self.backward,
+            experiment.data,
+            experiment.settings,
+            experiment.multipliers,
+        )
+        epoch.run(self.requests, lambda: None, self.reporter)
+        return epoch
+
+
+class Together:
+    """Several runs in one stack."""
+
+    def __init__(self, experiments: Sequence[Experiment]) -> None:
+        self.experiments, self.first = experiments, experiments[0]
+        settings = self.first.settings
+        self.states = [Course(each, None, None, "J").state for each in experiments]
+        self.stack = Stack(self.states, self.first.optimizer)
+        loss = make_loss(self.first.model, self.first.objective, settings.samples, settings.precision)
+        axis = 0 if len({each.settings.seed for each in experiments}) > 1 else None
+        self.backward = Backward(vmap(loss, in_dims=(0, 0, axis, axis, 0)), settings.compile)
+        self.requests: dict[int, list] = {}
+
+    def step(self) -> float:
+        """Seconds of a step and run, over an epoch."""
+        first, settings = self.first, self.first.settings
+        if first.device.type == "cpu":
+            set_threads(settings.threads, first.model, settings.batch_size * len(self.experiments))
+        begin = now(first.device)
+        epoch = GroupEpoch(
+            self.stack,
+            first.model,
+            lambda _: self.backward,
+            first.data,
+            [each.settings for each in self.experiments],
+            [each.multipliers for each in self.experiments],
+        )
+        epoch.run(self.requests, lambda: None)
+        spent = now(first.device) - begin
+        for state in self.states:
+            state.close_epoch()
+        return spent / len(epoch.sizes) / len(self.experiments)
