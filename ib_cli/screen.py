@@ -245,14 +245,16 @@ def _print_estimates(console: Console, estimates: Mapping[str, Mapping[str, Any]
         table.add_column(name, justify="right", no_wrap=True)
     for quantity in quantities:
         cells = [of.get(quantity) for of in estimates.values()]
-        table.add_row(Text(quantity), *("" if cell is None else _flagged(cell) for cell in cells))
+        shown = ("" if cell is None else readable(_flagged(cell), console.encoding) for cell in cells)
+        table.add_row(Text(quantity), *shown)
     console.print(table)
     if any(cell["saturated"] for of in estimates.values() for cell in of.values()):
         console.print(Text("nats; ? not to be trusted, estimates.jsonl says why"), soft_wrap=True)
 
 
 def _flagged(estimate: Mapping[str, Any]) -> str:
-    return number(estimate["value"]) + ("?" if estimate["saturated"] else " ")
+    bound = "≤" if estimate["lower"] is None and estimate["upper"] is not None else ""
+    return bound + number(estimate["value"]) + ("?" if estimate["saturated"] else " ")
 
 
 def _print_rows(console: Console, rows: Mapping[str, str]) -> None:

@@ -76,7 +76,11 @@ def test_without_noise_infinite_information_is_told_not_given() -> None:
         assert own[quantity].value is None and own[quantity].saturated
         assert "deterministic" in own[quantity].reason
     assert own["I[Y;Z]"].value > 0.5
-    assert not by_quantity(found, "mixture") and not by_quantity(found, "pairwise")
+    for needs_noise in ("mixture", "pairwise"):
+        (told,) = by_quantity(found, needs_noise).values()
+        assert told.value is None and told.saturated and "no noise" in told.reason
+    with pytest.raises(ValueError, match="give both"):
+        information_plane(z, y, mean=z)
     assert by_quantity(found, "binned")["I[X;Z]"].value > 0
 
 

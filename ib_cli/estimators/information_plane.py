@@ -46,7 +46,7 @@ def information_plane(
 
     z (N, K), one draw for each x; y (N,) integers; `mean` and `scale` those of q(z|x_i) = N(mean_i, diag scale_i²),
     None where z is a deterministic function of x: then H[Z|X] = −∞ and I[X;Z] = ∞, which is told instead of a value,
-    and the estimators `mixture` and `pairwise` give nothing. `noise` is H[Y|X], 0 where x determines y.
+    and the estimators `mixture` and `pairwise` say that they need them. `noise` is H[Y|X], 0 where x determines y.
 
     Within one estimator the identities hold for the reported values:
 
@@ -55,17 +55,24 @@ def information_plane(
 
     `kraskov` is Kozachenko–Leonenko for H[Z] and Ross for I[Y;Z], with `k` neighbours; the rest follows. `sweep` runs
     it with 1, 3, 5 and 10 neighbours and `halve` with half of the samples; values that then move are flagged.
-    Raises ValueError for NaN, infinities, labels that are not integers and a class of k samples or fewer.
+    Raises ValueError for NaN, infinities, labels that are not integers, a class of k samples or fewer, and one of
+    `mean` and `scale` without the other.
     """
+    if (mean is None) != (scale is None):
+        raise ValueError("mean and scale describe the noise together: give both, or neither for a z without noise")
     index, counts = checked.classes(y, len(z), at_least=1)
     known = {"H[Y]": _labels(index, counts)}
     if mean is not None and scale is not None:
         known["H[Z|X]"] = _noise(mean, scale)
     found: list[Estimate] = []
     for name in estimators:
-        if name == "mixture" and "H[Z|X]" in known:
+        if name in ("mixture", "pairwise") and mean is None:
+            reason = "z is taken as a deterministic function of x: no noise (mean and scale) was given"
+            found.append(Estimate("I[X;Z]", name, None, n=len(z), saturated=True, reason=reason))
+            continue
+        if name == "mixture":
             own = mixture_information(mean, scale, y, generator=generator)
-        elif name == "pairwise" and "H[Z|X]" in known:
+        elif name == "pairwise":
             own = {"I[X;Z]": pairwise_estimate(mean, scale)}
         elif name == "kraskov":
             possible = tuple(number for number in SWEEP if number < int(counts.min()))
@@ -100,7 +107,7 @@ def completed(own: dict[str, Estimate], known: dict[str, Estimate], noise: float
     if "H[Z|X]" not in found and "H[Z]" in found:
         nothing = replace(found["H[Z]"], value=None, lower=None, upper=None, stderr=None, drift_k=None, drift_n=None)
         for quantity, value in (("H[Z|X]", "−∞"), ("I[X;Z]", "∞"), ("I[X;Z|Y]", "∞")):
-            reason = f"z is a deterministic function of x: {quantity} = {value}"
+            reason = f"no noise was given, and for a deterministic function z of x {quantity} = {value}"
             found[quantity] = replace(nothing, quantity=quantity, saturated=True, reason=reason)
     if "H[Y|Z]" in found:
         label_noise = Estimate("H[Y|X]", "", noise, noise, noise, 0.0)

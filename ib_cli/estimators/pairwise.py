@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
-from ib_cli.estimators.mixture import MARGIN
+from ib_cli.estimators.mixture import MARGIN, WIDTH
 
 Kind = Literal["kl", "bhattacharyya"]
 BLOCK = 2**22  # numbers held at a time
@@ -51,8 +51,8 @@ def pairwise_information(mean: Tensor, scale: Tensor, kind: Kind = "kl") -> Tens
 def pairwise_estimate(mean: Tensor, scale: Tensor | float) -> Estimate:
     """I[X;Z] of the mixture of N components between the Bhattacharyya and the KL bound; `value` is their middle.
 
-    `mean` (N, K), `scale` a number, (K,) or (N, K). Flagged where the lower bound comes within 2.4 nats of ln N. Raises
-    ValueError for NaN, infinities, scales ≤ 0 and shapes that do not match.
+    `mean` (N, K), `scale` a number, (K,) or (N, K). Flagged where the lower bound comes within 2.4 nats of
+    ln N, or the bounds are more than 0.6 apart. Raises ValueError for NaN, infinities, scales ≤ 0 and shapes that do not match.
     """
     mean = checked.matrix(mean, "mean")
     scale = checked.scales(scale, mean)
@@ -62,7 +62,9 @@ def pairwise_estimate(mean: Tensor, scale: Tensor | float) -> Estimate:
     lower, upper = float(low.mean()), float(high.mean())
     found = Estimate("I[X;Z]", "pairwise", float(middle.mean()), lower, upper, stderr, n=n)
     if math.log(n) - lower < MARGIN:
-        return found.flagged(f"I[X;Z] ≥ {lower:.2f} is less than {MARGIN} below ln N = {math.log(n):.2f}")
+        found = found.flagged(f"I[X;Z] ≥ {lower:.2f} is less than {MARGIN} below ln N = {math.log(n):.2f}")
+    if upper - lower > WIDTH:
+        found = found.flagged(f"the ends of I[X;Z] are {upper - lower:.2f} apart")
     return found
 
 
