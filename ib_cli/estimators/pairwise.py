@@ -52,8 +52,8 @@ def pairwise_estimate(mean: Tensor, scale: Tensor | float) -> Estimate:
     """I[X;Z] of the mixture of N components between the Bhattacharyya and the KL bound; `value` is their middle.
 
     `mean` (N, K), `scale` a number, (K,) or (N, K). Flagged where the lower bound comes within 2.4 nats of
-    ln N, or the bounds are more than 0.6 apart. Raises ValueError for NaN, infinities, scales ≤ 0 and shapes that do not
-    match.
+    ln N, or the bounds are more than 0.6 apart. Raises ValueError for NaN, infinities, scales ≤ 0 and shapes that
+    do not match.
     """
     mean = checked.matrix(mean, "mean")
     scale = checked.scales(scale, mean)
