@@ -61,18 +61,28 @@ def prepare(plain: dict[str, Any], screen: bool, load: Callable[..., Data] = loa
     """
     settings = validate(plain)
     records = Records(run_folder(plain, construct("dataset", plain["dataset"]).fingerprint()))
-    done = records.result
-    if done is not None and done["status"] == "done" and not settings.rerun:
-        if screen:
-            show_finished(done, records.folder)
-        return Outcome("skipped", folder=str(records.folder), test=done.get("test", {}), seconds=done.get("seconds"))
+    if not settings.rerun and (skipped := _done_before(records, screen)) is not None:
+        return skipped
     observers = (*((Screen(),) if screen else ()), construct("tracker", plain["tracker"]))
     experiment = build(plain, records, observers, load)
     procedure, keys = target_of("procedure", plain["procedure"])
     if hasattr(procedure, "check"):
         procedure.check(experiment, **keys)
     records.open(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    if not settings.rerun and (skipped := _done_before(records, screen)) is not None:  # by another process, meanwhile
+        records.close()
+        return skipped
     return Run(plain, experiment, procedure, keys)
+
+
+def _done_before(records: Records, screen: bool) -> Outcome | None:
+    """The outcome of a run that is done, shown if there is a screen."""
+    done = records.result
+    if done is None or done["status"] != "done":
+        return None
+    if screen:
+        show_finished(done, records.folder)
+    return Outcome("skipped", folder=str(records.folder), test=done.get("test", {}), seconds=done.get("seconds"))
 
 
 class Run:
