@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Annotated, Literal
 
@@ -18,6 +19,8 @@ from ib_cli.estimators.information_plane import Estimator
 from ib_cli.model import Model
 from ib_cli.settings import Settings
 from ib_cli.tape import Tape, draw
+
+log = logging.getLogger(__name__)
 
 
 class Estimates:
@@ -65,7 +68,8 @@ class Estimates:
                     bins=self.bins,
                     generator=generator(z.device, settings.seed, "estimate", name),
                 )
-            except ValueError as error:
+            except (ValueError, RuntimeError) as error:  # the samples, or memory; what has been trained is kept
+                log.warning("%s could not estimate: %s", name, error)
                 nothing = Estimate("", name, None, n=len(z), saturated=True, reason=str(error))
                 found += [nothing.of("I[X;Z]"), nothing.of("I[Y;Z]")]
         return found, time.monotonic() - start

@@ -53,10 +53,12 @@ class Jobs:
 
     def claim(self) -> None:
         """Called by the first process of the multirun: hold the folder, and delete those that nobody holds any more."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.folder)
+        new = self.folder.with_name(f".{self.folder.name}")  # others see it only once it is held
+        new.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(new)
+        new.rename(self.folder)
         for other in self.folder.parent.iterdir():
-            if other != self.folder and (lock := _locked(other)) is not None:
+            if other != self.folder and not other.name.startswith(".") and (lock := _locked(other)) is not None:
                 shutil.rmtree(other, ignore_errors=True)  # left by a kill
                 lock.close()
 

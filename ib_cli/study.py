@@ -38,6 +38,7 @@ class Study(Callback):
     def __init__(self) -> None:
         self.jobs: Jobs | None = None
         self.plan: list[tuple[str, ...]] = []  # the overrides of each job, from the sweeper, where it knows them
+        self.error: OSError | None = None  # why the jobs cannot be watched
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         studies.append(self)
@@ -51,14 +52,20 @@ class Study(Callback):
         jobs = Jobs.of(config.hydra)
         try:
             jobs.claim()
-        except OSError:
-            return  # the sweeper meets the same in a moment, and main tells it
+        except OSError as error:  # Hydra keeps what a callback raises to itself: `check` tells it
+            self.error = error
+            return
         self.jobs = jobs
         log = StudyLog(folder / "study.log", jobs.name)
         log.write(shlex.join(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
         self.screen = StudyScreen(str(config.name), log, config_flags(sys.argv[1:]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
+
+    def check(self) -> None:
+        """Raises OSError where the study's folder cannot be written, before a job starts that nobody would watch."""
+        if self.error is not None:
+            raise self.error
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called where the sweeper came to its end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,5 +58,8 @@ class Request:
             return error
         except BrokenPipeError:  # nobody reads our output any more (| head)
             raise
-        except Exception as error:  # told in the study's table; it may be of a class that cannot travel
+        except Exception as error:
+            if config.get("debug"):
+                traceback.print_exc()
+            # Told in the study's table as a line: its class may be one that cannot travel.
             return RuntimeError(f"{type(error).__name__}: {error}")

@@ -39,9 +39,8 @@ class GridSweeper(BasicSweeper):
         wrong = [(point, error) for point, error in zip(points, errors) if error is not None]
         if not right:
             raise wrong[0][1]
-        folder = Path(self.config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
+        studies[-1].check()
+        OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir) / "multirun.yaml")
         studies[-1].plan = [tuple(point) for point in [*right, *(point for point, _ in wrong)]]
         jobs = Jobs.of(self.config.hydra)
         for number, (point, error) in enumerate(wrong, len(right)):

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._launcher import require
 from ib_cli.errors import ConfigError
+from ib_cli.study import studies
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -77,6 +78,7 @@ class OptunaSweeper(Sweeper):
             raise ConfigError(
                 "hydra/sweeper=optuna: nothing to search; give a key a range, as in 'gamma=tag(log,interval(1e-4,1))'"
             )
+        studies[-1].check()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(sampler=instantiate(self.sampler), directions=_listed(self.direction))
         for first in range(0, self.n_trials, self.n_jobs):

@@ -1,4 +1,4 @@
-"""hydra/launcher=sequential: one job after the other in this process; none stops the others, as with Hydra's own."""
+"""hydra/launcher=sequential: one job after the other in this process. Unlike in Hydra's own, none stops the rest."""
 
 from __future__ import annotations
 
