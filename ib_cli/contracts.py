@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -28,21 +29,41 @@ class Batch(NamedTuple):
 
     x: Tensor  # (B, *input_shape) float
     y: Tensor  # (B,) int64
+    weight: Tensor | None = None  # (B,) ≥ 0, of mean 1 over the split; None: 1 for every sample
 
 
 @dataclass(frozen=True)
 class Pass:
     """What one pass of a batch through the model produced: all that a functional may look at.
 
-    A part that the model does not have is None.
+    A part that the model does not have is None. Where z is enumerated, `z_weight` holds the probability of each of its
+    S values, and what does not depend on x has 1 in place of B.
     """
 
     x: Tensor  # (B, *input_shape)
     y: Tensor  # (B,)
-    z: Tensor  # (S, B, K), drawn from q(z|x)
+    z: Tensor  # (S, B, K), drawn from q(z|x), or (S, 1, K): all values of a discrete z
     encoder: Distribution | None = None  # q(z|x): batch (B,), event (K,); None where z is a deterministic map of x
     marginal: Distribution | None = None  # m(z): event (K,)
     backward_encoder: Distribution | None = None  # b(z|y) at the batch's labels: batch (B,), event (K,)
     class_logits: Tensor | None = None  # (S, B, classes), log c(y|z) up to a constant of each row
     decoder: Distribution | None = None  # d(x|z): batch (S, B), event input_shape
     reports: dict[str, Tensor] = field(default_factory=dict)  # per-sample nats that layers measured on the way, (B,)
+    weight: Tensor | None = None  # (B,), of the batch
+    z_weight: Tensor | None = None  # (S, B): q(z|x) of each value; None: the S draws count alike
+    weights_divergence: Tensor | None = None  # S, of the whole posterior of the weights: a scalar
+    train_size: int | None = None  # N
+
+    def expected(self, values: Tensor) -> Tensor:
+        """E_{q(z|x)} of values (S, B, …), exact where z is enumerated, otherwise the mean over the draws: (B, …)."""
+        if self.z_weight is None:
+            return values.mean(0)
+        return (self.z_weight.view(*self.z_weight.shape, *(1,) * (values.dim() - 2)) * values).sum(0)
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum over the batch of values (B,) of the samples, each as often as it weighs."""
+        return (values if self.weight is None else self.weight * values).sum(dtype=torch.float64)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over the batch of values (B,) of the samples, each as often as it weighs."""
+        return (values if self.weight is None else self.weight * values).mean()

@@ -34,7 +34,7 @@ def measures(p: Pass, objective: Objective) -> dict[str, Tensor]:
     if p.class_logits is not None:
         values["H_model[Y|Z]"] = values["C"]
         values["accuracy"] = (predicted(p) == p.y).float()
-        values["error_single"] = (p.class_logits.argmax(-1) != p.y).float().mean(0)
+        values["error_single"] = p.expected((p.class_logits.argmax(-1) != p.y).float())
     return values
 
 
@@ -87,9 +87,7 @@ class Evaluation:
         settings = self.experiment.settings
         tape = Tape(noise)
         p = forward(self.experiment.model, params, buffers, batch, tape, settings.eval_samples, settings.precision)
-        return {
-            name: values.sum(dtype=torch.float64) for name, values in measures(p, self.experiment.objective).items()
-        }
+        return {name: p.total(values) for name, values in measures(p, self.experiment.objective).items()}
 
     @torch.no_grad()
     def _sums(

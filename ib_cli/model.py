@@ -42,6 +42,7 @@ class Model(nn.Module):
             class_logits=None if self.classifier is None else self.classifier(z),
             decoder=None if self.decoder is None else self.decoder(z),
             reports=tape.reports,
+            weight=batch.weight,
         )
 
     def _encode(self, tape: Tape) -> Callable[[Tensor], Distribution]:

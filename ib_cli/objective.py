@@ -80,7 +80,7 @@ class Objective:
 
         A term whose weight is the number 0 is measured only.
         """
-        means = {term.functional.symbol: term.functional.nats(p).mean() for term in self.terms}
+        means = {term.functional.symbol: p.mean(term.functional.nats(p)) for term in self.terms}
         return self.total(means, multipliers), means
 
     def total(self, means: Mapping[str, Tensor], multipliers: Mapping[str, Tensor | float]) -> Tensor:

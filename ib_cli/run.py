@@ -187,10 +187,10 @@ def _train(run: Run, stop: Callable[[], int | None]) -> Outcome:
 
 
 def nested(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Lines of estimates.jsonl, of one epoch, as {estimator: {quantity: {value, lower, upper, stderr, saturated}}}."""
+    """Lines of estimates.jsonl, of one epoch, as {estimator: {quantity: {value, lower, …, saturated, reason}}}."""
     found: dict[str, dict[str, Any]] = {}
     for line in lines:
-        told = {name: line[name] for name in ("value", "lower", "upper", "stderr", "saturated")}
+        told = {name: line[name] for name in ("value", "lower", "upper", "stderr", "saturated", "reason")}
         found.setdefault(line["estimator"], {})[line["quantity"]] = told
     return found
 

@@ -22,6 +22,7 @@ LIVE = ("R", "C", "D", "J", "accuracy")  # what is shown while a run goes on
 ORDER = ("J", "R", "C", "D", "S", "V", "H_model[Y|X]", "accuracy", "error")  # of the closing table, the rest after it
 SPLITS = ("train", "validation", "test")
 NATS = re.compile(r"[JRCDSVI](_\w+)?|(H|I|TC|KL)(_\w+)?\[.*\]")  # the measures that are in nats
+REASONS = 3  # why estimates are flagged: so many for each estimator
 LINE_WIDTH = 80  # columns of a plain line; a log file has no width of its own
 PLAIN = str.maketrans(
     {
@@ -249,7 +250,15 @@ def _print_estimates(console: Console, estimates: Mapping[str, Mapping[str, Any]
         table.add_row(Text(quantity), *shown)
     console.print(table)
     if any(cell["saturated"] for of in estimates.values() for cell in of.values()):
-        console.print(Text("nats; ? not to be trusted, estimates.jsonl says why"), soft_wrap=True)
+        console.print(Text("nats; ? not to be trusted, for the reasons in estimates.jsonl:"), soft_wrap=True)
+        _print_rows(console, {name: text for name, of in estimates.items() if (text := _doubts(of))})
+
+
+def _doubts(estimates: Mapping[str, Mapping[str, Any]]) -> str:
+    """The first reasons for which values of one estimator are flagged, each once."""
+    flagged = (cell for cell in estimates.values() if cell["saturated"])
+    reasons = list(dict.fromkeys(reason for cell in flagged for reason in cell.get("reason", "").split("; ") if reason))
+    return "; ".join(reasons[:REASONS]) + (f"; {len(reasons) - REASONS} more" if len(reasons) > REASONS else "")
 
 
 def _flagged(estimate: Mapping[str, Any]) -> str:

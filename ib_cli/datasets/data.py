@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,16 +19,20 @@ class Split:
 
     x: Tensor  # (N, *input_shape) uint8 or float32
     y: Tensor  # (N,) int64
+    weight: Tensor | None = None  # (N,) ≥ 0, of mean 1: how often each sample counts; None: once
 
     def __len__(self) -> int:
         return len(self.y)
 
     def __getitem__(self, indices: Tensor) -> Split:
         """The samples at these indices, or where this mask (N,) is true."""
-        return Split(self.x[indices], self.y[indices])
+        return self._map(lambda part: part[indices])
 
     def to(self, device: torch.device | str) -> Split:
-        return Split(self.x.to(device), self.y.to(device))
+        return self._map(lambda part: part.to(device))
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Split:
+        return Split(change(self.x), change(self.y), None if self.weight is None else change(self.weight))
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,10 @@ class Data:
             x = part.x[indices]
         else:
             x = self.augmentation(indices, generator)
-        return Batch(self.affine(x), part.y[indices])
+        return Batch(self.affine(x), part.y[indices], None if part.weight is None else part.weight[indices])
 
     def label_entropy(self, split: str) -> float:
         """H[Y] in nats of the labels of a split: the entropy of their empirical frequencies."""
-        frequencies = torch.bincount(self.splits[split].y).double() / len(self.splits[split])
+        part = self.splits[split]
+        frequencies = torch.bincount(part.y, part.weight).double() / len(part)
         return torch.special.entr(frequencies).sum().item()

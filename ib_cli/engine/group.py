@@ -95,9 +95,9 @@ class GroupEpoch:
         self.names = list(parts)
         self.history.append(torch.stack(list(parts.values())))
 
-    def _laid_out(self, of_streams: Sequence[Tensor]) -> Tensor:
+    def _laid_out(self, of_streams: Sequence[Tensor | None]) -> Tensor | None:
         """What the streams have made, for each run: (M, …), or as it is where there is one stream for all."""
-        if len(of_streams) == 1:
+        if len(of_streams) == 1 or of_streams[0] is None:
             return of_streams[0]
         stacked = torch.stack(of_streams)
         return stacked if len(of_streams) == len(self.stream_of) else stacked[self.stream_of]

@@ -27,7 +27,7 @@ def forward(
 
 def predicted(p: Pass) -> Tensor:
     """The label with the largest E_{q(z|x)} c(y|z), (B,)."""
-    return p.class_logits.softmax(-1).mean(0).argmax(-1)
+    return p.expected(p.class_logits.softmax(-1)).argmax(-1)
 
 
 def make_loss(model: Model, objective: Objective, samples: int, precision: str) -> LossFunction:
@@ -43,7 +43,7 @@ def make_loss(model: Model, objective: Objective, samples: int, precision: str) 
         J, parts = objective(p, multipliers)
         parts = {"J": J, **parts}
         if p.class_logits is not None:
-            parts["accuracy"] = (predicted(p) == p.y).float().mean()
+            parts["accuracy"] = p.mean((predicted(p) == p.y).float())
         return J, {name: value.detach() for name, value in parts.items()}
 
     return loss

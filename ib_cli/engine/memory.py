@@ -42,7 +42,7 @@ def bytes_of(experiment: Experiment) -> int:
         loss(params, buffers, batch, noise, multipliers)
     model.train(was_training)
     parameters = sum(p.nbytes for p in params.values())
-    passing = sum(tensor.nbytes for tensor in (*batch, *noise))
+    passing = sum(tensor.nbytes for tensor in (*batch, *noise) if tensor is not None)
     return COPIES * parameters + passing + 2 * sum(kept.values())  # the gradients pass through once more
 
 

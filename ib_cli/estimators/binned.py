@@ -100,7 +100,7 @@ def _surprise(codes: Tensor) -> tuple[Tensor, float]:
 
 def _doubts(quantity: str, missing: float) -> list[str]:
     """Why an entropy of frequencies cannot be trusted, nor what is made of it."""
-    return [f"too few samples for the bins: {quantity} is low by about {missing:.2f}"] if missing > MOST_BIAS else []
+    return [f"too few samples for the bins: {quantity} is low by {missing:.2f} or more"] if missing > MOST_BIAS else []
 
 
 def _mean(quantity: str, terms: Tensor, doubts: list[str]) -> Estimate:

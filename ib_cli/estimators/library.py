@@ -1,9 +1,10 @@
-"""The three questions that one asks most, each answered by the estimator of one's choice."""
+"""The three questions that one asks most, each answered by the estimator of one's choice, of tensors or arrays."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,9 +17,11 @@ from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko, weighted_
 from ib_cli.estimators.ksg import ksg
 from ib_cli.estimators.ross import ross
 
+Samples = Tensor | np.ndarray
+
 
 def entropy(
-    z: Tensor, estimator: Literal["kraskov", "weighted", "gaussian", "copula", "binned"] = "kraskov", **options: Any
+    z: Samples, estimator: Literal["kraskov", "weighted", "gaussian", "copula", "binned"] = "kraskov", **options: Any
 ) -> Estimate:
     """H[Z] in nats of samples z (N, K); `options` are those of the estimator's own function, such as k=3.
 
@@ -26,6 +29,7 @@ def entropy(
     gaussian: the largest that the covariance allows. copula: that of a Gaussian copula. binned: discrete, of z in bins.
     Raises ValueError as they do.
     """
+    z = torch.as_tensor(z)
     if estimator == "binned":
         return binned_information(z, **options)["H[Z]"]
     chosen = {
@@ -38,8 +42,8 @@ def entropy(
 
 
 def mutual_information(
-    a: Tensor,
-    b: Tensor,
+    a: Samples,
+    b: Samples,
     estimator: Literal["kraskov", "gao", "gaussian", "copula", "binned"] = "kraskov",
     **options: Any,
 ) -> Estimate:
@@ -49,6 +53,7 @@ def mutual_information(
     al. 2017, for mixtures of both. gaussian, copula: closed forms under their assumption. binned: of numbers in bins
     with labels. Raises ValueError as these do.
     """
+    a, b = torch.as_tensor(a), torch.as_tensor(b)
     discrete = [not each.is_floating_point() for each in (a, b)]
     if all(discrete) and estimator != "gao":
         raise ValueError("a and b are both integers: give numbers that are not labels as floating point")
@@ -60,17 +65,23 @@ def mutual_information(
     if any(discrete) and estimator == "kraskov":
         return ross(z, y, **options)
     chosen = {"kraskov": ksg, "gao": gao, "gaussian": gaussian_mutual_information, "copula": copula_mutual_information}
-    return _chosen(chosen, estimator)(a, b, **options)
+    found = _chosen(chosen, estimator)(a, b, **options)
+    for name, values in (("a", a), ("b", b)):
+        if estimator == "kraskov" and _like_labels(values):
+            reason = f"{name} looks like labels: give them an integer type"
+            found = [each.flagged(reason) for each in found] if isinstance(found, list) else found.flagged(reason)
+    return found
 
 
 def total_correlation(
-    z: Tensor, estimator: Literal["kraskov", "gaussian", "copula"] = "gaussian", **options: Any
+    z: Samples, estimator: Literal["kraskov", "gaussian", "copula"] = "gaussian", **options: Any
 ) -> Estimate:
     """TC[Z] = Σ_j H[Z_j] − H[Z] in nats of samples z (N, K).
 
     gaussian: ½(Σ ln Σ_jj − ln |Σ|); copula: the same of normal scores; kraskov: differences of Kozachenko–Leonenko
     entropies, whose bias grows with K. Raises ValueError as they do.
     """
+    z = torch.as_tensor(z)
     if estimator != "kraskov":
         chosen = {"gaussian": gaussian_total_correlation, "copula": copula_total_correlation}
         return _chosen(chosen, estimator)(z, **options)
@@ -84,6 +95,12 @@ def total_correlation(
     return Estimate(
         "TC[Z]", "kraskov", value, stderr=stderr, k=total.k, n=total.n, saturated=total.saturated, reason=total.reason
     )
+
+
+def _like_labels(values: Tensor) -> bool:
+    """Whether floating-point values are whole numbers, fewer than half as many as there are samples."""
+    whole = values.numel() == len(values) and bool((values == values.round()).all())
+    return whole and 2 * len(values.unique()) < len(values)
 
 
 def _chosen(chosen: dict[str, Any], estimator: str) -> Any:

@@ -9,4 +9,4 @@ from ib_cli.functionals.functional import functional
 @functional("D", "distortion, ≥ H(X|Z)", "decoder")
 def distortion(p: Pass) -> Tensor:
     """D = −E_{q(z|x)} log d(x|z) (TherML §1.1), summed over pixels, in nats, (B,)."""
-    return -p.decoder.log_prob(p.x).mean(0)
+    return -p.expected(p.decoder.log_prob(p.x))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence
 
+from ib_cli.contracts import Pass
 
-def divergence(q: Distribution, m: Distribution, z: Tensor) -> Tensor:
-    """E_q log q(z) − log m(z), (B,): in closed form between Gaussians, else the mean over the draws z (S, B, K)."""
+
+def divergence(p: Pass, m: Distribution) -> Tensor:
+    """E_{q(z|x)} log q(z|x) − log m(z), (B,): in closed form between Gaussians, else over the values of z."""
+    q = p.encoder
     if isinstance(m, Independent) and isinstance(q, Independent):
         return kl_divergence(q, m)
-    return (q.log_prob(z) - m.log_prob(z)).mean(0)
+    return p.expected(q.log_prob(p.z) - m.log_prob(p.z))

@@ -11,9 +11,12 @@ from ib_cli.functionals.functional import functional
 
 @functional("H_model[Y|X]", "prediction cross-entropy, ≤ C", "class_logits")
 def prediction_cross_entropy(p: Pass) -> Tensor:
-    """H_Θ[Y|X] = −log E_{q(z|x)} c(y|z) (Unpacking eq. 4) in nats, (B,); the mean is over S draws.
+    """H_Θ[Y|X] = −log E_{q(z|x)} c(y|z) (Unpacking eq. 4) in nats, (B,).
 
-    The logarithm of a mean is biased: the value is too large by about Var[c]/(2 S E[c]²), and equals C for S = 1.
+    Exact where z is enumerated. Over S draws the logarithm of a mean is biased: the value is too large by about
+    Var[c]/(2 S E[c]²), and equals C for S = 1.
     """
     of_labels = log_c(p)
+    if p.z_weight is not None:
+        return -logsumexp(of_labels + p.z_weight.log(), dim=0)
     return math.log(of_labels.shape[0]) - logsumexp(of_labels, dim=0)

@@ -10,4 +10,4 @@ from ib_cli.functionals.functional import functional
 @functional("R", "rate, ≥ I(X;Z)", "encoder", "marginal")
 def rate(p: Pass) -> Tensor:
     """R = E_{q(z|x)} log q(z|x) − log m(z) (TherML §1.1), in nats, (B,)."""
-    return divergence(p.encoder, p.marginal, p.z)
+    return divergence(p, p.marginal)

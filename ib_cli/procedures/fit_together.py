@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.func import vmap
 
+from ib_cli.contracts import Batch
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
 from ib_cli.engine.interrupt import Interrupted
@@ -86,7 +87,9 @@ class _Group:
     def _backward(self, axis: int | None) -> Backward:
         """Of the loss mapped over the runs, whose batch and noise lie on this axis."""
         if axis not in self._backwards:
-            many = vmap(self.loss, in_dims=(0, 0, axis, axis, 0))
+            weighted = self.first.data.splits["train"].weight is not None
+            batch = Batch(axis, axis, axis if weighted else None)
+            many = vmap(self.loss, in_dims=(0, 0, batch, axis, 0))
             self._backwards[axis] = Backward(many, self.first.settings.compile)
         return self._backwards[axis]
 

@@ -185,6 +185,11 @@ def _notes(made: Contents, wanted: str) -> list[str]:
         notes.append(f"no run is done with measures of the {made.split} split: no frontier")
     if made.points.merged:
         notes.append("the runs differ in too many ways for a curve each: one curve of all; --group-by KEY parts them")
+    if lacking := len(made.plane.unestimated):
+        notes.append(
+            f"the information plane shows bounds: {counted(lacking, 'finished run')} without both I[X;Z] and I[Y;Z] "
+            f"estimated on the {made.split} split"
+        )
     left = sum(run.status == "done" for run in made.runs) - int((made.points.of_run >= 0).sum())
     if left and not made.points.table.empty:
         notes.append(

@@ -24,6 +24,7 @@ class Plane:
     estimator: str | None
     label_entropy: float | None  # H(Y); None where it is not known or differs between the runs
     left_out: tuple[int, ...]  # runs with records of the split that lack a quantity
+    unestimated: tuple[int, ...]  # finished runs for whose sake bounds are drawn where others have estimates
 
 
 def information_plane(runs: Sequence[Run], split: str) -> Plane:
@@ -33,7 +34,9 @@ def information_plane(runs: Sequence[Run], split: str) -> Plane:
     picture mean the same.
     """
     done = [i for i, run in enumerate(runs) if run.status == "done"]
-    estimator = _common_estimator([runs[i] for i in done], split)
+    both = {i: _estimators(runs[i], split) for i in done}
+    estimator = _common(list(both.values()))
+    lacking = tuple(i for i in done if not both[i]) if estimator is None and any(both.values()) else ()
     paths = {
         i: _estimated(run, split, estimator) if estimator is not None else _bounds(run, split)
         for i, run in enumerate(runs)
@@ -41,7 +44,7 @@ def information_plane(runs: Sequence[Run], split: str) -> Plane:
     left_out = tuple(i for i, path in paths.items() if len(path) == 0 and (runs[i].splits == split).any())
     entropies = [value for run in runs if (value := label_entropy(run, split)) is not None]
     common = entropies[0] if entropies and np.allclose(entropies, entropies[0], rtol=1e-3) else None
-    return Plane({i: path for i, path in paths.items() if len(path)}, estimator, common, left_out)
+    return Plane({i: path for i, path in paths.items() if len(path)}, estimator, common, left_out, lacking)
 
 
 def label_entropy(run: Run, split: str) -> float | None:
@@ -65,14 +68,16 @@ def _bounds(run: Run, split: str) -> np.ndarray:
     return path[np.isfinite(path).all(1)]
 
 
-def _common_estimator(runs: Sequence[Run], split: str) -> str | None:
-    """The first of the estimators that gave both quantities for all the runs."""
-    common: dict[str, None] | None = None
-    for run in runs:
-        found = {name: _named(run, split, name) for name in (X, Y)}
-        both = {name: None for name in found[X] if name in found[Y]}
-        common = both if common is None else {name: None for name in common if name in both}
-    return next(iter(common), None) if common else None
+def _common(estimators: Sequence[Sequence[str]]) -> str | None:
+    """The first of the estimators that all the runs have."""
+    first, *others = estimators or [()]
+    return next((name for name in first if all(name in other for other in others)), None)
+
+
+def _estimators(run: Run, split: str) -> list[str]:
+    """The estimators that gave the run both quantities."""
+    found = {name: _named(run, split, name) for name in (X, Y)}
+    return [name for name in found[X] if name in found[Y]]
 
 
 def _named(run: Run, split: str, quantity: str) -> dict[str, None]:

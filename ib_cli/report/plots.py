@@ -163,13 +163,14 @@ def _plane(contents: Contents) -> Plot:
         else (f"I(X;Z), {estimator} estimate ({units})", f"I(Y;Z), {estimator} estimate ({units})")
     )
     span = [float(np.log10(left)), float(np.log10(right))] if log else [left, right]
-    left_out = len(contents.plane.left_out)
+    left_out, lacking = len(contents.plane.left_out), len(contents.plane.unestimated)
     note = "A line per run along its epochs, its end marked; first epochs may lie outside (zoom out: double click). "
     return {
         "id": "information-plane",
         "title": "Information plane",
         "note": note
-        + (f"Left out for want of I(X;Z), I(Y;Z) or H(Y): {counted(left_out, 'run')}." if left_out else ""),
+        + (f"Left out for want of I(X;Z), I(Y;Z) or H(Y): {counted(left_out, 'run')}. " if left_out else "")
+        + (f"Bounds: there is no estimate of both for {counted(lacking, 'finished run')}." if lacking else ""),
         "traces": [
             bounds,
             *_bundles(contents, lines, colours, len(lines) <= FEW),
