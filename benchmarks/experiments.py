@@ -9,14 +9,13 @@ from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
-from torch.func import vmap
 
 from ib_cli.build import build, load_data, resolve, set_threads
 from ib_cli.catalogue import directory
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
-from ib_cli.engine.loss import make_loss
+from ib_cli.engine.loss import make_loss, of_many
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import Epoch, Reporter
 from ib_cli.experiment import Experiment
@@ -58,7 +57,7 @@ class Solo:
         self.course = Course(experiment, None, None, "J")
         settings = experiment.settings
         loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
-        self.backward = Backward(loss, settings.compile)
+        self.backward = Backward(loss, settings.compile, experiment.device)
         self.evaluation = Evaluation(experiment)
         self.requests: dict[int, list] = {}
         self.reporter = Reporter(())
@@ -110,7 +109,7 @@ class Together:
         self.stack = Stack(self.states, self.first.optimizer)
         loss = make_loss(self.first.model, self.first.objective, settings.samples, settings.precision)
         axis = 0 if len({each.settings.seed for each in experiments}) > 1 else None
-        self.backward = Backward(vmap(loss, in_dims=(0, 0, axis, axis, 0)), settings.compile)
+        self.backward = Backward(of_many(loss, axis, weighted=False), settings.compile, self.first.device)
         self.requests: dict[int, list] = {}
 
     def step(self) -> float:

@@ -31,6 +31,7 @@ def rows(options: Options) -> Iterator[Row]:
     yield Ratio(TARGETS[1][0], large, microseconds, 10)
     yield memory("64 of MLP 784–1024–1024–512: device memory")
     yield Ratio(TARGETS[2][0], stacked(SMALL, options), microseconds, 40)
+    yield Ratio("the same with compile=step, as a CUDA graph", stacked(SMALL, options, "compile=step"), microseconds)
     torch.cuda.reset_peak_memory_stats()
     words = ("dataset=cifar10", f"dataset.root={options.root}", "dataset.download=false", "architecture=resnet18")
     run = Solo(made(*words, f"batch_size={BATCH}", "precision=bf16", "device=cuda"))
@@ -39,10 +40,10 @@ def rows(options: Options) -> Iterator[Row]:
     yield memory(f"ResNet18, batches of {BATCH}: device memory")
 
 
-def stacked(sizes: tuple[list[int], int], options: Options) -> list[tuple[float, ...]]:
-    """Seconds per point and step of 64 with different γ, together and one at a time."""
+def stacked(sizes: tuple[list[int], int], options: Options, *how: str) -> list[tuple[float, ...]]:
+    """Seconds per point and step of 64 with different γ, together (with the words of `how`) and one at a time."""
     words = (*mnist(options, *sizes)[:-1], "device=cuda", "dataset.train_size=10000")
-    many = Together([made(*words, f"gamma={10 ** (-4 + i / 16)}") for i in range(POINTS)])
+    many = Together([made(*words, *how, f"gamma={10 ** (-4 + i / 16)}") for i in range(POINTS)])
     return in_turns([many.step, Solo(made(*words)).step], options.repeats)
 
 

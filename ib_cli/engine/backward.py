@@ -21,16 +21,19 @@ class Backward:
 
     With `compile` True the loss is compiled and its gradient found as ever; with "step" both are one compiled function,
     which saves most where a step is small. Compiling takes half a minute for each size of batch, told by `unread`.
+    On CUDA what is compiled is recorded as a CUDA graph, whose results the next call overwrites.
     """
 
-    def __init__(self, loss: LossFunction, compile: Compile) -> None:
+    def __init__(self, loss: LossFunction, compile: Compile, device: torch.device) -> None:
         self.loss, self._seconds = loss, 0.0
+        self._graphs = bool(compile) and device.type == "cuda"
+        options = WHOLE | ({"mode": "reduce-overhead"} if self._graphs else {})
         self._sizes: set[torch.Size] = set()
         if compile == "step":
             gradient = grad_and_value(self._total, has_aux=True)
-            self._run, self._compiled = self._together, torch.compile(gradient, **WHOLE)
+            self._run, self._compiled = self._together, torch.compile(gradient, **options)
         else:
-            self._run, self._compiled = self._apart, torch.compile(loss, **WHOLE) if compile else None
+            self._run, self._compiled = self._apart, torch.compile(loss, **options) if compile else None
 
     def __call__(
         self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors
@@ -40,6 +43,8 @@ class Backward:
         if new:  # once as it is: torch remembers what it then looks up, as the KL of two classes, and cannot compile
             with torch.no_grad():
                 self.loss(params, {name: b.clone() for name, b in buffers.items()}, batch, noise, multipliers)
+        if self._graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         parts = self._run(params, buffers, batch, noise, multipliers)
         if new:
             self._sizes.add(batch.x.shape)

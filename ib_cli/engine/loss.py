@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
+from torch.func import functional_call, vmap
 
 from ib_cli.contracts import Batch, Pass
 from ib_cli.model import Model
@@ -47,6 +47,14 @@ def make_loss(model: Model, objective: Objective, samples: int, precision: str) 
         return J, {name: value.detach() for name, value in parts.items()}
 
     return loss
+
+
+def of_many(loss: LossFunction, axis: int | None, weighted: bool) -> LossFunction:
+    """The loss of many models, whose parameters, buffers and multipliers have a leading axis 0.
+
+    Batch and noise have theirs at `axis`, or share one; `weighted` is whether the batch's samples have weights.
+    """
+    return vmap(loss, in_dims=(0, 0, Batch(axis, axis, axis if weighted else None), axis, 0))
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ def fit(
     settings, data, model = experiment.settings, experiment.data, experiment.model
     course, evaluation = Course(experiment, checkpoint, patience, watch), Evaluation(experiment)
     loss = make_loss(model, experiment.objective, settings.samples, settings.precision)
-    backward = Backward(loss, settings.compile)
+    backward = Backward(loss, settings.compile, experiment.device)
     requests: dict[int, list] = {}
     clock, reporter = Clock(), Reporter(experiment.observers)
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch.func import vmap
 
-from ib_cli.contracts import Batch
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
 from ib_cli.engine.interrupt import Interrupted
-from ib_cli.engine.loss import make_loss
+from ib_cli.engine.loss import make_loss, of_many
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import averages
 from ib_cli.errors import RunFailedError
@@ -38,7 +36,7 @@ def fit_together(
     group = _Group(experiments, courses)
     under_way = [i for i, course in enumerate(courses) if not course.over]
     for i in sorted(set(range(len(courses))) - set(under_way)):
-        yield i, group.finish(i)
+        yield i, group.finish_alone(i)
     while under_way:
         behind = min(_position(courses[i]) for i in under_way)
         members = [i for i in under_way if _position(courses[i]) == behind]
@@ -81,20 +79,33 @@ class _Group:
             self.courses[i].estimate()
         signal = self.first.stop()
         self._save_at(signal, [i for i in alive if self.courses[i].save_due or signal is not None])
-        ended = [(i, self.finish(i)) for i in alive if self.courses[i].over]
-        return [*failed.items(), *ended]
+        return [*failed.items(), *self._finish(members, [i for i in alive if self.courses[i].over])]
 
     def _backward(self, axis: int | None) -> Backward:
         """Of the loss mapped over the runs, whose batch and noise lie on this axis."""
         if axis not in self._backwards:
             weighted = self.first.data.splits["train"].weight is not None
-            batch = Batch(axis, axis, axis if weighted else None)
-            many = vmap(self.loss, in_dims=(0, 0, batch, axis, 0))
-            self._backwards[axis] = Backward(many, self.first.settings.compile)
+            many = of_many(self.loss, axis, weighted)
+            self._backwards[axis] = Backward(many, self.first.settings.compile, self.first.device)
         return self._backwards[axis]
 
-    def finish(self, i: int) -> Finished:
-        """What a run that is over came to. Raises Interrupted at a signal."""
+    def _finish(self, members: list[int], over: list[int]) -> list[tuple[int, Finished]]:
+        """What those of the stacked members that are over came to. Raises Interrupted at a signal."""
+        if len(over) < len(members) / 2:  # early stopping: the others need no evaluation yet
+            return [(i, self.finish_alone(i)) for i in over]
+        rest: dict[str, list[dict[str, float]]] = {}
+        for split in self.courses[over[0]].unevaluated:
+            rest[split] = self._measured(members, split)
+            if self.first.stop() is not None:
+                raise Interrupted(self.first.stop())
+        spent = self.clock.read() / len(over)
+        return [
+            (i, self.courses[i].finish({split: of[members.index(i)] for split, of in rest.items()}, spent))
+            for i in over
+        ]
+
+    def finish_alone(self, i: int) -> Finished:
+        """What a run that is over came to, evaluated by itself. Raises Interrupted at a signal."""
         course, rest = self.courses[i], {}
         for split in course.unevaluated:
             rest[split] = self.evaluation.of(
@@ -119,13 +130,13 @@ class _Group:
         """The held-out splits of all members together, told to those alive."""
         if not alive or not self.courses[alive[0]].evaluation_due:
             return
-        experiments = [self.experiments[i] for i in members]
-        found = {
-            split: self.evaluation.of_stack(self.stack, split, experiments) for split in self.courses[alive[0]].held_out
-        }
+        found = {split: self._measured(members, split) for split in self.courses[alive[0]].held_out}
         for position, i in enumerate(members):
             if i in alive:
                 self.courses[i].evaluated({split: of[position] for split, of in found.items()})
+
+    def _measured(self, members: list[int], split: str) -> list[dict[str, float]]:
+        return self.evaluation.of_stack(self.stack, split, [self.experiments[i] for i in members])
 
     def _save_at(self, signal: int | None, members: list[int]) -> None:
         if members:

@@ -26,7 +26,7 @@ def test_compiled_gradients_are_those_of_the_loss(experiment: Callable[..., Expe
     for how in (False, compile):
         own = {name: p.clone().requires_grad_() for name, p in params.items()}
         state = {name: b.clone() for name, b in buffers.items()}
-        backward = Backward(loss, how)
+        backward = Backward(loss, how, made.device)
         parts = backward(own, state, *rest)
         assert (backward.unread() > 0) == bool(how) and backward.unread() == 0
         found[how] = parts, {name: p.grad for name, p in own.items()}, state
