@@ -10,7 +10,8 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from ib_cli.estimators import blocks, kraskov, ties
+from ib_cli.estimators import blocks, crossing, kraskov, regions, ties
+from ib_cli.estimators.balls import BlockBalls, TreeBalls, class_balls
 from ib_cli.estimators.blocks import BlockSearch
 from ib_cli.estimators.neighbours import neighbourhoods
 from ib_cli.estimators.tree import SortedLine, TreeSearch
@@ -30,18 +31,14 @@ def clusters(width: int, apart: float) -> tuple[Tensor, Tensor]:
     return normal(N, width) + apart * labels[:, None] * torch.linspace(1, 2, width), labels
 
 
-def against_brute_force(
-    search: Search, variables: Sequence[Tensor], norm: str = "euclidean", labels: Tensor | None = None
-) -> None:
+def against_brute_force(search: Search, variables: Sequence[Tensor], norm: str = "euclidean") -> None:
     """Distances, counts (strict and inclusive) and spreads of `search` are those of whole float64 matrices."""
     matrices = [cdist(values.double(), values.double(), METRICS[norm]) for values in variables]
     joint = np.maximum.reduce(matrices)
     np.fill_diagonal(joint, np.inf)
-    if labels is not None:
-        joint[labels.numpy()[:, None] != labels.numpy()] = np.inf
     expected = np.sort(joint, 1)[:, :K]
     seen = torch.zeros(N, dtype=torch.int64)
-    for block in search(variables, K, norm, labels):
+    for block in search(variables, K, norm):
         rows = block.rows.numpy()
         seen[block.rows] += 1
         assert np.allclose(block.distances.amax(0), expected[rows], rtol=1e-12, atol=0)
@@ -55,6 +52,30 @@ def against_brute_force(
                 weights = torch.linspace(1, 2, len(rows), dtype=torch.float64)
                 assert np.allclose(block.spread(weights), weights.numpy() @ inside, rtol=1e-4)
     assert (seen == 1).all()
+
+
+def balls_against_brute_force(
+    search: type[TreeBalls] | type[BlockBalls],
+    values: Tensor,
+    labels: Tensor,
+    norm: str = "euclidean",
+    numbers: Sequence[int] = (1, 3, K),
+) -> None:
+    """Neighbours of the own class, counts over all classes and spreads are those of a whole float64 matrix."""
+    matrix = cdist(values.double(), values.double(), METRICS[norm])
+    np.fill_diagonal(matrix, np.inf)
+    own = np.where(labels.numpy()[:, None] == labels.numpy(), matrix, np.inf)
+    expected = np.sort(own, 1)[:, : numbers[-1]]
+    balls = search(values, numbers, norm, labels)
+    assert torch.equal(balls.rows, torch.arange(len(values)))
+    assert np.allclose(balls.distances[0], expected, rtol=1e-12, atol=0)
+    assert np.allclose(np.take_along_axis(own, balls.neighbours.numpy(), 1), expected, rtol=1e-12, atol=0)
+    weights = torch.rand(len(numbers), len(values), dtype=torch.float64) + 1
+    spread = balls.spread(weights)
+    for ball, number in enumerate(numbers):
+        inside = matrix < expected[:, number - 1, None] * (1 - 1e-12)
+        assert np.array_equal(balls.counts[ball], inside.sum(1))
+        assert np.allclose(spread[ball], weights[ball].numpy() @ inside, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize("search", [BlockSearch, TreeSearch])
@@ -77,8 +98,8 @@ def test_offsets_and_scales(search: Search) -> None:
 @pytest.mark.parametrize("search", [BlockSearch, TreeSearch])
 @pytest.mark.parametrize("width", [2, 6])
 def test_clusters_a_thousand_deviations_apart(search: Search, width: int) -> None:
-    values, labels = clusters(width, 1000.0)
-    against_brute_force(search, [values], labels=labels)
+    values, _ = clusters(width, 1000.0)
+    against_brute_force(search, [values])
     against_brute_force(search, [values, normal(N, 2, seed=1)])
 
 
@@ -86,9 +107,8 @@ def test_far_clusters_need_few_distances_in_float64(monkeypatch: pytest.MonkeyPa
     """Without centres of their own all rows of such clusters would be left to float64."""
     values, _ = clusters(20, 1000.0)
     monkeypatch.setattr(blocks, "FEW", 1)
-    regions = BlockSearch([values], K, "euclidean")
-    unsure = sum(len(block.unsure()) for block in regions)
-    monkeypatch.setattr(blocks, "CENTRES", 1)
+    unsure = sum(len(block.unsure()) for block in BlockSearch([values], K, "euclidean"))
+    monkeypatch.setattr(regions, "CENTRES", 1)
     alone = sum(len(block.unsure()) for block in BlockSearch([values], K, "euclidean"))
     assert unsure < N / 20 and alone > N / 2
 
@@ -99,10 +119,77 @@ def test_heavy_tails_and_lattices() -> None:
     against_brute_force(BlockSearch, [lattice])
 
 
-def test_the_smallest_possible_class() -> None:
-    labels = (torch.arange(N) >= K + 1).long()
-    for search in (BlockSearch, TreeSearch):
-        against_brute_force(search, [normal(N, 3)], labels=labels)
+@pytest.fixture(params=["one tile", "many tiles", "marked", "listed again", "marked again"])
+def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every way in which the balls of 700 samples can be compared with other classes."""
+    if request.param != "one tile":
+        monkeypatch.setattr(crossing, "TILE_BYTES", 2**16)
+    if "again" in request.param:
+        monkeypatch.setattr(crossing, "KEPT_BYTES", 5000)
+    if "marked" in request.param:
+        monkeypatch.setattr(crossing, "DENSE", 0.02)
+    if "listed" in request.param:
+        monkeypatch.setattr(crossing, "DENSE", 1.0)
+
+
+SIZES = {
+    "seven": torch.arange(N) % 7,
+    "one large": (torch.arange(N) >= K + 1).long(),
+    "small ones": torch.arange(N) // (K + 1),
+    "unequal": (torch.arange(N).double() / 44).sqrt().long(),
+    "two": (torch.arange(N) * 7919 % 11 > 4).long(),
+}
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize(("width", "norm"), [(1, "euclidean"), (30, "euclidean"), (3, "max")])
+@pytest.mark.usefixtures("small")
+def test_balls_of_classes(sizes: str, width: int, norm: str) -> None:
+    labels = SIZES[sizes]
+    values = normal(N, width) * (1 + 0.2 * (labels % 5)[:, None]) + 0.3 * labels[:, None] % 3
+    balls_against_brute_force(BlockBalls, values, labels, norm)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_balls_of_classes_by_trees(sizes: str) -> None:
+    for width, norm in ((1, "euclidean"), (3, "max")):
+        balls_against_brute_force(TreeBalls, normal(N, width), SIZES[sizes], norm)
+
+
+@pytest.mark.parametrize("apart", [1000.0, 1e5])
+@pytest.mark.parametrize("width", [2, 20])
+@pytest.mark.usefixtures("small")
+def test_balls_of_classes_far_apart(width: int, apart: float) -> None:
+    """Each class its own cluster; clusters that hold all classes; a wide class around all others."""
+    values, labels = clusters(width, apart)
+    balls_against_brute_force(BlockBalls, values, labels)
+    balls_against_brute_force(BlockBalls, values, torch.arange(N) // 7 % 3)
+    wide = torch.where((labels == 3)[:, None], normal(N, width, seed=1) * 4 * apart, values)
+    balls_against_brute_force(BlockBalls, wide, labels)
+
+
+@pytest.mark.usefixtures("small")
+def test_balls_with_ties_and_tails() -> None:
+    labels = torch.arange(N) % 7
+    copied = normal(N, 9)[torch.arange(N) // 4]  # every sample has copies, of other classes
+    balls_against_brute_force(BlockBalls, copied, labels, numbers=(K,))
+    balls_against_brute_force(BlockBalls, (normal(N, 9) * 1.5).round(), labels, numbers=(2, 3, 4, 6, 9, 20))
+    balls_against_brute_force(BlockBalls, torch.zeros(N, 8), labels)
+    balls_against_brute_force(BlockBalls, normal(N, 8, dtype=torch.float64) / normal(N, 1, seed=1) ** 3, labels)
+    balls_against_brute_force(BlockBalls, normal(N, 8) * 1e-18 + 1e-12, labels)
+
+
+def test_each_pair_of_classes_is_multiplied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crossing, "TILE_BYTES", 4 * 112**2)
+    multiplied, multiply = [], crossing.Products.multiply
+
+    def noted(self: crossing.Products, left: Tensor, columns: slice, out: Tensor) -> None:
+        multiplied.append(out.numel())
+        multiply(self, left, columns, out)
+
+    monkeypatch.setattr(crossing.Products, "multiply", noted)
+    BlockBalls(normal(N, 30), (3,), "euclidean", torch.arange(N) % 7)
+    assert sum(multiplied) == 7 * 100 * 112 + 21 * 100**2  # within classes, in whole groups of columns, and between
 
 
 def test_groups_of_columns_hold_the_smallest() -> None:
@@ -115,7 +202,7 @@ def test_groups_of_columns_hold_the_smallest() -> None:
 def test_no_matrix_of_all_pairs_is_held() -> None:
     search = BlockSearch([normal(30_000, 2), normal(30_000, 3)], 3, "euclidean")
     held = sum(buffer.numel() * 4 for buffer in search.buffers(torch.float32))
-    assert held <= 3 * blocks.BLOCK_BYTES
+    assert held <= 1.5 * blocks.BLOCK_BYTES
 
 
 def test_the_precision_of_products_is_put_back() -> None:
@@ -129,8 +216,10 @@ def test_the_precision_of_products_is_put_back() -> None:
 
 
 def test_the_way_follows_the_width() -> None:
-    ways = [type(next(neighbourhoods([normal(50, width)], 3))).__name__ for width in (2, 50)]
-    assert ways == ["TreeBlock", "Block"]
+    for width, block, balls in ((2, "TreeBlock", TreeBalls), (50, "Block", BlockBalls)):
+        values = normal(50, width)
+        assert type(next(neighbourhoods([values], 3))).__name__ == block
+        assert isinstance(class_balls(values, (3,), "euclidean", torch.arange(50) % 2), balls)
     with pytest.raises(ValueError, match="norm must be 'euclidean' or 'max', not 'cosine'"):
         next(neighbourhoods([normal(50, 2)], 3, "cosine"))
 

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ib_cli.estimators.distances import Differences, Points, Products
+from ib_cli.estimators.distances import TIE, Differences, Points, Products, scale_of
+from ib_cli.estimators.regions import CENTRES, localities
+from ib_cli.estimators.space import Space
 
 GROUP = 16  # columns that share a minimum
 SPARE = 2  # candidates beyond the k-th that are measured in float64
-TIE = 2.0**-40  # squared distances closer than this, relatively, count as equal
 SPARSE = 6  # counting within groups pays where fewer than one in so many is touched
 CROWD = 64  # groups of columns near the radius from which a row is counted in float64
-BLOCK_BYTES = 2**23  # of one block of float32 on the CPU
+BLOCK_BYTES = 2**25  # of the blocks of float32 of all variables on the CPU
 FEW = 16  # rows that are not worth a matrix product of their own
-CENTRES = 64  # most regions with a centre of their own
 PROBES = 8  # rows that are measured beforehand
 
 
@@ -43,24 +43,22 @@ def nearest(joint: Tensor, keep: int) -> tuple[Tensor, Tensor]:
 class Block:
     """Some rows of the distance matrix; valid until the next block is asked for."""
 
-    def __init__(self, search: BlockSearch, measures: Sequence[Differences | Products], columns: Tensor, label: int):
+    def __init__(self, search: BlockSearch, measures: Sequence[Differences | Products], columns: Tensor):
         self._search, self._measures, self._columns = search, measures, columns
         self._samples = search.samples[columns]
         self._rows = torch.arange(len(columns), device=columns.device)
         self._squared = [buffer[: len(columns)] for buffer in search.buffers(measures[0].dtype)]
         for measure, out in zip(measures, self._squared):
-            measure.fill(columns, out)
+            measure.multiply(measure.left(columns), slice(None), out)
             out[self._rows, columns] = torch.inf
-        self._select(label)
+        self._select()
 
-    def _select(self, label: int) -> None:
+    def _select(self) -> None:
         search = self._search
         joint, k = self._squared[0], search.k
         if len(self._measures) > 1:
             joint = torch.maximum(*self._squared[:2], out=self._squared[-1])
-        start, stop, size = search.spans[label]
-        found, left_out = nearest(joint[:, start:stop], min(k + SPARE, size - 1))
-        self._found = found + start
+        self._found, left_out = nearest(joint, min(k + SPARE, search.size - 1))
         there = search.samples[self._found]
         exact = torch.stack([points.squared(self._samples, there) for points in search.points])
         self._exact = exact * search.scale**2
@@ -99,7 +97,7 @@ class Block:
         of_rows = torch.zeros(len(self._columns), dtype=torch.float64, device=weights.device)
         of_rows[self._sure] = weights
         if isinstance(self._inside, Tensor):
-            return (self._inside.T @ of_rows.to(self._inside.dtype))[self._search.places].double()
+            return (self._inside.T @ of_rows.to(self._inside.dtype))[: self._search.size].double()
         row, column = self._inside
         return torch.bincount(self._search.samples[column], of_rows[row], self._search.size)
 
@@ -158,100 +156,52 @@ class BlockSearch:
     """The k nearest neighbours of every sample, and counts within radii, block by block.
 
     The distance of two samples is the largest of their distances in each of `variables` (one or two tensors (N, d)).
-    With `labels` (N,), 0, 1, …, neighbours come from the sample's own class; counts always run over all samples.
-    Memory beyond the variables: one float32 copy of them and three blocks of `BLOCK_BYTES`.
+    Memory beyond the variables: one float32 copy of them, `BLOCK_BYTES`, and half of them for two variables.
     """
 
-    def __init__(self, variables: Sequence[Tensor], k: int, norm: str, labels: Tensor | None = None) -> None:
+    def __init__(self, variables: Sequence[Tensor], k: int, norm: str, space: Space | None = None) -> None:
         self.points = [Points(values, norm) for values in variables]
         self.k, self.norm, self.size = k, norm, len(variables[0])
         self.device = variables[0].device
-        self.labels = torch.zeros(self.size, dtype=torch.int64, device=self.device) if labels is None else labels
-        self._lay_out()
-        self.scale = self._scale()
-        block_bytes = 2**28 if self.device.type == "cuda" else BLOCK_BYTES
+        groups = -(-self.size // GROUP)  # the columns are padded to whole groups; −1 stands for no sample
+        self.samples = torch.full((groups * GROUP,), -1, device=self.device)
+        self.samples[: self.size] = torch.arange(self.size, device=self.device)
+        self.scale = scale_of(self.points)
+        block_bytes = 2**28 if self.device.type == "cuda" else BLOCK_BYTES // len(variables)
         self.height = max(min(block_bytes // (4 * len(self.samples)), self.size), 32)
-        self._buffers: dict[torch.dtype, list[Tensor]] = {}
+        self._space = space or Space(self.device)
 
-    def _lay_out(self) -> None:
-        """Columns class by class, each class padded to whole groups; −1 stands for no sample."""
-        order = self.labels.argsort(stable=True)
-        parts, self.spans, start = [], [], 0
-        for members in order.split(torch.bincount(self.labels).tolist()):
-            size = len(members)
-            padded = -(-size // GROUP) * GROUP
-            parts.append(torch.nn.functional.pad(members, (0, padded - size), value=-1))
-            self.spans.append((start, start + padded, size))
-            start += padded
-        self.samples = torch.cat(parts)
-        self.places = torch.empty_like(order)
-        taken = (self.samples >= 0).nonzero()[:, 0]
-        self.places[self.samples[taken]] = taken
-
-    def _scale(self) -> float:
-        """A power of two that brings the data to about one, so that float32 neither over- nor underflows."""
-        largest = max(float((p.values - p.values.mean(0)).double().square_().mean().sqrt()) for p in self.points)
-        return 2.0 ** -round(float(torch.tensor(largest).log2())) if largest else 1.0
-
-    def buffers(self, dtype: torch.dtype) -> list[Tensor]:
+    def buffers(self, dtype: torch.dtype) -> Tensor:
         """Space for a block of each variable, and one for their joint distance and then the gaps to a radius."""
-        if dtype not in self._buffers:
-            self._buffers.clear()
-            shape = (len(self.points) + 1, self.height, len(self.samples))
-            self._buffers[dtype] = list(torch.empty(shape, dtype=dtype, device=self.device))
-        return self._buffers[dtype]
+        return self._space.take(dtype, len(self.points) + 1, self.height, len(self.samples))
 
     def __iter__(self) -> Iterator[Block]:
         left = []
-        if self.norm == "max":
-            left.append((self.samples >= 0).nonzero()[:, 0])
+        if self.norm == "max" or self.size < 4 * FEW:
+            left.append(torch.arange(self.size, device=self.device))
         else:
             for columns in self._regions():
                 if len(columns) < FEW:
                     left.append(columns)
                     continue
-                members = self.samples[columns]
-                measures = [
-                    Products(p, self.samples, self.scale, p.values[members].double().mean(0)) for p in self.points
-                ]
+                measures = [Products(p, self.samples, self.scale, p.mean(columns)) for p in self.points]
                 for block in self._blocks(measures, columns):
                     left.append(block.unsure())
                     yield block
-        measures = [Differences(points, self.samples, self.scale) for points in self.points]
-        yield from self._blocks(measures, torch.cat(left))
+        yield from self._blocks([Differences(p, self.samples, self.scale) for p in self.points], torch.cat(left))
 
     def _blocks(self, measures: Sequence[Differences | Products], columns: Tensor) -> Iterator[Block]:
-        labels = self.labels[self.samples[columns]]
-        for label in labels.unique().tolist():
-            for part in columns[labels == label].split(self.height):
-                yield Block(self, measures, part, label)
+        for part in columns.split(self.height) if len(columns) else ():
+            yield Block(self, measures, part)
 
     def _regions(self) -> Iterator[Tensor]:
-        """Columns, in regions so small that float32 about their own centres can resolve neighbours."""
-        columns = (self.samples >= 0).nonzero()[:, 0]
-        probes = columns[:: -(-len(columns) // PROBES)]
+        """Columns, region by region."""
+        probes = torch.arange(0, self.size, -(-self.size // PROBES), device=self.device)
         everyone = torch.arange(self.size, device=self.device)
-        rows = [points.squared_rows(self.samples[probes], everyone) for points in self.points]
-        typical = torch.stack(rows).amax(0).kthvalue(self.k + 1).values.quantile(0.25)
+        rows = [points.squared_rows(probes, everyone) for points in self.points]
+        typical = float(torch.stack(rows).amax(0).kthvalue(self.k + 1).values.quantile(0.25))
         regions = torch.zeros(self.size, dtype=torch.int64, device=self.device)
         for points in self.points:
-            # a radius R makes errors of up to bound · (2R)²; a twentieth of a neighbour's squared distance is harmless
-            radius = (typical / (80 * (points.width + 8) * 2.0**-24)).sqrt()
-            regions = regions * CENTRES + localities(points.values, float(radius))
-        regions = regions[self.samples[columns]]
+            regions = regions * CENTRES + localities(points, typical)
         for region in regions.unique().tolist():
-            yield columns[regions == region]
-
-
-def localities(values: Tensor, radius: float) -> Tensor:
-    """The nearest of some centres for each sample: farthest points in turn (Gonzalez, Theor. Comput. Sci. 38, 1985),
-    until nine tenths of the samples lie within `radius` of one, at most `CENTRES` of them."""
-    assigned = torch.zeros(len(values), dtype=torch.int64, device=values.device)
-    best = torch.linalg.vector_norm(values - values.mean(0), dim=1)
-    for number in range(1, CENTRES):
-        if best.quantile(0.9) <= radius:
-            break
-        distance = torch.linalg.vector_norm(values - values[best.argmax()], dim=1)
-        assigned[distance < best] = number
-        best = torch.minimum(best, distance)
-    return assigned
+            yield (regions == region).nonzero()[:, 0]

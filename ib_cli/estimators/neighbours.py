@@ -29,19 +29,21 @@ class Neighbourhood(Protocol):
         """For every sample (N,) the sum of the `weights` (B,) of the rows that counted it in the last `count`."""
 
 
-def neighbourhoods(
-    variables: Sequence[Tensor], k: int, norm: str = "euclidean", labels: Tensor | None = None
-) -> Iterator[Neighbourhood]:
-    """The k nearest neighbours of every sample, exact as if all was done in float64; each sample appears once.
-
-    The distance is the largest over `variables`, one or two tensors (N, d), of the distance within each by `norm`.
-    With `labels` (N,), 0, 1, …, neighbours come from the sample's own class, of more than k samples, and counts run
-    over all. Each neighbourhood is valid until the next one is asked for. Distances that differ by less than 2⁻⁴⁰,
-    relatively, are equal. The result carries no gradient.
-    """
+def suit_trees(variables: Sequence[Tensor], norm: str) -> bool:
+    """Whether trees are faster than blocks; ValueError for a norm that is neither 'euclidean' nor 'max'."""
     if norm not in TREE_WIDTH:
         raise ValueError(f"norm must be 'euclidean' or 'max', not {norm!r}")
     width = sum(values.shape[1] for values in variables)
     on_cpu = all(values.device.type == "cpu" for values in variables)
-    search = TreeSearch if on_cpu and width <= TREE_WIDTH[norm][len(variables) - 1] else BlockSearch
-    yield from search([values.detach() for values in variables], k, norm, labels)
+    return on_cpu and width <= TREE_WIDTH[norm][len(variables) - 1]
+
+
+def neighbourhoods(variables: Sequence[Tensor], k: int, norm: str = "euclidean") -> Iterator[Neighbourhood]:
+    """The k nearest neighbours of every sample, exact as if all was done in float64; each sample appears once.
+
+    The distance is the largest over `variables`, one or two tensors (N, d), of the distance within each by `norm`.
+    Each neighbourhood is valid until the next one is asked for. Distances that differ by less than 2⁻⁴⁰, relatively,
+    are equal. The result carries no gradient.
+    """
+    search = TreeSearch if suit_trees(variables, norm) else BlockSearch
+    yield from search([values.detach() for values in variables], k, norm)

@@ -8,10 +8,10 @@ import torch
 from scipy.special import digamma
 from torch import Tensor
 
+from ib_cli.estimators.balls import class_balls
 from ib_cli.estimators.checked import classes, same_length
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import Terms, alike, neighbour_numbers, noted, summarised
-from ib_cli.estimators.neighbours import neighbourhoods
 from ib_cli.estimators.ties import constant, points, set_apart
 
 
@@ -51,12 +51,11 @@ def ross(
     def contributions(samples: Tensor, numbers: Sequence[int]) -> dict[int, Terms]:
         n, own = len(samples), labels[samples]
         own_size = torch.digamma(torch.bincount(own).double())[own]
+        balls = class_balls(z.index_select(0, samples), numbers, norm, own)
+        m = balls.counts.double() + 1
         terms = {k: Terms.zeros(n, z.device) for k in numbers}
-        for block in neighbourhoods([z[samples]], numbers[-1], norm, own):
-            for k in numbers:
-                m = block.count(0, block.distances[0, :, k - 1]).double() + 1
-                term = digamma(n) + digamma(k) - own_size[block.rows] - torch.digamma(m)
-                terms[k].add(block, k, term, block.spread(1 / m))
+        for k, others, spread in zip(numbers, m, balls.spread(1 / m)):
+            terms[k].add(balls, k, digamma(n) + digamma(k) - own_size - torch.digamma(others), spread)
         return terms
 
     return summarised(template, contributions, k, sweep, halve, labels)
