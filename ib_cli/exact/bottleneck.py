@@ -1,0 +1,114 @@
+"""The information bottleneck of tables, solved to a bound: accelerated iterations, and states that come and go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ib_cli.exact.fixed_point import Problem, best_state, insert, merge, prune, step
+
+ROUND = 25  # iterations between looks at the states
+MEMORY = 6  # differences that an extrapolation is made of
+RIDGE = 1e-13  # of the largest square among the differences
+ROUNDS = 400  # after which a problem is left as it is, and its gap tells
+ROUNDING = 1e-14  # what F may seem to rise by
+RESIDUAL = 0.1  # of the tolerance: how far an iteration still moves p(z, y), in Hellinger's distance, at the end
+
+
+@dataclass
+class Found:
+    """Where the problems of a batch stand."""
+
+    joint: Tensor  # (B, K, Y) P(z, y)
+    gap: Tensor  # (B,) what F is at most above its least value for any number of states
+    residual: Tensor  # (B,)
+    iterations: Tensor  # (B,)
+
+
+def solve(problem: Problem, joint: Tensor, tolerance: float) -> Found:
+    """Minimise F = I(X;Z) + β H(Y|Z) of each problem from its P(z, y) (B, K, Y), with at most K states.
+
+    A problem ends where P(z, y) stands still, to a tenth of `tolerance`, and either F is within `tolerance` nats of its
+    bound or there is no room for another state.
+    """
+    size, states = joint.shape[:2]
+    unknown = joint.new_full((size,), torch.inf)
+    found = Found(joint.clone(), unknown, unknown.clone(), torch.zeros(size, dtype=torch.int64))
+    active = torch.arange(size)
+    for _ in range(ROUNDS):
+        active = active[_round(problem.of(active), found, active, states, tolerance)]
+        if not len(active):
+            break
+    else:
+        part, joint = problem.of(active), found.joint[active]
+        found.gap[active] = best_state(part, joint, step(part, joint).log_mix)[1].clamp(min=0)
+    return found
+
+
+def _round(problem: Problem, found: Found, active: Tensor, states: int, tolerance: float) -> Tensor:
+    """Iterate the active problems for a round, and look at their states; returns which of them go on, a mask."""
+    width = int((found.joint[active].sum(-1) > 0).sum(-1).max())  # used states come first
+    joint, residual = accelerated(problem, prune(problem, found.joint[active, :width]))
+    last = step(problem, joint)
+    encoder, before = merge(problem, last.encoder), last.encoder
+    while (encoder != before).any():
+        encoder, before = merge(problem, encoder), encoder
+    changed = (encoder != last.encoder).flatten(1).any(1)
+    wide = joint.new_zeros(len(active), states, joint.shape[2])
+    wide[:, :width] = torch.where(changed[:, None, None], (encoder * problem.x) @ problem.y_given_x, joint)
+    found.residual[active], found.iterations[active] = residual, found.iterations[active] + ROUND
+    goes_on = torch.ones(len(active), dtype=torch.bool)
+    resting = (~changed & (residual <= RESIDUAL * tolerance)).nonzero()[:, 0]
+    if len(resting):
+        c, gain = best_state(problem.of(resting), joint[resting], last.log_mix[resting])
+        found.gap[active[resting]] = gain.clamp(min=0)
+        extend = (gain > tolerance) & (wide[resting].sum(-1) == 0).any(-1)
+        goes_on[resting] = extend
+        chosen = resting[extend]
+        wide[chosen] = insert(problem.of(chosen), wide[chosen], last.log_mix[chosen], c[extend])
+    order = wide.sum(-1).argsort(dim=-1, descending=True, stable=True)
+    found.joint[active] = wide.gather(1, order[..., None].expand_as(wide))
+    return goes_on
+
+
+def accelerated(problem: Problem, joint: Tensor) -> tuple[Tensor, Tensor]:
+    """A round of iterations, each extrapolated in √P(z, y), and how far the last would have moved.
+
+    Where iterations slow down the extrapolation is Anderson's (1965); where they speed up, which is how a new state
+    grows, and where Anderson's would lead back, it is a stride along the iteration that doubles as long as F falls.
+    An extrapolation that did not lower F is replaced by the iteration itself, which always does.
+    """
+    at = joint.flatten(1).sqrt()
+    of_f, of_g = (at.new_zeros(len(at), MEMORY, at.shape[1]) for _ in range(2))
+    value, stride = at.new_full((len(at),), torch.inf), at.new_ones(len(at), 1)
+    f = g = torch.zeros_like(at)
+    for i in range(ROUND):
+        found = step(problem, (at**2).view(joint.shape))
+        good = (found.value <= value + ROUNDING)[:, None]
+        new = found.joint.flatten(1).sqrt()
+        faster = good & ((new - at).norm(dim=1) > f.norm(dim=1))[:, None]
+        keep = good & ~faster if i else torch.zeros_like(good)
+        of_f = torch.where(keep[..., None], of_f, 0)
+        of_g = torch.where(keep[..., None], of_g, 0)
+        of_f[:, i % MEMORY], of_g[:, i % MEMORY] = torch.where(keep, new - at - f, 0), torch.where(keep, new - g, 0)
+        value = torch.where(good[:, 0], found.value, value)
+        f, g = torch.where(good, new - at, f), torch.where(good, new, g)
+        stride = torch.where(faster, 2 * stride, 1)
+        ahead = torch.where(faster, _unit(g + (stride - 1) * f), _extrapolated(f, g, of_f, of_g))
+        at = torch.where(good, ahead, g)
+    return (g**2).view(joint.shape), f.norm(dim=1)
+
+
+def _unit(at: Tensor) -> Tensor:
+    return at / at.norm(dim=1, keepdim=True)
+
+
+def _extrapolated(f: Tensor, g: Tensor, of_f: Tensor, of_g: Tensor) -> Tensor:
+    """g less the combination of its differences whose f-differences come closest to f, all (B, n); of unit norm."""
+    gram = of_f @ of_f.mT
+    scale = gram.diagonal(dim1=1, dim2=2).amax(-1)
+    ridge = torch.where(scale > 0, RIDGE * scale, 1)[:, None, None] * torch.eye(MEMORY, dtype=f.dtype)
+    weights = torch.linalg.solve(gram + ridge, (of_f @ f[..., None]))
+    return _unit(g - (of_g.mT @ weights)[..., 0])

@@ -1,0 +1,87 @@
+"""What an exact optimum consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.special import xlogy
+
+from ib_cli.exact.table import Table, entropy
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """An optimum of ρR + δD + γC as tables of float64, K states of z; R, C, D and J in nats.
+
+    The used states come first, the most probable at the front. A state of probability 0 has an empty column in the
+    encoder, and p(x) and p(y) as its decoder and classifier.
+    """
+
+    rho: float
+    delta: float
+    gamma: float
+    encoder: Tensor = field(repr=False)  # (X, K), e(z|x); m(z) where p(x) = 0
+    marginal: Tensor = field(repr=False)  # (K,), m(z)
+    decoder: Tensor = field(repr=False)  # (K, X), d(x|z)
+    classifier: Tensor = field(repr=False)  # (K, Y), c(y|z)
+    R: float  # I(X;Z), as m is the marginal of e
+    C: float  # H(Y|Z), as c is Bayes'
+    D: float  # H(X|Z), as d is Bayes'
+    J: float  # ρR + δD + γC
+    gap: float  # J is at most so much above the least one that any number of states has (see `tabular.solve`)
+    residual: float  # how far one more iteration moves p(z, y), in Hellinger's distance
+    iterations: int
+
+    @property
+    def derivatives(self) -> dict[str, float]:
+        """∂J*/∂ of each multiplier: by the envelope theorem the functional that it multiplies."""
+        return {"rho": self.R, "delta": self.D, "gamma": self.C}
+
+    @property
+    def states(self) -> int:
+        """How many states are used."""
+        return int((self.marginal > 0).sum())
+
+
+def from_encoder(
+    table: Table,
+    multipliers: tuple[float, float, float],
+    encoder: Tensor,
+    bound: float,
+    residual: float = 0.0,
+    iterations: int = 0,
+) -> Solution:
+    """The solution with this encoder (X, K) and the marginal, decoder and classifier that suit it best: Bayes'.
+
+    `multipliers` are ρ, δ, γ, and `bound` is a J that no encoder has less than.
+    """
+    order = (table.x @ encoder).argsort(descending=True, stable=True)
+    joint = table.x[:, None] * encoder[:, order]  # p(x, z)
+    m = joint.sum(0)
+    encoder = torch.where(table.x[:, None] > 0, encoder[:, order], m)
+    used = (m > 0)[:, None]
+    decoder = torch.where(used, joint.T / m[:, None], table.x)
+    classifier = torch.where(used, joint.T @ table.y_given_x / m[:, None], table.y)
+    classifier = classifier / classifier.sum(1, keepdim=True)
+    rate = float((xlogy(joint, encoder) - xlogy(joint, m)).sum())
+    distortion, error = float(m @ entropy(decoder)), float(m @ entropy(classifier))
+    rho, delta, gamma = multipliers
+    objective = rho * rate + delta * distortion + gamma * error
+    return Solution(
+        rho,
+        delta,
+        gamma,
+        encoder,
+        m,
+        decoder,
+        classifier,
+        R=rate,
+        C=error,
+        D=distortion,
+        J=objective,
+        gap=max(objective - bound, 0.0),
+        residual=residual,
+        iterations=iterations,
+    )

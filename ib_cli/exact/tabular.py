@@ -1,0 +1,165 @@
+"""The exact frontier of a table p(x, y): least ρR + δD + γC over all encoders, marginals, decoders and classifiers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from ib_cli.exact import bottleneck
+from ib_cli.exact.fixed_point import Problem, step
+from ib_cli.exact.partitions import best_partition
+from ib_cli.exact.solution import Solution, from_encoder
+from ib_cli.exact.table import Table
+
+AT_ONCE = 10_000_000  # elements (problems, states, values of x) of the tables that are solved at once
+SAME = 10  # decimals to which p(y|x) agree of values of x that are one for y
+SPREAD = 5.0  # standard deviation of the logits of random encoders
+
+Multipliers = float | Sequence[float] | Tensor
+Setting = tuple[float, float, float]  # ρ, δ, γ
+
+
+def solve(
+    table: Table,
+    rho: float,
+    delta: float,
+    gamma: float,
+    *,
+    states: int | None = None,
+    restarts: int = 32,
+    tolerance: float = 1e-9,
+    seed: int = 0,
+) -> Solution:
+    """Least ρR + δD + γC with K = `states` values of z (null: as many as x has), in nats (TherML, eq. 17 and App. B).
+
+    Stationary is e(z|x) ∝ m(z) d(x|z)^(δ/ρ) exp((γ/ρ) Σ_y p(y|x) ln c(y|z)) with m, d and c by Bayes. Eliminating d,
+    e(z|x) ∝ m(z) exp(γ/(ρ − δ) Σ_y p(y|x) ln c(y|z)): as then D = H(X) − I(X;Z), the objective is
+
+        δ H(X) + τ I(X;Z) + γ H(Y|Z),  τ = ρ − δ,
+
+    and τ alone decides. τ > 0 is an information bottleneck with β = γ/τ, convex in the distribution of c(y|z), so that
+    an optimum over any number of states can be told from a stationary point: `gap` bounds what J is above it, and
+    iterations end where it is within τ · `tolerance`. With two labels the search for the bound is dense, with more it
+    follows one path from every p(y|x). τ < 0 rewards information: z is x. Between them, τ = 0, every z that keeps
+    I(X;Y) is optimal; returned is the limit τ → 0+, the one of least R, where values of x with the same p(y|x) share a
+    state. This covers ρ = 0. Where K is less than such an optimum uses, `restarts` random encoders (τ > 0) or
+    partitions (τ ≤ 0) compete, and `gap` is still to the optimum of any number of states.
+
+    Raises ValueError for multipliers that are negative, not finite or all 0, and for `states` or `restarts` below 1.
+    """
+    return frontier(table, [rho], [delta], [gamma], states=states, restarts=restarts, tolerance=tolerance, seed=seed)[0]
+
+
+def frontier(
+    table: Table,
+    rho: Multipliers,
+    delta: Multipliers,
+    gamma: Multipliers,
+    *,
+    states: int | None = None,
+    restarts: int = 32,
+    tolerance: float = 1e-9,
+    seed: int = 0,
+) -> list[Solution]:
+    """`solve` for many multipliers at once, each a number or a sequence; the solutions in their order."""
+    settings = _settings(rho, delta, gamma)
+    if (states is not None and states < 1) or restarts < 1:
+        raise ValueError(f"states and restarts must be 1 or more, not {states} and {restarts}")
+    solver = _Solver(table, len(table.x) if states is None else states, restarts, tolerance, seed)
+    stochastic = [setting for setting in settings if setting[2] > 0 and _tau(*setting[:2]) > 0]
+    found = dict(zip(stochastic, solver.bottlenecks(stochastic)))
+    return [found.get(setting) or solver.deterministic(setting) for setting in settings]
+
+
+def _settings(*multipliers: Multipliers) -> list[Setting]:
+    """(ρ, δ, γ) of each point."""
+    columns = torch.broadcast_tensors(*(torch.as_tensor(each, dtype=torch.float64).flatten() for each in multipliers))
+    settings = list(zip(*(column.tolist() for column in columns)))
+    for rho, delta, gamma in settings:
+        if not all(math.isfinite(value) and value >= 0 for value in (rho, delta, gamma)):
+            raise ValueError(f"rho, delta and gamma must be finite and not negative, not {rho}, {delta}, {gamma}")
+        if rho == delta == gamma == 0:
+            raise ValueError("rho, delta and gamma are all 0: there is nothing to minimise")
+    return settings
+
+
+def _tau(rho: float, delta: float) -> float:
+    """ρ − δ, and 0 where rounding alone keeps them apart."""
+    return 0.0 if math.isclose(rho, delta, rel_tol=1e-12) else rho - delta
+
+
+class _Solver:
+    """One table, with the values of x that are one for y lumped together: p(t), p(y|t), t ~ `of_x`."""
+
+    def __init__(self, table: Table, states: int, restarts: int, tolerance: float, seed: int) -> None:
+        self.table, self.states, self.restarts, self.tolerance = table, states, restarts, tolerance
+        self.generator = Generator().manual_seed(seed)
+        self.support = (table.x > 0).nonzero()[:, 0]
+        joint = table.joint[self.support]
+        _, self.lump = table.y_given_x[self.support].round(decimals=SAME).unique(dim=0, return_inverse=True)
+        self.joint = joint.new_zeros(int(self.lump.max()) + 1, joint.shape[1]).index_add_(0, self.lump, joint)
+        self.x = self.joint.sum(1)
+        self.y_given_x = self.joint / self.x[:, None]
+
+    def bottlenecks(self, settings: Sequence[Setting]) -> list[Solution]:
+        """The optima for τ > 0 and γ > 0, as many at a time as memory allows."""
+        rows = max(len(self.x), self.restarts * min(self.states, len(self.x)))
+        at_once = max(AT_ONCE // (len(self.x) * rows), 1)
+        parts = [settings[start : start + at_once] for start in range(0, len(settings), at_once)]
+        return [solution for part in parts for solution in self._bottlenecks(part)]
+
+    def _bottlenecks(self, settings: Sequence[Setting]) -> list[Solution]:
+        beta = torch.tensor([gamma / _tau(rho, delta) for rho, delta, gamma in settings], dtype=torch.float64)
+        problem = Problem(self.x, self.y_given_x, beta)
+        found = bottleneck.solve(problem, self.joint.expand(len(beta), -1, -1), self.tolerance)
+        last = step(problem, found.joint)
+        bound, encoder = last.value - found.gap, last.encoder[:, : self.states]  # the used states come first
+        few = ((found.joint.sum(-1) > 0).sum(-1) > self.states).nonzero()[:, 0]
+        if len(few):
+            encoder[few], found.residual[few], found.iterations[few] = self._few_states(problem.of(few))
+        told = bound.tolist(), found.residual.tolist(), found.iterations.tolist()
+        return [self._solution(*each) for each in zip(settings, encoder, *told)]
+
+    def _few_states(self, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
+        """Encoders (B, K, X), residuals and iterations of the best restarts with as many states as are allowed."""
+        size = len(problem.beta)
+        many = problem.of(torch.arange(size).repeat_interleave(self.restarts))
+        logits = torch.randn(len(many.beta), self.states, len(self.x), generator=self.generator, dtype=torch.float64)
+        found = bottleneck.solve(many, (SPREAD * logits).softmax(1) @ self.joint, self.tolerance)
+        last = step(many, found.joint)
+        best = last.value.view(size, -1).argmin(1) + torch.arange(size) * self.restarts
+        return last.encoder[best], found.residual[best], found.iterations[best]
+
+    def deterministic(self, setting: Setting) -> Solution:
+        """The optimum for τ ≤ 0 or γ = 0: z is a function of x."""
+        rho, delta, gamma = setting
+        tau, table = _tau(rho, delta), self.table
+        of_support, sweeps = torch.arange(len(self.support)), 0
+        if tau >= 0 and gamma == 0:
+            of_support = torch.zeros_like(of_support)
+        elif tau == 0:
+            of_support, sweeps = self._partition(self.joint, tau, gamma)
+            of_support = of_support[self.lump]
+        elif len(self.support) > self.states:
+            of_support, sweeps = self._partition(table.joint[self.support], tau, gamma)
+        encoder = table.x.new_zeros(len(table.x), self.states)
+        encoder[self.support, of_support] = 1
+        most = min(table.x_entropy, math.log(self.states))  # of I(X;Z)
+        bound = delta * table.x_entropy + min(tau, 0) * most + gamma * table.conditional_entropy
+        return from_encoder(table, setting, encoder, bound, iterations=sweeps)
+
+    def _partition(self, joint: Tensor, tau: float, gamma: float) -> tuple[Tensor, int]:
+        if len(joint) <= self.states:
+            return torch.arange(len(joint)), 0
+        return best_partition(joint, tau, gamma, self.states, self.restarts, self.generator)
+
+    def _solution(self, setting: Setting, encoder: Tensor, bound: float, residual: float, iterations: int) -> Solution:
+        """Of an encoder (K', X') of the lumped table, and a bound of I(X;Z) + β H(Y|Z)."""
+        rho, delta, _ = setting
+        wide = encoder.new_zeros(len(self.table.x), self.states)
+        wide[self.support, : len(encoder)] = encoder.T[self.lump]
+        bound = delta * self.table.x_entropy + _tau(rho, delta) * bound
+        return from_encoder(self.table, setting, wide, bound, residual, iterations)

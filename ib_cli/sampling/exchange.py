@@ -1,0 +1,43 @@
+"""The zeroth law: systems that exchange energy come to one temperature (TherML §3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from ib_cli.sampling.boltzmann import Energy, Point
+
+
+class System(NamedTuple):
+    """One of the systems: M copies of it, each of which is coupled to the other systems' copy of that number."""
+
+    point: Point
+    energy: Energy
+    prior: float  # standard deviation of q(θ) = N(0, prior²); infinite: q = 1
+    step: float  # standard deviation of a proposed move
+
+
+def exchanged(systems: Sequence[System], demon: Tensor, generator: Generator) -> tuple[list[System], Tensor, Tensor]:
+    """One move of each system in turn, the sum of all energies and of the demon's (M,) being kept.
+
+    The demon (Creutz 1983) holds an energy ≥ 0 of its own: a move θ → θ + step ξ that q would accept is taken where
+    the demon can pay E(θ′) − E(θ), or is given what it leaves. So all states of one total energy are visited with the
+    probabilities that q gives them, which is TherML's eq. 32 with its constraint kept exactly, and nobody sets a
+    temperature. The demon's energy is then distributed as exp(−e/σ) as long as the systems are much larger, so that
+    its mean is their common temperature. Returns the systems, the demon, and the shares of moves taken (systems, M).
+    """
+    moved, taken = [], []
+    for system in systems:
+        theta = system.point.theta
+        options = {"generator": generator, "dtype": theta.dtype, "device": theta.device}
+        tried = system.energy(theta + system.step * torch.randn(theta.shape, **options))
+        cost = tried.energy - system.point.energy
+        ratio = (theta.square() - tried.theta.square()).sum(1) / (2 * system.prior**2)
+        accepted = (torch.rand(len(theta), **options) < ratio.exp()) & (cost <= demon)
+        demon = torch.where(accepted, demon - cost, demon)
+        moved.append(system._replace(point=tried.where(accepted, system.point)))
+        taken.append(accepted)
+    return moved, demon, torch.stack(taken)
