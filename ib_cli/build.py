@@ -21,6 +21,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ib_cli.allocator import keep_freed_memory
 from ib_cli.catalogue import choices, multipliers
+from ib_cli.contracts import Spec
 from ib_cli.datasets.data import Data
 from ib_cli.engine.seeds import derived_seed
 from ib_cli.errors import ConfigError
@@ -33,10 +34,11 @@ from ib_cli.observer import Observer
 from ib_cli.records import Records
 from ib_cli.schema import check
 from ib_cli.settings import COSMETIC, Settings
+from ib_cli.weights.averaged_encoder import AveragedEncoder
 
 # The parts of a model beside architecture and bottleneck: the field of a Pass that each one makes.
 PARTS = {
-    "classifier": "class_logits",
+    "classifier": "label_density",
     "decoder": "decoder",
     "marginal": "marginal",
     "backward_encoder": "backward_encoder",
@@ -44,7 +46,8 @@ PARTS = {
 THREADS = torch.get_num_threads()  # what torch takes by itself
 WORTH_SHARING = 5e7
 GROUPS = (
-    "dataset", "architecture", "bottleneck", *PARTS, "optimizer", "schedule", "procedure", "estimators", "tracker",
+    "dataset", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure", "estimators",
+    "tracker",
 )  # fmt: skip
 
 
@@ -109,6 +112,9 @@ def validate(config: Mapping[str, Any]) -> Settings:
             raise ConfigError(f"{name}={value}: a multiplier is a number ≥ 0, such as {name}=1e-2")
         if not (math.isfinite(value) and value >= 0):
             raise ConfigError(f"{name}={value}: a multiplier must be finite and not negative")
+    if not any(term.weight(given) for term in objective.terms):
+        zeros = "=".join(objective.multipliers)
+        raise ConfigError(f"{zeros}=0: every weight of the objective is 0, so there is nothing to minimise")
     check("", Settings, rest)
     for group in GROUPS:
         target_of(group, config[group])
@@ -166,24 +172,26 @@ def set_threads(wanted: int | None, model: Model, batch_size: int, most: int | N
     torch.set_num_threads(wanted or (1 if work < WORTH_SHARING else min(THREADS, most or THREADS)))
 
 
-def build_model(config: Mapping[str, Any], data: Data, needs: frozenset[str], seed: int) -> Model:
-    """The model with the parts that the functionals need, initialised from the seed alone.
+def build_model(config: Mapping[str, Any], data: Data, objective: Objective, seed: int) -> Model:
+    """The model with the parts that the objective's functionals need, initialised from the seed alone.
 
     Raises ConfigError for parts that do not go together.
     """
-    spec = data.spec
+    spec, needs, required = data.spec, objective.needs, objective.required(config)
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(derived_seed(seed, "initialisation"))
         architecture = construct("architecture", config["architecture"], spec.input_shape)
         bottleneck = construct("bottleneck", config["bottleneck"], architecture.features)
-        if "encoder" in needs and not bottleneck.stochastic:
+        if "encoder" in required and not bottleneck.stochastic:
             raise ConfigError(
                 "bottleneck=deterministic: this objective measures a rate, which needs a bottleneck with "
                 "noise, such as bottleneck=gaussian"
             )
+        if not bottleneck.stochastic:
+            needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # which its density is held against
         size = bottleneck.size
         arguments = {
-            "classifier": (size, spec.classes),
+            "classifier": (size, spec),
             "decoder": (size, spec),
             "marginal": (size, spec),
             "backward_encoder": (size, spec),
@@ -191,9 +199,48 @@ def build_model(config: Mapping[str, Any], data: Data, needs: frozenset[str], se
         parts = {
             part: construct(part, config[part], *arguments[part]) for part, field in PARTS.items() if field in needs
         }
-    model = Model(architecture, bottleneck, **parts)
+        if "averaged_encoder" in needs:
+            parts["averaged_encoder"] = AveragedEncoder(architecture, bottleneck)
+    model = Model(architecture, bottleneck, **parts, train_size=spec.train_size)
+    model.weights = construct("weights", config["weights"], model)
+    procedure, _ = target_of("procedure", config["procedure"])
+    drawn = model.weights is not None or getattr(procedure, "samples_weights", False)
+    if not drawn and "weights_divergence" in required:
+        raise ConfigError(
+            "weights=point: this objective measures the entropy S of the weights, which numbers do not have: choose "
+            "weights=gaussian or weights=lognormal"
+        )
     _check_batch_norm(config, model, spec.train_size)
+    _check_marginal(model)
+    _check_discrete(model, spec)
     return model
+
+
+def _check_discrete(model: Model, spec: Spec) -> None:
+    """Raises ConfigError where a part is made for unit vectors and does not get them, or the other way round."""
+    if getattr(model.architecture, "one_hot", False) and not spec.one_hot:
+        raise ConfigError("architecture=therml_toy needs a discrete x: choose dataset=therml_toy or dataset=table")
+    discrete = model.bottleneck.discrete
+    for group in ("marginal", "backward_encoder", "classifier", "decoder"):
+        part = getattr(model, group)
+        made_for = getattr(part, "discrete", False)
+        is_density = group in ("marginal", "backward_encoder")  # networks take any z, unless they say otherwise
+        if part is not None and made_for != discrete and (made_for or is_density):
+            wanted, found = ("a discrete", "continuous") if made_for else ("a continuous", "discrete")
+            raise ConfigError(
+                f"{group}: {type(part).__name__} is made for {wanted} z, and this bottleneck's is {found}: choose "
+                "what goes with it; architecture=therml_toy chooses all parts for a discrete z"
+            )
+
+
+def _check_marginal(model: Model) -> None:
+    """Raises ConfigError for a prior of z that would be drawn together with the encoder's weights."""
+    drawn = () if model.weights is None else {weight.path.partition(".")[0] for weight in model.weights.weights}
+    if model.marginal is not None and model.marginal.uses_encoder and {"architecture", "bottleneck"} & set(drawn):
+        raise ConfigError(
+            "marginal=vampprior is made of the encoder, whose weights this run draws, and m(z) must not depend on "
+            "them: choose another marginal"
+        )
 
 
 def _check_batch_norm(config: Mapping[str, Any], model: Model, train_size: int) -> None:
@@ -247,7 +294,7 @@ def build(
     data = load(config["dataset"], device)
     optimizer, keys = target_of("optimizer", config["optimizer"])
     try:
-        model = build_model(config, data, objective.needs, settings.seed).to(device)
+        model = build_model(config, data, objective, settings.seed).to(device)
     except RuntimeError as error:  # of torch: a network that no memory holds
         raise ConfigError(f"architecture: this model cannot be made ({str(error).splitlines()[0]})") from error
     model = model.to(memory_format=torch.channels_last)  # of convolutions' weights: the order that is fast

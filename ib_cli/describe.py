@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ib_cli.contracts import Spec
 from ib_cli.experiment import Experiment
 
 
@@ -18,18 +19,26 @@ def describe(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str
     model = experiment.model
     parts = [_name(config["architecture"]), f"{_name(config['bottleneck'])} (K = {model.bottleneck.size})"]
     if model.decoder is not None:
-        parts.append(f"{_name(config['decoder'])} decoder ({config['decoder']['likelihood']})")
+        likelihood = config["decoder"].get("likelihood")
+        parts.append(f"{_name(config['decoder'])} decoder" + (f" ({likelihood})" if likelihood else ""))
     if model.classifier is not None:
         parts.append("classifier")
-    count = sum(p.numel() for p in model.parameters())
+    count = f"{sum(p.numel() for p in model.parameters()):,}"
+    if model.weights is not None:
+        count += f", {sum(weight.value.numel() for weight in model.weights.weights):,} of them of drawn weights"
     return {
-        "data": f"{_name(config['dataset'])}: {sizes}; {shape}, {spec.classes} classes",
+        "data": f"{_name(config['dataset'])}: {sizes}; {shape}, {_target(spec)}",
         "model": f"{' → '.join(parts[:2])} → {' + '.join(parts[2:])}",
-        "parameters": f"{count:,}",
+        "parameters": count,
         "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {_name(config['optimizer'])} "
         f"lr {config['optimizer'].get('lr')}, seed {settings.seed}",
         "device": f"{_device(experiment.device)}, {settings.precision}{_emulated(experiment)}",
     }
+
+
+def _target(spec: Spec) -> str:
+    """What y is."""
+    return f"continuous y of {spec.target_shape[0]}" if spec.classes is None else f"{spec.classes} classes"
 
 
 def _name(node: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import Tensors, forward, plan
 from ib_cli.engine.seeds import generator
 from ib_cli.estimators import Estimate, information_plane
+from ib_cli.estimators.categorical import categorical_information
 from ib_cli.estimators.information_plane import Estimator
 from ib_cli.model import Model
 from ib_cli.settings import Settings
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 class Estimates:
     """What is estimated, from what, and when; called, it estimates.
 
-    The samples and the noise depend on the seed alone, so that estimates of one run differ by the model only.
+    Of a discrete z all is known: whatever `use` names, its sums over the whole split are given, as `categorical`.
+    Otherwise samples and noise depend on the seed alone, so that estimates of one run differ by the model only.
     """
 
     def __init__(
@@ -53,7 +55,11 @@ class Estimates:
     ) -> tuple[list[Estimate], float]:
         """The estimates, and the seconds that they took. An estimator that cannot take these samples says why."""
         start = time.monotonic()
+        if model.bottleneck.discrete:
+            table, y, weight = tabulated(model, data, settings, params, buffers, self.split)
+            return list(categorical_information(table, y, weight).values()), time.monotonic() - start
         z, y, gaussian = represented(model, data, settings, params, buffers, self.split, self.samples)
+        y_entropy = data.label_entropy(self.split) if data.spec.classes is None else None
         found: list[Estimate] = []
         for name in self.use:
             try:
@@ -66,6 +72,7 @@ class Estimates:
                     sweep=self.sweep,
                     halve=self.halve,
                     bins=self.bins,
+                    y_entropy=y_entropy,
                     generator=generator(z.device, settings.seed, "estimate", name),
                 )
             except (ValueError, RuntimeError) as error:  # the samples, or memory; what has been trained is kept
@@ -76,10 +83,36 @@ class Estimates:
 
 
 @torch.no_grad()
+def tabulated(
+    model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """p(z|x) (N, K) of a discrete z for a whole split, y (N,) and the samples' weights (N,), if they have any.
+
+    Where the weights of the model are drawn, p(z|x) is the mean over `eval_samples` draws.
+    """
+    was_training = model.training
+    model.eval()
+    noise = generator(data.device, settings.seed, "estimate", "z")
+    tables = []
+    for indices in torch.arange(len(data.splits[split]), device=data.device).split(settings.eval_batch_size):
+        batch = data.batch(split, indices)
+        requests = plan(model, batch, 1, settings.precision)
+        draws = []
+        for _ in range(settings.eval_samples if requests else 1):
+            tape = Tape(draw(requests, noise))
+            p = forward(model, params, buffers, batch, tape, 1, settings.precision)
+            draws.append(p.expected(p.z))
+        tables.append(torch.stack(draws).mean(0))
+    model.train(was_training)
+    whole = data.splits[split]
+    return torch.cat(tables), whole.y, whole.weight
+
+
+@torch.no_grad()
 def represented(
     model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str, samples: int | None
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """z (N, K), one draw for each of `samples` random members of a split, their y (N,), and the Gaussian q(z|x)'s
+    """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), and the Gaussian q(z|x)'s
     `mean` and `scale`, if it is one: (N, K), or (K,) for a scale that is the same for every x."""
     was_training = model.training
     model.eval()

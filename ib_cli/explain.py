@@ -49,6 +49,11 @@ def check_words(arguments: Sequence[str]) -> None:
                 f"{word}: terms are changed one by one: objective.minimise.R=0.5 sets a weight, "
                 "+objective.minimise.D=0.5 adds a term and ~objective.minimise.C removes one"
             )
+        if re.match(r"[+~]{0,2}objective\.minimise\.S/N", word):
+            raise ConfigError(
+                f"{word}: Hydra takes no slash in a key: weigh S instead, with 1/N of the weight, or set the "
+                "multiplier of objective=therml or weight_ib"
+            )
 
 
 def _chosen_objective(arguments: Sequence[str]) -> str:

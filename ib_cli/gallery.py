@@ -7,9 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn.functional import one_hot
 
+from ib_cli.discrete_pictures import Tables, draw_tables
 from ib_cli.engine.loss import forward, plan
 from ib_cli.engine.seeds import derived_seed, generator
+from ib_cli.estimates import tabulated
 from ib_cli.experiment import Experiment
 from ib_cli.model import Model
 from ib_cli.pictures import image_grid, training_curves
@@ -32,16 +35,25 @@ class _Generate(torch.nn.Module):
 
 @torch.no_grad()
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
-    """figures/training.png; for models with a decoder reconstructions.png, with a marginal as well samples.png."""
+    """figures/training.png; for models with a decoder reconstructions.png, with a marginal as well samples.png.
+
+    Where x and z are both discrete, instead of these distributions.png, which says all.
+    """
     folder, model, data = experiment.records.folder / "figures", experiment.model, experiment.data
     training_curves(
         experiment.records.metrics.read(),
         folder / "training.png",
         experiment.objective.lagrangian(experiment.multipliers),
     )
+    model.eval()
+    if model.bottleneck.discrete and data.spec.one_hot:
+        measured = [line for line in experiment.records.metrics.read() if line["split"] == "test"][-1]
+        caption = "   ".join(f"{name} = {measured[name]:.4g}" for name in ("R", "C", "D", "S") if name in measured)
+        title = f"minimised: {experiment.objective.lagrangian(experiment.multipliers)}"
+        draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"{caption} nats")
+        return
     if model.decoder is None:
         return
-    model.eval()
     seed, device = experiment.settings.seed, experiment.device
     batch = data.batch("test", torch.arange(min(COLUMNS, len(data.splits["test"])), device=device))
     numbers = draw(plan(model, batch, 1, "fp32"), generator(device, seed, "figures"))
@@ -56,3 +68,21 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         named = {f"model.{name}": value for name, value in params.items()}
         images = functional_call(_Generate(model), named, (ROWS * COLUMNS,))
     image_grid([images.cpu()], folder / "samples.png", ["E d(x|z), z ~ m(z)"], data.spec.interval)
+
+
+@torch.no_grad()
+def tables_of(experiment: Experiment, params: Mapping[str, Tensor]) -> Tables:
+    """The distributions of a model whose x and z are discrete, with p(x, y) of the test split."""
+    model, data, buffers = experiment.model, experiment.data, dict(experiment.model.named_buffers())
+    encodings, y, weight = tabulated(model, data, experiment.settings, params, buffers, "test")
+    samples = data.batch("test", torch.arange(len(y), device=data.device))
+    share = (torch.ones(len(y), device=y.device) if weight is None else weight).double()
+    x = samples.x.double() * (share / share.sum()).unsqueeze(1)
+    labels = one_hot(y, data.spec.classes).double()
+    p = forward(model, params, buffers, samples, Planner(data.device), 1, "fp32")
+    return Tables(
+        joint=(x.T @ labels).cpu(),
+        encoder=(x.T @ encodings.double() / x.sum(0).unsqueeze(1)).cpu(),
+        marginal=None if p.marginal is None else p.marginal.mean.double().cpu(),
+        decoder=None if p.decoder is None else p.decoder.mean[:, 0].double().cpu(),
+    )

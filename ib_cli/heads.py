@@ -1,34 +1,84 @@
-"""The classifier c(y|z)."""
+"""What c(y|z) is: a classifier of labels, or a regression of a continuous y."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import torch
 from annotated_types import Gt
 from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn.functional import softplus
 
+from ib_cli.contracts import Spec
+from ib_cli.densities import CorrelatedGaussian, Labels, diagonal_gaussian
+from ib_cli.errors import ConfigError
 from ib_cli.layers import ACTIVATIONS, Activation, Linear, full_precision
+from ib_cli.marginals import UNIT_RHO
 
 
 class Classifier(nn.Module):
-    """Logits of c(y|z): linear for `widths=[]`, else a perceptron with these hidden widths."""
+    """c(y|z) = softmax of a linear map of z for `widths=[]`, else of a perceptron with these hidden widths.
+
+    Raises ConfigError where y is continuous.
+    """
 
     def __init__(
         self,
         size: int,
-        classes: int,
+        spec: Spec,
         *,
         widths: list[Annotated[int, Gt(0)]],
         activation: Activation,
         initialisation: Literal["torch", "xavier"],
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for inputs, outputs in zip([size, *widths], widths):
-            layers += [Linear(inputs, outputs, initialisation), ACTIVATIONS[activation]()]
-        layers.append(Linear([size, *widths][-1], classes, initialisation))
-        self.network = nn.Sequential(*layers)
+        if spec.classes is None:
+            raise ConfigError("classifier=linear and mlp predict labels, but y is continuous: use classifier=gaussian")
+        self.network = _perceptron(size, spec.classes, widths, activation, initialisation)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """z (S, B, K) → logits (S, B, classes)."""
-        return full_precision(self.network(z))
+    def forward(self, z: Tensor) -> Labels:
+        """z (S, B, K) → c(y|z), batch (S, B), event ()."""
+        return Labels(full_precision(self.network(z)))
+
+
+class Regression(nn.Module):
+    """c(y|z) = N(μ(z), Σ) of a continuous y (B, d), with μ like a classifier's logits and Σ learned, from I.
+
+    `covariance=full`: Σ = (AᵀA)⁻¹ with A lower triangular; `diagonal`: the d dimensions are independent given z.
+    Raises ConfigError where y is a label.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        spec: Spec,
+        *,
+        widths: list[Annotated[int, Gt(0)]],
+        activation: Activation,
+        covariance: Literal["full", "diagonal"],
+        initialisation: Literal["torch", "xavier"],
+    ) -> None:
+        super().__init__()
+        if spec.classes is not None:
+            raise ConfigError("classifier=gaussian predicts a continuous y, but this one is a label: use linear or mlp")
+        (d,) = spec.target_shape
+        self.network = _perceptron(size, d, widths, activation, initialisation)
+        self.rho = nn.Parameter(torch.full((d,), UNIT_RHO))
+        self.lower = nn.Parameter(torch.zeros(d, d)) if covariance == "full" and d > 1 else None
+
+    def forward(self, z: Tensor) -> Distribution:
+        """z (S, B, K) → c(y|z), batch (S, B), event (d,)."""
+        mean, diagonal = full_precision(self.network(z)), softplus(self.rho)
+        if self.lower is None:
+            return diagonal_gaussian(mean, diagonal)
+        return CorrelatedGaussian(mean, self.lower.tril(-1) + diagonal.diag())
+
+
+def _perceptron(
+    size: int, outputs: int, widths: list[int], activation: str, initialisation: Literal["torch", "xavier"]
+) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, width in zip([size, *widths], widths):
+        layers += [Linear(inputs, width, initialisation), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers, Linear([size, *widths][-1], outputs, initialisation))

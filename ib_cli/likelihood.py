@@ -11,10 +11,11 @@ from torch import Size, Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Laplace, Normal, constraints
 
 from ib_cli.contracts import Spec
+from ib_cli.densities import OneHot
 from ib_cli.errors import ConfigError
 from ib_cli.layers import full_precision
 
-Kind = Literal["bernoulli", "gaussian", "laplace", "categorical"]
+Kind = Literal["bernoulli", "gaussian", "laplace", "categorical", "one_hot"]
 
 
 class GreyLevels(Distribution):
@@ -56,6 +57,7 @@ class Likelihood:
     bernoulli    x log p + (1 − x) log(1 − p) with p = sigmoid(h). For x between 0 and 1 that is the cross-entropy,
                  not a normalised density
     categorical  softmax(h) over the pixel's levels
+    one_hot      softmax(h) over the unit vectors, one of which x is
 
     Raises `ConfigError` where the data do not have the values that the kind is for.
     """
@@ -76,6 +78,8 @@ class Likelihood:
                 "decoder.likelihood=categorical needs pixels with equally spaced levels in an interval, "
                 "which this data set or its dataset.normalise does not give: choose gaussian or laplace"
             )
+        if self.kind == "one_hot" and not self.spec.one_hot:
+            raise ConfigError("decoder.likelihood=one_hot needs a discrete x, as dataset=therml_toy or table has")
 
     @property
     def per_pixel(self) -> int:
@@ -93,8 +97,10 @@ class Likelihood:
         """The number of parameters of one x."""
         return math.prod(self.shape)
 
-    def __call__(self, parameters: Tensor) -> Independent:
+    def __call__(self, parameters: Tensor) -> Distribution:
         """Parameters (…, *shape) → d(x|z) with batch (…) and event input_shape; its mean is the reconstruction."""
+        if self.kind == "one_hot":
+            return OneHot(full_precision(parameters))
         return Independent(self._pixels(full_precision(parameters)), len(self.shape), validate_args=False)
 
     def _pixels(self, h: Tensor) -> Distribution:

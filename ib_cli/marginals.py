@@ -13,7 +13,8 @@ from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
 from ib_cli.contracts import Spec
-from ib_cli.densities import diagonal_gaussian, mixture_of_gaussians
+from ib_cli.densities import OneHot, diagonal_gaussian, mixture_of_gaussians
+from ib_cli.errors import ConfigError
 
 Encode = Callable[[Tensor], Distribution]  # x (B, *input_shape) → q(z|x)
 UNIT_RHO = 0.541324854612918  # softplus⁻¹(1): scales that are learned start at 1
@@ -23,6 +24,7 @@ class Marginal(nn.Module):
     """m(z). Subclasses take the size K of z and the data's Spec, then their own keys."""
 
     uses_encoder = False  # whether the density is made of the model's own encodings
+    discrete = False  # whether it is one of unit vectors z
 
     @abstractmethod
     def forward(self, encode: Encode) -> Distribution:
@@ -92,11 +94,33 @@ class VampPrior(Marginal):
         return mixture_of_gaussians(q.mean.new_zeros(u.shape[0]), q.mean, q.stddev)
 
 
-class ClassConditionalGaussian(nn.Module):
-    """b(z|y) = N(μ_y, diag s_y²), the backward encoder of the conditional entropy bottleneck (Fischer 2020)."""
+class Categorical(Marginal):
+    """m(e_k) = π_k over the unit vectors, learned, starting at 1/K."""
+
+    discrete = True
 
     def __init__(self, size: int, spec: Spec) -> None:
         super().__init__()
+        self.logits = nn.Parameter(torch.zeros(size))
+
+    def forward(self, encode: Encode) -> OneHot:
+        """π, event (K,)."""
+        return OneHot(self.logits)
+
+
+class ClassConditionalGaussian(nn.Module):
+    """b(z|y) = N(μ_y, diag s_y²), the backward encoder of the conditional entropy bottleneck (Fischer 2020).
+
+    Raises ConfigError where y is continuous.
+    """
+
+    def __init__(self, size: int, spec: Spec) -> None:
+        super().__init__()
+        if spec.classes is None:
+            raise ConfigError(
+                "backward_encoder=gaussian has one Gaussian a class, but y is continuous: choose an objective without "
+                "R_Y, such as vib"
+            )
         self.mean = nn.Parameter(torch.randn(spec.classes, size))
         self.rho = nn.Parameter(torch.full((spec.classes, size), UNIT_RHO))
 

@@ -1,15 +1,15 @@
-"""A model on a split → {name: float}: every functional that the model has the parts for, and the accuracy."""
+"""A model on a split → {name: float}: every functional that the model has the parts for, and its hits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.func import vmap
 
 from ib_cli.contracts import Batch, Pass
-from ib_cli.engine.loss import Tensors, forward, plan, predicted
+from ib_cli.engine.loss import Tensors, forward, hits, plan
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
 from ib_cli.experiment import Experiment
@@ -21,7 +21,7 @@ AT_ONCE = {"cpu": 50_000, "cuda": 1_000_000}  # draws of z in one pass over seve
 
 
 def measures(p: Pass, objective: Objective) -> dict[str, Tensor]:
-    """Every functional whose parts the pass has, and the accuracies, for each sample, (B,).
+    """Every functional whose parts the pass has, and the accuracies, for each sample, (B,), or for all alike, ().
 
     Of the costly ones those that the objective has.
     """
@@ -29,11 +29,12 @@ def measures(p: Pass, objective: Objective) -> dict[str, Tensor]:
     values = {
         symbol: entry.nats(p)
         for symbol, entry in functionals().items()
-        if all(getattr(p, need) is not None for need in entry.needs) and (not entry.costly or symbol in asked)
+        if entry.measurable(p) and (not entry.costly or symbol in asked)
     }
-    if p.class_logits is not None:
+    if "C" in values:
         values["H_model[Y|Z]"] = values["C"]
-        values["accuracy"] = (predicted(p) == p.y).float()
+    values |= hits(p)
+    if p.class_logits is not None:
         values["error_single"] = p.expected((p.class_logits.argmax(-1) != p.y).float())
     return values
 
@@ -43,6 +44,10 @@ class Evaluation:
 
     `accuracy` and `error` are of the label with the largest mean probability over the draws, `error_single`
     of one draw (the mean over the draws of their errors); `H[Y]` is the entropy of the split's label counts.
+    Of a continuous y there are `mse`, as `hits` has it, `r2`, 1 less its share of the variance of the split's y (none
+    where that is 0), and the differential H[Y] where it is known.
+    Of drawn weights there are `eval_samples` draws for each batch, too, unless each of its samples has weights of its
+    own and draws of z.
     The noise depends on the seed and the split alone, so that evaluations of one run differ by the model only.
     """
 
@@ -71,7 +76,9 @@ class Evaluation:
         seeds = [each.settings.seed for each in experiments]
         shared = 0 if len(set(seeds)) > 1 else None
         settings = self.experiment.settings
-        at_once = AT_ONCE[self.experiment.device.type] // (settings.eval_batch_size * settings.eval_samples)
+        bottleneck, samples = self.experiment.model.bottleneck, len(self.experiment.data.splits[split])
+        draws = bottleneck.size if bottleneck.discrete else settings.eval_samples
+        at_once = AT_ONCE[self.experiment.device.type] // (min(settings.eval_batch_size, samples) * draws)
         many = vmap(self._measured_sums, in_dims=(0, 0, None, shared), chunk_size=max(at_once, 1))
         sums = self._sums(many, stack.evaluated_params, stack.buffers, split, seeds)
         found = {name: total.tolist() for name, total in sums.items()}
@@ -109,21 +116,39 @@ class Evaluation:
             batch = data.batch(split, indices)
             if len(indices) not in self._requests:
                 self._requests[len(indices)] = plan(model, batch, settings.eval_samples, settings.precision)
-            drawn = [draw(self._requests[len(indices)], noise) for noise in noises]
-            noise = (
-                drawn[0]
-                if len(streams) == 1
-                else tuple(torch.stack([of[streams.index(seed)] for seed in seeds]) for of in zip(*drawn))
-            )
-            for name, value in measured_sums(params, buffers, batch, noise).items():
-                sums[name] = sums[name] + value if name in sums else value
+            requests = self._requests[len(indices)]
+            for _ in range(self._repeats):
+                noise = self._noise(requests, noises, streams, seeds)
+                for name, value in measured_sums(params, buffers, batch, noise).items():
+                    sums[name] = sums.get(name, 0) + value / self._repeats
         model.train(was_training)
         return sums
+
+    @property
+    def _repeats(self) -> int:
+        """The passes of a batch, each with other weights."""
+        weights, bottleneck = self.experiment.model.weights, self.experiment.model.bottleneck
+        if weights is None or weights.evaluate == "mean":
+            return 1
+        z_is_drawn = bottleneck.stochastic and not bottleneck.discrete
+        return 1 if z_is_drawn and not weights.shared else self.experiment.settings.eval_samples
+
+    def _noise(
+        self, requests: Sequence[Request], noises: Sequence[Generator], streams: Sequence[int], seeds: Sequence[int]
+    ) -> tuple[Tensor, ...]:
+        """The numbers of a pass, of one stream or, for several runs, those of each one's stream."""
+        drawn = [draw(requests, noise) for noise in noises]
+        if len(streams) == 1:
+            return drawn[0]
+        return tuple(torch.stack([of[streams.index(seed)] for seed in seeds]) for of in zip(*drawn))
 
     def _means(self, sums: Mapping[str, Tensor | float], split: str, experiment: Experiment) -> dict[str, float]:
         means = {name: float(total) / len(experiment.data.splits[split]) for name, total in sums.items()}
         means["J"] = float(experiment.objective.total(means, experiment.multipliers))
         if "accuracy" in means:
             means["error"] = 1 - means["accuracy"]
-            means["H[Y]"] = experiment.data.label_entropy(split)
+        if "mse" in means and (variance := experiment.data.target_variance(split)) > 0:
+            means["r2"] = 1 - means["mse"] / variance
+        if "C" in means and (H := experiment.data.label_entropy(split)) is not None:
+            means["H[Y]"] = H
         return means

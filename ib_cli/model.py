@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -10,6 +11,9 @@ from torch.distributions import Distribution
 from ib_cli.bottlenecks.bottleneck import Bottleneck
 from ib_cli.contracts import Batch, Pass
 from ib_cli.tape import Tape
+
+if TYPE_CHECKING:
+    from ib_cli.weights.posterior import Posterior
 
 
 class Model(nn.Module):
@@ -23,15 +27,19 @@ class Model(nn.Module):
         decoder: nn.Module | None = None,
         marginal: nn.Module | None = None,
         backward_encoder: nn.Module | None = None,
+        averaged_encoder: nn.Module | None = None,
+        train_size: int | None = None,
     ) -> None:
         super().__init__()
         self.architecture, self.bottleneck = architecture, bottleneck
         self.classifier, self.decoder = classifier, decoder
         self.marginal, self.backward_encoder = marginal, backward_encoder
+        self.averaged_encoder, self.train_size = averaged_encoder, train_size
+        self.weights: Posterior | None = None  # the distribution of the parameters; None: they are numbers
 
-    def forward(self, batch: Batch, tape: Tape, samples: int) -> Pass:
-        """One pass with `samples` draws of z for each sample of the batch."""
-        encoder, z = self.bottleneck(self.architecture(batch.x, tape), tape, samples)
+    def forward(self, batch: Batch, tape: Tape, samples: int, weights_divergence: Tensor | None = None) -> Pass:
+        """One pass with `samples` draws of z for each sample of the batch; `weights_divergence` is S."""
+        encoder, z, *z_weight = self.bottleneck(self.architecture(batch.x, tape), tape, samples)
         return Pass(
             x=batch.x,
             y=batch.y,
@@ -39,10 +47,14 @@ class Model(nn.Module):
             encoder=encoder,
             marginal=None if self.marginal is None else self.marginal(self._encode(tape)),
             backward_encoder=None if self.backward_encoder is None else self.backward_encoder(batch.y),
-            class_logits=None if self.classifier is None else self.classifier(z),
+            label_density=None if self.classifier is None else self.classifier(z),
             decoder=None if self.decoder is None else self.decoder(z),
+            averaged_encoder=None if self.averaged_encoder is None else self.averaged_encoder(batch.x, tape),
             reports=tape.reports,
             weight=batch.weight,
+            weights_divergence=weights_divergence,
+            train_size=self.train_size,
+            z_weight=z_weight[0] if z_weight else None,
         )
 
     def _encode(self, tape: Tape) -> Callable[[Tensor], Distribution]:

@@ -70,6 +70,11 @@ class Objective:
         """The fields of a Pass that the functionals read, and so the parts that the model must have."""
         return frozenset().union(*(term.functional.needs for term in self.terms))
 
+    def required(self, multipliers: Mapping[str, float]) -> frozenset[str]:
+        """Those of them that J needs, given the multipliers: a term whose weight is 0 may go without."""
+        weighted = (term for term in self.terms if term.weight(multipliers) != 0)
+        return frozenset().union(*(term.functional.needs for term in weighted))
+
     @property
     def multipliers(self) -> tuple[str, ...]:
         """The multipliers that occur, in the order of the terms."""
@@ -78,15 +83,22 @@ class Objective:
     def __call__(self, p: Pass, multipliers: Mapping[str, Tensor | float]) -> tuple[Tensor, dict[str, Tensor]]:
         """J, a scalar, and the batch mean of each functional by symbol.
 
-        A term whose weight is the number 0 is measured only.
+        A term whose weight is the number 0 is measured only, where the model has the parts for it.
         """
-        means = {term.functional.symbol: p.mean(term.functional.nats(p)) for term in self.terms}
+        asked = {term.functional.symbol: term.functional for term in self.terms}
+        means = {symbol: p.mean(entry.nats(p)) for symbol, entry in asked.items() if entry.measurable(p)}
         return self.total(means, multipliers), means
 
     def total(self, means: Mapping[str, Tensor], multipliers: Mapping[str, Tensor | float]) -> Tensor:
-        """J of given means of the functionals."""
-        weighted = (term for term in self.terms if term.coefficient != 0)  # 0 · ∞ would not be 0
-        return sum(term.weight(multipliers) * means[term.functional.symbol] ** term.power for term in weighted)
+        """J of given means of the functionals. A weight of 0 counts even an infinite one, or one not given, for 0."""
+        J: Tensor | float = 0.0
+        for term in self.terms:
+            weight, symbol = term.weight(multipliers), term.functional.symbol
+            # Whether a tensor is 0 nobody may ask here; that all is there that is `required` has been seen to.
+            counts = symbol in means if isinstance(weight, Tensor) else weight != 0
+            if counts and term.coefficient != 0:
+                J = J + weight * means[symbol] ** term.power
+        return J
 
     def lagrangian(self, multipliers: Mapping[str, float]) -> str:
         """The sum with numbers in it, as in `C + 0.01 R`; terms of weight 0 are left out."""

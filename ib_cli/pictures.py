@@ -34,6 +34,7 @@ NAMES = {
     "C": "classification error",
     "D": "distortion",
     "S": "entropy",
+    "S/N": "entropy a sample",
     "H_model[Y|X]": "cross-entropy",
 }
 ALWAYS = ("J", "R", "C", "D")  # drawn where measured; the objective's other functionals follow, then the accuracy
@@ -46,8 +47,8 @@ BARS = 20  # a vector of more features is a line
 def training_curves(lines: list[dict[str, Any]], file: Path, lagrangian: str) -> None:
     """Draws the measures of metrics.jsonl's `lines` over the epochs, a panel each, as a PNG that replaces `file`.
 
-    The panels are J, R, C, D, the other functionals in `lagrangian`, and the accuracy, as far as they were measured;
-    where none was, nothing is written.
+    The panels are J, R, C, D, the other functionals in `lagrangian`, and the accuracy or mse, as far as they were
+    measured; where none was, nothing is written.
     """
     from matplotlib.figure import Figure
 
@@ -67,7 +68,7 @@ def training_curves(lines: list[dict[str, Any]], file: Path, lagrangian: str) ->
         panel.set_visible(False)
     figure.suptitle(f"minimised: {lagrangian}", fontsize=MEDIUM, parse_math=False)
     axes[0].legend(fontsize=SMALL, frameon=False)
-    _write(figure, file)
+    write(figure, file)
 
 
 def panels(lines: Sequence[Mapping[str, Any]], lagrangian: str) -> list[str]:
@@ -79,7 +80,7 @@ def panels(lines: Sequence[Mapping[str, Any]], lagrangian: str) -> list[str]:
         if name not in ("epoch", "step", "split") and _value(line, name) is not None
     )
     minimised = [name for name in measured if re.search(rf"(?<![\w\[|]){re.escape(name)}(?![\w\[|\]])", lagrangian)]
-    return [name for name in dict.fromkeys((*ALWAYS, *minimised, "accuracy")) if name in measured]
+    return [name for name in dict.fromkeys((*ALWAYS, *minimised, "accuracy", "mse")) if name in measured]
 
 
 def image_grid(rows: list[Tensor], file: Path, titles: list[str], interval: tuple[float, float] | None = None) -> None:
@@ -113,7 +114,7 @@ def image_grid(rows: list[Tensor], file: Path, titles: list[str], interval: tupl
             _image(panel, sample, low, high) if images else _vector(panel, sample, low, high)
         if len(rows) > 1 or i == 0:  # a name only once where the strips are all of one row
             _title(panels_of_strip[0], title)
-    _write(figure, file)
+    write(figure, file)
 
 
 def _value(line: Mapping[str, Any], name: str) -> float | None:
@@ -134,7 +135,7 @@ def _label(panel: Axes, name: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     symbol = re.sub(r"_(\w{2,})", r"_{\\mathrm{\1}}", name)
-    label = name if name == "accuracy" else f"{NAMES.get(name, '')} ${symbol}$ (nats)".strip()
+    label = name if name in ("accuracy", "mse") else f"{NAMES.get(name, '')} ${symbol}$ (nats)".strip()
     panel.set_xlabel("epoch", fontsize=MEDIUM)
     panel.set_ylabel(label, fontsize=MEDIUM)
     panel.tick_params(labelsize=SMALL)
@@ -179,7 +180,7 @@ def _title(panel: Axes, title: str) -> None:
     panel.text(-0.1, 0.5, title, transform=panel.transAxes, ha="right", va="center", fontsize=SMALL, parse_math=False)
 
 
-def _write(figure: Figure, file: Path) -> None:
+def write(figure: Figure, file: Path) -> None:
     """Writes beside the file first, so that a kill leaves no half picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

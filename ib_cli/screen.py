@@ -18,10 +18,11 @@ from rich.text import Text
 
 from ib_cli.observer import Observer, RunInfo
 
-LIVE = ("R", "C", "D", "J", "accuracy")  # what is shown while a run goes on
-ORDER = ("J", "R", "C", "D", "S", "V", "H_model[Y|X]", "accuracy", "error")  # of the closing table, the rest after it
+LIVE = ("R", "C", "D", "J", "accuracy", "mse")  # what is shown while a run goes on
+# Of the closing table, the rest after it.
+ORDER = ("J", "R", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "accuracy", "error")
 SPLITS = ("train", "validation", "test")
-NATS = re.compile(r"[JRCDSVI](_\w+)?|(H|I|TC|KL)(_\w+)?\[.*\]")  # the measures that are in nats
+NATS = re.compile(r"[JRCDSVI](_\w+)?|S/N|(H|I|TC|KL)(_\w+)?\[.*\]")  # the measures that are in nats
 REASONS = 3  # why estimates are flagged: so many for each estimator
 LINE_WIDTH = 80  # columns of a plain line; a log file has no width of its own
 PLAIN = str.maketrans(

@@ -20,8 +20,8 @@ from ib_cli.outcome import FAILED, Outcome
 from ib_cli.screen import Terminal, duration, number, readable
 from ib_cli.study_log import StudyLog
 
-LIVE = ("J", "accuracy", "C", "D")
-MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy")
+LIVE = ("J", "accuracy", "mse", "C", "D")
+MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy", "mse")
 STYLES = {
     "done": "green",
     "skipped": "dim",

@@ -13,7 +13,7 @@ import ib_cli
 from ib_cli.catalogue import choices
 
 PACKAGE = Path(ib_cli.__file__).parent
-ROOMS = ("architectures", "bottlenecks", "decoders", "estimators", "functionals")
+ROOMS = ("architectures", "bottlenecks", "decoders", "estimators", "functionals", "sampling", "weights")
 MAIN = {"main.py", "build.py", "run.py", "study.py"}  # the only users of Hydra and OmegaConf
 
 
@@ -51,6 +51,19 @@ def test_rooms_know_nothing_of_data_procedures_records_or_hydra(room: str) -> No
     )
     for file in (PACKAGE / room).glob("*.py"):
         assert not [name for name in imports(file) if name.startswith(shut)], file.name
+
+
+def test_the_exact_frontier_imports_nothing_of_ours() -> None:
+    for file in (PACKAGE / "exact").glob("*.py"):
+        ours = {name for name in imports(file) if name.startswith("ib_cli")}
+        assert all(name == "ib_cli.exact" or name.startswith("ib_cli.exact.") for name in ours), file.name
+    assert "torch" not in tops(PACKAGE / "exact" / "gaussian_ib.py") | tops(PACKAGE / "exact" / "__init__.py")
+
+
+def test_samplers_know_torch_alone() -> None:
+    for file in (PACKAGE / "sampling").glob("*.py"):
+        ours = {name for name in imports(file) if name.startswith("ib_cli") and not name.startswith("ib_cli.sampling")}
+        assert not ours and tops(file) <= {"torch", "ib_cli", *sys.stdlib_module_names}, file.name
 
 
 def test_functionals_never_see_the_model() -> None:

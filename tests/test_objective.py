@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ib_cli.contracts import Pass
-from ib_cli.densities import diagonal_gaussian
+from ib_cli.densities import Labels, diagonal_gaussian
 from ib_cli.errors import ConfigError
 from ib_cli.functionals import functionals
 from ib_cli.multipliers import parse_weight
@@ -22,7 +22,7 @@ def a_pass() -> Pass:
         torch.zeros(2, 6, 2),
         encoder=q,
         marginal=diagonal_gaussian(torch.zeros(2), torch.ones(2)),
-        class_logits=torch.randn(2, 6, 3),
+        label_density=Labels(torch.randn(2, 6, 3)),
     )
 
 
@@ -62,7 +62,7 @@ def test_printed_line() -> None:
     assert Objective(terms).lagrangian({"gamma": 0.01, "beta": 1.0}) == "C + 0.01 R - D"
     assert Objective(terms).lagrangian({"gamma": 0.0, "beta": 2.5}) == "C - 2.5 D"
     assert Objective(terms).multipliers == ("gamma", "beta")
-    assert Objective(terms).needs == {"class_logits", "encoder", "marginal", "decoder"}
+    assert Objective(terms).needs == {"label_density", "encoder", "marginal", "decoder"}
 
 
 def test_unknown_functional_and_empty_objective() -> None:

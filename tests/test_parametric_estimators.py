@@ -302,3 +302,9 @@ def test_bad_input_is_one_clear_line(call: Callable[[], object], message: str) -
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_one_dimension_has_no_total_correlation() -> None:
+    z = torch.randn(4000, 1, generator=torch.Generator().manual_seed(7)).double()
+    found = gaussian_total_correlation(z)
+    assert found.value == pytest.approx(0, abs=1e-9) and found.stderr == pytest.approx(0, abs=1e-6)

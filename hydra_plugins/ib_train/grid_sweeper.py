@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -28,11 +29,19 @@ class GridSweeper(BasicSweeper):
     another process is at are tried again when the others are through.
     """
 
+    def __init__(
+        self,
+        max_batch_size: int | None,
+        params: Mapping[str, Any] | None = None,
+        points: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """`points` are values of several keys that belong together, by a name that is for the reader alone."""
+        super().__init__(max_batch_size, params)
+        self.points = points
+
     def sweep(self, arguments: list[str]) -> None:
         """Plan, launch, and go back to what was busy. Raises what composing raised where no job can be composed."""
-        words = [*self._parse_config(), *arguments]
-        overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
-        ((*points,),) = self.split_arguments(overrides, None)
+        points = self._points(arguments)
         composer = Composer(self.hydra_context, self.config)
         errors = [_error(composer, point) for point in points]
         right = [point for point, error in zip(points, errors) if error is None]
@@ -50,6 +59,24 @@ class GridSweeper(BasicSweeper):
             time.sleep(PAUSE)
             for number in busy:
                 self._launch(right[number : number + 1], number)
+
+    def _points(self, arguments: list[str]) -> list[list[str]]:
+        """The overrides of each job: each of `points` with every combination of the other values.
+
+        A key on the command line stands in place of the study's, in `points` as well, which may leave fewer of them.
+        """
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        given = {override.get_key_element() for override in parser.parse_overrides(arguments)}
+        joint = [
+            [f"{key}={value}" for key, value in point.items() if key not in given]
+            for point in (self.points or {"": {}}).values()
+        ]
+        found: list[list[str]] = []
+        for words in dict.fromkeys(map(tuple, joint)):
+            overrides = parser.parse_overrides([*words, *self._parse_config(), *arguments])
+            ((*jobs,),) = self.split_arguments(overrides, None)
+            found += jobs
+        return found
 
     def _launch(self, points: Sequence[Sequence[str]], first: int) -> None:
         step = self.max_batch_size or len(points)

@@ -15,10 +15,17 @@ class Bottleneck(nn.Module):
 
     size: int
     stochastic: bool
+    discrete = False  # whether z is one of the unit vectors
 
     @abstractmethod
-    def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[Distribution | None, Tensor]:
-        """(B, features) → q(z|x) with batch (B,) and event (K,), or None where it has no density; z (S, B, K)."""
+    def forward(
+        self, features: Tensor, tape: Tape, samples: int
+    ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
+        """(B, features) → q(z|x) with batch (B,) and event (K,), or None where it has no density; z (S, B, K).
+
+        One that goes through all values of z instead of drawing some gives these, (S, 1, K), and then the probability
+        of each, (S, B).
+        """
 
 
 class GaussianBottleneck(Bottleneck):

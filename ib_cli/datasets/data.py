@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from ib_cli.contracts import Batch, Spec
 from ib_cli.datasets.augmentation import CropFlip
+from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import Affine
 
 
@@ -18,7 +19,7 @@ class Split:
     """Samples as they are stored, before normalisation."""
 
     x: Tensor  # (N, *input_shape) uint8 or float32
-    y: Tensor  # (N,) int64
+    y: Tensor  # (N,) int64 labels, or (N, d) float32
     weight: Tensor | None = None  # (N,) ≥ 0, of mean 1: how often each sample counts; None: once
 
     def __len__(self) -> int:
@@ -46,17 +47,27 @@ class Data:
     splits: dict[str, Split]
     affine: Affine
     augmentation: CropFlip | None  # of the training images; None: none
+    passes: int = 1  # times that an epoch goes over the train split
+    source: JointGaussian | None = None  # where every batch of training is drawn anew; None: from the train split
 
     @property
     def device(self) -> torch.device:
         return self.splits["train"].y.device
 
+    def whole(self, batch_size: int) -> bool:
+        """Whether each batch is the train split as it stands, whose order says nothing: for tables that fit in one."""
+        return self.passes > 1 and len(self.splits["train"]) <= batch_size
+
     def batch(self, split: str, indices: Tensor, generator: Generator | None = None) -> Batch:
         """The normalised samples of a split at `indices` (B,), which lie on the data's device.
 
-        Given a generator (on the data's device) the samples of `train` are augmented, if the data set asks for it; the
-        same state of the generator makes the same batch. Other splits are never augmented.
+        Given a generator (on the data's device) the samples of `train` are augmented, if the data set asks for it, or
+        as many new ones drawn from its source, if it has one; the same state of the generator makes the same batch.
+        Other splits always stay as they are.
         """
+        if generator is not None and self.source is not None and split == "train":
+            x, y = self.source.draw(len(indices), generator)
+            return Batch(self.affine(x), y)
         part = self.splits[split]
         if generator is None or self.augmentation is None or split != "train":
             x = part.x[indices]
@@ -64,8 +75,17 @@ class Data:
             x = self.augmentation(indices, generator)
         return Batch(self.affine(x), part.y[indices], None if part.weight is None else part.weight[indices])
 
-    def label_entropy(self, split: str) -> float:
-        """H[Y] in nats of the labels of a split: the entropy of their empirical frequencies."""
+    def label_entropy(self, split: str) -> float | None:
+        """H[Y] in nats: of labels the entropy of their frequencies in the split.
+
+        Of a continuous y the differential entropy of its law, or None where that is not known.
+        """
         part = self.splits[split]
+        if self.spec.classes is None:
+            return None if self.source is None else self.source.y_entropy
         frequencies = torch.bincount(part.y, part.weight).double() / len(part)
         return torch.special.entr(frequencies).sum().item()
+
+    def target_variance(self, split: str) -> float:
+        """Of a continuous y: its variance about the split's mean, averaged over its dimensions."""
+        return self.splits[split].y.double().var(0, correction=0).mean().item()

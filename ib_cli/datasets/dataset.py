@@ -26,8 +26,9 @@ class Arrays:
 
     train: Split  # x: (N, C, H, W) or (N, F)
     test: Split
-    classes: int  # labels are 0 … classes − 1
+    classes: int | None  # labels are 0 … classes − 1; None: y is continuous, (N, d) float32
     levels: int | None  # stored values are the integers 0 … levels − 1; None: real numbers
+    standardise_y: bool = False  # give a continuous y mean 0 and deviation 1 in training, in each dimension
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,18 +66,30 @@ class DataSet(ABC):
 
         Raises ConfigError where it cannot be read or the options ask for what it does not have.
         """
-        arrays = self._keep_classes(self.read())
+        arrays = self.read()
+        if arrays.classes is None:
+            self._check_label_options()
+        arrays = self._keep_classes(arrays)
         train, validation = self._hold_out(arrays.train)
         train = self._noisy(self._subset(train, "train"), arrays.classes)
         splits = {"train": train, "test": self._subset(arrays.test, "test")}
         if validation is not None:
             splits["validation"] = validation
+        if arrays.standardise_y:
+            splits = _standardised(splits)
         affine = fit(self.normalise, train.x, arrays.levels)
         splits = {name: split.to(device) for name, split in splits.items()}
         augmentation = self._augmentation(splits["train"].x)
         if augmentation is not None:
             splits["train"] = replace(splits["train"], x=augmentation.images)
-        spec = Spec(tuple(train.x.shape[1:]), arrays.classes, len(train), INTERVALS.get(self.normalise), arrays.levels)
+        spec = Spec(
+            tuple(train.x.shape[1:]),
+            arrays.classes,
+            len(train),
+            INTERVALS.get(self.normalise),
+            arrays.levels,
+            target_shape=tuple(train.y.shape[1:]),
+        )
         return Data(spec, splits, affine.to(device), augmentation)
 
     def rng(self, purpose: str) -> np.random.Generator:
@@ -86,6 +99,13 @@ class DataSet(ABC):
     def shuffled(self, count: int, purpose: str) -> Tensor:
         """0 … count − 1 in random order."""
         return torch.from_numpy(self.rng(purpose).permutation(count))
+
+    def _check_label_options(self) -> None:
+        """Raises ConfigError for options that only labels have."""
+        for key, off in (("classes", None), ("label_noise", 0)):
+            if getattr(self, key) != off:
+                shown = "null" if off is None else off
+                raise ConfigError(f"dataset.{key}: is for labels, and y is continuous here; it must be {shown}")
 
     def _keep_classes(self, arrays: Arrays) -> Arrays:
         if self.classes is None:
@@ -142,3 +162,11 @@ class DataSet(ABC):
             key, off = ("crop", "0") if self.crop else ("flip", "false")
             raise ConfigError(f"dataset.{key}: must be {off} for vectors: only images can be augmented")
         return CropFlip(images, self.crop, self.flip)
+
+
+def _standardised(splits: dict[str, Split]) -> dict[str, Split]:
+    """The splits with y of mean 0 and deviation 1 in training; a dimension that is constant there is only shifted."""
+    y = splits["train"].y.double()
+    mean, varies = y.mean(0), y.amax(0) > y.amin(0)
+    deviation = torch.where(varies, y.std(0, correction=0), 1.0)
+    return {name: replace(split, y=((split.y - mean) / deviation).float()) for name, split in splits.items()}

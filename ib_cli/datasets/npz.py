@@ -5,7 +5,7 @@ import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -23,11 +23,12 @@ class Npz(DataSet):
     """Arrays x and y, and x_test and y_test where the test split is given, of an .npz file.
 
     x: (N, F) vectors, (N, H, W) or (N, C, H, W) images. Bytes are kept as pixels of 256 levels, other numbers become
-    float32. y: (N,) integers 0 … classes − 1, where each class occurs. Without a test part, `test_fraction` of the
-    samples, chosen by `seed`, becomes one.
+    float32. y: (N,) integers 0 … classes − 1, where each class occurs, or for a regression (N,) or (N, d) real numbers.
+    Without a test part, `test_fraction` of the samples, chosen by `seed`, becomes one.
     """
 
     path: str  # of the .npz file; relative: to the working directory
+    targets: Literal["auto", "labels", "standard", "stored"]  # what y is; auto: numbers with a decimal point standard
     test_fraction: Annotated[float, Gt(0), Lt(1)]  # of the samples, where the file has no test part
 
     def read(self) -> Arrays:
@@ -38,14 +39,17 @@ class Npz(DataSet):
                 raise self._error(f"must hold an array {name}, but has only {sorted(arrays)}")
         if ("x_test" in arrays) != ("y_test" in arrays):
             raise self._error("must hold both x_test and y_test or neither")
-        train = self._samples(arrays["x"], arrays["y"], "")
-        classes = self._count_classes(train.y)
+        kind = self.targets if self.targets != "auto" else "standard" if arrays["y"].dtype.kind == "f" else "labels"
+        y_of = self._labels if kind == "labels" else self._values
+        train = Split(self._samples(arrays["x"], ""), y_of(arrays, ""))
+        classes = self._count_classes(train.y) if kind == "labels" else None
         if "x_test" in arrays:
-            test = self._samples(arrays["x_test"], arrays["y_test"], "_test")
+            test = Split(self._samples(arrays["x_test"], "_test"), y_of(arrays, "_test"))
             self._check_alike(train, test, classes)
         else:
             train, test = self._split(train)
-        return Arrays(train, test, classes, levels=256 if train.x.dtype == torch.uint8 else None)
+        levels = 256 if train.x.dtype == torch.uint8 else None
+        return Arrays(train, test, classes, levels, standardise_y=kind == "standard")
 
     def _error(self, right: str) -> ConfigError:
         return ConfigError(f"dataset.path: {self.path} {right}")
@@ -71,24 +75,42 @@ class Npz(DataSet):
         except UNREADABLE as error:
             raise self._error("must be an .npz file of plain arrays, as numpy.savez writes it") from error
 
-    def _samples(self, x: np.ndarray, y: np.ndarray, suffix: str) -> Split:
+    def _samples(self, x: np.ndarray, suffix: str) -> torch.Tensor:
         if x.ndim not in (2, 3, 4) or x.size == 0:
             raise self._error(f"must hold samples x{suffix} (N, F), (N, H, W) or (N, C, H, W), not {x.shape}")
         if x.dtype.kind not in "buif":
             raise self._error(f"must hold real numbers in x{suffix}, not {x.dtype}")
-        if y.shape != x.shape[:1]:
-            raise self._error(f"must hold one label per sample, y{suffix} of shape ({len(x)},), not {y.shape}")
+        if x.dtype != np.uint8:
+            x = self._finite(x, f"x{suffix}")
+        return torch.from_numpy(np.ascontiguousarray(x[:, None] if x.ndim == 3 else x))
+
+    def _labels(self, arrays: dict[str, np.ndarray], suffix: str) -> torch.Tensor:
+        """(N,) int64."""
+        y, N = arrays[f"y{suffix}"], len(arrays[f"x{suffix}"])
+        if y.shape != (N,):
+            raise self._error(f"must hold one label per sample, y{suffix} of shape ({N},), not {y.shape}")
         if y.dtype.kind not in "iu":
             raise self._error(f"must hold integers in y{suffix}, not {y.dtype}")
         if y.min() < 0:
             raise self._error(f"must hold labels 0 … classes − 1 in y{suffix}, not {y.min()}")
-        if x.dtype != np.uint8:
-            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
-                x = x.astype(np.float32)
-            if not np.isfinite(x).all():
-                raise self._error(f"must hold finite numbers that fit float32 in x{suffix}, no NaN and none infinite")
-        x = x[:, None] if x.ndim == 3 else x
-        return Split(torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y.astype(np.int64)))
+        return torch.from_numpy(y.astype(np.int64))
+
+    def _values(self, arrays: dict[str, np.ndarray], suffix: str) -> torch.Tensor:
+        """(N, d) float32."""
+        y, N = arrays[f"y{suffix}"], len(arrays[f"x{suffix}"])
+        if y.shape[:1] != (N,) or y.ndim > 2 or y.size == 0:
+            raise self._error(f"must hold one y{suffix} per sample, of shape ({N},) or ({N}, d), not {y.shape}")
+        if y.dtype.kind not in "buif":
+            raise self._error(f"must hold real numbers in y{suffix}, not {y.dtype}")
+        return torch.from_numpy(self._finite(y, f"y{suffix}").reshape(N, -1))
+
+    def _finite(self, values: np.ndarray, name: str) -> np.ndarray:
+        """As float32."""
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
+            values = values.astype(np.float32)
+        if not np.isfinite(values).all():
+            raise self._error(f"must hold finite numbers that fit float32 in {name}, no NaN and none infinite")
+        return values
 
     def _count_classes(self, y: torch.Tensor) -> int:
         found = torch.unique(y)
@@ -100,13 +122,17 @@ class Npz(DataSet):
             )
         return classes
 
-    def _check_alike(self, train: Split, test: Split, classes: int) -> None:
+    def _check_alike(self, train: Split, test: Split, classes: int | None) -> None:
         if test.x.shape[1:] != train.x.shape[1:] or test.x.dtype != train.x.dtype:
             raise self._error(
                 f"must hold samples of one kind, but x has {tuple(train.x.shape[1:])} {train.x.dtype} "
                 f"and x_test {tuple(test.x.shape[1:])} {test.x.dtype}"
             )
-        if test.y.max() >= classes:
+        if test.y.shape[1:] != train.y.shape[1:]:
+            raise self._error(
+                f"must hold a y of one kind, but y has {train.y.shape[1]} and y_test {test.y.shape[1]} dimensions"
+            )
+        if classes is not None and test.y.max() >= classes:
             raise self._error(f"must hold labels 0 … {classes - 1} in y_test, those of y, not {test.y.max()}")
 
     def _split(self, samples: Split) -> tuple[Split, Split]:

@@ -35,7 +35,8 @@ class GroupEpoch:
         settings: Sequence[Settings],
         multipliers: Sequence[Mapping[str, float]],
     ) -> None:
-        """`backward` gives that of the mapped loss, whose batch and noise have a leading axis (0) or none.
+        """`backward` gives that of the mapped loss, whose noise, and whose batch unless each is the whole split, have a
+        leading axis (0) or none.
 
         `settings` and `multipliers` are the runs' in the order of the stack; settings differ by the seed at most."""
         self.stack, self.model, self.data, self.settings = stack, model, data, settings[0]
@@ -48,8 +49,9 @@ class GroupEpoch:
         streams = list(dict.fromkeys(seeds))
         self.stream_of = torch.tensor([streams.index(seed) for seed in seeds], device=device)
         self.backward = backward(0 if len(streams) > 1 else None)
-        N = len(data.splits["train"])
-        self.orders = [batches(N, self.settings.batch_size, state.epoch, seed, device) for seed in streams]
+        batch_size = self.settings.batch_size
+        self.orders = [batches(data, batch_size, state.epoch, seed) for seed in streams]
+        self.whole = data.batch("train", self.orders[0][0]) if data.whole(batch_size) else None
         self.noises = [generator(device, seed, "noise", state.epoch) for seed in streams]
         for seed, noise in zip(streams, self.noises):
             saved = stack.states[seeds.index(seed)].noise
@@ -80,12 +82,12 @@ class GroupEpoch:
 
     def _step(self, position: int, requests: dict[int, list]) -> None:
         stack, settings = self.stack, self.settings
-        made = [self.data.batch("train", order[position], noise) for order, noise in zip(self.orders, self.noises)]
-        size = len(made[0].y)
+        first, batch = self._made(position)
+        size = len(first.y)
         if size not in requests:
-            requests[size] = plan(self.model, made[0], settings.samples, settings.precision)
+            requests[size] = plan(self.model, first, settings.samples, settings.precision)
         numbers = [draw(requests[size], noise) for noise in self.noises]
-        batch, noise = Batch(*map(self._laid_out, zip(*made))), tuple(map(self._laid_out, zip(*numbers)))
+        noise = tuple(map(self._laid_out, zip(*numbers)))
         parts = self.backward(stack.params, stack.buffers, batch, noise, self.multipliers)
         if settings.clip is not None:
             stack.clip(settings.clip)
@@ -94,6 +96,13 @@ class GroupEpoch:
         stack.average(settings.averaging)
         self.names = list(parts)
         self.history.append(torch.stack(list(parts.values())))
+
+    def _made(self, position: int) -> tuple[Batch, Batch]:
+        """A batch of one stream, and those of all runs."""
+        if self.whole is not None:
+            return self.whole, self.whole
+        made = [self.data.batch("train", order[position], noise) for order, noise in zip(self.orders, self.noises)]
+        return made[0], Batch(*map(self._laid_out, zip(*made)))
 
     def _laid_out(self, of_streams: Sequence[Tensor | None]) -> Tensor | None:
         """What the streams have made, for each run: (M, …), or as it is where there is one stream for all."""

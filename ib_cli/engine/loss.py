@@ -20,18 +20,30 @@ LossFunction = Callable[[Tensors, Tensors, Batch, tuple[Tensor, ...], Tensors], 
 def forward(
     model: Model, params: Tensors, buffers: Tensors, batch: Batch, tape: Tape, samples: int, precision: str
 ) -> Pass:
-    """A pass with the given parameters and buffers; buffers are updated in place (batch norm)."""
+    """A pass with the given parameters and buffers, or with weights drawn from the distribution that they describe.
+
+    Buffers are updated in place (batch norm).
+    """
+    call = functional_call if model.weights is None else model.weights.functional_call
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        return functional_call(model, (dict(params), dict(buffers)), (batch, tape, samples))
+        return call(model, {**params, **buffers}, (batch, tape, samples))
 
 
-def predicted(p: Pass) -> Tensor:
-    """The label with the largest E_{q(z|x)} c(y|z), (B,)."""
-    return p.expected(p.class_logits.softmax(-1)).argmax(-1)
+def hits(p: Pass) -> dict[str, Tensor]:
+    """How well y is predicted, (B,): `accuracy`, of the label with the largest E_{q(z|x)} c(y|z).
+
+    Of a continuous y `mse`, the squared error of its mean by E_{q(z|x)} c(y|z), averaged over the dimensions of y.
+    Nothing where the model does not predict y.
+    """
+    if p.label_density is None:
+        return {}
+    if p.class_logits is None:
+        return {"mse": (p.expected(p.label_density.mean) - p.y).square().mean(-1)}
+    return {"accuracy": (p.expected(p.class_logits.softmax(-1)).argmax(-1) == p.y).float()}
 
 
 def make_loss(model: Model, objective: Objective, samples: int, precision: str) -> LossFunction:
-    """(parameters, buffers, batch, noise, multipliers) → J and its parts: each functional and the accuracy.
+    """(parameters, buffers, batch, noise, multipliers) → J and its parts: each functional, and the accuracy or mse.
 
     Nothing else goes in, and parts are detached scalars; `noise` is what `draw` makes of `plan`.
     """
@@ -42,19 +54,20 @@ def make_loss(model: Model, objective: Objective, samples: int, precision: str) 
         p = forward(model, params, buffers, batch, Tape(noise), samples, precision)
         J, parts = objective(p, multipliers)
         parts = {"J": J, **parts}
-        if p.class_logits is not None:
-            parts["accuracy"] = p.mean((predicted(p) == p.y).float())
+        parts |= {name: p.mean(values) for name, values in hits(p).items()}
         return J, {name: value.detach() for name, value in parts.items()}
 
     return loss
 
 
-def of_many(loss: LossFunction, axis: int | None, weighted: bool) -> LossFunction:
+def of_many(loss: LossFunction, axis: int | None, weighted: bool, same: bool = False) -> LossFunction:
     """The loss of many models, whose parameters, buffers and multipliers have a leading axis 0.
 
-    Batch and noise have theirs at `axis`, or share one; `weighted` is whether the batch's samples have weights.
+    Batch and noise have theirs at `axis`, or share one; `weighted` is whether the batch's samples have weights, `same`
+    whether the batch is shared whatever the noise is.
     """
-    return vmap(loss, in_dims=(0, 0, Batch(axis, axis, axis if weighted else None), axis, 0))
+    of_batch = None if same else axis
+    return vmap(loss, in_dims=(0, 0, Batch(of_batch, of_batch, of_batch if weighted else None), axis, 0))
 
 
 @torch.no_grad()

@@ -43,14 +43,20 @@ class Reporter:
         self.last = time.monotonic()
 
 
-def batches(N: int, batch_size: int, epoch: int, seed: int, device: torch.device) -> list[Tensor]:
-    """The epoch's order of the samples, cut into batches.
+def batches(data: Data, batch_size: int, epoch: int, seed: int) -> list[Tensor]:
+    """The epoch's order of the samples, cut into batches; where each is the whole split, the same one again and again.
 
     A single sample left over after larger batches is dropped: batch normalisation has no variance for it.
     """
-    order = torch.randperm(N, generator=generator(device, seed, "order", epoch), device=device)
-    parts = list(order.split(batch_size))
-    return parts[:-1] if len(parts[-1]) == 1 and 1 < batch_size < N else parts
+    N, device = len(data.splits["train"]), data.device
+    if data.whole(batch_size):
+        return [torch.arange(N, device=device)] * data.passes
+    numbers = generator(device, seed, "order", epoch)
+    found: list[Tensor] = []
+    for _ in range(data.passes):
+        parts = list(torch.randperm(N, generator=numbers, device=device).split(batch_size))
+        found += parts[:-1] if len(parts[-1]) == 1 and 1 < batch_size < N else parts
+    return found
 
 
 class Epoch:
@@ -66,10 +72,10 @@ class Epoch:
         multipliers: Mapping[str, float],
     ) -> None:
         self.state, self.model, self.backward, self.data, self.settings = state, model, backward, data, settings
-        device = data.splits["train"].x.device
-        self.multipliers = {name: torch.tensor(value, device=device) for name, value in multipliers.items()}
-        self.order = batches(len(data.splits["train"]), settings.batch_size, state.epoch, settings.seed, device)
-        self.noise = generator(device, settings.seed, "noise", state.epoch)
+        self.multipliers = {name: torch.tensor(value, device=data.device) for name, value in multipliers.items()}
+        self.order = batches(data, settings.batch_size, state.epoch, settings.seed)
+        self.whole = data.batch("train", self.order[0]) if data.whole(settings.batch_size) else None
+        self.noise = generator(data.device, settings.seed, "noise", state.epoch)
         if state.noise is not None:
             self.noise.set_state(state.noise.cpu())
         self.rate = state.optimizer.defaults["lr"]
@@ -94,7 +100,7 @@ class Epoch:
 
     def _step(self, indices: Tensor, requests: dict[int, list]) -> None:
         state, settings = self.state, self.settings
-        batch = self.data.batch("train", indices, self.noise)
+        batch = self.whole or self.data.batch("train", indices, self.noise)
         if len(indices) not in requests:
             requests[len(indices)] = plan(self.model, batch, settings.samples, settings.precision)
         noise = draw(requests[len(indices)], self.noise)

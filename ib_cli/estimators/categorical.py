@@ -21,41 +21,60 @@ def optimal_decoder(table: Tensor, y: Tensor) -> Tensor:
     """
     table = _checked_table(table)
     index, counts = checked.classes(y.to(table.device), len(table), at_least=1)
-    return _decoder(_joint(table, index, len(counts)), counts)
+    share = _shares(None, table)
+    return _decoder(_joint(table, index, len(counts), share), _of_classes(share, index, len(counts)))
 
 
-def categorical_information(table: Tensor, y: Tensor | None = None) -> dict[str, Estimate]:
+def categorical_information(
+    table: Tensor, y: Tensor | None = None, weight: Tensor | None = None
+) -> dict[str, Estimate]:
     """H[Z], H[Z|X], I[X;Z] and, with labels, H[Z|Y], I[Y;Z], I[X;Z|Y], H[Y|Z] in nats, exact for the samples at hand.
 
-    From p(z|x) `table` (N, C) and labels `y` (N,), with x uniform on the N samples: p(z) and p(z|y) are means of rows
-    ("Unpacking Information Bottlenecks", §5.4). Each quantity is written as a mean over samples, e.g. I[Y;Z] of Σ_z
-    p(z|x_i) ln p(z|y_i)/p(z), so that all identities hold to rounding; the standard errors are of those means and say
-    how far the population's values may be. Raises ValueError for NaN, infinities, rows that are no probabilities, and
-    labels that are not integers or do not match.
+    From p(z|x) `table` (N, C) and labels `y` (N,), with x uniform on the N samples or as probable as `weight` (N,)
+    says: p(z) and p(z|y) are means of rows ("Unpacking Information Bottlenecks", §5.4). Each quantity is written as a
+    mean over samples, e.g. I[Y;Z] of Σ_z p(z|x_i) ln p(z|y_i)/p(z), so that all identities hold to rounding; the
+    standard errors are of those means and say how far the population's values may be, which with weights nothing tells.
+    Raises ValueError for NaN, infinities, rows that are no probabilities, labels that are not integers or do not match,
+    and weights that are negative, all 0 or not as many.
     """
     table = _checked_table(table)
-    p_z = table.mean(0)
+    share = _shares(weight, table)
+    p_z = share @ table
     of_z, of_x = -_weighted_log(table, p_z), -_weighted_log(table, table)
     terms = {"H[Z]": of_z, "H[Z|X]": of_x, "I[X;Z]": of_z - of_x}
     if y is not None:
         index, counts = checked.classes(y.to(table.device), len(table), at_least=1)
-        joint = _joint(table, index, len(counts))
-        p_y = counts.double() / len(table)
+        p_y = _of_classes(share, index, len(counts))
+        joint = _joint(table, index, len(counts), share)
         of_y = -_weighted_log(table, (joint / p_y.unsqueeze(1))[index])
         surprise = -p_y[index].log()
         terms |= {"H[Z|Y]": of_y, "I[Y;Z]": of_z - of_y, "I[X;Z|Y]": of_y - of_x, "H[Y|Z]": surprise - of_z + of_y}
-    return {name: _mean(name, values) for name, values in terms.items()}
+    return {name: _mean(name, values, share, weight is None) for name, values in terms.items()}
 
 
-def _joint(table: Tensor, index: Tensor, classes: int) -> Tensor:
+def _shares(weight: Tensor | None, table: Tensor) -> Tensor:
+    """p(x) of the samples, (N,) float64."""
+    if weight is None:
+        return torch.full((len(table),), 1 / len(table), dtype=torch.float64, device=table.device)
+    weight = weight.to(table)
+    if weight.shape != table.shape[:1] or not bool((weight >= 0).all()) or not bool(0 < weight.sum() < math.inf):
+        raise ValueError(f"weights must be {len(table)} numbers that are not negative, and not all 0")
+    return weight / weight.sum()
+
+
+def _of_classes(share: Tensor, index: Tensor, classes: int) -> Tensor:
+    """p(y) (classes,)."""
+    return torch.zeros(classes, dtype=share.dtype, device=share.device).index_add_(0, index, share)
+
+
+def _joint(table: Tensor, index: Tensor, classes: int, share: Tensor) -> Tensor:
     """p(y, z) (classes, C)."""
     sums = torch.zeros(classes, table.shape[1], dtype=torch.float64, device=table.device)
-    return sums.index_add_(0, index, table) / len(table)
+    return sums.index_add_(0, index, table * share.unsqueeze(1))
 
 
-def _decoder(joint: Tensor, counts: Tensor) -> Tensor:
+def _decoder(joint: Tensor, p_y: Tensor) -> Tensor:
     p_z = joint.sum(0)
-    p_y = counts.double() / counts.sum()
     return torch.where(p_z.unsqueeze(1) > 0, joint.T / p_z.unsqueeze(1), p_y)
 
 
@@ -64,9 +83,10 @@ def _weighted_log(weights: Tensor, p: Tensor) -> Tensor:
     return torch.special.xlogy(weights, p).sum(1)
 
 
-def _mean(quantity: str, terms: Tensor) -> Estimate:
-    n = len(terms)
-    return Estimate(quantity, "categorical", float(terms.mean()), stderr=float(terms.std()) / math.sqrt(n), n=n)
+def _mean(quantity: str, terms: Tensor, share: Tensor, alike: bool) -> Estimate:
+    """Samples without weight, whose class may have none, add nothing."""
+    n, value = len(terms), float(share @ terms.where(share > 0, 0))
+    return Estimate(quantity, "categorical", value, stderr=float(terms.std()) / math.sqrt(n) if alike else None, n=n)
 
 
 def _checked_table(table: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def gaussian_total_correlation(z: Tensor) -> Estimate:
     correlations = scatter.standard.T @ scatter.standard / freedom
     squares = float(correlations.square().sum()) - d
     value = -(scatter.log_det + d * bias_of_one - bias) / 2
-    stderr = math.sqrt(variance - d * of_one + 2 * squares / freedom) / 2
+    stderr = math.sqrt(max(variance - d * of_one + 2 * squares / freedom, 0.0)) / 2  # rounding, in one dimension
     return Estimate("TC[Z]", "gaussian", value, stderr=stderr, n=n, reason=_without(scatter.left_out("z")))
 
 

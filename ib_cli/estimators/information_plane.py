@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Generator, Tensor
 
 from ib_cli.estimators import checked
 from ib_cli.estimators.binned import binned_information
-from ib_cli.estimators.copula import copula_entropy, copula_total_correlation
+from ib_cli.estimators.copula import copula_entropy, copula_mutual_information, copula_total_correlation
 from ib_cli.estimators.estimate import Estimate
-from ib_cli.estimators.gaussian import gaussian_information, gaussian_total_correlation
+from ib_cli.estimators.gaussian import (
+    gaussian_entropy,
+    gaussian_information,
+    gaussian_mutual_information,
+    gaussian_total_correlation,
+)
 from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko
+from ib_cli.estimators.ksg import ksg
 from ib_cli.estimators.mixture import mixture_information
 from ib_cli.estimators.pairwise import pairwise_estimate
 from ib_cli.estimators.ross import ross
@@ -40,13 +46,15 @@ def information_plane(
     halve: bool = False,
     bins: int = 30,
     noise: float = 0.0,
+    y_entropy: float | None = None,
     generator: Generator | None = None,
 ) -> list[Estimate]:
     """What each estimator says of a representation, in nats, in the order of `QUANTITIES`.
 
-    z (N, K), one draw for each x; y (N,) integers; `mean` and `scale` those of q(z|x_i) = N(mean_i, diag scale_i²),
-    None where z is a deterministic function of x: then H[Z|X] = −∞ and I[X;Z] = ∞, which is told instead of a value,
-    and the estimators `mixture` and `pairwise` say that they need them. `noise` is H[Y|X], 0 where x determines y.
+    z (N, K), one draw for each x; y (N,) integers, or continuous (N, d) floating point; `mean` and `scale` those of
+    q(z|x_i) = N(mean_i, diag scale_i²), None where z is a deterministic function of x: then H[Z|X] = −∞ and I[X;Z] = ∞,
+    which is told instead of a value, and the estimators `mixture` and `pairwise` say that they need them. `noise` is
+    H[Y|X] of labels, 0 where x determines y.
 
     Within one estimator the identities hold for the reported values:
 
@@ -55,15 +63,26 @@ def information_plane(
 
     `kraskov` is Kozachenko–Leonenko for H[Z] and Ross for I[Y;Z], with `k` neighbours; the rest follows. `sweep` runs
     it with 1, 3, 5 and 10 neighbours and `halve` with half of the samples; values that then move are flagged.
+
+    Where y is continuous, I[Y;Z] is that of Kraskov, Stögbauer and Grassberger, of Gaussians or of their copula, and
+    `mixture`, `pairwise` and `binned` say nothing of it. H[Y] is then `y_entropy`, if it is known, and I[X;Y|Z] is left
+    out.
+
     Raises ValueError for NaN, infinities, labels that are not integers, a class of k samples or fewer, and one of
     `mean` and `scale` without the other.
     """
     if (mean is None) != (scale is None):
         raise ValueError("mean and scale describe the noise together: give both, or neither for a z without noise")
-    index, counts = checked.classes(y, len(z), at_least=1)
-    known = {"H[Y]": _labels(index, counts)}
-    if mean is not None and scale is not None:
-        known["H[Z|X]"] = _noise(mean, scale)
+    continuous = y.is_floating_point() and y.dim() == 2
+    if continuous:
+        checked.same_length(y, z, "y and z")
+        smallest, of_y = len(z), {} if y_entropy is None else {"H[Y]": _exact(y_entropy, len(z))}
+    else:
+        _, counts = checked.classes(y, len(z), at_least=1)
+        smallest, of_y = int(counts.min()), {"H[Y]": _exact(checked.entropy_of_labels(counts), len(z))}
+    known = of_y if mean is None or scale is None else of_y | {"H[Z|X]": _noise(mean, scale)}
+    possible = tuple(number for number in SWEEP if number < smallest)
+    neighbours = {"k": k, "sweep": possible if sweep else (), "halve": halve}
     found: list[Estimate] = []
     for name in estimators:
         if name in ("mixture", "pairwise") and mean is None:
@@ -71,28 +90,45 @@ def information_plane(
             found.append(Estimate("I[X;Z]", name, None, n=len(z), saturated=True, reason=reason))
             continue
         if name == "mixture":
-            own = mixture_information(mean, scale, y, generator=generator)
+            own = mixture_information(mean, scale, None if continuous else y, generator=generator)
         elif name == "pairwise":
             own = {"I[X;Z]": pairwise_estimate(mean, scale)}
-        elif name == "kraskov":
-            possible = tuple(number for number in SWEEP if number < int(counts.min()))
-            options = {"k": k, "sweep": possible if sweep else (), "halve": halve}
-            own = {"H[Z]": kozachenko_leonenko(z, **options), "I[Y;Z]": ross(z, y, **options)}
-        elif name == "gaussian":
-            own = gaussian_information(z, y) | {"TC[Z]": gaussian_total_correlation(z)}
-        elif name == "copula":
-            own = {"H[Z]": copula_entropy(z), "TC[Z]": copula_total_correlation(z)}
         elif name == "binned":
-            own = binned_information(z, y, bins=bins)
+            own = binned_information(z, None if continuous else y, bins=bins)
+        elif continuous:
+            own = _of_samples(name, z, y, neighbours)
         else:
-            continue
-        whole = completed(own, known if name != "binned" else {"H[Y]": known["H[Y]"]}, noise)
+            own = _of_classes(name, z, y, neighbours)
+        whole = completed(own, known if name != "binned" else of_y, None if continuous else noise)
         found += [replace(whole[quantity], estimator=name) for quantity in QUANTITIES if quantity in whole]
     return found
 
 
-def completed(own: dict[str, Estimate], known: dict[str, Estimate], noise: float) -> dict[str, Estimate]:
-    """An estimator's quantities with those that follow by the identities; what it has itself stays as it is."""
+def _of_classes(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
+    """What an estimator that knows no more than samples says itself, of labels y (N,)."""
+    if name == "kraskov":
+        return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ross(z, y, **neighbours)}
+    if name == "gaussian":
+        return gaussian_information(z, y) | {"TC[Z]": gaussian_total_correlation(z)}
+    return {"H[Z]": copula_entropy(z), "TC[Z]": copula_total_correlation(z)}
+
+
+def _of_samples(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
+    """The same of a continuous y (N, d)."""
+    if name == "kraskov":
+        return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ksg(y, z, **neighbours).of("I[Y;Z]")}
+    if name == "gaussian":
+        entropy, correlation, shared = gaussian_entropy, gaussian_total_correlation, gaussian_mutual_information
+    else:
+        entropy, correlation, shared = copula_entropy, copula_total_correlation, copula_mutual_information
+    return {"H[Z]": entropy(z), "I[Y;Z]": shared(y, z, "I[Y;Z]"), "TC[Z]": correlation(z)}
+
+
+def completed(own: dict[str, Estimate], known: dict[str, Estimate], noise: float | None) -> dict[str, Estimate]:
+    """An estimator's quantities with those that follow by the identities; what it has itself stays as it is.
+
+    `noise` is H[Y|X]; None where it is not known.
+    """
     found = known | own
 
     def follow(quantity: str, first: str, second: str) -> None:
@@ -109,7 +145,7 @@ def completed(own: dict[str, Estimate], known: dict[str, Estimate], noise: float
         for quantity, value in (("H[Z|X]", "−∞"), ("I[X;Z]", "∞"), ("I[X;Z|Y]", "∞")):
             reason = f"no noise was given, and for a deterministic function z of x {quantity} = {value}"
             found[quantity] = replace(nothing, quantity=quantity, saturated=True, reason=reason)
-    if "H[Y|Z]" in found:
+    if "H[Y|Z]" in found and noise is not None:
         label_noise = Estimate("H[Y|X]", "", noise, noise, noise, 0.0)
         found["I[X;Y|Z]"] = difference("I[X;Y|Z]", found["H[Y|Z]"], label_noise)
     return found
@@ -144,10 +180,9 @@ def _both(first: float | None, second: float | None) -> float | None:
     return None if first is None and second is None else abs(first or 0.0) + abs(second or 0.0)
 
 
-def _labels(index: Tensor, counts: Tensor) -> Estimate:
-    """H[Y] of the labels as they are: their frequencies are the distribution that all quantities refer to."""
-    H = checked.entropy_of_labels(counts)
-    return Estimate("H[Y]", "", H, H, H, 0.0, n=len(index))
+def _exact(H: float, n: int) -> Estimate:
+    """H[Y] of the law that all quantities refer to: the frequencies of the labels as they are, or the given one."""
+    return Estimate("H[Y]", "", H, H, H, 0.0, n=n)
 
 
 def _noise(mean: Tensor, scale: Tensor | float) -> Estimate:

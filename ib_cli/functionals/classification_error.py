@@ -7,14 +7,12 @@ from ib_cli.contracts import Pass
 from ib_cli.functionals.functional import functional
 
 
-def log_c(p: Pass) -> Tensor:
-    """log c(y|z) of the true labels, (S, B)."""
-    log_probabilities = log_softmax(p.class_logits, dim=-1)
-    labels = p.y.expand(len(log_probabilities), -1).unsqueeze(-1)
-    return log_probabilities.expand(-1, len(p.y), -1).gather(-1, labels).squeeze(-1)
-
-
-@functional("C", "classification error H_model[Y|Z], ≥ H(Y|Z)", "class_logits")
+@functional("C", "classification error H_model[Y|Z], ≥ H(Y|Z)", "label_density")
 def classification_error(p: Pass) -> Tensor:
-    """C = H_Θ[Y|Z] = −E_{q(z|x)} log c(y|z) (TherML §1.1; Unpacking §5), in nats, (B,)."""
-    return -p.expected(log_c(p))
+    """C = H_Θ[Y|Z] = −E_{q(z|x)} log c(y|z) (TherML §1.1; Unpacking §5), in nats, (B,).
+
+    For a continuous y it bounds a differential entropy, which depends on the units of y and may be negative.
+    """
+    if p.z_weight is not None and p.class_logits is not None:  # of all labels, then of the true ones: fewer numbers
+        return -p.expected(log_softmax(p.class_logits, -1)).gather(-1, p.y.unsqueeze(-1)).squeeze(-1)
+    return -p.expected(p.label_density.log_prob(p.y))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent, kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
 from ib_cli.contracts import Pass
 
 
 def divergence(p: Pass, m: Distribution) -> Tensor:
-    """E_{q(z|x)} log q(z|x) − log m(z), (B,): in closed form between Gaussians, else over the values of z."""
+    """E_{q(z|x)} log q(z|x) − log m(z), (B,): in closed form between densities of a kind, else over the values of z."""
     q = p.encoder
-    if isinstance(m, Independent) and isinstance(q, Independent):
+    if isinstance(m, type(q)):
         return kl_divergence(q, m)
     return p.expected(q.log_prob(p.z) - m.log_prob(p.z))

@@ -5,18 +5,17 @@ import math
 from torch import Tensor, logsumexp
 
 from ib_cli.contracts import Pass
-from ib_cli.functionals.classification_error import log_c
 from ib_cli.functionals.functional import functional
 
 
-@functional("H_model[Y|X]", "prediction cross-entropy, ≤ C", "class_logits")
+@functional("H_model[Y|X]", "prediction cross-entropy, ≤ C", "label_density")
 def prediction_cross_entropy(p: Pass) -> Tensor:
     """H_Θ[Y|X] = −log E_{q(z|x)} c(y|z) (Unpacking eq. 4) in nats, (B,).
 
     Exact where z is enumerated. Over S draws the logarithm of a mean is biased: the value is too large by about
     Var[c]/(2 S E[c]²), and equals C for S = 1.
     """
-    of_labels = log_c(p)
+    of_labels = p.label_density.log_prob(p.y)
     if p.z_weight is not None:
         return -logsumexp(of_labels + p.z_weight.log(), dim=0)
     return math.log(of_labels.shape[0]) - logsumexp(of_labels, dim=0)

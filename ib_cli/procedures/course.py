@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ib_cli.engine.loss import Tensors
 from ib_cli.engine.state import State
 from ib_cli.errors import ConfigError
 from ib_cli.experiment import Experiment, Finished
@@ -63,19 +64,9 @@ class Course:
 
     def estimate(self) -> None:
         """Estimate the information in the representation, where that is due after this epoch."""
-        experiment, state = self.experiment, self.state
-        if not experiment.estimates.due(state.epoch, last=self.over):
-            return
-        found, seconds = experiment.estimates(
-            experiment.model, experiment.data, experiment.settings, state.evaluated_params, state.buffers
-        )
-        state.estimate_seconds += seconds
-        where = {"epoch": state.epoch, "split": experiment.estimates.split}
-        lines = [where | asdict(estimate) for estimate in found]
-        for line in lines:
-            experiment.records.estimates.append(line)
-        for observer in experiment.observers:
-            observer.estimated(lines)
+        state = self.state
+        params, buffers = state.evaluated_params, state.buffers
+        state.estimate_seconds += estimate(self.experiment, state.epoch, self.over, params, buffers)
 
     @property
     def save_due(self) -> bool:
@@ -115,6 +106,20 @@ class Course:
             observer.evaluated(line)
 
 
+def estimate(experiment: Experiment, epoch: int, last: bool, params: Tensors, buffers: Tensors) -> float:
+    """Estimate the information in the representation, where that is due after this epoch, and record it; the seconds
+    that it took."""
+    if not experiment.estimates.due(epoch, last):
+        return 0.0
+    found, seconds = experiment.estimates(experiment.model, experiment.data, experiment.settings, params, buffers)
+    lines = [{"epoch": epoch, "split": experiment.estimates.split} | asdict(each) for each in found]
+    for line in lines:
+        experiment.records.estimates.append(line)
+    for observer in experiment.observers:
+        observer.estimated(lines)
+    return seconds
+
+
 class Clock:
     """Seconds since it was last read."""
 
@@ -132,4 +137,4 @@ def watched(measures: Mapping[str, float], watch: str) -> float:
     """The measure that early stopping follows, turned so that lower is better. Raises ConfigError if there is none."""
     if watch not in measures:
         raise ConfigError(f"procedure.watch={watch}: not measured here; there are {', '.join(measures)}")
-    return -measures[watch] if watch == "accuracy" else measures[watch]
+    return -measures[watch] if watch in ("accuracy", "r2") else measures[watch]

@@ -84,8 +84,9 @@ class _Group:
     def _backward(self, axis: int | None) -> Backward:
         """Of the loss mapped over the runs, whose batch and noise lie on this axis."""
         if axis not in self._backwards:
-            weighted = self.first.data.splits["train"].weight is not None
-            many = of_many(self.loss, axis, weighted)
+            data, settings = self.first.data, self.first.settings
+            weighted = data.splits["train"].weight is not None
+            many = of_many(self.loss, axis, weighted, same=data.whole(settings.batch_size))
             self._backwards[axis] = Backward(many, self.first.settings.compile, self.first.device)
         return self._backwards[axis]
 

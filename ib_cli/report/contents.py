@@ -13,15 +13,17 @@ from ib_cli.errors import ConfigError
 from ib_cli.report.colours import Colours
 from ib_cli.report.frontier import frontiers
 from ib_cli.report.labels import NATS_PER, has_units, in_order
+from ib_cli.report.limit import above, exact_curves
 from ib_cli.report.plane import Plane, information_plane
 from ib_cli.report.points import Points, gather
 from ib_cli.report.read import Run
 from ib_cli.report.tables import SPLITS, differing, final_measures, results
+from ib_cli.report.thermodynamics.measure import Thermodynamics, measure
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-USUAL = ("J", "R", "C", "D", "S", "accuracy")  # the measures that are drawn unless --metric names others
+USUAL = ("J", "R", "C", "D", "S", "accuracy", "mse")  # the measures that are drawn unless --metric names others
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Contents:
     split: str
     units: str
     metrics: tuple[str, ...]
+    thermodynamics: Thermodynamics | None = None
 
     def scale(self, measure: str) -> float:
         """What a value in nats is multiplied by to be in the units."""
@@ -46,6 +49,12 @@ class Contents:
     def differing(self) -> list[str]:
         """The config keys whose values differ between the runs."""
         return differing(self.runs)
+
+    @cached_property
+    def limits(self) -> dict[str, str]:
+        """The curves that are the exact limit, and what they are called."""
+        exact = exact_curves(self.points, self.runs)
+        return {curve: "exact limit" + (f", {curve}" if len(exact) > 1 else "") for curve in exact}
 
     def curves_of(self, runs: Iterable[int]) -> set[str]:
         """The curves that these runs lie on."""
@@ -72,12 +81,16 @@ def contents(
     units: str = "nats",
     metrics: Sequence[str] = (),
     group_by: Sequence[str] | None = None,
+    thermodynamics: bool = False,
 ) -> Contents:
     """Work everything out. `split` None: test where the runs have it, else validation, else train.
 
-    Raises ConfigError for a split, metric or key that no run has.
+    `thermodynamics` asks for the laws of TherML, which are about what was minimised: on the train split, where there is
+    one and no other is named. Raises ConfigError for a split, metric or key that no run has, and where no law can be
+    measured.
     """
     present = {name: _measures(runs, name) for name in SPLITS}
+    of_laws = split or ("train" if present["train"] else None)
     split = _split(split, present)
     table = results(runs)
     points = gather(runs, table, split, group_by)
@@ -90,13 +103,18 @@ def contents(
         runs,
         table,
         points,
-        frontiers(points),
+        frontiers(points, above(points, runs, split)),
         information_plane(runs, split),
         Colours(points),
         split,
         units,
         shown,
+        _laws(runs, table, of_laws or split, group_by) if thermodynamics else None,
     )
+
+
+def _laws(runs: Sequence[Run], table: DataFrame, split: str, group_by: Sequence[str] | None) -> Thermodynamics:
+    return measure(gather(runs, table, split, group_by), runs, table, split)
 
 
 def _measures(runs: Sequence[Run], split: str) -> set[str]:

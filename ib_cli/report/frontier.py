@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 FUNCTIONALS = ("R", "D", "C", "S")  # in the order of a picture's axes: x before y
 PAIRS = (("R", "D"), ("R", "C"), ("D", "C"), ("R", "S"), ("D", "S"), ("S", "C"))
 TRIPLES = (("D", "C", "R"), ("D", "S", "R"), ("C", "S", "R"), ("D", "S", "C"))  # the last as a function of the others
-DISTANCES = ("distance", "excess")  # columns in nats, beside the measures
+DISTANCES = ("distance", "excess", "above_limit")  # columns in nats, beside the measures
 
 
-def frontiers(points: Points) -> DataFrame:
+def frontiers(points: Points, above: np.ndarray | None = None) -> DataFrame:
     """A row per frontier and point, in nats; the index is the point's row in `points.table`.
 
     Columns: `frontier` (`R-C`, `D-C-R`), curve, the multipliers, runs; R, D, C, S with `_q1` and `_q3`; and on the
@@ -29,6 +29,7 @@ def frontiers(points: Points) -> DataFrame:
 
     - pareto, hull: whether the point is in the Pareto set, and on the lower convex hull
     - distance: Euclidean, to the lower convex hull
+    - above_limit: what is given as `above`, where it is: J of the point less the exact least J
     - excess: J of the point less the least J, at the same weights, among the curve's points; 0 for a true optimum
     - slope: −dy/dx by finite differences along the sweep; for three functionals −∂z/∂x, and slope_2 −∂z/∂y, of the
       facets of the lower convex hull at the point
@@ -44,7 +45,10 @@ def frontiers(points: Points) -> DataFrame:
     import pandas as pd
 
     blocks = [block for names in measured(points) for block in _blocks(points, names)]
-    return pd.concat(blocks) if blocks else pd.DataFrame(columns=["frontier", "curve"])
+    table = pd.concat(blocks) if blocks else pd.DataFrame(columns=["frontier", "curve"])
+    if above is not None and len(table) and np.isfinite(above).any():
+        table.insert(table.columns.get_loc("excess") + 1, "above_limit", above[table.index])
+    return table
 
 
 def measured(points: Points) -> list[tuple[str, ...]]:

@@ -23,10 +23,11 @@ NAMES = {
     "C": "classification error",
     "D": "distortion",
     "S": "entropy of the weights",
+    "S/N": "entropy of the weights a sample",
     "V": "volume",
 }
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
-ORDER = ("J", "R", "R_Y", "C", "D", "S", "V", "H_model[Y|X]", "accuracy", "error")  # the rest after them
+ORDER = ("J", "R", "R_Y", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "accuracy", "error")  # the rest after them
 
 
 def has_units(measure: str) -> bool:

@@ -26,10 +26,11 @@ MOST_PROBLEMS = 20  # runs that are not done, told one by one; the page has all
 SECONDS = 10.0  # between two looks of --watch
 EPILOG = """\
 Writes results.csv and .parquet (a row per run), trajectory.parquet (a row per run, epoch and split), frontier.csv,
-figures/*.png and *.pdf, and report.html, which opens without a network.
+figures/*.png and *.pdf, and report.html, which opens without a network; with --thermodynamics thermodynamics.csv.
 
   ib-report outputs/information_plane
   ib-report outputs/a outputs/b --output outputs/a_and_b --group-by objective.name
+  ib-report outputs/therml_thermodynamics --thermodynamics
   ib-report outputs/information_plane --units bits --split train --watch 30
 """
 
@@ -66,6 +67,12 @@ def parser() -> Parser:
     made.add_argument("--metric", action="extend", nargs="+", default=[], metavar="NAME", help="measures to draw")
     made.add_argument("--split", choices=("test", "train", "validation"), help="default: test, where there is one")
     made.add_argument("--units", choices=("nats", "bits"), default="nats", help="default: nats")
+    made.add_argument(
+        "--thermodynamics",
+        action="store_true",
+        help="measure the laws of TherML on the grid of multipliers: first law, Maxwell relations, susceptibilities, "
+        "convexity, free rate; on the train split unless --split names another",
+    )
     made.add_argument(
         "--watch",
         nargs="?",
@@ -148,7 +155,8 @@ def _write(runs: Sequence[Run], output: Path, options: argparse.Namespace) -> No
     from ib_cli.report.contents import contents
     from ib_cli.report.write import write_figures, write_page, write_tables
 
-    made = contents(runs, options.split, options.units, _split_commas(options.metric), _split_commas(options.group_by))
+    metrics, keys = _split_commas(options.metric), _split_commas(options.group_by)
+    made = contents(runs, options.split, options.units, metrics, keys, options.thermodynamics)
     notes = _notes(made, options.split or "test")
     problems = [run for run in runs if run.status != "done"]
     for run in problems[:MOST_PROBLEMS]:
@@ -157,6 +165,8 @@ def _write(runs: Sequence[Run], output: Path, options: argparse.Namespace) -> No
         print(f"            and {len(problems) - MOST_PROBLEMS} more, listed on the page")
     for note in notes:
         print(f"note        {note}")
+    for line in _laws(made):
+        print(f"law         {line}")
     _told("tables", output, write_tables, made, output)
     _told("figures", output / "figures", write_figures, made, output / "figures")
     title = ", ".join(dict.fromkeys(run.study for run in runs))
@@ -195,7 +205,27 @@ def _notes(made: Contents, wanted: str) -> list[str]:
         notes.append(
             f"{counted(left, 'done run')} in no point: no {made.split} split, or a newer run of the same config"
         )
+    if made.thermodynamics is not None:
+        notes += [f"thermodynamics: {remark}" for remark in made.thermodynamics.remarks]
+        notes.append(f"thermodynamics: measured on the {made.thermodynamics.split} split, in nats")
     return notes
+
+
+def _laws(made: Contents) -> list[str]:
+    """What each law came to, a line each."""
+    if made.thermodynamics is None or made.thermodynamics.summary.empty:
+        return []
+    table = made.thermodynamics.summary
+    rows = table.to_dict("records")
+    return [
+        f"{row['law']}, {row['relation']}: {row['points']} points, relative difference {row['median relative']:.2g} "
+        + (
+            f"(median), {row['largest relative of them']:.2g} (largest of {row['sure points']} sure ones)"
+            if row["sure points"]
+            else "(median); no point is sure"
+        )
+        for row in rows
+    ]
 
 
 def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:

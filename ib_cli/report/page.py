@@ -49,7 +49,7 @@ def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: flo
         "notes": notes,
         "sections": _sections(drawn),
         "problems": _problems(contents),
-        "tables": [_runs_table(contents, table), *_frontier_tables(contents)],
+        "tables": [_runs_table(contents, table), *_frontier_tables(contents), *_law_tables(contents)],
         "differences": _differences(contents),
         "shared": _shared(contents),
         "data": _json(
@@ -174,7 +174,7 @@ def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:
         f"Medians, distances and excesses in {contents.units}. slope: −dy/dx of a frontier x-y by finite differences, "
         "between the secants slope_low and slope_high; of x-y-z −∂z/∂x, and slope_2 −∂z/∂y, of the hull's facets; "
         "slope_predicted: the ratio of the weights, which the first law makes it. excess: J over the least J, at the "
-        "same weights, among the curve's points."
+        "same weights, among the curve's points; above_limit: over the exact least J of the same weights and data."
     )
     return [
         {
@@ -184,6 +184,37 @@ def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:
             "columns": [GREEK.get(name, name) for name in shown],
             "rows": [{"run": None, "cells": [_cell(value) for value in row]} for row in rows],
         }
+    ]
+
+
+def _law_tables(contents: Contents) -> list[dict[str, Any]]:
+    """What the laws came to, and what runs measured of them themselves; thermodynamics.csv has each point."""
+    found = contents.thermodynamics
+    if found is None:
+        return []
+    note = (
+        f"On the {found.split} split, in nats. Relative: |measured − predicted| over the larger of the two, for "
+        "convexity over the quantity's extent. Sure points: those whose error, of finite differences and seeds, is at "
+        "most 5 %. Of the whole: root mean square of the differences over that of the larger sides. Each point: "
+        "thermodynamics.csv."
+    )
+    tables = [
+        ("laws", "Laws of thermodynamics", note, found.summary),
+        ("recorded-laws", "Laws that runs measured themselves", "As the runs wrote them.", found.recorded),
+    ]
+    return [
+        {
+            "id": name,
+            "title": title,
+            "note": text,
+            "columns": [GREEK.get(column, column) for column in table],
+            "rows": [
+                {"run": None, "cells": [_cell(value) for value in row]}
+                for row in zip(*(table[column].tolist() for column in table))
+            ],
+        }
+        for name, title, text, table in tables
+        if len(table)
     ]
 
 

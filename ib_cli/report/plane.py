@@ -22,7 +22,7 @@ class Plane:
 
     paths: Mapping[int, np.ndarray]
     estimator: str | None
-    label_entropy: float | None  # H(Y); None where it is not known or differs between the runs
+    label_entropy: float | None  # H(Y) of labels; None where it is not known or differs between the runs
     left_out: tuple[int, ...]  # runs with records of the split that lack a quantity
     unestimated: tuple[int, ...]  # finished runs for whose sake bounds are drawn where others have estimates
 
@@ -42,13 +42,14 @@ def information_plane(runs: Sequence[Run], split: str) -> Plane:
         for i, run in enumerate(runs)
     }
     left_out = tuple(i for i, path in paths.items() if len(path) == 0 and (runs[i].splits == split).any())
-    entropies = [value for run in runs if (value := label_entropy(run, split)) is not None]
+    labelled = (run for run in runs if "mse" not in run.metrics)  # the entropy of a continuous y bounds nothing
+    entropies = [value for run in labelled if (value := label_entropy(run, split)) is not None]
     common = entropies[0] if entropies and np.allclose(entropies, entropies[0], rtol=1e-3) else None
     return Plane({i: path for i, path in paths.items() if len(path)}, estimator, common, left_out, lacking)
 
 
 def label_entropy(run: Run, split: str) -> float | None:
-    """H(Y) of the split's labels in nats, as the run recorded it."""
+    """H(Y) of the split's labels, or of the law of a continuous y, in nats, as the run recorded it."""
     final = run.result.get(split)
     if isinstance(final, Mapping) and isinstance(final.get("H[Y]"), Real):
         return float(final["H[Y]"])

@@ -15,6 +15,7 @@ from ib_cli.report.contents import Contents
 from ib_cli.report.labels import GREEK, counted, has_units, in_order, plain
 from ib_cli.report.surface_plot import surface
 from ib_cli.report.sweep_plots import law, measures
+from ib_cli.report.thermodynamics import plots as thermodynamics
 from ib_cli.report.traces import DASHES, GREY, SYMBOLS, Plot, bar, detail, layout, medians, numbers, quartiles
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def plots(contents: Contents) -> list[Plot]:
         found.append(_plane(contents))
     found += law(contents)
     found = [{"section": "Frontiers and information plane", **plot} for plot in found]
+    found += thermodynamics.plots(contents.thermodynamics)
     found += [{"section": "Measures and multipliers", **plot} for plot in measures(contents)]
     trajectories = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
     return found + [{"section": "Trajectories", **plot} for plot in trajectories]
@@ -50,17 +52,32 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
     curves = contents.points.curves
     for i, curve in enumerate(curves):
         of_curve = rows[rows["curve"] == curve]
-        if len(of_curve):
+        if len(of_curve) and curve in contents.limits:
+            traces.append(_limit(contents, of_curve[of_curve["hull"]].sort_values(x), (x, y)))
+        elif len(of_curve):
             traces += _curve(contents, colours, of_curve, (x, y), i)
     a, b = plain(x, contents.units), plain(y, contents.units)
     return {
         "id": f"frontier-{x}-{y}",
         "title": f"Frontier {x}–{y}",
         "note": "Large: median over the runs that differ by their seed alone, with quartiles. Small: single runs. "
-        "Line: lower convex hull of the medians.",
+        "Line: lower convex hull of the medians."
+        + (" Black line: the exact limit, below which nothing can be." if contents.limits else ""),
         "traces": traces + bar(colours),
         "layout": layout(a, b, showlegend=True),
     }
+
+
+def _limit(contents: Contents, rows: DataFrame, axes: tuple[str, str]) -> Plot:
+    """The exact limit as a line without marks."""
+    x, y = axes
+    return {
+        "type": "scatter", "mode": "lines" if len(rows) > 1 else "markers",
+        "name": contents.limits[str(rows["curve"].iloc[0])], "line": {"color": "#000", "width": 1.8},
+        "marker": {"color": "#000", "symbol": "cross-thin-open", "size": 10},
+        "x": numbers(rows[x] * contents.scale(x)), "y": numbers(rows[y] * contents.scale(y)),
+        **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
+    }  # fmt: skip
 
 
 def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[str, str], i: int) -> list[Plot]:

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 MOST_CURVES = 8  # more cannot be told apart in a picture
-FIRST_KEYS = ("objective.name", "dataset._target_", "architecture._target_", "bottleneck._target_")  # to name a curve
+FIRST_KEYS = (
+    "objective.name",
+    "procedure._target_",
+    "dataset._target_",
+    "architecture._target_",
+    "bottleneck._target_",
+)  # to name a curve
 
 
 class Line(NamedTuple):

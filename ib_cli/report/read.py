@@ -17,7 +17,7 @@ from ib_cli.multipliers import MULTIPLIERS
 
 SPLITS = ("train", "validation", "test")
 RECORDS = ("config.yaml", "result.json", "metrics.jsonl")  # a folder with one of these may be a run's
-FILES = (*RECORDS, "estimates.jsonl")
+FILES = (*RECORDS, "estimates.jsonl", "thermodynamics.jsonl")
 DEPTH = 5  # folders below the one that was named: outputs/study/id needs two, and a study's name may hold slashes
 NO_STUDIES = {"figures", "wandb", "node_modules"}
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
@@ -37,6 +37,7 @@ class Run:
     metrics: Mapping[str, np.ndarray]
     splits: np.ndarray  # of the rows of metrics
     estimates: tuple[Mapping[str, Any], ...]
+    laws: tuple[Mapping[str, Any], ...]  # what it measured of the laws of TherML: the lines of thermodynamics.jsonl
     unread: int  # lines that could not be read: cut by a kill
     problem: str  # why a run is not done, in words; empty for one that is
 
@@ -88,7 +89,15 @@ def read_run(folder: Path) -> Run | None:
         return _read_run(folder)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         problem = f"its records are damaged ({type(error).__name__})"
-        empty = {"config": {}, "minimise": {}, "result": {}, "multipliers": {}, "metrics": {}, "estimates": ()}
+        empty = {
+            "config": {},
+            "minimise": {},
+            "result": {},
+            "multipliers": {},
+            "metrics": {},
+            "estimates": (),
+            "laws": (),
+        }
         return Run(folder=folder, study=folder.parent.name, status="unfinished", splits=np.array([], dtype=object),
                    unread=0, problem=problem, **empty)  # fmt: skip
 
@@ -101,6 +110,7 @@ def _read_run(folder: Path) -> Run | None:
     if not (isinstance(config.get("objective"), Mapping) or result.get("status") in ("done", "failed") or lines):
         return None
     estimates, cut_estimates = _lines(folder / "estimates.jsonl", problems)
+    laws, cut_laws = _lines(folder / "thermodynamics.jsonl", problems)
     columns, splits = _columns(lines)
     status = result["status"] if result.get("status") in ("done", "failed") else "unfinished"
     objective = config.get("objective")
@@ -117,7 +127,8 @@ def _read_run(folder: Path) -> Run | None:
         metrics=columns,
         splits=splits,
         estimates=tuple(estimates),
-        unread=cut + cut_estimates,
+        laws=tuple(laws),
+        unread=cut + cut_estimates + cut_laws,
         problem="",
     )
     return Run(**{**run.__dict__, "problem": _problem(run, problems)})

@@ -97,6 +97,8 @@ def detail(contents: Contents, row: Series, names: Sequence[str]) -> str:
         parts.append(", ".join(part for part in (slope, law) if part))
     if across:
         parts.append(f"to the hull: {row['distance'] * contents.scale(last):.2g} {contents.units}")
+        if np.isfinite(above := row.get("above_limit", np.nan)):
+            parts.append(f"J above the exact limit: {above * contents.scale(last):.2g} {contents.units}")
     return "<br>".join(part for part in parts if part)
 
 

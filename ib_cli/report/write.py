@@ -12,11 +12,11 @@ from ib_cli.report.tables import converted, trajectory, write_csv, write_parquet
 
 REFRESH = '<meta http-equiv="refresh"'
 # The files of write_figures.
-FIGURES = ("frontier_*", "surface_*", "information_plane", "measures", "trajectories", "first_law")
+FIGURES = ("frontier_*", "surface_*", "information_plane", "measures", "trajectories", "first_law", "thermodynamics_*")
 
 
 def write_tables(contents: Contents, folder: Path) -> list[Path]:
-    """results.parquet and .csv, trajectory.parquet, frontier.csv."""
+    """results.parquet and .csv, trajectory.parquet, frontier.csv, and thermodynamics.csv where it was asked for."""
     names = ("results.csv", "results.parquet", "trajectory.parquet", "frontier.csv")
     files = [folder / name for name in names]
     results = converted(contents.results, contents.units)
@@ -24,14 +24,20 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
     write_parquet(results, files[1], contents.units)
     write_parquet(converted(trajectory(contents.runs), contents.units), files[2], contents.units)
     write_csv(converted(contents.frontiers, contents.units, DISTANCES), files[3])
-    return files
+    laws = folder / "thermodynamics.csv"
+    if contents.thermodynamics is None:
+        laws.unlink(missing_ok=True)
+        return files
+    write_csv(contents.thermodynamics.everything, laws)
+    return [*files, laws]
 
 
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
     """Every figure that these runs allow, as PNG and PDF; those of an earlier report that they do not are removed."""
     from ib_cli.report.figures import first_law, frontier, information_plane, measures, surface, trajectories
+    from ib_cli.report.figures import thermodynamics as laws
 
-    figures = (frontier, surface, information_plane, measures, trajectories, first_law)
+    figures = (frontier, surface, information_plane, measures, trajectories, first_law, laws)
     written = [file for figure in figures for file in figure.draw(contents, folder)]
     ours = [file for name in FIGURES for ending in ("png", "pdf") for file in folder.glob(f"{name}.{ending}")]
     for file in set(ours) - set(written):

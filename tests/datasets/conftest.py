@@ -42,9 +42,9 @@ def npz(tmp_path: Path) -> Callable[..., Npz]:
     """Writes arrays to a file and makes the data set of it; options by their names, arrays as x, y, x_test, y_test."""
 
     def make(**given: Any) -> Npz:
-        changed = {key: given.pop(key) for key in list(given) if key in OPTIONS or key == "test_fraction"}
+        changed = {key: given.pop(key) for key in list(given) if key in OPTIONS or key in ("test_fraction", "targets")}
         path = tmp_path / "own.npz"
         np.savez(path, **given)
-        return Npz(path=str(path), **{"test_fraction": 0.2} | OPTIONS | changed)
+        return Npz(path=str(path), **{"test_fraction": 0.2, "targets": "auto"} | OPTIONS | changed)
 
     return make

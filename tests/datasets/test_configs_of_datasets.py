@@ -18,7 +18,7 @@ CONF = Path(__file__).parents[2] / "conf"
 def test_the_keys_are_the_signature(name):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         given = ["dataset.path=own.npz"] if name == "npz" else []
-        config = OmegaConf.to_container(compose(f"dataset/{name}", overrides=given).dataset)
+        config = OmegaConf.to_container(compose("config", overrides=[f"dataset={name}", *given]).dataset)
     parameters = inspect.signature(get_class(config.pop("_target_"))).parameters
     assert config.keys() == parameters.keys()
     for key, value in config.items():

@@ -28,6 +28,44 @@ def test_shapes_and_types(npz, x, shape, levels, dtype):
     assert data.batch("train", torch.arange(4)).x.shape == (4, *shape)
 
 
+@pytest.mark.parametrize(("targets", "y"), [("auto", 3 * X + 7), ("standard", (10 * X).astype(int))])
+def test_numbers_are_standardised_by_their_training_part(npz, targets, y):
+    data = npz(x=X, y=y, x_test=X, y_test=y + 1, targets=targets, train_size=30).load("cpu")
+    assert data.spec.classes is None and data.spec.target_shape == (3,)
+    train, test = data.splits["train"].y.double(), data.splits["test"].y.double()
+    torch.testing.assert_close(train.mean(0), torch.zeros(3).double(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(train.std(0, correction=0), torch.ones(3).double(), rtol=0, atol=1e-6)
+    stored = torch.from_numpy(y).double() + 1
+    for part, (scale, shift) in enumerate(zip(*affine(stored, test))):  # one map of each dimension, that of training
+        torch.testing.assert_close(test[:, part], scale * stored[:, part] + shift, rtol=0, atol=1e-5)
+        assert scale.item() != pytest.approx(1 / stored[:, part].std(correction=0).item())
+
+
+def affine(stored: torch.Tensor, given: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift of each column, from its largest and smallest values."""
+    scale = (given.amax(0) - given.amin(0)) / (stored.amax(0) - stored.amin(0))
+    return scale, given.amin(0) - scale * stored.amin(0)
+
+
+def test_stored_numbers_stay_as_they_are_and_one_dimension_is_one_column(npz):
+    data = npz(x=X, y=X[:, 0], x_test=X, y_test=X[:, 0], targets="stored").load("cpu")
+    batch = data.batch("train", torch.arange(50))
+    torch.testing.assert_close(batch.y, torch.from_numpy(X[:, :1]).float(), rtol=0, atol=0)
+    assert data.label_entropy("train") is None
+    assert data.target_variance("train") == pytest.approx(X[:, 0].var())
+
+
+def test_a_number_that_never_changes_is_only_shifted(npz):
+    data = npz(x=X, y=np.full(50, 3.5)).load("cpu")
+    assert (data.splits["train"].y == 0).all() and (data.splits["test"].y == 0).all()
+
+
+@pytest.mark.parametrize("option", [{"classes": [0, 1]}, {"label_noise": 0.1}])
+def test_what_only_labels_have_is_refused_for_numbers(npz, option):
+    message = refused(npz(x=X, y=X, **option))
+    assert message.startswith(f"dataset.{next(iter(option))}: ") and "continuous" in message
+
+
 def test_without_a_test_part_a_fraction_becomes_one(npz):
     numbered = np.arange(50.0)[:, None]
     first, again, other = (npz(x=numbered, y=Y, test_fraction=0.3, seed=seed).load("cpu").splits for seed in (0, 0, 1))
@@ -66,7 +104,12 @@ def changed(x, value):
         ({"x": X, "y": Y, "x_test": X}, "both x_test and y_test"),
         ({"x": X, "y": Y[:40]}, "one label per sample"),
         ({"x": X, "y": Y[:, None]}, "one label per sample"),
-        ({"x": X, "y": Y.astype(float)}, "integers in y"),
+        ({"x": X, "y": Y.astype(float), "targets": "labels"}, "integers in y"),
+        ({"x": X, "y": changed(X, np.nan)}, "finite"),
+        ({"x": X, "y": X[:40]}, "one y per sample"),
+        ({"x": X, "y": X.reshape(50, 3, 1)}, "one y per sample"),
+        ({"x": X, "y": Y.astype(str), "targets": "stored"}, "real numbers in y"),
+        ({"x": X, "y": X, "x_test": X, "y_test": X[:, :2]}, "a y of one kind"),
         ({"x": X, "y": Y - 1}, "0 … classes − 1"),
         ({"x": X, "y": Y + 1}, "0 … classes − 1"),
         ({"x": X, "y": Y * 1000}, "0 … classes − 1"),
@@ -105,7 +148,7 @@ def test_vectors_are_not_augmented(npz, key):
 
 
 def test_a_file_that_is_none_is_refused(options, tmp_path):
-    make = lambda name: Npz(path=str(tmp_path / name), test_fraction=0.2, **options)  # noqa: E731
+    make = lambda name: Npz(path=str(tmp_path / name), targets="auto", test_fraction=0.2, **options)  # noqa: E731
     (tmp_path / "text.npz").write_text("x, y")
     (tmp_path / "empty.npz").touch()
     np.save(tmp_path / "array.npy", X)

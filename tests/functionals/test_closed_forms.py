@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from ib_cli.contracts import Pass
-from ib_cli.densities import diagonal_gaussian, mixture_of_gaussians
+from ib_cli.densities import Labels, diagonal_gaussian, mixture_of_gaussians
 from ib_cli.functionals import functionals
 
 S, B, K, CLASSES = 5, 7, 3, 4
@@ -84,7 +84,7 @@ def test_conditional_rate_uses_the_density_of_each_label(q: Independent) -> None
 
 def test_cross_entropies_by_hand(draws: torch.Generator) -> None:
     logits = torch.randn(S, B, CLASSES, generator=draws, dtype=torch.float64)
-    p = a_pass(class_logits=logits)
+    p = a_pass(label_density=Labels(logits))
     for i in range(B):
         chances = [math.exp(logits[s, i, p.y[i]]) / sum(math.exp(v) for v in logits[s, i]) for s in range(S)]
         assert nats("C", p)[i].item() == pytest.approx(-sum(map(math.log, chances)) / S, abs=1e-12)
@@ -92,9 +92,9 @@ def test_cross_entropies_by_hand(draws: torch.Generator) -> None:
 
 
 def test_prediction_cross_entropy_is_at_most_c_and_equal_without_noise(draws: torch.Generator) -> None:
-    noisy = a_pass(class_logits=torch.randn(S, B, CLASSES, generator=draws, dtype=torch.float64))
+    noisy = a_pass(label_density=Labels(torch.randn(S, B, CLASSES, generator=draws, dtype=torch.float64)))
     assert (nats("H_model[Y|X]", noisy) < nats("C", noisy)).all()
-    same = a_pass(class_logits=noisy.class_logits[:1].expand(S, -1, -1))
+    same = a_pass(label_density=Labels(noisy.class_logits[:1].expand(S, -1, -1)))
     assert torch.allclose(nats("H_model[Y|X]", same), nats("C", same), atol=1e-14)
 
 

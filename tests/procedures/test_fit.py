@@ -8,6 +8,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from ib_cli.contracts import Spec
+from ib_cli.datasets.data import Data, Split
+from ib_cli.datasets.normalisation import fit as identity
 from ib_cli.engine.train import batches
 from ib_cli.experiment import Experiment
 from ib_cli.procedures.fit import fit
@@ -59,11 +62,15 @@ def test_clipping_bounds_the_step(experiment: Callable[..., Experiment]) -> None
 
 
 def test_an_epoch_visits_every_sample_once_and_leaves_no_batch_of_one() -> None:
-    order = batches(101, 25, 3, 0, torch.device("cpu"))
+    def data(N: int) -> Data:
+        split = Split(torch.zeros(N, 1), torch.zeros(N, dtype=torch.int64))
+        return Data(Spec((1,), 2, N, None, None), {"train": split}, identity("none", split.x, None), None)
+
+    order = batches(data(101), 25, 3, 0)
     assert [len(part) for part in order] == [25] * 4
-    order = batches(102, 25, 3, 0, torch.device("cpu"))
+    order = batches(data(102), 25, 3, 0)
     assert torch.equal(torch.cat(order).sort().values, torch.arange(102)) and len(order[-1]) == 2
-    again, other = batches(102, 25, 3, 0, torch.device("cpu")), batches(102, 25, 4, 0, torch.device("cpu"))
+    again, other = batches(data(102), 25, 3, 0), batches(data(102), 25, 4, 0)
     assert torch.equal(order[0], again[0]) and not torch.equal(order[0], other[0])
 
 

@@ -34,7 +34,11 @@ def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) 
     colours = Colours(contents.points, set(rows["curve"]))
     for i, curve in enumerate(contents.points.curves):
         of_curve = rows[rows["curve"] == curve]
-        if len(of_curve):
+        if len(of_curve) and curve in contents.limits:
+            limit = of_curve[of_curve["hull"]].sort_values(x)
+            across, up = limit[x] * contents.scale(x), limit[y] * contents.scale(y)
+            panel.plot(across, up, "-" if len(limit) > 1 else "+", color="black", lw=1.2, zorder=1.5)
+        elif len(of_curve):
             marker = style.MARKERS[i % len(style.MARKERS)]
             _seeds(panel, contents, colours, of_curve, (x, y), marker)
             _hull(panel, contents, of_curve, x, y, style.DASHES[i % len(style.DASHES)])
@@ -101,7 +105,8 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame) -> None:
     from matplotlib.lines import Line2D
 
     curves = contents.points.curves
-    present = [curve for curve in curves if (rows["curve"] == curve).any()]
+    present = [curve for curve in curves if (rows["curve"] == curve).any() and curve not in contents.limits]
+    rows = rows[rows["curve"].isin(present)]
     handles = []
     for curve in present if len(present) > 1 else []:
         i = curves.index(curve)
@@ -113,5 +118,7 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame) -> None:
     if (rows["runs"] > 1).any():
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=5.5, mec="white", label="median, quartiles"))
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=2, label="single runs"))
+    found = [text for curve, text in contents.limits.items() if curve in curves]
+    handles += [Line2D([], [], color="black", lw=1.2, label=text) for text in found]
     if handles:
         panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)

@@ -74,4 +74,4 @@ def _limits(panel: Axes, lines: list[np.ndarray]) -> None:
     low, high = settled.min(), settled.max()
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
     panel.set_ylim(low - margin, high + margin)
-    panel.set_xlim(0, max(line[:, 0].max() for line in lines) * 1.02)
+    panel.set_xlim(0, max(line[:, 0].max() for line in lines) * 1.02 or 1)

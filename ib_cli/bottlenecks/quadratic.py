@@ -1,0 +1,33 @@
+"""The encoder of TherML's toy model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge
+from torch import Tensor
+
+from ib_cli.bottlenecks.enumerated import Enumerated
+from ib_cli.densities import OneHot
+from ib_cli.errors import ConfigError
+from ib_cli.quadratic import Quadratic
+
+
+class QuadraticEncoder(Enumerated):
+    """q(z_i|x) ∝ exp[−(w_i x − b_i)²], x a position on a line: 2 K parameters (TherML, App. B).
+
+    Raises ConfigError where the features are not one number.
+    """
+
+    def __init__(self, features: int, *, size: Annotated[int, Ge(2)]) -> None:
+        super().__init__()
+        if features != 1:
+            raise ConfigError(
+                f"bottleneck=therml_toy encodes one number, not {features} features: choose architecture=therml_toy"
+            )
+        self.size = size
+        self.map = Quadratic(size)
+
+    def density(self, features: Tensor) -> OneHot:
+        """(B, 1) → q(z|x), batch (B,), event (K,)."""
+        return OneHot(self.map(features))

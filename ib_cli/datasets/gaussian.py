@@ -1,0 +1,88 @@
+"""Jointly Gaussian x and y, of which everything is known in closed form."""
+
+# Annotations are evaluated here, as in `dataset.py`: the signature is the schema of a config.
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Ge, Gt, Interval
+from torch import Generator, Tensor
+
+from ib_cli.contracts import Spec
+from ib_cli.datasets.data import Data, Split
+from ib_cli.datasets.joint_gaussian import JointGaussian
+from ib_cli.datasets.normalisation import fit
+from ib_cli.errors import ConfigError
+
+SYMMETRIC = 1e-10  # by which two mirrored entries may differ, in parts of the largest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaussian:
+    """(x, y) ~ N(0, Σ) with a continuous y (B, y_dimensions); its Σ and h(Y) are in `Data.source`.
+
+    Every batch of training is a fresh draw, so that nothing can be overfitted; an epoch has `samples` of them. The
+    splits are draws that stay as they are: `train` is what is evaluated under that name at the end of a run.
+    Without a covariance, x and y have unit covariances each and the `correlations` are those of x_1 and y_1, x_2 and
+    y_2, …, which are then the canonical ones: to these the problem can be brought for any Σ, by linear maps of x and
+    of y, which no information depends on.
+    """
+
+    x_dimensions: Annotated[int, Gt(0)]
+    y_dimensions: Annotated[int, Gt(0)]
+    covariance: list[list[float]] | None  # of x and y together, x first; None: made from the correlations
+    correlations: list[Annotated[float, Interval(gt=-1, lt=1)]]  # where no covariance is given; the rest are 0
+    samples: Annotated[int, Gt(0)]  # N, of an epoch
+    test_size: Annotated[int, Gt(0)]
+    validation_size: Annotated[int, Ge(0)]
+    likelihood: Literal["gaussian", "laplace"]  # suits x; for decoders to refer to
+    seed: Annotated[int, Ge(0)]  # of the splits; what is trained on follows the run's seed
+
+    def fingerprint(self) -> str:
+        """Empty: the options say all."""
+        return ""
+
+    def load(self, device: torch.device | str) -> Data:
+        """The law and a fixed draw for each split, on the device.
+
+        Raises ConfigError for a covariance that is not one, or not of these dimensions, and for correlations that do
+        not fit them.
+        """
+        source = JointGaussian(self._covariance(), self.x_dimensions)
+        generator = Generator().manual_seed(self.seed)
+        sizes = {"test": self.test_size, "train": self.samples, "validation": self.validation_size}
+        drawn = {name: Split(*source.draw(size, generator)).to(device) for name, size in sizes.items() if size}
+        spec = Spec((self.x_dimensions,), None, self.samples, None, None, target_shape=(self.y_dimensions,))
+        splits = {name: drawn[name] for name in ("train", "test", "validation") if name in drawn}
+        return Data(spec, splits, fit("none", splits["train"].x, None).to(device), None, source=source.to(device))
+
+    def _covariance(self) -> Tensor:
+        """Σ in float64."""
+        n, m = self.x_dimensions, self.y_dimensions
+        if self.covariance is None:
+            return _canonical(n, m, self.correlations)
+        size = n + m
+        if [len(row) for row in self.covariance] != [size] * size:
+            raise ConfigError(
+                f"dataset.covariance: must be {size} rows of {size} numbers, for the {n} dimensions of x and {m} of y"
+            )
+        covariance = torch.tensor(self.covariance, dtype=torch.float64)
+        if (covariance - covariance.T).abs().max() > SYMMETRIC * covariance.abs().max():
+            raise ConfigError("dataset.covariance: must be symmetric")
+        if torch.linalg.cholesky_ex(covariance).info:
+            raise ConfigError("dataset.covariance: must be positive definite")
+        return covariance
+
+
+def _canonical(n: int, m: int, correlations: list[float]) -> Tensor:
+    """Unit variances, and correlations between x_i and y_i alone."""
+    if len(correlations) > min(n, m):
+        raise ConfigError(
+            f"dataset.correlations: must be {min(n, m)} at most, as many as the smaller of x and y has dimensions, "
+            f"not {len(correlations)}"
+        )
+    covariance = torch.eye(n + m, dtype=torch.float64)
+    for i, correlation in enumerate(correlations):
+        covariance[i, n + i] = covariance[n + i, i] = correlation
+    return covariance

@@ -1,0 +1,187 @@
+"""A procedure that trains nothing: the exact optimum for the law of the data, the limit of what models can reach."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from annotated_types import Gt
+from torch import Tensor
+
+from ib_cli.atomic import write_atomically
+from ib_cli.datasets.data import Data
+from ib_cli.errors import ConfigError
+from ib_cli.exact.gaussian_ib import GaussianIB
+from ib_cli.exact.measured import measured
+from ib_cli.exact.table import Table
+from ib_cli.exact.tabular import solve
+from ib_cli.experiment import Experiment, Finished
+from ib_cli.procedures.course import Clock
+
+FUNCTIONALS = ("R", "D", "C")  # whose sum has an exact optimum
+MOST = 2_000  # different values of x that a table may have
+FILE = "tables.npz"  # of the optimum, in the run's folder
+
+log = logging.getLogger(__name__)
+
+
+def exact_frontier(
+    experiment: Experiment,
+    checkpoint: dict[str, Any] | None,
+    *,
+    states: Annotated[int, Gt(0)] | None,
+    restarts: Annotated[int, Gt(0)],
+    tolerance: Annotated[float, Gt(0)],
+) -> Finished:
+    """The least ρR + δD + γC, with the weights of the experiment's objective, over all that there is (TherML, §2).
+
+    For discrete x and labels: over all tables e(z|x), m(z), d(x|z), c(y|z), given the joint table of the train split
+    (`exact.tabular.solve`); every split is measured with these. For Gaussian data: of their law (`exact.gaussian_ib`),
+    where splits make no difference. The optimum goes to `tables.npz` in the run's folder: x, p (X, Y), encoder (X, K),
+    marginal (K,), decoder (K, X) and classifier (K, Y), or the Gaussian's covariance and projection, z = A x + N(0, I).
+    The experiment's model is not used, and there is nothing to go on from.
+    Raises ConfigError for what `check` finds.
+    """
+    clock, data = Clock(), experiment.data
+    if data.source is None:
+        measures, tables, steps = _of_table(experiment, states, restarts, tolerance)
+    else:
+        measures, tables, steps = _of_gaussian(experiment)
+    for split, found in measures.items():
+        found["J"] = float(experiment.objective.total(found, experiment.multipliers))
+        line = {"epoch": 0, "step": steps, "split": split, **found}
+        experiment.records.metrics.append(line)
+        for observer in experiment.observers:
+            observer.evaluated(line)
+    _save(experiment, tables)
+    params = {name: p.detach() for name, p in experiment.model.named_parameters()}
+    return Finished(
+        epochs=0,
+        seconds=clock.read(),
+        measures=measures,
+        estimates=[],
+        compile_seconds=0.0,
+        estimate_seconds=0.0,
+        params=params,
+    )
+
+
+def check(experiment: Experiment, *, states: int | None, restarts: int, tolerance: float) -> None:
+    """Raises ConfigError, before anything is written, for an objective or data without an exact optimum here.
+
+    The objective may weight R, D and C only, none of them negatively nor with a power; the data must be discrete, with
+    labels and at most 2,000 different x, or Gaussian, where R must outweigh D.
+    """
+    rho, delta, _ = weights(experiment)
+    data = experiment.data
+    if data.source is not None:
+        if rho <= delta:
+            raise ConfigError(
+                "procedure=exact_frontier: for Gaussian data R needs a larger weight than D, or J has no least value"
+            )
+        return
+    if data.spec.classes is None:
+        raise ConfigError("procedure=exact_frontier: needs labels, or data of a known Gaussian law (dataset=gaussian)")
+    if data.augmentation is not None:
+        raise ConfigError(
+            "procedure=exact_frontier: augmented images have no table: set dataset.crop=0, dataset.flip=false"
+        )
+    count = len(joint_tables(data)[0])
+    if count > MOST:
+        raise ConfigError(
+            f"procedure=exact_frontier: the data have {count:,} different x, and a table of them may have {MOST:,}: "
+            "choose discrete data, such as dataset=therml_toy, or set dataset.train_size and dataset.test_size"
+        )
+
+
+exact_frontier.check = check  # what run calls before it opens the records
+
+
+def weights(experiment: Experiment) -> tuple[float, float, float]:
+    """ρ, δ, γ: the weights of R, D and C in the experiment's objective.
+
+    Raises ConfigError for a term of another kind that has a weight, a power, or a negative weight.
+    """
+    found = dict.fromkeys(FUNCTIONALS, 0.0)
+    for term in experiment.objective.terms:
+        weight = float(term.weight(experiment.multipliers))
+        if weight == 0:
+            continue
+        if term.symbol not in found or weight < 0:
+            raise ConfigError(
+                "procedure=exact_frontier: minimises sums of R, D and C with positive weights, "
+                f"not {weight:g} {term.symbol}"
+            )
+        found[term.symbol] += weight
+    return found["R"], found["D"], found["C"]
+
+
+def joint_tables(data: Data) -> tuple[Tensor, dict[str, Tensor]]:
+    """The different x of all splits as they are stored (X, *input_shape), in the order in which they first occur, and
+    each split's p(x, y) over them (X, classes) in float64."""
+    rows = torch.cat([split.x for split in data.splits.values()]).cpu()
+    _, of_row = rows.flatten(1).unique(dim=0, return_inverse=True)
+    first = torch.full((int(of_row.max()) + 1,), len(rows)).scatter_reduce(0, of_row, torch.arange(len(rows)), "amin")
+    order = first.argsort()
+    index = order.argsort()[of_row]
+    tables, start = {}, 0
+    for name, split in data.splits.items():
+        weight = torch.ones(len(split)) if split.weight is None else split.weight.cpu()
+        cells = index[start : start + len(split)] * data.spec.classes + split.y.cpu()
+        counts = torch.bincount(cells, weight.double(), minlength=len(order) * data.spec.classes)
+        tables[name] = counts.view(len(order), data.spec.classes) / counts.sum()
+        start += len(split)
+    return rows[first[order]], tables
+
+
+def _of_table(
+    experiment: Experiment, states: int | None, restarts: int, tolerance: float
+) -> tuple[dict[str, dict[str, float]], Mapping[str, Tensor], int]:
+    """Measures of each split, tables and iterations."""
+    x, joints = joint_tables(experiment.data)
+    tables = {name: Table(joint) for name, joint in joints.items()}
+    train, seed = tables["train"], experiment.settings.seed
+    states = states or int((train.x > 0).sum())
+    best = solve(train, *weights(experiment), states=states, restarts=restarts, tolerance=tolerance, seed=seed)
+    if best.gap > tolerance * max(best.rho, 1):
+        few = f"; {states} states are few, and with more it may be less" if best.states == states else ""
+        log.warning("the optimum is known to %.2g nats only, not to %.2g%s", best.gap, tolerance, few)
+    measures = {name: measured(best, table) for name, table in tables.items()}
+    measures["train"] |= {"gap": best.gap, "states": float(best.states)}
+    kept = {name: getattr(best, name) for name in ("encoder", "marginal", "decoder", "classifier")}
+    return measures, {"x": x, "p": train.joint, **kept}, best.iterations
+
+
+def _of_gaussian(experiment: Experiment) -> tuple[dict[str, dict[str, float]], Mapping[str, Tensor], int]:
+    """Measures, alike for each split, the projection, and no iterations."""
+    source, (rho, delta, gamma) = experiment.data.source, weights(experiment)
+    covariance = source.covariance.cpu()
+    bottleneck = GaussianIB(covariance.numpy(), source.x_dimensions)
+    beta = gamma / (rho - delta)  # as D = h(X) − R, δ takes from what R costs
+    point = bottleneck(beta)
+    found = {
+        "R": float(point.R),
+        "C": float(point.C),
+        "D": bottleneck.x_entropy - float(point.R),
+        "H[X]": bottleneck.x_entropy,
+        "H[Y]": bottleneck.y_entropy,
+        "I[X;Z]": float(point.R),
+        "I[Y;Z]": float(point.y_information),
+    }
+    projection = torch.from_numpy(bottleneck.projection(beta))
+    return (
+        {name: dict(found) for name in experiment.data.splits},
+        {"covariance": covariance, "projection": projection},
+        0,
+    )
+
+
+def _save(experiment: Experiment, tables: Mapping[str, Tensor]) -> None:
+    """Write tables.npz, whole or not at all."""
+    content = io.BytesIO()
+    np.savez_compressed(content, **{name: table.numpy() for name, table in tables.items()})
+    write_atomically(experiment.records.folder / FILE, content.getvalue())

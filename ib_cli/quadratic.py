@@ -1,0 +1,33 @@
+"""The one map that all parts of TherML's toy model are made of."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class Quadratic(nn.Module):
+    """log p(i|u) = −(w_i u − b_i)² + constant, for i of `outputs` and a real number u (TherML, App. B).
+
+    The paper prints the minus sign before exp, which would give no probabilities. A discrete variable enters by its
+    place among `positions`, of which the paper says nothing: they are positive, so that noise on w_i moves the centre
+    b_i/w_i wherever it is. At the start output i answers to numbers near the i-th of as many positions, with a width of
+    about their spacing.
+    """
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        places = positions(outputs)
+        weight = (places[1] - places[0]).reciprocal() * (1 + 0.1 * torch.randn(outputs))
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(weight * places)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """u (…, 1) → logits (…, outputs)."""
+        return -(self.weight * u - self.bias).square()
+
+
+def positions(count: int) -> Tensor:
+    """The middles of `count` equal parts of [0, √12], whose standard deviation is almost 1: (count,)."""
+    return math.sqrt(12) * (torch.arange(count) + 0.5) / count

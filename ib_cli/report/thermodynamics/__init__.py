@@ -1,0 +1,1 @@
+"""The laws of TherML, measured from records: a law per file, on grids of multipliers."""
