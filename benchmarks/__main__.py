@@ -27,11 +27,12 @@ SECTIONS = {
     "step": "step",
     "peers": "peers",
     "sweep": "sweep",
+    "toy": "toy",
     "start-up": "start_up",
     "estimators": "estimates",
     "gpu": "gpu",
 }
-WITHOUT_DATA = {"start-up", "estimators"}
+WITHOUT_DATA = {"toy", "start-up", "estimators"}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 

@@ -82,7 +82,7 @@ class Solo:
     def _begin(self) -> float:
         experiment = self.experiment
         if experiment.device.type == "cpu":
-            set_threads(experiment.settings.threads, experiment.model, experiment.settings.batch_size)
+            set_threads(experiment.settings, experiment.model)
         return now(experiment.device)
 
     def _train(self) -> Epoch:
@@ -116,7 +116,7 @@ class Together:
         """Seconds of a step and run, over an epoch."""
         first, settings = self.first, self.first.settings
         if first.device.type == "cpu":
-            set_threads(settings.threads, first.model, settings.batch_size * len(self.experiments))
+            set_threads(settings, first.model, len(self.experiments))
         begin = now(first.device)
         epoch = GroupEpoch(
             self.stack,

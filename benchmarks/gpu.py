@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import torch
 
+from benchmarks import toy
 from benchmarks.experiments import Solo, Together, made
-from benchmarks.measure import Figure, NotRun, Options, Ratio, Row, in_turns, microseconds, rate
+from benchmarks.measure import Figure, NotRun, Options, Ratio, Row, in_turns, microseconds, rate, seconds
 from benchmarks.step import LARGE, SMALL, mnist
 
 TITLE = "On a GPU"
@@ -17,6 +18,7 @@ TARGETS = (
     ("64 of MLP 784–1024–1024–512; other: one at a time", "≥ 10×"),
     ("64 of MLP 784–256–32; other: one at a time", "≥ 40×"),
     ("ResNet18 on CIFAR-10, bf16", "≥ 25,000 images/s"),
+    ("100 of TherML's toy, compiled: 10,000 steps of all after warm-up", "≤ 2 s"),
 )
 
 
@@ -32,6 +34,9 @@ def rows(options: Options) -> Iterator[Row]:
     yield memory("64 of MLP 784–1024–1024–512: device memory")
     yield Ratio(TARGETS[2][0], stacked(SMALL, options), microseconds, 40)
     yield Ratio("the same with compile=step, as a CUDA graph", stacked(SMALL, options, "compile=step"), microseconds)
+    toys = Together([made(*toy.WORDS, "device=cuda", f"gamma={g}", "compile=step") for g in toy.spread(toy.POINTS)])
+    steps = [turn[0] * toy.POINTS * 10_000 for turn in in_turns([toys.step], options.repeats)]
+    yield Figure(TARGETS[4][0], steps, seconds, 2, TARGETS[4][1])
     torch.cuda.reset_peak_memory_stats()
     words = ("dataset=cifar10", f"dataset.root={options.root}", "dataset.download=false", "architecture=resnet18")
     run = Solo(made(*words, f"batch_size={BATCH}", "precision=bf16", "device=cuda"))

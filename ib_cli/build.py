@@ -44,7 +44,10 @@ PARTS = {
     "backward_encoder": "backward_encoder",
 }
 THREADS = torch.get_num_threads()  # what torch takes by itself
-WORTH_SHARING = 5e7
+WORTH_SHARING = {
+    False: 5e7,
+    True: 1e6,
+}  # multiplications of a step, as it is and compiled, where threads meet less often
 GROUPS = (
     "dataset", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure", "estimators",
     "tracker",
@@ -162,14 +165,18 @@ def pick_device(wanted: str) -> torch.device:
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def set_threads(wanted: int | None, model: Model, batch_size: int, most: int | None = None) -> None:
-    """CPU threads of this process: as asked for, else one where a step is too small to share, and `most` at most.
+def set_threads(settings: Settings, model: Model, runs: int = 1, most: int | None = None) -> None:
+    """CPU threads of this process: as asked for, else one where a step of so many runs is too small to share,
+    and `most` at most.
 
     Threads that meet after every small matrix product lose more than they gain, and a hundredfold where another
     process holds a core.
     """
-    work = batch_size * sum(p.numel() for p in model.parameters())  # about the multiplications of a step
-    torch.set_num_threads(wanted or (1 if work < WORTH_SHARING else min(THREADS, most or THREADS)))
+    work = (
+        runs * settings.batch_size * sum(p.numel() for p in model.parameters())
+    )  # about the multiplications of a step
+    shared = work >= WORTH_SHARING[settings.compile is not False]
+    torch.set_num_threads(settings.threads or (min(THREADS, most or THREADS) if shared else 1))
 
 
 def build_model(config: Mapping[str, Any], data: Data, objective: Objective, seed: int) -> Model:
@@ -300,7 +307,7 @@ def build(
     model = model.to(memory_format=torch.channels_last)  # of convolutions' weights: the order that is fast
     if device.type == "cpu":
         keep_freed_memory()
-        set_threads(settings.threads, model, settings.batch_size)
+        set_threads(settings, model)
     return Experiment(
         settings=settings,
         data=data,

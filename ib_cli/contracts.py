@@ -29,7 +29,7 @@ class Spec:
 class Batch(NamedTuple):
     """Samples as the model sees them: normalised, and augmented in training."""
 
-    x: Tensor  # (B, *input_shape) float
+    x: Tensor  # (G, *input_shape) float; G = B, or each x is shared by the B/G samples that stand together
     y: Tensor  # (B,) int64 labels, or (B, d) float
     weight: Tensor | None = None  # (B,) ≥ 0, of mean 1 over the split; None: 1 for every sample
 
@@ -39,10 +39,11 @@ class Pass:
     """What one pass of a batch through the model produced: all that a functional may look at.
 
     A part that the model does not have is None. Where z is enumerated, `z_weight` holds the probability of each of its
-    S values, and what does not depend on x has 1 in place of B.
+    S values, and what does not depend on x has 1 in place of B. Where samples share their x, what depends on x alone
+    has G in place of B, for a discrete z; otherwise G = B.
     """
 
-    x: Tensor  # (B, *input_shape)
+    x: Tensor  # (G, *input_shape)
     y: Tensor  # (B, *target_shape)
     z: Tensor  # (S, B, K), drawn from q(z|x), or (S, 1, K): all values of a discrete z
     encoder: Distribution | None = None  # q(z|x): batch (B,), event (K,); None where z is a deterministic map of x
@@ -52,7 +53,7 @@ class Pass:
     decoder: Distribution | None = None  # d(x|z): batch (S, B), event input_shape
     reports: dict[str, Tensor] = field(default_factory=dict)  # per-sample nats that layers measured on the way, (B,)
     weight: Tensor | None = None  # (B,), of the batch
-    z_weight: Tensor | None = None  # (S, B): q(z|x) of each value; None: the S draws count alike
+    z_weight: Tensor | None = None  # (S, G): q(z|x) of each value; None: the S draws count alike
     averaged_encoder: Distribution | None = None  # q(z|x), whatever the weights: batch (B,), event (K,)
     weights_divergence: Tensor | None = None  # S, of the whole posterior of the weights: a scalar
     train_size: int | None = None  # N
@@ -63,20 +64,33 @@ class Pass:
         return getattr(self.label_density, "logits", None)
 
     def expected(self, values: Tensor) -> Tensor:
-        """E_{q(z|x)} of values (S, B, …), exact where z is enumerated, otherwise the mean over the draws: (B, …)."""
+        """E_{q(z|x)} of values (S, B, …), exact where z is enumerated, otherwise the mean over the draws: (B, …).
+
+        Of values (S, G, …), and of those that all x share, (S, 1, …), it is (G, …)."""
         if self.z_weight is None:
             return values.mean(0)
         if values.shape[1] == 1:  # the same for each x: a matrix product
             return torch.tensordot(self.z_weight, values.squeeze(1), dims=([0], [0]))
-        return (self.z_weight.view(*self.z_weight.shape, *(1,) * (values.dim() - 2)) * values).sum(0)
+        q = self.z_weight
+        if values.shape[1] != q.shape[1]:
+            q = self.of_samples(q.T).T
+        return (q.view(*q.shape, *(1,) * (values.dim() - 2)) * values).sum(0)
+
+    def of_samples(self, values: Tensor) -> Tensor:
+        """Values (G, …) of each x, for each sample, (B, …); those of each sample stay as they are."""
+        shared = len(self.y) // len(values)
+        return values if shared == 1 else values.unsqueeze(1).expand(-1, shared, *values.shape[1:]).flatten(0, 1)
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over the batch of values (B,), each as often as its sample weighs, or of one that all share, ()."""
+        """The sum over the batch of values (B,) or (G,), each as often as its samples weigh, or of one for all, ()."""
         return self._weighed(values).expand(len(self.y)).sum(dtype=torch.float64)
 
     def mean(self, values: Tensor) -> Tensor:
-        """The mean over the batch of values (B,), each as often as its sample weighs; of one that all share, itself."""
+        """The mean over the batch of values (B,) or (G,), each as often as its samples weigh; one for all is itself."""
         return self._weighed(values).mean()
 
     def _weighed(self, values: Tensor) -> Tensor:
-        return values if self.weight is None or values.dim() == 0 else self.weight * values
+        if values.dim() == 0:
+            return values
+        values = self.of_samples(values)
+        return values if self.weight is None else self.weight * values

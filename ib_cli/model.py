@@ -39,6 +39,8 @@ class Model(nn.Module):
 
     def forward(self, batch: Batch, tape: Tape, samples: int, weights_divergence: Tensor | None = None) -> Pass:
         """One pass with `samples` draws of z for each sample of the batch; `weights_divergence` is S."""
+        if not self.bottleneck.discrete:  # samples that share an x have draws of their own
+            batch = batch._replace(x=batch.x.repeat_interleave(len(batch.y) // len(batch.x), 0))
         encoder, z, *z_weight = self.bottleneck(self.architecture(batch.x, tape), tape, samples)
         return Pass(
             x=batch.x,

@@ -139,7 +139,7 @@ def _train_begun(
     numbers, first = list(runs), next(iter(runs.values()))
     if first.experiment.device.type == "cpu":
         settings = first.experiment.settings
-        set_threads(settings.threads, first.experiment.model, settings.batch_size * len(runs), most=processors.free())
+        set_threads(settings, first.experiment.model, len(runs), most=processors.free())
     experiments = [replace(run.experiment, stop=stop) for run in runs.values()]
     left = dict(runs)
     try:

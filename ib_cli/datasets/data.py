@@ -48,6 +48,7 @@ class Data:
     affine: Affine
     augmentation: CropFlip | None  # of the training images; None: none
     passes: int = 1  # times that an epoch goes over the train split
+    shared: int = 1  # samples of each split that stand together and have one x
     source: JointGaussian | None = None  # where every batch of training is drawn anew; None: from the train split
 
     @property
@@ -74,6 +75,11 @@ class Data:
         else:
             x = self.augmentation(indices, generator)
         return Batch(self.affine(x), part.y[indices], None if part.weight is None else part.weight[indices])
+
+    def whole_batch(self) -> Batch:
+        """The train split as it stands, normalised, each x once for the samples that share it."""
+        part = self.splits["train"]
+        return Batch(self.affine(part.x[:: self.shared]), part.y, part.weight)
 
     def label_entropy(self, split: str) -> float | None:
         """H[Y] in nats: of labels the entropy of their frequencies in the split.

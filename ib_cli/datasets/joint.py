@@ -54,7 +54,7 @@ class Joint(ABC):
             for name, share in shares.items()
         }
         spec = Spec((X,), Y, self.draws, interval=(0.0, 1.0), levels=None, one_hot=True)
-        return Data(spec, splits, fit("none", x, None).to(device), None, self.passes)
+        return Data(spec, splits, fit("none", x, None).to(device), None, self.passes, shared=Y)
 
     def _drawn(self, table: np.ndarray) -> np.ndarray:
         """How often each cell comes up in N draws."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -16,6 +17,11 @@ WHOLE = {"fullgraph": True, "dynamic": False}  # what cannot be compiled as a wh
 Compile = Literal[False, True, "step"]
 
 
+def _kept(guards: Sequence[Any]) -> list[bool]:
+    """What is compared before each call: the arguments. The model and its modules, which are many, stay as they are."""
+    return [guard.guard_type in ("TENSOR_MATCH", "GLOBAL_STATE") for guard in guards]
+
+
 class Backward:
     """Called with a loss's arguments, sets the gradient of each parameter and returns the loss's parts.
 
@@ -27,7 +33,7 @@ class Backward:
     def __init__(self, loss: LossFunction, compile: Compile, device: torch.device) -> None:
         self.loss, self._seconds = loss, 0.0
         self._graphs = bool(compile) and device.type == "cuda"
-        options = WHOLE | ({"mode": "reduce-overhead"} if self._graphs else {})
+        options = WHOLE | {"options": {"triton.cudagraphs": self._graphs, "guard_filter_fn": _kept}}
         self._sizes: set[torch.Size] = set()
         if compile == "step":
             gradient = grad_and_value(self._total, has_aux=True)

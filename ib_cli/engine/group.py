@@ -49,9 +49,10 @@ class GroupEpoch:
         streams = list(dict.fromkeys(seeds))
         self.stream_of = torch.tensor([streams.index(seed) for seed in seeds], device=device)
         self.backward = backward(0 if len(streams) > 1 else None)
+        self.same_schedule = not state.schedule.state()  # one that looks at J has the factors of its own run
         batch_size = self.settings.batch_size
         self.orders = [batches(data, batch_size, state.epoch, seed) for seed in streams]
-        self.whole = data.batch("train", self.orders[0][0]) if data.whole(batch_size) else None
+        self.whole = data.whole_batch() if data.whole(batch_size) else None
         self.noises = [generator(device, seed, "noise", state.epoch) for seed in streams]
         for seed, noise in zip(streams, self.noises):
             saved = stack.states[seeds.index(seed)].noise
@@ -92,7 +93,8 @@ class GroupEpoch:
         if settings.clip is not None:
             stack.clip(settings.clip)
         t = self.state.epoch + (position + 0.5) / len(self.orders[0])
-        stack.step([state.schedule.factor(t) for state in stack.states])
+        states = [self.state] if self.same_schedule else stack.states
+        stack.step([state.schedule.factor(t) for state in states])
         stack.average(settings.averaging)
         self.names = list(parts)
         self.history.append(torch.stack(list(parts.values())))
@@ -118,7 +120,7 @@ class GroupEpoch:
         history = torch.stack(self.history)
         for i, state in enumerate(self.stack.states):
             state.names = self.names
-            state.history = [*state.history, *history[:, :, i].unbind()]
+            state.history = [*state.history, history[:, :, i]]
             state.step += steps
             state.step_in_epoch += steps
             state.noise = self.noises[int(self.stream_of[i])].get_state()

@@ -39,7 +39,7 @@ def hits(p: Pass) -> dict[str, Tensor]:
         return {}
     if p.class_logits is None:
         return {"mse": (p.expected(p.label_density.mean) - p.y).square().mean(-1)}
-    return {"accuracy": (p.expected(p.class_logits.softmax(-1)).argmax(-1) == p.y).float()}
+    return {"accuracy": (p.of_samples(p.expected(p.class_logits.softmax(-1)).argmax(-1)) == p.y).float()}
 
 
 def make_loss(model: Model, objective: Objective, samples: int, precision: str) -> LossFunction:

@@ -31,6 +31,9 @@ class Stack:
             for i, state in enumerate(states):
                 state.averaged = {name: average[i] for name, average in self.averaged.items()}
         self.optimizer = optimizer(self.params.values())
+        rates, decays = ([s.optimizer.defaults[key] for s in states] for key in ("lr", "weight_decay"))
+        self.rates, self.decays = torch.tensor(rates, dtype=torch.float64), torch.tensor(decays)
+        self.common = (rates[0], decays[0]) if len(set(rates)) == len(set(decays)) == 1 else None
         self._gather_optimizer()
 
     @property
@@ -48,17 +51,16 @@ class Stack:
 
     @torch.no_grad()
     def step(self, factors: Sequence[float]) -> None:
-        """One update, at the optimisers' learning rates times these factors (M)."""
-        rates = [s.optimizer.defaults["lr"] * factor for s, factor in zip(self.states, factors)]
-        decays = [s.optimizer.defaults["weight_decay"] for s in self.states]
+        """One update, at the optimisers' learning rates times these factors: (M), or one for all."""
         (group,) = self.optimizer.param_groups
-        if len(set(rates)) == len(set(decays)) == 1:
-            group["lr"], group["weight_decay"] = rates[0], decays[0]
+        if self.common is not None and len(set(factors)) == 1:
+            group["lr"], group["weight_decay"] = self.common[0] * factors[0], self.common[1]
             self.optimizer.step()
             return
         group["lr"], group["weight_decay"] = 1.0, 0.0
         params = list(self.params.values())
-        rate, decay = (torch.tensor(values, device=params[0].device) for values in (rates, decays))
+        rate = (self.rates * torch.tensor(factors, dtype=torch.float64)).float().to(params[0].device)
+        decay = self.decays.to(params[0].device)
         before = [p.clone() for p in params]
         if not isinstance(self.optimizer, AdamW):  # whose decay is part of the update, not of the gradient
             for p in params:

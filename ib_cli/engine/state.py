@@ -29,7 +29,7 @@ class State:
     step_in_epoch: int = 0  # of them in the epoch under way
     noise: Tensor | None = None  # the noise generator's state within the epoch under way
     names: list[str] = field(default_factory=list)  # of J and its parts
-    history: list[Tensor] = field(default_factory=list)  # their values at each step of the epoch so far, (parts,)
+    history: list[Tensor] = field(default_factory=list)  # their values in the epoch so far, (steps, parts) each
     best: float = float("inf")  # early stopping: the lowest value seen
     flat_evaluations: int = 0  # and how many evaluations have passed since
     seconds: float = 0.0  # spent in all, over interruptions

@@ -74,7 +74,7 @@ class Epoch:
         self.state, self.model, self.backward, self.data, self.settings = state, model, backward, data, settings
         self.multipliers = {name: torch.tensor(value, device=data.device) for name, value in multipliers.items()}
         self.order = batches(data, settings.batch_size, state.epoch, settings.seed)
-        self.whole = data.batch("train", self.order[0]) if data.whole(settings.batch_size) else None
+        self.whole = data.whole_batch() if data.whole(settings.batch_size) else None
         self.noise = generator(data.device, settings.seed, "noise", state.epoch)
         if state.noise is not None:
             self.noise.set_state(state.noise.cpu())
@@ -113,14 +113,14 @@ class Epoch:
         state.optimizer.step()
         state.average(settings.averaging)
         state.names = list(parts)
-        state.history.append(torch.stack(list(parts.values())))
+        state.history.append(torch.stack(list(parts.values())).unsqueeze(0))
         state.step += 1
         state.step_in_epoch += 1
 
     def averages(self) -> dict[str, float]:
         """Means over the epoch so far, as `averages` gives them."""
         sizes = [len(indices) for indices in self.order]
-        return averages(torch.stack(self.state.history), sizes, self.state.names, self.state.epoch)
+        return averages(torch.cat(self.state.history), sizes, self.state.names, self.state.epoch)
 
 
 def averages(history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch: int) -> dict[str, float]:

@@ -17,5 +17,5 @@ def prediction_cross_entropy(p: Pass) -> Tensor:
     """
     of_labels = p.label_density.log_prob(p.y)
     if p.z_weight is not None:
-        return -logsumexp(of_labels + p.z_weight.log(), dim=0)
+        return -logsumexp(of_labels + p.of_samples(p.z_weight.T).T.log(), dim=0)
     return math.log(of_labels.shape[0]) - logsumexp(of_labels, dim=0)

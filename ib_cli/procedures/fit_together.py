@@ -121,7 +121,7 @@ class _Group:
         for i in members:
             state = self.courses[i].state
             try:
-                means = averages(torch.stack(state.history), epoch.sizes, state.names, state.epoch)
+                means = averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch)
             except RunFailedError as error:
                 yield i, error
                 continue

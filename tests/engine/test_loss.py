@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 import torch
 
 from ib_cli.engine.loss import make_loss, of_many, plan
@@ -52,3 +53,28 @@ def test_planning_changes_nothing(experiment: Callable[..., Experiment]) -> None
     made.model.train()
     plan(made.model, made.data.batch("train", torch.arange(8)), 1, "fp32")
     assert all(torch.equal(before[name], b) for name, b in made.model.named_buffers())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["architecture=therml_toy", "weights=point", "sigma=0"],
+        ["bottleneck.size=3", "architecture.widths=[8]"],  # a continuous z, of which every sample has its own
+    ],
+)
+def test_samples_that_share_an_x_count_as_each_on_its_own(experiment: Callable[..., Experiment], words: list) -> None:
+    made = experiment("dataset=therml_toy", "objective=therml", "rho=0.7", "delta=0.3", *words)
+    together, apart = made.data.whole_batch(), made.data.batch("train", torch.arange(60))
+    assert len(together.x) == 30 and len(together.y) == 60
+    loss = make_loss(made.model, made.objective, 1, "fp32")
+    multipliers = {name: torch.tensor(value) for name, value in made.multipliers.items()}
+    found = []
+    for batch in (together, apart):
+        params = {name: p.detach().clone().requires_grad_() for name, p in made.model.named_parameters()}
+        noise = draw(plan(made.model, batch, 1, "fp32"), torch.Generator().manual_seed(0))
+        J, parts = loss(params, dict(made.model.named_buffers()), batch, noise, multipliers)
+        found.append((parts, torch.autograd.grad(J, list(params.values()))))
+    for name, value in found[0][0].items():
+        assert value == pytest.approx(float(found[1][0][name]), abs=1e-6), name
+    for a, b in zip(found[0][1], found[1][1]):
+        assert torch.allclose(a, b, atol=1e-6)
