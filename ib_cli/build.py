@@ -44,10 +44,7 @@ PARTS = {
     "backward_encoder": "backward_encoder",
 }
 THREADS = torch.get_num_threads()  # what torch takes by itself
-WORTH_SHARING = {
-    False: 5e7,
-    True: 1e6,
-}  # multiplications of a step, as it is and compiled, where threads meet less often
+WORTH_SHARING, WORTH_SHARING_COMPILED = 5e7, 1e6  # multiplications of a step; compiled, threads meet less often
 GROUPS = (
     "dataset", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure", "estimators",
     "tracker",
@@ -172,11 +169,9 @@ def set_threads(settings: Settings, model: Model, runs: int = 1, most: int | Non
     Threads that meet after every small matrix product lose more than they gain, and a hundredfold where another
     process holds a core.
     """
-    work = (
-        runs * settings.batch_size * sum(p.numel() for p in model.parameters())
-    )  # about the multiplications of a step
-    shared = work >= WORTH_SHARING[settings.compile is not False]
-    torch.set_num_threads(settings.threads or (min(THREADS, most or THREADS) if shared else 1))
+    multiplications = runs * settings.batch_size * sum(p.numel() for p in model.parameters())  # about
+    worth_sharing = multiplications >= (WORTH_SHARING_COMPILED if settings.compile else WORTH_SHARING)
+    torch.set_num_threads(settings.threads or (min(THREADS, most or THREADS) if worth_sharing else 1))
 
 
 def build_model(config: Mapping[str, Any], data: Data, objective: Objective, seed: int) -> Model:
