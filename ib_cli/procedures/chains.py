@@ -14,7 +14,7 @@ from ib_cli.sampling.averages import Average, average, ratio
 from ib_cli.sampling.boltzmann import Boltzmann, Point
 from ib_cli.sampling.langevin import step_size, unadjusted
 from ib_cli.sampling.metropolis import adapted, adjusted
-from ib_cli.sampling.temperature import virial
+from ib_cli.sampling.temperature import centres, virial
 from ib_cli.sampling.tempering import swapped
 
 OWN = ("virial", "free", "acceptance", "swaps", "step")  # what is measured beside the energy's parts
@@ -148,14 +148,14 @@ class Chains:
 
     def settle(self) -> None:
         """Before what is averaged begins: all chains at a temperature get the median of their step sizes, for good, and
-        their mean place as the centre of the virial.
+        the mean place of the others as the centre of the virial.
 
         Until then each learns its own size, so that one which starts where the energy is steep finds a way out.
         """
         K, M = len(self.beta), self.dynamics.chains
         learned, places = self.state.log_scale.view(K, M), self.state.point.theta.view(K, M, -1)
         self.state.log_scale = learned.median(1).values.repeat_interleave(M)
-        self.state.centre = places.mean(1).repeat_interleave(M, dim=0)
+        self.state.centre = centres(places).flatten(0, 1)
 
     def running(self) -> dict[str, float]:
         """Averages of J and its parts over the epoch so far, at the first temperature. Waits for the device."""

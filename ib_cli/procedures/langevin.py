@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 
-from ib_cli.atomic import as_json, write_atomically
-from ib_cli.engine.interrupt import Interrupted
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.train import Reporter
 from ib_cli.errors import ConfigError, RunFailedError
@@ -20,6 +17,7 @@ from ib_cli.metrics import Evaluation
 from ib_cli.procedures import langevin_checks
 from ib_cli.procedures.chains import Chains, ChainState, Dynamics
 from ib_cli.procedures.course import Clock, estimate
+from ib_cli.procedures.laws import Samples, ask, record, write_laws
 from ib_cli.procedures.weight_energy import WeightEnergy
 from ib_cli.sampling.annealed import LogPartition, annealed
 from ib_cli.sampling.averages import average
@@ -116,11 +114,6 @@ class Walk:
 
     def log_partition(self, temperatures: int) -> LogPartition:
         """ln Z by annealed importance sampling; an interruption makes it begin anew."""
-
-        def ask(j: int) -> None:
-            if (signal := self.experiment.stop()) is not None:
-                raise Interrupted(signal)
-
         energy = WeightEnergy(self.experiment, exact=True)
         return annealed(
             energy,
@@ -130,7 +123,7 @@ class Walk:
             temperatures=temperatures,
             step=float(self.chains.step_sizes[0]),
             generator=generator(self.experiment.device, self.experiment.settings.seed, "annealing"),
-            between=ask,
+            between=lambda j: ask(self.experiment),
         )
 
     def finish(self, log_partition: LogPartition | None) -> Finished:
@@ -190,8 +183,7 @@ class Walk:
             name = "σ" if place == 0 else f"σ of replica {place}"
             found = {"predicted": sigma, "measured": measured.mean, "stderr": measured.stderr}
             lines.append({"law": "temperature of the chains (virial)", "quantity": name, **found})
-        text = "".join(as_json(line) + "\n" for line in lines)
-        write_atomically(self.experiment.records.folder / "thermodynamics.jsonl", text)
+        write_laws(self.experiment, lines)
 
     def _evaluate(self) -> None:
         """The held-out splits at the present places of the chains; recorded, and kept once burn-in is over."""
@@ -232,24 +224,13 @@ class Walk:
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
         line = {"epoch": self.state.epoch, "step": self.state.step, "split": split, **measures}
-        self.experiment.records.metrics.append(line)
-        for observer in self.experiment.observers:
-            observer.evaluated(line)
+        record(self.experiment, line)
 
     def _save(self) -> None:
         """Replace the checkpoint. Raises Interrupted where a signal has come."""
         self.state.seconds += self.clock.read()
         self.experiment.records.save_checkpoint(self.state.checkpoint())
-        if (signal := self.experiment.stop()) is not None:
-            raise Interrupted(signal)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Parameters and buffers of several chains on a leading axis, as `Evaluation.of_stack` reads them."""
-
-    evaluated_params: dict[str, Tensor]
-    buffers: dict[str, Tensor]
+        ask(self.experiment)
 
 
 def check(

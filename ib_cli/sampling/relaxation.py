@@ -89,23 +89,40 @@ class Table:
         return float((self.prior.log() - self.beta * self.energy).logsumexp(0))
 
     @property
+    def log_equilibrium(self) -> Tensor:
+        """ln π."""
+        return (self.prior.log() - self.beta * self.energy).log_softmax(0)
+
+    @property
     def equilibrium(self) -> Tensor:
         """π."""
-        return (self.prior.log() - self.beta * self.energy).softmax(0)
+        return self.log_equilibrium.exp()
 
     def objective(self, law: Tensor) -> float:
         """J of a law."""
         return float(law @ self.energy) + divergence(law, self.prior) / self.beta
 
-    def transitions(self, neighbours: Tensor) -> Tensor:
-        """Row-stochastic (n, n) of Metropolis et al. (1953): a neighbour proposed, accepted with min(1, π_j/π_i).
+    def away(self, law: Tensor) -> float:
+        """KL(law ‖ π), also where π is too small for a number."""
+        return float(torch.special.xlogy(law, law).sum() - law @ self.log_equilibrium)
 
-        `neighbours` (n, n) holds symmetric probabilities of proposal, whose rows sum to 1 at most.
+    def transitions(self, log_proposals: Tensor) -> Tensor:
+        """Row-stochastic (n, n): j proposed at i with r_ij, accepted with min(1, π_j r_ji/(π_i r_ij)) (Hastings 1970).
+
+        `log_proposals` (n, n) holds ln r, whose rows of r sum to 1; what is not proposed is −∞.
         """
-        pi = self.equilibrium
-        moved = neighbours * (pi.unsqueeze(0) / pi.unsqueeze(1)).clamp(max=1)
-        moved = moved - torch.diag(moved.diagonal())
-        return moved + torch.diag(1 - moved.sum(1))
+        flow = self.log_equilibrium.unsqueeze(1) + log_proposals
+        accepted = (flow.mT - flow).exp().clamp(max=1).nan_to_num(0.0)  # not a number where neither is proposed
+        proposed = log_proposals.exp()
+        moved = proposed * accepted
+        stays = torch.diag((proposed - moved).sum(1))  # no term of which is negative, unlike 1 less what moves
+        return moved + stays
+
+
+def langevin_proposals(places: Tensor, gradient: Tensor, step: float) -> Tensor:
+    """ln r (n, n), r_ij ∝ N(θ_j; θ_i − ε/2 ∇U_i, ε): Langevin steps between places (n, d) with ∇U (n, d)."""
+    aims = places - step / 2 * gradient
+    return (-torch.cdist(aims, places).square() / (2 * step)).log_softmax(1)
 
 
 def divergence(p: Tensor, q: Tensor) -> float:

@@ -16,3 +16,12 @@ def virial(point: Point, precision: float, centre: Tensor) -> tuple[Tensor, Tens
     """
     v = point.theta - centre
     return (v * point.gradient).sum(1), point.theta.shape[1] - precision * (v * point.theta).sum(1)
+
+
+def centres(theta: Tensor) -> Tensor:
+    """For each of M chains (…, M, d) the mean place of the others: the centre that its own way does not depend on.
+
+    With its own place in the mean the virial would be too small by up to 1/M, as long as the chain remembers it. The
+    centre of a single chain is 0.
+    """
+    return (theta.sum(-2, keepdim=True) - theta) / max(theta.shape[-2] - 1, 1)

@@ -50,7 +50,7 @@ def trained(run: str) -> Prior:
         raise ConfigError(f"weights.run={run}: no checkpoint.pt there; name the folder of a run with weights=gaussian")
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-        params = state["averaged"] or state["params"]
+        params = state.get("averaged") or state.get("params", {})
     except Exception as error:
         raise ConfigError(f"weights.run={run}: its checkpoint.pt cannot be read ({type(error).__name__})") from error
 

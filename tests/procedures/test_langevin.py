@@ -10,51 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Generator, Tensor
 
-from ib_cli.build import build
 from ib_cli.engine.interrupt import Interrupted
 from ib_cli.errors import RunFailedError
 from ib_cli.experiment import Experiment
 from ib_cli.procedures.langevin import langevin
 from ib_cli.procedures.weight_energy import WeightEnergy
-from ib_cli.records import Records
 from ib_cli.sampling.annealed import log_mean
 from ib_cli.sampling.averages import average
 from tests.conftest import Ended
 
-# 40 points of the plane with labels that a network of 2 units and 12 parameters can tell apart; an exact loss.
-SMALL = (
-    "dataset=npz", "dataset.path=points.npz", "objective=ce", "architecture.widths=[2]", "architecture.activation=tanh",
-    "batch_size=40", "estimators.use=[]", "figures=false", "device=cpu", "procedure=langevin",
-)  # fmt: skip
 KEYS: dict[str, Any] = {
     "temperature": 0.5, "prior": 1.5, "chains": 32, "steps": 50, "burn_in": 3, "step_size": 0.1, "step_offset": 1.0,
     "step_decay": 0.0, "corrected": True, "adapt": True, "ladder": [], "anneal": 0,
 }  # fmt: skip
-
-
-@pytest.fixture
-def small(
-    tmp_path: Path, config: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Experiment]:
-    """Builds the experiment, with records in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(50, 2)).astype("float32")
-    np.savez("points.npz", x=x, y=(x[:, 0] + 0.5 * rng.normal(size=50) > 0).astype(int))
-    np.savez("line.npz", x=x, y=(x[:, 0] + 0.5 * rng.normal(size=50)).astype("float32"))
-
-    def make(*overrides: str, folder: str = "run") -> Experiment:
-        records = Records(tmp_path / folder)
-        made = build(config(*SMALL, *overrides), records)
-        records.open("")
-        return made
-
-    return make
 
 
 def elliptical_slices(log_likelihood: Callable[[Tensor], Tensor], prior: float, M: int, d: int, steps: int) -> Tensor:

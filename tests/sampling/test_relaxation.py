@@ -61,12 +61,14 @@ def test_a_chain_on_a_table_obeys_the_second_law_at_every_step() -> None:
     prior = (-(a.square() + b.square()) / 2).flatten().softmax(0)
     table = Table(((a.square() - 1).square() + (b - a).square()).flatten(), prior, beta=3.0)
     near = (torch.cdist(torch.stack([a, b], -1).view(-1, 2), torch.stack([a, b], -1).view(-1, 2)) < 0.3).double()
-    transitions = table.transitions((near - torch.eye(len(prior))) / 4)
+    proposals = (near - torch.eye(len(prior))) / 4
+    transitions = table.transitions((proposals + torch.diag(1 - proposals.sum(1))).log())
     pi, law, J, away = table.equilibrium, prior, [], []
     assert torch.allclose(pi @ transitions, pi, atol=1e-15) and transitions.min() >= 0
     for _ in range(50):
         J.append(table.objective(law))
         away.append(divergence(law, pi))
+        assert table.away(law) == pytest.approx(away[-1], abs=1e-12)
         law = law @ transitions
     assert J[0] == pytest.approx(float(prior @ table.energy))
     J, away = (torch.tensor(values, dtype=torch.float64) for values in (J, away))
