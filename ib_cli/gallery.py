@@ -50,7 +50,7 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         measured = [line for line in experiment.records.metrics.read() if line["split"] == "test"][-1]
         caption = "   ".join(f"{name} = {measured[name]:.4g}" for name in ("R", "C", "D", "S") if name in measured)
         title = f"minimised: {experiment.objective.lagrangian(experiment.multipliers)}"
-        draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"{caption} nats")
+        draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"test split: {caption} nats")
         return
     if model.decoder is None:
         return

@@ -14,13 +14,13 @@ class Quadratic(nn.Module):
     The paper prints the minus sign before exp, which would give no probabilities. A discrete variable enters by its
     place among `positions`, of which the paper says nothing: they are positive, so that noise on w_i moves the centre
     b_i/w_i wherever it is. At the start output i answers to numbers near the i-th of as many positions, with a width of
-    about their spacing.
+    about `width` spacings between them, of which the paper says nothing either.
     """
 
-    def __init__(self, outputs: int) -> None:
+    def __init__(self, outputs: int, width: float = 1.0) -> None:
         super().__init__()
         places = positions(outputs)
-        weight = (places[1] - places[0]).reciprocal() * (1 + 0.1 * torch.randn(outputs))
+        weight = (width * (places[1] - places[0])).reciprocal() * (1 + 0.1 * torch.randn(outputs))
         self.weight, self.bias = nn.Parameter(weight), nn.Parameter(weight * places)
 
     def forward(self, u: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ib_cli.multipliers import MULTIPLIERS
 
-# Of the top level and of the groups; dropout only where neither run is without it.
-STACKABLE = {*MULTIPLIERS, "seed", "optimizer.lr", "optimizer.weight_decay"}
+# Of the top level and of the groups; dropout only where neither run is without it. Widths are those of the toy model of
+# TherML at the start: they are in its first parameters only.
+STACKABLE = {*MULTIPLIERS, "seed", "optimizer.lr", "optimizer.weight_decay", "bottleneck.width", "decoder.width"}
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -22,6 +22,6 @@ class Enumerated(Bottleneck):
         """(B, features) → q(z|x), batch (B,), event (K,)."""
 
     def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[OneHot, Tensor, Tensor]:
-        """q(z|x), its K values (K, 1, K), and the probability of each (K, B); `samples` has nothing to say here."""
+        """q(z|x), its K values in order (K, 1, K), and the probability of each (K, B); `samples` says nothing here."""
         q = self.density(features)
         return q, q.enumerate_support(), q.mean.mT
