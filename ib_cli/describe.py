@@ -11,12 +11,25 @@ from ib_cli.contracts import Spec
 from ib_cli.experiment import Experiment
 
 
-def describe(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
-    """The facts that a person wants to see before a run starts, in the order to show them."""
+def describe(
+    config: Mapping[str, Any], experiment: Experiment, instead: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The facts that a person wants to see before a run starts, in the order to show them.
+
+    `instead`: what a procedure that trains no model says in place of those of the model and its training.
+    """
     settings, spec = experiment.settings, experiment.data.spec
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in experiment.data.splits.items())
     shape = "×".join(map(str, spec.input_shape))
-    model = experiment.model
+    return {
+        "data": f"{_name(config['dataset'])}: {sizes}; {shape}, {_target(spec)}",
+        **(_of_model(config, experiment) if instead is None else instead),
+        "device": f"{_device(experiment.device)}, {settings.precision}{_emulated(experiment)}",
+    }
+
+
+def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
+    settings, model = experiment.settings, experiment.model
     parts = [_name(config["architecture"]), f"{_name(config['bottleneck'])} (K = {model.bottleneck.size})"]
     if model.decoder is not None:
         likelihood = config["decoder"].get("likelihood")
@@ -27,12 +40,10 @@ def describe(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str
     if model.weights is not None:
         count += f", {sum(weight.value.numel() for weight in model.weights.weights):,} of them of drawn weights"
     return {
-        "data": f"{_name(config['dataset'])}: {sizes}; {shape}, {_target(spec)}",
         "model": f"{' → '.join(parts[:2])} → {' + '.join(parts[2:])}",
         "parameters": count,
         "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {_name(config['optimizer'])} "
         f"lr {config['optimizer'].get('lr')}, seed {settings.seed}",
-        "device": f"{_device(experiment.device)}, {settings.precision}{_emulated(experiment)}",
     }
 
 

@@ -48,4 +48,4 @@ class Finished:
     estimates: list[dict[str, Any]]  # the lines of estimates.jsonl of the last epoch
     compile_seconds: float  # of the seconds, those that compiling took
     estimate_seconds: float  # of the seconds, those that estimates took
-    params: dict[str, Tensor]  # the parameters that were evaluated: the averages where there are any
+    params: dict[str, Tensor] | None  # those that were evaluated: the averages where there are any; None: no model

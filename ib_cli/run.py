@@ -106,7 +106,8 @@ class Run:
             records.clear()
         (records.folder / "result.json").unlink(missing_ok=True)  # of an attempt that failed
         checkpoint = records.load_checkpoint(experiment.device)
-        facts = describe(self.plain, experiment)
+        own = getattr(self.procedure, "describe", None)
+        facts = describe(self.plain, experiment, own(experiment, **self.keys) if own else None)
         first = checkpoint["epoch"] if checkpoint else 0
         info = RunInfo(
             settings.name,
@@ -114,7 +115,7 @@ class Run:
             records.folder,
             self.lagrangian,
             facts,
-            settings.epochs,
+            0 if own else settings.epochs,
             first,
             self.plain,
         )
@@ -126,7 +127,7 @@ class Run:
 
     def succeed(self, finished: Finished) -> Outcome:
         """Draw the figures and write the result of a run that came to its end."""
-        if self.experiment.settings.figures:
+        if self.experiment.settings.figures and finished.params is not None:
             draw_figures(self.experiment, finished.params)
         measured = {"epochs": finished.epochs, "seconds": finished.seconds, **finished.measures}
         if finished.compile_seconds:

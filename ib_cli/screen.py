@@ -84,7 +84,7 @@ class Screen(Observer):
         """Shows a split's measures beside the bar, or as a plain line where there is none."""
         if self._console.is_interactive:
             self._measures[line["split"]] = line
-        elif self._run is not None:
+        elif self._run is not None and self._run.epochs > 0:  # without epochs the closing table has it all
             width = len(str(self._run.epochs))
             parts = [f"epoch {line['epoch']:>{width}}/{self._run.epochs}", f"{line['split']:<5}"]
             parts += [f"{name} {number(line[name])}" for name in LIVE if isinstance(line.get(name), Real)]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ib_cli.atomic import write_atomically
 from ib_cli.datasets.data import Data
+from ib_cli.discrete_pictures import Tables, draw_tables
 from ib_cli.errors import ConfigError
 from ib_cli.exact.gaussian_ib import GaussianIB
 from ib_cli.exact.measured import measured
@@ -58,7 +59,8 @@ def exact_frontier(
         for observer in experiment.observers:
             observer.evaluated(line)
     _save(experiment, tables)
-    params = {name: p.detach() for name, p in experiment.model.named_parameters()}
+    if experiment.settings.figures and experiment.data.spec.one_hot:
+        _draw(experiment, tables, measures["train"])
     return Finished(
         epochs=0,
         seconds=clock.read(),
@@ -66,7 +68,7 @@ def exact_frontier(
         estimates=[],
         compile_seconds=0.0,
         estimate_seconds=0.0,
-        params=params,
+        params=None,
     )
 
 
@@ -138,6 +140,16 @@ def joint_tables(data: Data) -> tuple[Tensor, dict[str, Tensor]]:
     return rows[first[order]], tables
 
 
+def describe(experiment: Experiment, *, states: int | None, restarts: int, tolerance: float) -> dict[str, str]:
+    """The facts of a run, in place of those of a model and its training."""
+    if experiment.data.source is not None:
+        return {"model": "none: every Gaussian z, in closed form"}
+    return {"model": f"none: all tables, {states or 'as many'} values of z{'' if states else ' as x has'}"}
+
+
+exact_frontier.describe = describe  # what a run asks for its facts
+
+
 def _of_table(
     experiment: Experiment, states: int | None, restarts: int, tolerance: float
 ) -> tuple[dict[str, dict[str, float]], Mapping[str, Tensor], int]:
@@ -162,7 +174,7 @@ def _of_gaussian(experiment: Experiment) -> tuple[dict[str, dict[str, float]], M
     covariance = source.covariance.cpu()
     bottleneck = GaussianIB(covariance.numpy(), source.x_dimensions)
     beta = gamma / (rho - delta)  # as D = h(X) − R, δ takes from what R costs
-    point = bottleneck(beta)
+    point, projection = bottleneck(beta), torch.from_numpy(bottleneck.projection(beta))
     found = {
         "R": float(point.R),
         "C": float(point.C),
@@ -171,13 +183,30 @@ def _of_gaussian(experiment: Experiment) -> tuple[dict[str, dict[str, float]], M
         "H[Y]": bottleneck.y_entropy,
         "I[X;Z]": float(point.R),
         "I[Y;Z]": float(point.y_information),
+        "mse": _mean_square(covariance, projection),
     }
-    projection = torch.from_numpy(bottleneck.projection(beta))
     return (
         {name: dict(found) for name in experiment.data.splits},
         {"covariance": covariance, "projection": projection},
         0,
     )
+
+
+def _mean_square(covariance: Tensor, projection: Tensor) -> float:
+    """E (y − ŷ)² a dimension of y, of ŷ = E[E[y|z] | x] with z = A x + N(0, I): as of many draws of z."""
+    n = projection.shape[1]
+    of_x, of_y, across = covariance[:n, :n], covariance[n:, n:], covariance[:n, n:]
+    of_z = projection @ of_x @ projection.T + torch.eye(n, dtype=covariance.dtype)
+    weights = projection.T @ torch.linalg.solve(of_z, projection @ across)  # ŷ = xᵀ weights
+    return float((of_y - 2 * weights.T @ across + weights.T @ of_x @ weights).diagonal().mean())
+
+
+def _draw(experiment: Experiment, tables: Mapping[str, Tensor], found: Mapping[str, float]) -> None:
+    """figures/distributions.png."""
+    shown = Tables(tables["p"], tables["encoder"], tables["marginal"], tables["decoder"])
+    caption = "   ".join(f"{name} = {found[name]:.4g}" for name in FUNCTIONALS)
+    title = f"minimised: {experiment.objective.lagrangian(experiment.multipliers)}"
+    draw_tables(shown, experiment.records.folder / "figures" / "distributions.png", title, f"{caption} nats")
 
 
 def _save(experiment: Experiment, tables: Mapping[str, Tensor]) -> None:

@@ -68,6 +68,8 @@ def test_gaussian_data_have_the_closed_form(ib_train: Callable, tmp_path: Path) 
     done, point = result(tmp_path)["test"], GaussianIB([[1, 0.8], [0.8, 1]], 1)(5)
     assert pytest.approx(float(point.R)) == done["R"] and pytest.approx(float(point.C)) == done["C"]
     assert pytest.approx(0.2 * done["R"] + done["C"]) == done["J"]
+    kept = 0.8 * -math.expm1(-2 * done["R"])  # of x, in the mean prediction of y
+    assert done["mse"] == pytest.approx(1 - 2 * 0.8 * kept + kept**2)
     assert done["R"] + done["D"] == pytest.approx(0.5 * math.log(2 * math.pi * math.e))
     with np.load(next(tmp_path.glob("outputs/runs/*/tables.npz"))) as tables:
         assert 0.5 * math.log(1 + tables["projection"][0, 0] ** 2) == pytest.approx(done["R"])
@@ -90,6 +92,14 @@ def test_the_weights_are_the_objectives(experiment: Callable) -> None:
     assert weights(experiment("objective=vib", "gamma=0.25", folder="other")) == (0.25, 0, 1)
     with pytest.raises(ConfigError, match="R, D and C"):
         weights(experiment("objective=ceb", folder="third"))
+
+
+def test_a_run_says_and_draws_no_model(ib_train: Callable, tmp_path: Path) -> None:
+    ended = ib_train(*TOY[:-1], "rho=0.5", "delta=0")
+    assert ended.code == 0, ended.err
+    assert "none: all tables" in ended.out and "batches of" not in ended.out and "parameters" not in ended.out
+    (folder,) = tmp_path.glob("outputs/runs/*/figures")
+    assert [file.name for file in folder.iterdir()] == ["distributions.png"]
 
 
 @pytest.mark.parametrize(

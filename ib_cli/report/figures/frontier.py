@@ -106,6 +106,7 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame) -> None:
 
     curves = contents.points.curves
     present = [curve for curve in curves if (rows["curve"] == curve).any() and curve not in contents.limits]
+    limits = [text for curve, text in contents.limits.items() if (rows["curve"] == curve).any()]
     rows = rows[rows["curve"].isin(present)]
     handles = []
     for curve in present if len(present) > 1 else []:
@@ -118,7 +119,6 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame) -> None:
     if (rows["runs"] > 1).any():
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=5.5, mec="white", label="median, quartiles"))
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=2, label="single runs"))
-    found = [text for curve, text in contents.limits.items() if curve in curves]
-    handles += [Line2D([], [], color="black", lw=1.2, label=text) for text in found]
+    handles += [Line2D([], [], color="black", lw=1.2, label=text) for text in limits]
     if handles:
         panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)

@@ -11,6 +11,7 @@ from ib_cli.report.colours import Colours
 from ib_cli.report.contents import Contents
 from ib_cli.report.figures import style
 from ib_cli.report.labels import mathtext
+from ib_cli.report.limit import is_exact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ DECADES = 30  # between the smallest and the largest end: above it the axis is l
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`information_plane`: a trajectory per run in its multiplier's colour, dots by epoch, ends marked, the bounds."""
+    """`information_plane`: a trajectory per run in its multiplier's colour, dots by epoch, ends marked; the limits."""
     from matplotlib.collections import LineCollection
 
     paths = {run: path[:, 1:] * contents.scale("R") for run, path in contents.plane.paths.items()}
@@ -42,7 +43,13 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         panel.scatter(*dots.T, s=2.5, c=dot_colours, linewidths=0, alpha=0.8, zorder=2)
     ends = np.array([path[-1] for path in thin])
     done = np.array([contents.runs[run].status == "done" for run in runs])
-    for mask, marker in ((done, "o"), (~done, "X")):
+    exact = np.array([is_exact(contents.runs[run]) for run in runs])
+    if exact.any():
+        limit = ends[exact & done][np.argsort(ends[exact & done, 0])]
+        panel.plot(*limit.T, color="black", lw=1.2, zorder=1.5, label="exact limit")
+        panel.legend(loc="lower right", fontsize=style.SMALL, frameon=False)
+    trained = ~exact if (~exact).any() else exact  # the exact ones are points where there are no others
+    for mask, marker in ((trained & done, "o"), (trained & ~done, "X")):
         panel.scatter(
             *ends[mask].T,
             s=8 if crowd else 20,

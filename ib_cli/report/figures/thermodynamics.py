@@ -111,6 +111,8 @@ def _lines(panel: Axes, relation: Relation) -> None:
     if (across > 0).all():
         panel.set_xscale("log")
         style.log_ticks(panel.xaxis, float(across.min()), float(across.max()))
+    elif across.max() > 0:  # 0 has its place at the left
+        panel.set_xscale("symlog", linthresh=float(across[across > 0].min()))
     letter = GREEK.get(relation.along, relation.along)
     style.tidy(panel, letter, f"{letter} |{relation.statement}| (nats)" if answers else f"{relation.statement} (nats)")
     if panel.get_legend_handles_labels()[0]:
