@@ -144,8 +144,12 @@ class Run:
 
     def interrupt(self, stop: Interrupted) -> None:
         """Tell the observers that the run stops here for now."""
+        if (self.folder / "checkpoint.pt").exists():
+            told = f"{stop}: saved in {self.folder}. To go on: {again(sys.argv)}"
+        else:  # some procedures keep nothing on the way
+            told = f"{stop}: nothing of this run is kept. To begin anew: {again(sys.argv)}"
         for observer in self.experiment.observers:
-            observer.interrupt(f"{stop}: saved in {self.folder}. To go on: {again(sys.argv)}")
+            observer.interrupt(told)
 
     def outcome(self, status: str, result: Mapping[str, Any] | None = None) -> Outcome:
         """How this run stands, as the study's table shows it."""
