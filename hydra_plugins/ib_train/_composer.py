@@ -23,23 +23,39 @@ class Composer:
         """`config` is the multirun's."""
         self.context, self.config = context, config
         self._bases: dict[tuple[str, ...], DictConfig] = {}
+        self._tried: dict[tuple[str, ...], DictConfig] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_bases": {}}  # what is sent to another process composes there
+        return {**self.__dict__, "_bases": {}, "_tried": {}}  # what is sent to another process composes there
 
     def __call__(self, words: list[str]) -> DictConfig:
         """The config of a job's overrides. Raises what Hydra raises where it cannot be composed."""
-        loader = self.context.config_loader
-        overrides = OverridesParser.create(config_loader=loader).parse_overrides(words)
-        files = tuple(word for word, override in zip(words, overrides) if not self._is_value(override))
-        if files not in self._bases:
-            self._bases[files] = loader.load_sweep_config(self.config, list(files))
-        config = deepcopy(self._bases[files])
-        values = [override for override in overrides if self._is_value(override)]
+        files, values = self._parsed(words)
+        config = deepcopy(self._base(files))
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         config.hydra.overrides.task = list(words)
         OmegaConf.copy_cache(from_config=self.config, to_config=config)
         return config
+
+    def check(self, words: list[str]) -> None:
+        """Raises what composing would raise. Jobs share a config here, as no value depends on those before it."""
+        files, values = self._parsed(words)
+        if files not in self._tried:
+            self._tried[files] = deepcopy(self._base(files))
+        ConfigLoaderImpl._apply_overrides_to_config(values, self._tried[files])
+
+    def _parsed(self, words: list[str]) -> tuple[tuple[str, ...], list[Override]]:
+        """The words that choose files, and the overrides that set values."""
+        loader = self.context.config_loader
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(words)
+        files = tuple(word for word, override in zip(words, overrides) if not self._is_value(override))
+        return files, [override for override in overrides if self._is_value(override)]
+
+    def _base(self, files: tuple[str, ...]) -> DictConfig:
+        """What the files give."""
+        if files not in self._bases:
+            self._bases[files] = self.context.config_loader.load_sweep_config(self.config, list(files))
+        return self._bases[files]
 
     def _is_value(self, override: Override) -> bool:
         """Whether it sets a key that the files have, and chooses no file."""

@@ -89,7 +89,7 @@ class GridSweeper(BasicSweeper):
 def _error(composer: Composer, point: Sequence[str]) -> Exception | None:
     """Why the job's config cannot be composed."""
     try:
-        composer(list(point))
+        composer.check(list(point))
     except (HydraException, OmegaConfBaseException) as error:
         return error
     return None
