@@ -17,12 +17,16 @@ MOST_TURNS = 2  # a turn takes a minute
 
 def rows(options: Options) -> Iterator[Row]:
     """60,000 images in steps of 100, 12 draws on 10,000; ours keeps its records and saves a checkpoint as well."""
-    for name, (widths, size), least in (("784–256–32", SMALL, 5), ("784–1024–1024–512", LARGE, 2)):
+    for name, (widths, size), least, how in (
+        ("784–256–32", SMALL, 5, ()),
+        ("784–256–32, threads=2", SMALL, 5, ("threads=2",)),
+        ("784–1024–1024–512", LARGE, 2, ()),
+    ):
         with (
             TemporaryDirectory() as folder,
             Apart(plain.epoch, str(options.root), widths, size) as loop,
         ):
-            experiment = made(*mnist(options, widths, size), folder=Path(folder))
+            experiment = made(*mnist(options, widths, size), *how, folder=Path(folder))
             experiment.records.open("")
             sides = [Solo(experiment).epoch, loop]
             yield Ratio(

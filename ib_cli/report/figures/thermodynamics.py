@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 COMPARED = {"first law": "first_law", "derivative of J": "derivatives_of_J", "Maxwell relation": "maxwell"}
 NAMED = 6  # lines of a panel that have a legend; of more every other one and so on
 COLUMNS = 3
+LETTERS = 72  # of a row of a legend
 LEAST = 1e-6  # relative differences below it stand at it
 SMALLEST = 1e-9  # relative violations: below it the axis is linear
 
@@ -176,5 +178,6 @@ def _names(relations: list[Relation]) -> str:
 
 def _legend(figure: Figure, panel: Axes, columns: int = 2) -> None:
     handles, texts = panel.get_legend_handles_labels()
+    texts = [textwrap.fill(text, LETTERS // columns) for text in texts]
     place = {"loc": "outside upper left", "ncols": columns}
     figure.legend(handles, texts, fontsize=style.SMALL - 0.5, frameon=False, **place)
