@@ -31,6 +31,7 @@ def groups() -> list[str]:
     return [*sorted(set(folders) - {"hydra"}), "sweep"]
 
 
+@cache
 def objective(name: str) -> dict:
     """The content of conf/objective/NAME.yaml."""
     return yaml.safe_load((directory("conf") / "objective" / f"{name}.yaml").read_text())
