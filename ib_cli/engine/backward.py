@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -22,6 +22,20 @@ def _kept(guards: Sequence[Any]) -> list[bool]:
     return [guard.guard_type in ("TENSOR_MATCH", "GLOBAL_STATE") for guard in guards]
 
 
+def _compiled(function: Callable[..., Any], graphs: bool) -> Callable[..., Any]:
+    """The function compiled, apart from any other.
+
+    torch keeps what it compiles by code objects, and as `_kept` looks at the arguments alone, another model with the
+    same shapes would be taken for this one. So each function is called by code of its own.
+    """
+
+    def own(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    own.__code__ = own.__code__.replace()  # a new object
+    return torch.compile(own, **WHOLE, options={"triton.cudagraphs": graphs, "guard_filter_fn": _kept})
+
+
 class Backward:
     """Called with a loss's arguments, sets the gradient of each parameter and returns the loss's parts.
 
@@ -33,13 +47,12 @@ class Backward:
     def __init__(self, loss: LossFunction, compile: Compile, device: torch.device) -> None:
         self.loss, self._seconds = loss, 0.0
         self._graphs = bool(compile) and device.type == "cuda"
-        options = WHOLE | {"options": {"triton.cudagraphs": self._graphs, "guard_filter_fn": _kept}}
         self._sizes: set[torch.Size] = set()
         if compile == "step":
             gradient = grad_and_value(self._total, has_aux=True)
-            self._run, self._compiled = self._together, torch.compile(gradient, **options)
+            self._run, self._compiled = self._together, _compiled(gradient, self._graphs)
         else:
-            self._run, self._compiled = self._apart, torch.compile(loss, **options) if compile else None
+            self._run, self._compiled = self._apart, _compiled(loss, self._graphs) if compile else None
 
     def __call__(
         self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors

@@ -35,6 +35,21 @@ def test_compiled_gradients_are_those_of_the_loss(experiment: Callable[..., Expe
             assert torch.allclose(b[name].float(), value.float(), atol=1e-4), name
 
 
+@pytest.mark.parametrize("compile", ["step", pytest.param(True, marks=pytest.mark.slow)])
+def test_models_of_the_same_shapes_do_not_share_what_is_compiled(
+    experiment: Callable[..., Experiment], compile: bool | str
+) -> None:
+    for offset in (-5.0, -2.0):
+        made = experiment(
+            "architecture.widths=[4]", "bottleneck.size=2", f"bottleneck.offset={offset}", folder=str(offset)
+        )
+        loss = make_loss(made.model, made.objective, 2, "fp32")
+        params, *rest = one_step(made, 0)
+        own = {name: p.requires_grad_() for name, p in params.items()}
+        found = [float(Backward(loss, how, made.device)(own, *rest)["R"]) for how in (False, compile)]
+        assert found[0] == pytest.approx(found[1], rel=1e-4), offset
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("compile", ["true", "step"])
 @pytest.mark.parametrize("launcher", ["sequential", "vectorized"])
