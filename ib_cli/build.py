@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from hashlib import sha256
@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ib_cli.allocator import keep_freed_memory
+from ib_cli.bottlenecks.bottleneck import Bottleneck
 from ib_cli.catalogue import choices, multipliers
 from ib_cli.contracts import Spec
 from ib_cli.datasets.data import Data
@@ -27,6 +28,7 @@ from ib_cli.engine.seeds import derived_seed
 from ib_cli.errors import ConfigError
 from ib_cli.estimates import Estimates
 from ib_cli.experiment import Experiment
+from ib_cli.functionals.functional import Functional
 from ib_cli.model import Model
 from ib_cli.multipliers import MULTIPLIERS
 from ib_cli.objective import Objective
@@ -184,11 +186,7 @@ def build_model(config: Mapping[str, Any], data: Data, objective: Objective, see
         torch.random.default_generator.manual_seed(derived_seed(seed, "initialisation"))
         architecture = construct("architecture", config["architecture"], spec.input_shape)
         bottleneck = construct("bottleneck", config["bottleneck"], architecture.features)
-        if "encoder" in required and not bottleneck.stochastic:
-            raise ConfigError(
-                "bottleneck=deterministic: this objective measures a rate, which needs a bottleneck with "
-                "noise, such as bottleneck=gaussian"
-            )
+        _check_functionals(config, objective.weighted(config), bottleneck, spec)
         if not bottleneck.stochastic:
             needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # which its density is held against
         size = bottleneck.size
@@ -203,7 +201,7 @@ def build_model(config: Mapping[str, Any], data: Data, objective: Objective, see
         }
         if "averaged_encoder" in needs:
             parts["averaged_encoder"] = AveragedEncoder(architecture, bottleneck)
-    model = Model(architecture, bottleneck, **parts, train_size=spec.train_size)
+    model = Model(architecture, bottleneck, **parts, train_size=spec.train_size, classes=spec.classes)
     model.weights = construct("weights", config["weights"], model)
     procedure, _ = target_of("procedure", config["procedure"])
     drawn = model.weights is not None or getattr(procedure, "samples_weights", False)
@@ -216,6 +214,39 @@ def build_model(config: Mapping[str, Any], data: Data, objective: Objective, see
     _check_marginal(model)
     _check_discrete(model, spec)
     return model
+
+
+def _check_functionals(
+    config: Mapping[str, Any], functionals: Sequence[Functional], bottleneck: Bottleneck, spec: Spec
+) -> None:
+    """Raises ConfigError for a functional of the objective that this z, these labels or these batches do not have."""
+    chosen = f"bottleneck={config['bottleneck']['_target_'].split('.')[-2]}"
+    for each in functionals:
+        if "z_weight" in each.needs and not bottleneck.discrete:
+            raise ConfigError(
+                f"{chosen}: this objective has {each.symbol}, which is measured for a discrete z only: choose "
+                "bottleneck=categorical"
+            )
+        if each.continuous and bottleneck.discrete:
+            raise ConfigError(
+                f"{chosen}: this objective has {each.symbol}, which a discrete z does not have: choose a continuous "
+                "one, such as bottleneck=zero_entropy_noise"
+            )
+        if "encoder" in each.needs and not bottleneck.stochastic:
+            raise ConfigError(
+                f"{chosen}: this objective measures a rate, which needs a bottleneck with noise of known density, such "
+                "as bottleneck=gaussian"
+            )
+        if "classes" in each.needs and spec.classes is None:
+            raise ConfigError(
+                f"objective={config['objective']['name']} has {each.symbol}, which is of labels, but y is continuous: "
+                "choose an objective without it, such as vib"
+            )
+        if each.of_sums and min(config["batch_size"], spec.train_size) < 2:
+            raise ConfigError(
+                f"batch_size={config['batch_size']}: this objective has {each.symbol}, which is of a batch as a whole "
+                "and needs at least 2 samples in it"
+            )
 
 
 def _check_discrete(model: Model, spec: Spec) -> None:
@@ -231,7 +262,8 @@ def _check_discrete(model: Model, spec: Spec) -> None:
             wanted, found = ("a discrete", "continuous") if made_for else ("a continuous", "discrete")
             raise ConfigError(
                 f"{group}: {type(part).__name__} is made for {wanted} z, and this bottleneck's is {found}: choose "
-                "what goes with it; architecture=therml_toy chooses all parts for a discrete z"
+                "what goes with it; bottleneck=categorical has a discrete z, and architecture=therml_toy chooses all "
+                "parts for one"
             )
 
 

@@ -57,11 +57,20 @@ class Pass:
     averaged_encoder: Distribution | None = None  # q(z|x), whatever the weights: batch (B,), event (K,)
     weights_divergence: Tensor | None = None  # S, of the whole posterior of the weights: a scalar
     train_size: int | None = None  # N
+    classes: int | None = None  # how many labels y has; None: y is continuous
 
     @property
     def class_logits(self) -> Tensor | None:
         """log c(y|z) up to a constant of each row, (S, B, classes), where y is a label and the model predicts it."""
         return getattr(self.label_density, "logits", None)
+
+    def by_class(self, values: Tensor) -> Tensor:
+        """Sums of values (B, n) or (G, n) over the samples of each label, each as often as it weighs: (classes, n).
+
+        In float64, as `total`. Of q(z|x) they are p(y, z)."""
+        labels = torch.arange(self.classes, device=self.y.device)
+        members = (self.y.unsqueeze(1) == labels).double()
+        return self.weighed(members).T @ self.of_samples(values).double()
 
     def expected(self, values: Tensor) -> Tensor:
         """E_{q(z|x)} of values (S, B, …), exact where z is enumerated, otherwise the mean over the draws: (B, …).
@@ -83,14 +92,15 @@ class Pass:
 
     def total(self, values: Tensor) -> Tensor:
         """The sum over the batch of values (B,) or (G,), each as often as its samples weigh, or of one for all, ()."""
-        return self._weighed(values).expand(len(self.y)).sum(dtype=torch.float64)
+        return self.weighed(values).expand(len(self.y)).sum(dtype=torch.float64)
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over the batch of values (B,) or (G,), each as often as its samples weigh; one for all is itself."""
-        return self._weighed(values).mean()
+        return self.weighed(values).mean()
 
-    def _weighed(self, values: Tensor) -> Tensor:
+    def weighed(self, values: Tensor) -> Tensor:
+        """Values (B, …) or (G, …) of each sample times its weight, (B, …); one for all, (), as it is."""
         if values.dim() == 0:
             return values
         values = self.of_samples(values)
-        return values if self.weight is None else self.weight * values
+        return values if self.weight is None else self.weight.view(-1, *(1,) * (values.dim() - 1)) * values

@@ -28,8 +28,17 @@ def describe(
     }
 
 
+def doubts(experiment: Experiment) -> list[str]:
+    """What a person may not have meant, though it can be run: a line each."""
+    model, classes = experiment.model, experiment.data.spec.classes
+    size, discrete = model.bottleneck.size, model.bottleneck.discrete
+    if discrete and model.classifier is not None and classes is not None and size < classes:
+        return [f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart"]
+    return []
+
+
 def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
-    settings, model = experiment.settings, experiment.model
+    model = experiment.model
     parts = [_name(config["architecture"]), f"{_name(config['bottleneck'])} (K = {model.bottleneck.size})"]
     if model.decoder is not None:
         likelihood = config["decoder"].get("likelihood")
@@ -42,8 +51,18 @@ def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, st
     return {
         "model": f"{' → '.join(parts[:2])} → {' + '.join(parts[2:])}",
         "parameters": count,
-        "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {_name(config['optimizer'])} "
-        f"lr {config['optimizer'].get('lr')}, seed {settings.seed}",
+        **_of_training(config, experiment),
+    }
+
+
+def _of_training(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
+    """Of a procedure other than `fit`, which may know nothing of batches and optimisers, no more than its length."""
+    settings, procedure = experiment.settings, _name(config["procedure"])
+    if procedure != "fit":
+        return {"procedure": f"{procedure}, {settings.epochs} epochs, seed {settings.seed}"}
+    optimiser = f"{_name(config['optimizer'])} lr {config['optimizer'].get('lr')}"
+    return {
+        "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {optimiser}, seed {settings.seed}"
     }
 
 

@@ -54,6 +54,11 @@ def check_words(arguments: Sequence[str]) -> None:
                 f"{word}: Hydra takes no slash in a key: weigh S instead, with 1/N of the weight, or set the "
                 "multiplier of objective=therml or weight_ib"
             )
+        if re.match(r"[+~]{0,2}objective\.minimise\.[^=]*[\[\]|]", word):
+            raise ConfigError(
+                f"{word}: Hydra takes no brackets in a key: set a multiplier of the objective, or write the sum into a "
+                "file of your own, as docs/objectives.md shows"
+            )
 
 
 def _chosen_objective(arguments: Sequence[str]) -> str:

@@ -42,6 +42,33 @@ class Classifier(nn.Module):
         return Labels(full_precision(self.network(z)))
 
 
+class OptimalDecoder(nn.Module):
+    """c(y|z) = p(y|z) of a discrete z, by Bayes from q(z|x): no classifier has a lower C (Unpacking §5.4).
+
+    In training p(y|z) is that of the batch; evaluations put that of the train split in `table` first. `pseudo_counts`
+    samples, of all labels alike, are added to each value of z, so that no label becomes impossible.
+    Raises ConfigError where y is continuous.
+    """
+
+    discrete = True  # made for unit vectors z
+
+    def __init__(self, size: int, spec: Spec, *, pseudo_counts: Annotated[float, Gt(0)]) -> None:
+        super().__init__()
+        if spec.classes is None:
+            raise ConfigError("classifier=optimal counts labels, but y is continuous: use classifier=gaussian")
+        self.share = pseudo_counts / spec.classes
+        self.register_buffer("table", torch.zeros(size, spec.classes))  # log p(y|z), up to a constant of each z
+
+    def table_of(self, joint: Tensor) -> Tensor:
+        """Counts of labels and values of z, (…, classes, K) → log p(y|z), (…, K, classes), as precise as `table`."""
+        counts = joint.mT + self.share
+        return (counts / counts.sum(-1, keepdim=True)).log().to(self.table.dtype)
+
+    def forward(self, z: Tensor, joint: Tensor | None = None) -> Labels:
+        """Unit vectors z (S, B, K) → c(y|z), batch (S, B), event (), by `joint` where it is given, else by `table`."""
+        return Labels(z @ (self.table if joint is None else self.table_of(joint)))
+
+
 class Regression(nn.Module):
     """c(y|z) = N(μ(z), Σ) of a continuous y (B, d), with μ like a classifier's logits and Σ learned, from I.
 

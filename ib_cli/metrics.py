@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -14,29 +15,28 @@ from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
 from ib_cli.experiment import Experiment
 from ib_cli.functionals import functionals
+from ib_cli.heads import OptimalDecoder
 from ib_cli.objective import Objective
 from ib_cli.tape import Request, Tape, draw
 
 AT_ONCE = {"cpu": 50_000, "cuda": 1_000_000}  # draws of z in one pass over several runs
 
 
-def measures(p: Pass, objective: Objective) -> dict[str, Tensor]:
-    """Every functional whose parts the pass has, and the accuracies, for each sample, (B,), or for all alike, ().
-
-    Of the costly ones those that the objective has.
+def totals(p: Pass, objective: Objective) -> dict[str, Tensor]:
+    """Of every functional whose parts the pass has, and of the hits, the sum over the batch, (); of a functional of a
+    split as a whole the sums that it is a function of. Of the costly ones those that the objective has.
     """
     asked = {term.functional.symbol for term in objective.terms}
-    values = {
-        symbol: entry.nats(p)
-        for symbol, entry in functionals().items()
-        if entry.measurable(p) and (not entry.costly or symbol in asked)
-    }
-    if "C" in values:
-        values["H_model[Y|Z]"] = values["C"]
-    values |= hits(p)
+    entries = [
+        entry for entry in functionals().values() if entry.measurable(p) and (not entry.costly or entry.symbol in asked)
+    ]
+    found = {entry.symbol: entry.sums(p) if entry.sums else p.total(entry.nats(p)) for entry in entries}
+    if "C" in found:
+        found["H_model[Y|Z]"] = found["C"]
+    found |= {name: p.total(values) for name, values in hits(p).items()}
     if p.class_logits is not None:
-        values["error_single"] = p.expected((p.class_logits.argmax(-1) != p.y).float())
-    return values
+        found["error_single"] = p.total(p.expected((p.class_logits.argmax(-1) != p.y).float()))
+    return found
 
 
 class Evaluation:
@@ -68,7 +68,9 @@ class Evaluation:
         """
         experiment = experiment or self.experiment
         buffers = dict(self.experiment.model.named_buffers()) if buffers is None else buffers
-        sums = self._sums(self._measured_sums, params, buffers, split, [experiment.settings.seed])
+        seeds = [experiment.settings.seed]
+        self._refresh(self._joint, params, buffers, seeds)
+        sums = self._sums(self._measured_sums, params, buffers, split, seeds)
         return self._means(sums, split, experiment)
 
     def of_stack(self, stack: Stack, split: str, experiments: Sequence[Experiment]) -> list[dict[str, float]]:
@@ -79,9 +81,10 @@ class Evaluation:
         bottleneck, samples = self.experiment.model.bottleneck, len(self.experiment.data.splits[split])
         draws = bottleneck.size if bottleneck.discrete else settings.eval_samples
         at_once = AT_ONCE[self.experiment.device.type] // (min(settings.eval_batch_size, samples) * draws)
-        many = vmap(self._measured_sums, in_dims=(0, 0, None, shared), chunk_size=max(at_once, 1))
-        sums = self._sums(many, stack.evaluated_params, stack.buffers, split, seeds)
-        found = {name: total.tolist() for name, total in sums.items()}
+        many = partial(vmap, in_dims=(0, 0, None, shared), chunk_size=max(at_once, 1))
+        self._refresh(many(self._joint), stack.evaluated_params, stack.buffers, seeds)
+        sums = self._sums(many(self._measured_sums), stack.evaluated_params, stack.buffers, split, seeds)
+        found = {name: total.cpu() for name, total in sums.items()}
         return [
             self._means({name: of[i] for name, of in found.items()}, split, experiment)
             for i, experiment in enumerate(experiments)
@@ -90,11 +93,27 @@ class Evaluation:
     def _measured_sums(
         self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...]
     ) -> dict[str, Tensor]:
-        """The sum of each measure over a batch."""
+        """The sums of the measures over a batch."""
+        return totals(self._pass(params, buffers, batch, noise), self.experiment.objective)
+
+    def _joint(self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """How often labels and values of a discrete z meet in a batch, (classes, K)."""
+        p = self._pass(params, buffers, batch, noise)
+        return {"joint": p.by_class(p.z_weight.T)}
+
+    def _pass(self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...]) -> Pass:
         settings = self.experiment.settings
         tape = Tape(noise)
-        p = forward(self.experiment.model, params, buffers, batch, tape, settings.eval_samples, settings.precision)
-        return {name: p.total(values) for name, values in measures(p, self.experiment.objective).items()}
+        return forward(self.experiment.model, params, buffers, batch, tape, settings.eval_samples, settings.precision)
+
+    def _refresh(
+        self, joint: Callable[..., dict[str, Tensor]], params: Tensors, buffers: Tensors, seeds: Sequence[int]
+    ) -> None:
+        """Make the table of an optimal decoder, if the model has one, that of the train split."""
+        decoder = self.experiment.model.classifier
+        if isinstance(decoder, OptimalDecoder):
+            found = self._sums(joint, params, buffers, "train", seeds)["joint"]
+            buffers["classifier.table"].copy_(decoder.table_of(found))
 
     @torch.no_grad()
     def _sums(
@@ -142,8 +161,12 @@ class Evaluation:
             return drawn[0]
         return tuple(torch.stack([of[streams.index(seed)] for seed in seeds]) for of in zip(*drawn))
 
-    def _means(self, sums: Mapping[str, Tensor | float], split: str, experiment: Experiment) -> dict[str, float]:
-        means = {name: float(total) / len(experiment.data.splits[split]) for name, total in sums.items()}
+    def _means(self, sums: Mapping[str, Tensor], split: str, experiment: Experiment) -> dict[str, float]:
+        N, known = len(experiment.data.splits[split]), functionals()
+        means = {
+            name: float(known[name].of_sums(total) if name in known and known[name].of_sums else total / N)
+            for name, total in sums.items()
+        }
         means["J"] = float(experiment.objective.total(means, experiment.multipliers))
         if "accuracy" in means:
             means["error"] = 1 - means["accuracy"]

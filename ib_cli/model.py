@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.distributions import Distribution
 
 from ib_cli.bottlenecks.bottleneck import Bottleneck
 from ib_cli.contracts import Batch, Pass
+from ib_cli.heads import OptimalDecoder
 from ib_cli.tape import Tape
 
 if TYPE_CHECKING:
@@ -29,35 +31,44 @@ class Model(nn.Module):
         backward_encoder: nn.Module | None = None,
         averaged_encoder: nn.Module | None = None,
         train_size: int | None = None,
+        classes: int | None = None,
     ) -> None:
         super().__init__()
         self.architecture, self.bottleneck = architecture, bottleneck
         self.classifier, self.decoder = classifier, decoder
         self.marginal, self.backward_encoder = marginal, backward_encoder
-        self.averaged_encoder, self.train_size = averaged_encoder, train_size
+        self.averaged_encoder, self.train_size, self.classes = averaged_encoder, train_size, classes
         self.weights: Posterior | None = None  # the distribution of the parameters; None: they are numbers
 
     def forward(self, batch: Batch, tape: Tape, samples: int, weights_divergence: Tensor | None = None) -> Pass:
         """One pass with `samples` draws of z for each sample of the batch; `weights_divergence` is S."""
-        if not self.bottleneck.discrete:  # samples that share an x have draws of their own
-            batch = batch._replace(x=batch.x.repeat_interleave(len(batch.y) // len(batch.x), 0))
+        shared = len(batch.y) // len(batch.x)
+        if shared > 1 and not self.bottleneck.discrete:  # samples that share an x have draws of their own
+            batch = batch._replace(x=batch.x.repeat_interleave(shared, 0))
         encoder, z, *z_weight = self.bottleneck(self.architecture(batch.x, tape), tape, samples)
-        return Pass(
+        p = Pass(
             x=batch.x,
             y=batch.y,
             z=z,
             encoder=encoder,
             marginal=None if self.marginal is None else self.marginal(self._encode(tape)),
             backward_encoder=None if self.backward_encoder is None else self.backward_encoder(batch.y),
-            label_density=None if self.classifier is None else self.classifier(z),
             decoder=None if self.decoder is None else self.decoder(z),
             averaged_encoder=None if self.averaged_encoder is None else self.averaged_encoder(batch.x, tape),
             reports=tape.reports,
             weight=batch.weight,
             weights_divergence=weights_divergence,
             train_size=self.train_size,
+            classes=self.classes,
             z_weight=z_weight[0] if z_weight else None,
         )
+        return p if self.classifier is None else replace(p, label_density=self._classify(p))
+
+    def _classify(self, p: Pass) -> Distribution:
+        """c(y|z); in training that of an optimal decoder is of the batch itself."""
+        if isinstance(self.classifier, OptimalDecoder) and self.training:
+            return self.classifier(p.z, p.by_class(p.z_weight.T))
+        return self.classifier(p.z)
 
     def _encode(self, tape: Tape) -> Callable[[Tensor], Distribution]:
         """x → q(z|x), for a marginal that is made of encodings."""

@@ -72,8 +72,11 @@ class Objective:
 
     def required(self, multipliers: Mapping[str, float]) -> frozenset[str]:
         """Those of them that J needs, given the multipliers: a term whose weight is 0 may go without."""
-        weighted = (term for term in self.terms if term.weight(multipliers) != 0)
-        return frozenset().union(*(term.functional.needs for term in weighted))
+        return frozenset().union(*(each.needs for each in self.weighted(multipliers)))
+
+    def weighted(self, multipliers: Mapping[str, float]) -> list[Functional]:
+        """The functionals whose weight is not 0."""
+        return [term.functional for term in self.terms if term.weight(multipliers) != 0]
 
     @property
     def multipliers(self) -> tuple[str, ...]:

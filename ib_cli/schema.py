@@ -53,7 +53,8 @@ def _line(key: str, fields: list[str], error: dict[str, Any], others: list[dict[
         return f"{name}: no such key; {hint}"
     if error["type"] == "missing":
         return f"{name}: this key is missing"
-    messages = dict.fromkeys(_plain(found["msg"]) for found in (error, *others) if found["input"] == error["input"])
+    same = [found for found in others if found["input"] == error["input"]]
+    messages = dict.fromkeys(_plain(found["msg"]) for found in (error, *same))
     shown = "null" if error["input"] is None else error["input"]
     return f"{name}={shown}: must be {' or '.join(message.removeprefix('must be ') for message in messages)}"
 

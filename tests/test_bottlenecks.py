@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import softplus
 
 from ib_cli.bottlenecks.deterministic import Deterministic
+from ib_cli.bottlenecks.dropout import Dropout
 from ib_cli.bottlenecks.gaussian import Gaussian
 from ib_cli.bottlenecks.zero_entropy_noise import ZeroEntropyNoise
 from ib_cli.tape import Planner, Request, Tape
@@ -37,6 +38,16 @@ def test_deterministic_is_the_features_or_a_linear_map_without_density() -> None
     mapped = Deterministic(5, size=2, initialisation="xavier")
     assert mapped(features, Tape([]), 1)[1].shape == (1, 4, 2)
     assert mapped.size == 2
+
+
+def test_dropout_has_a_mask_for_each_draw_in_evaluations_too() -> None:
+    features, numbers = torch.rand(4, 5) + 1, torch.rand(200, 4, 5)
+    q, z = Dropout(5, size=None, dropout=0.25, initialisation="torch").eval()(features, Tape([numbers]), 200)
+    assert q is None
+    torch.testing.assert_close(z, features * (numbers >= 0.25) / 0.75)
+    mapped = Dropout(5, size=2, dropout=0.25, initialisation="torch")
+    _, of_map = mapped(features, Tape([numbers]), 200)
+    torch.testing.assert_close(of_map, z @ mapped.map.weight + mapped.map.bias)
 
 
 def test_what_is_asked_of_the_tape() -> None:

@@ -53,6 +53,7 @@ def test_option_trains(experiment: Callable[..., Experiment], group: str, option
     data = OWN if option in IMAGES or group == "decoder" else []
     if option in ("therml_toy", "categorical", "tables"):
         chosen, data = [word for word in DISCRETE if not word.startswith(f"{group}=")], []
+    chosen = ["objective=decoder_uncertainty"] if option == "optimal" else chosen
     data = REGRESSION if (group, option) == ("classifier", "gaussian") else data
     one_epoch(experiment(*chosen, f"{group}={option}", *data, "epochs=1", "batch_size=30"))
 

@@ -10,10 +10,10 @@ import torch
 from torch.distributions import Categorical, MultivariateNormal
 
 from ib_cli.contracts import Pass, Spec
-from ib_cli.densities import CorrelatedGaussian, Labels
+from ib_cli.densities import CorrelatedGaussian, Labels, OneHot
 from ib_cli.errors import ConfigError
 from ib_cli.functionals import functionals
-from ib_cli.heads import Classifier, Regression
+from ib_cli.heads import Classifier, OptimalDecoder, Regression
 
 S, B, K, D = 3, 5, 4, 2
 LABELS = Spec((6,), 3, 100, None, None)
@@ -79,8 +79,9 @@ def test_the_functionals_of_numbers_by_hand() -> None:
 
 def test_an_enumerated_z_weighs_the_densities() -> None:
     means, root = torch.randn(S, 1, D), torch.eye(D)
-    weight = torch.softmax(torch.randn(S, B), 0)
-    p = a_pass(CorrelatedGaussian(means, root), z_weight=weight)
+    q = OneHot(torch.randn(B, S))
+    weight = q.mean.mT
+    p = a_pass(CorrelatedGaussian(means, root), encoder=q, z_weight=weight)
     densities = MultivariateNormal(means.expand(S, B, D), torch.eye(D)).log_prob(p.y)
     torch.testing.assert_close(functionals()["C"].nats(p), -(weight * densities).sum(0))
     torch.testing.assert_close(functionals()["H_model[Y|X]"].nats(p), -(weight * densities.exp()).sum(0).log())
@@ -97,3 +98,17 @@ def test_a_head_that_does_not_fit_y_is_refused() -> None:
         Classifier(K, NUMBERS, **KEYS)
     with pytest.raises(ConfigError, match="use linear or mlp"):
         Regression(K, LABELS, covariance="full", **KEYS)
+
+
+def test_the_optimal_decoder_is_bayes_and_gives_every_label_a_chance() -> None:
+    decoder = OptimalDecoder(3, LABELS, pseudo_counts=0.3).double()
+    joint = torch.tensor([[2.0, 0, 0], [1, 4, 0], [0, 0, 0]]).double()  # (classes, K)
+    expected = torch.tensor([[2.1, 1.1, 0.1], [0.1, 4.1, 0.1], [0.1, 0.1, 0.1]]).double()
+    expected /= expected.sum(1, keepdim=True)
+    torch.testing.assert_close(decoder.table_of(joint).exp(), expected)
+    values = torch.eye(3).double().unsqueeze(1)
+    torch.testing.assert_close(decoder(values, joint).logits.squeeze(1).exp(), expected)
+    decoder.table.copy_(decoder.table_of(joint))
+    torch.testing.assert_close(decoder(values).logits, decoder(values, joint).logits)
+    with pytest.raises(ConfigError, match="classifier=optimal counts labels"):
+        OptimalDecoder(3, NUMBERS, pseudo_counts=1.0)

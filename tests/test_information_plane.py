@@ -137,3 +137,9 @@ def test_total_correlation_and_entropy(estimator: str) -> None:
     z = torch.cat([a, 0.8 * a + 0.6 * torch.randn(5000, 1, generator=generator)], 1)
     assert total_correlation(z, estimator).value == pytest.approx(0.5108, abs=0.04)
     assert entropy(z, estimator).value == pytest.approx(2 * 1.4189 - 0.5108, abs=0.05)
+
+
+def test_arrays_serve_as_tensors_do() -> None:
+    mean, y, z = representation()
+    of_tensors = information_plane(z, y, mean=mean, scale=SCALE)
+    assert information_plane(z.numpy(), y.numpy(), mean=mean.numpy(), scale=SCALE) == of_tensors

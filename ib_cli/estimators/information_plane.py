@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -35,11 +36,11 @@ SWEEP = (1, 3, 5, 10)  # the neighbours of a k-sweep
 
 
 def information_plane(
-    z: Tensor,
-    y: Tensor,
+    z: Tensor | np.ndarray,
+    y: Tensor | np.ndarray,
     *,
-    mean: Tensor | None = None,
-    scale: Tensor | float | None = None,
+    mean: Tensor | np.ndarray | None = None,
+    scale: Tensor | np.ndarray | float | None = None,
     estimators: Sequence[Estimator] = ("mixture", "kraskov"),
     k: int = 3,
     sweep: bool = True,
@@ -71,6 +72,8 @@ def information_plane(
     Raises ValueError for NaN, infinities, labels that are not integers, a class of k samples or fewer, and one of
     `mean` and `scale` without the other.
     """
+    z, y = torch.as_tensor(z), torch.as_tensor(y)
+    mean, scale = (torch.as_tensor(each) if isinstance(each, np.ndarray) else each for each in (mean, scale))
     if (mean is None) != (scale is None):
         raise ValueError("mean and scale describe the noise together: give both, or neither for a z without noise")
     continuous = y.is_floating_point() and y.dim() == 2

@@ -7,7 +7,7 @@ from ib_cli.estimators.pairwise import pairwise_information as pairwise
 from ib_cli.functionals.functional import functional
 
 
-@functional("I_pairwise", "pairwise bound, ≥ I(X;Z) of the batch", "encoder", costly=True)
+@functional("I_pairwise", "pairwise bound, ≥ I(X;Z) of the batch", "encoder", costly=True, continuous=True)
 def pairwise_information(p: Pass) -> Tensor:
     """−ln (1/B) Σ_j exp(−KL(q(z|x_i) ‖ q(z|x_j))) (Kolchinsky & Tracey 2017, eq. 10), in nats, (B,).
 

@@ -16,6 +16,6 @@ def prediction_cross_entropy(p: Pass) -> Tensor:
     Var[c]/(2 S E[c]²), and equals C for S = 1.
     """
     of_labels = p.label_density.log_prob(p.y)
-    if p.z_weight is not None:
-        return -logsumexp(of_labels + p.of_samples(p.z_weight.T).T.log(), dim=0)
+    if p.z_weight is not None:  # by log q(z|x), which is finite where q(z|x) itself has become 0
+        return -logsumexp(of_labels + p.of_samples(p.encoder.logits).T, dim=0)
     return math.log(of_labels.shape[0]) - logsumexp(of_labels, dim=0)

@@ -98,9 +98,15 @@ def check(experiment: Experiment, *, states: int | None, restarts: int, toleranc
             f"procedure=exact_frontier: the data have {count:,} different x, and a table of them may have {MOST:,}: "
             "choose discrete data, such as dataset=therml_toy, or set dataset.train_size and dataset.test_size"
         )
+    if count == sum(map(len, data.splits.values())):
+        raise ConfigError(
+            f"procedure=exact_frontier: all {count:,} x are different, so that no table says anything of "
+            "others: choose discrete data, such as dataset=therml_toy"
+        )
 
 
 exact_frontier.check = check  # what run calls before it opens the records
+exact_frontier.samples_weights = True  # a weight of S is for `check` to refuse
 
 
 def weights(experiment: Experiment) -> tuple[float, float, float]:

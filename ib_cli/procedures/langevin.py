@@ -210,8 +210,8 @@ class Walk:
         return {name: value.to(own[name].dtype) for name, value in self.chains.energy.named(theta).items()}
 
     def _buffers(self) -> dict[str, Tensor]:
-        count = self.dynamics.chains
-        return {name: value.expand(count, *value.shape) for name, value in self.experiment.model.named_buffers()}
+        count, buffers = self.dynamics.chains, self.experiment.model.named_buffers()
+        return {name: value.expand(count, *value.shape).clone() for name, value in buffers}
 
     def _check(self, means: Mapping[str, float]) -> None:
         """Raises RunFailedError where a chain has run away."""

@@ -39,7 +39,7 @@ def record(experiment: Experiment, line: dict[str, Any]) -> None:
 def held_out(experiment: Experiment, params: dict[str, Tensor], epoch: int) -> dict[str, dict[str, float]]:
     """Means over chains of the measures of each split but train, given their parameters (M, …); recorded."""
     M = len(next(iter(params.values())))
-    buffers = {name: value.expand(M, *value.shape) for name, value in experiment.model.named_buffers()}
+    buffers = {name: value.expand(M, *value.shape).clone() for name, value in experiment.model.named_buffers()}
     evaluation, means = Evaluation(experiment), {}
     for split in (name for name in experiment.data.splits if name != "train"):
         found = evaluation.of_stack(Samples(params, buffers), split, [experiment] * M)

@@ -17,6 +17,7 @@ from ib_cli.sampling.annealed import LogPartition, annealed
 from ib_cli.settings import Count
 
 Positive = Annotated[float, Gt(0)]
+COARSE = 2.0  # standard deviations of a step's noise between two places of the grid, at most
 MOST = 101  # places on a side of the grid, at which the matrix of a step takes 0.8 GB
 
 
@@ -118,13 +119,28 @@ def _above(epoch: int, law: dict[str, float], ensemble: Ensemble, F: LogPartitio
     return {"law": "second law: KL(p‖π) = N ΔJ/σ (36)", "quantity": f"after epoch {epoch}", **found}
 
 
-def check(experiment: Experiment, *, temperature: float | None, points: int, **rest: Any) -> None:
+def check(
+    experiment: Experiment,
+    *,
+    temperature: float | None,
+    prior: float,
+    points: int,
+    width: float,
+    step_size: float,
+    **rest: Any,
+) -> None:
     """Raises ConfigError, before anything is written, where this law cannot be followed."""
     langevin_checks.temperature(experiment, temperature)
     langevin_checks.check_model(experiment)
     if points % 2 == 0 or points > MOST:
         raise ConfigError(
             f"procedure.points={points}: choose an odd number up to {MOST}; its square is a matrix's side"
+        )
+    spacing, noise = 2 * width * prior / (points - 1), step_size**0.5
+    if spacing > COARSE * noise:
+        raise ConfigError(
+            f"procedure.points={points}: places {spacing:.2g} apart do not show steps whose noise is {noise:.2g}: "
+            "choose more of them, or a larger procedure.step_size"
         )
     langevin_checks.check_exact(langevin_checks.without_entropy(experiment), "procedure=second_law")
 

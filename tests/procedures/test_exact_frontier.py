@@ -106,6 +106,8 @@ def test_a_run_says_and_draws_no_model(ib_train: Callable, tmp_path: Path) -> No
     "overrides, wrong",
     [
         (("objective=nonlinear_ib",), "sums of R, D and C"),
+        (("objective=therml", "sigma=0.1"), "not 0.1 S/N"),
+        (("dataset=digits",), "all 1,797 x are different"),
         (("dataset.crop=2",), "dataset.crop=0"),
         (("dataset=gaussian", "objective=therml", "rho=1", "delta=1"), "larger weight"),
         (("dataset=npz", "dataset.path=many.npz"), "2,001 different x"),

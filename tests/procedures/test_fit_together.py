@@ -32,6 +32,9 @@ CASES = {
     "a decoder and a mixture": ("objective=free_energy", "gamma=1,2", "seed=0,1", "marginal=mixture_of_gaussians"),
     "pseudo-inputs": ("marginal=vampprior", "gamma=1e-2,1e-1", "optimizer.lr=1e-3,1e-2"),
     "a backward encoder in 16 bits": ("objective=ceb", "gamma=1e-2,1e-1", "precision=bf16"),
+    "a discrete z and its optimal decoder": ("objective=dib", "beta=0.1,1", "seed=0,1"),
+    "variances of few samples": ("objective=surrogate_logvar_given_y", "gamma=1e-2,1", "batch_size=12", "seed=0,1"),
+    "masks of Monte-Carlo dropout": ("objective=ce", "bottleneck=dropout", "bottleneck.dropout=0.2,0.6", "samples=2"),
     "early stopping": (
         "dataset.validation_size=0.2", "procedure.patience=1", "procedure.watch=C", "epochs=8",
         "optimizer.lr=1e-3,0.3", "seed=0,1",

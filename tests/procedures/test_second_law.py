@@ -71,10 +71,11 @@ TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "object
     ((*TOY, "sigma=0"), "sigma=0: Langevin dynamics needs a temperature above 0"),
     ((*TOY, "sigma=1", "procedure.temperature=-2"), "procedure.temperature=-2: must be greater than 0"),
     ((*TOY, "sigma=1", "procedure.points=50"), "procedure.points=50: choose an odd number up to 101"),
+    ((*TOY, "sigma=1", "procedure.points=25"), "procedure.points=25: places 0.1 apart"),
     ((*TOY, "sigma=1", "procedure.points=151"), "procedure.points=151: choose an odd number up to 101"),
     ((*TOY, "sigma=1", "weights=lognormal"), "weights: procedure=langevin draws the weights by itself"),
     (("procedure=second_law", "procedure.temperature=1", "batch_size=2000"), "procedure=second_law needs a loss"),
-], ids=["sigma", "negative", "even", "large", "weights", "noise"])  # fmt: skip
+], ids=["sigma", "negative", "even", "coarse", "large", "weights", "noise"])  # fmt: skip
 def test_what_cannot_be_followed_is_one_line(
     ib_train: Callable[..., Ended], tmp_path: Path, overrides: tuple[str, ...], told: str
 ) -> None:

@@ -1,0 +1,86 @@
+"""Entropies of z bounded by its variances: those of all z, or of the z of each class."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ib_cli.contracts import Pass
+from ib_cli.functionals.functional import of_whole
+from ib_cli.functionals.moments import moments
+
+
+def _terms(p: Pass) -> Tensor:
+    """1, E[z|x], E[z|x]² and Var[z|x], (B, 1 + 3K), in float64."""
+    mean, variance = (each.double() for each in moments(p))
+    return torch.cat([torch.ones_like(mean[:, :1]), mean, mean.square(), variance], 1)
+
+
+def _of_all(p: Pass) -> Tensor:
+    """Sums of the terms, (1, 1 + 3K)."""
+    return p.weighed(_terms(p)).sum(0, keepdim=True)
+
+
+def _of_classes(p: Pass) -> Tensor:
+    """Those of each class, (classes, 1 + 3K)."""
+    return p.by_class(_terms(p))
+
+
+def _variances(sums: Tensor) -> tuple[Tensor, Tensor]:
+    """n (groups, 1) and Var[z_k] in each group, (groups, K), of sums (groups, 1 + 3K), by the law of total variance.
+
+    Var E[z|x] has Bessel's correction, and where there are several groups their mean variance counts as one more degree
+    of freedom of each: (Q_g + Q/Σ(n_g − 1)) / n_g with Q_g the sum of the squared deviations of group g and Q = Σ Q_g.
+    So it is unbiased where the groups have one variance; a single sample has the mean variance of all groups, and a
+    large group its own.
+    """
+    K = (sums.shape[1] - 1) // 3
+    n, mean, square, within = sums.split([1, K, K, K], 1)
+    there = n > 0
+    n = n.where(there, 1)
+    deviations = square - mean.square() / n
+    free = (n - 1).clamp(min=0)
+    pooled = deviations.sum(0) / free.where(there, 0).sum().clamp(min=1)
+    between = pooled.expand_as(mean) if len(n) == 1 else (deviations + pooled) / (free + 1)
+    return n.where(there, 0), between + within / n
+
+
+def _entropy(variances: Tensor) -> Tensor:
+    """Σ_k ½ ln(2πe Var_k), (groups,)."""
+    return 0.5 * (2 * math.pi * math.e * variances).log().sum(1)
+
+
+@of_whole("log_Var[Z]", "log-variance, ≥ H[Z]", sums=_of_all, costly=True, continuous=True)
+def log_variance(sums: Tensor) -> Tensor:
+    """Σ_k ½ ln(2πe Var[Z_k]) (Unpacking, Obs. 7), () nats: the entropy of Gaussians with these variances.
+
+    Var[Z_k] = Var E[z_k|x] + E Var[z_k|x]; the first is unbiased from at least two samples.
+    """
+    _, variances = _variances(sums)
+    return _entropy(variances).sum()
+
+
+@of_whole(
+    "log_Var[Z|Y]", "log-variance in a class, ≥ H[Z|Y]", "classes", sums=_of_classes, costly=True, continuous=True
+)
+def log_variance_given_y(sums: Tensor) -> Tensor:
+    """E_y Σ_k ½ ln(2πe Var[Z_k|y]) (Unpacking, Obs. 7), () nats. How few samples of a class count: `_variances`."""
+    n, variances = _variances(sums)
+    there = n.squeeze(1) > 0
+    entropies = _entropy(variances.where(there.unsqueeze(1), 1))
+    return (n.squeeze(1) * entropies).sum() / n.sum()
+
+
+@of_whole(
+    "log_Var_pooled[Z|Y]", "log of the mean variance in a class, ≥ log_Var[Z|Y]", "classes",
+    sums=_of_classes, costly=True, continuous=True,
+)  # fmt: skip
+def log_variance_pooled(sums: Tensor) -> Tensor:
+    """Σ_k ½ ln(2πe E_y Var[Z_k|y]), () nats: one variance for all classes, ≥ `log_Var[Z|Y]` as ln is concave.
+
+    The paper has no such bound. It needs few samples of a class, as their deviations from the class's mean are pooled.
+    """
+    n, variances = _variances(sums)
+    return _entropy((n * variances).sum(0, keepdim=True) / n.sum()).sum()
