@@ -100,7 +100,8 @@ class Objective:
             # Whether a tensor is 0 nobody may ask here; that all is there that is `required` has been seen to.
             counts = symbol in means if isinstance(weight, Tensor) else weight != 0
             if counts and term.coefficient != 0:
-                J = J + weight * means[symbol] ** term.power
+                mean = means[symbol]
+                J = J + weight * (mean if term.power == 1 else mean**term.power)
         return J
 
     def lagrangian(self, multipliers: Mapping[str, float]) -> str:
