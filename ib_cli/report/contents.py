@@ -13,7 +13,7 @@ from ib_cli.errors import ConfigError
 from ib_cli.report.colours import Colours
 from ib_cli.report.frontier import frontiers
 from ib_cli.report.labels import NATS_PER, has_units, in_order
-from ib_cli.report.limit import above, exact_curves
+from ib_cli.report.limit import above, bounds_pair, exact_curves
 from ib_cli.report.plane import Plane, information_plane
 from ib_cli.report.points import Points, gather
 from ib_cli.report.read import Run
@@ -51,10 +51,28 @@ class Contents:
         return differing(self.runs)
 
     @cached_property
-    def limits(self) -> dict[str, str]:
-        """The curves that are the exact limit, and what they are called."""
-        exact = exact_curves(self.points, self.runs)
-        return {curve: "exact limit" + (f", {curve}" if len(exact) > 1 else "") for curve in exact}
+    def limits(self) -> dict[str, dict[str, str]]:
+        """Of each frontier of a pair, `R-C`: the curves of exact optima that bound it, and what they are called."""
+        exact = [] if self.points.merged else exact_curves(self.points, self.runs)
+        found: dict[str, dict[str, str]] = {}
+        for (name, curve), rows in self.frontiers.groupby(["frontier", "curve"], sort=False):
+            pair = str(name).split("-")
+            if curve in exact and len(pair) == 2 and bounds_pair(self.points, rows, pair):
+                title = "exact limit" if len(exact) == 1 else f"exact limit, {str(curve).removeprefix('exact, ')}"
+                found.setdefault(str(name), {})[str(curve)] = title
+        return found
+
+    @cached_property
+    def plane_limits(self) -> dict[str, list[int]]:
+        """The exact limits of R and C in the information plane: what each is called → its runs' rows, R upwards."""
+        curves, titles = self.points.table["curve"], self.limits.get("R-C", {})
+        found: dict[str, list[int]] = {}
+        for run in sorted(self.plane.paths, key=lambda run: self.plane.paths[run][-1, 1]):
+            point = self.points.of_run[run]
+            title = titles.get(curves[point]) if point >= 0 else None
+            if title is not None:
+                found.setdefault(title, []).append(run)
+        return found
 
     def curves_of(self, runs: Iterable[int]) -> set[str]:
         """The curves that these runs lie on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,24 +11,61 @@ from ib_cli.report.points import Points
 from ib_cli.report.read import Run
 from ib_cli.report.tables import cosmetic
 
-PROCEDURE = ".exact_frontier"  # how the path of such a run's procedure ends
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 IDLE = {"dataset.passes", "dataset.likelihood"}  # keys of a table that leave its law as it is
 SAMPLED = {"dataset.infinite", "dataset.draws", "dataset.seed"}  # those of what is drawn from it to train on
 SAME = 1e-9  # relative: weights closer than this are equal
-
-
-def is_exact(run: Run) -> bool:
-    """Whether a run is an exact optimum."""
-    return str(run.config.get("procedure._target_", "")).endswith(PROCEDURE)
+AFFINE = 1e-6  # of a functional: nearer than this to a plane over two others it is on it
 
 
 def exact_curves(points: Points, runs: Sequence[Run]) -> list[str]:
     """The curves that consist of exact optima."""
     curves = points.table["curve"].to_numpy()
-    exact = np.array([is_exact(run) for run in runs], dtype=bool)
+    exact = np.array([run.exact for run in runs], dtype=bool)
     inside = points.of_run >= 0
     mixed = set(curves[points.of_run[inside & ~exact]])
     return [curve for curve in dict.fromkeys(curves[points.of_run[inside & exact]]) if curve not in mixed]
+
+
+def bounds_pair(points: Points, rows: DataFrame, pair: Sequence[str]) -> bool:
+    """Whether a curve of exact optima bounds a pair of functionals: `rows` of that frontier, with the column `hull`.
+
+    The optimum of Σ w f bounds what was traded off, and its projection on a pair is a bound of that pair only where the
+    rest of the sum is no third trade: over the whole curve every other functional is then constant or affine,
+    f = a + b x + c y, as D = H(X) − R of exact optima is. With w_x + b w_f and w_y + c w_f both positive the sum is a
+    supporting line of the pair. Two such points on the lower hull make a limit.
+    """
+    weights = [points.weights[row] for row in rows.index]
+    names = {name for own in weights for name in own} - set(pair)
+    if not all(weights) or not names <= set(points.table):
+        return False
+    places = rows[list(pair)].to_numpy(dtype=float)
+    traded = np.array([[own.get(name, 0.0) for name in pair] for own in weights])
+    for name in names:
+        slopes = _affine(places, points.table.loc[rows.index, name].to_numpy(dtype=float))
+        if slopes is None:
+            return False
+        traded += np.outer([own.get(name, 0.0) for own in weights], slopes)
+    return int((rows["hull"].to_numpy(dtype=bool) & (traded > 0).all(1)).sum()) > 1
+
+
+def _affine(places: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+    """The slopes (b, c) of values = a + b x + c y over the points (n, 2); None where they are on no such plane.
+
+    The first of 0, b alone, c alone and both that fits, each by more points than it has unknowns.
+    """
+    if not np.isfinite(values).all():
+        return None
+    for columns in ([], [0], [1], [0, 1]):
+        basis = np.column_stack([np.ones(len(places)), places[:, columns]])
+        found = np.linalg.lstsq(basis, values, rcond=None)[0]
+        if len(places) > len(found) and np.abs(basis @ found - values).max() <= AFFINE * np.abs(values).max():
+            slopes = np.zeros(2)
+            slopes[columns] = found[1:]
+            return slopes
+    return None
 
 
 def above(points: Points, runs: Sequence[Run], split: str) -> np.ndarray:
@@ -52,7 +90,7 @@ def above(points: Points, runs: Sequence[Run], split: str) -> np.ndarray:
 def _law(run: Run, split: str) -> tuple | None:
     """What tells apart what a split's samples come from; None for an optimum of what was drawn, off its own split."""
     sampled = run.config.get("dataset.infinite") is False
-    if split != "train" and sampled and is_exact(run):
+    if split != "train" and sampled and run.exact:
         return None
     left_out = IDLE if split == "train" else IDLE | SAMPLED
     keys = [key for key in run.config if key.startswith("dataset.") and key not in left_out and not cosmetic(key)]

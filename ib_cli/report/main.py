@@ -207,17 +207,23 @@ def _notes(made: Contents, wanted: str) -> list[str]:
         )
     if made.thermodynamics is not None:
         notes += [f"thermodynamics: {remark}" for remark in made.thermodynamics.remarks]
-        notes.append(f"thermodynamics: measured on the {made.thermodynamics.split} split, in nats")
+        if rows := len(made.thermodynamics.recorded):
+            notes.append(
+                f"thermodynamics: {counted(rows, 'line')} that runs wrote themselves, from thermodynamics.jsonl"
+            )
+        if made.thermodynamics.relations:
+            notes.append(f"thermodynamics: measured on the {made.thermodynamics.split} split, in nats")
     return notes
 
 
 def _laws(made: Contents) -> list[str]:
-    """What each law came to, a line each."""
-    if made.thermodynamics is None or made.thermodynamics.summary.empty:
+    """What each law came to, and what runs measured of them themselves, a line each."""
+    if made.thermodynamics is None:
         return []
-    table = made.thermodynamics.summary
-    rows = table.to_dict("records")
-    return [
+    from ib_cli.report.thermodynamics.recorded import said
+
+    rows = made.thermodynamics.summary.to_dict("records")
+    return said(made.thermodynamics.recorded) + [
         f"{row['law']}, {row['relation']}: {row['points']} points, relative difference {row['median relative']:.2g} "
         + (
             f"(median), {row['largest relative of them']:.2g} (largest of {row['sure points']} sure ones)"

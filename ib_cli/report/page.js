@@ -41,7 +41,11 @@
     canvas.dataset.drawn = "true";
   }
 
-  const config = { responsive: true, displaylogo: false, toImageButtonOptions: { format: "svg" } };
+  // Sharing would upload the plot, and a selection does nothing here.
+  const modeBarButtonsToRemove = ["sendChartToCloud", "select2d", "lasso2d"];
+  const config = {
+    responsive: true, displaylogo: false, modeBarButtonsToRemove, toImageButtonOptions: { format: "svg" },
+  };
   function draw(plot) {
     const canvas = document.getElementById(plot.id);
     if (plot.picture && !webgl()) return instead(canvas, plot);

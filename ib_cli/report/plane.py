@@ -42,7 +42,8 @@ def information_plane(runs: Sequence[Run], split: str) -> Plane:
         for i, run in enumerate(runs)
     }
     left_out = tuple(i for i, path in paths.items() if len(path) == 0 and (runs[i].splits == split).any())
-    labelled = (run for run in runs if "mse" not in run.metrics)  # the entropy of a continuous y bounds nothing
+    continuous = {_dataset(run) for run in runs if "mse" in run.metrics or "mse" in run.result.get(split, {})}
+    labelled = (run for run in runs if _dataset(run) not in continuous)  # the entropy of a continuous y bounds nothing
     entropies = [value for run in labelled if (value := label_entropy(run, split)) is not None]
     common = entropies[0] if entropies and np.allclose(entropies, entropies[0], rtol=1e-3) else None
     return Plane({i: path for i, path in paths.items() if len(path)}, estimator, common, left_out, lacking)
@@ -59,6 +60,10 @@ def label_entropy(run: Run, split: str) -> float | None:
         if len(known):
             return float(known[-1])
     return None
+
+
+def _dataset(run: Run) -> str:
+    return str(run.config.get("dataset._target_"))
 
 
 def _bounds(run: Run, split: str) -> np.ndarray:

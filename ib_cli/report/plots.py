@@ -25,6 +25,7 @@ TRAJECTORY_POINTS = 20_000  # of all runs of a plot together: what a browser dra
 FEWEST_EPOCHS, MOST_EPOCHS = 12, 200  # of a run
 FEW = 100  # runs: more are drawn thinner and smaller
 FEWEST = 3  # points of a surface
+LIMIT = {"color": "#000", "width": 1.8}  # the line of an exact limit
 COLOUR_BINS = 12  # lines of one colour are one trace, as plotly.js takes a millisecond a trace
 
 
@@ -49,11 +50,11 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
     x, y = axes
     colours = Colours(contents.points, set(rows["curve"]))
     traces: list[Plot] = []
-    curves = contents.points.curves
+    curves, limits = contents.points.curves, contents.limits.get(name, {})
     for i, curve in enumerate(curves):
         of_curve = rows[rows["curve"] == curve]
-        if len(of_curve) and curve in contents.limits:
-            traces.append(_limit(contents, of_curve[of_curve["hull"]].sort_values(x), (x, y)))
+        if len(of_curve) and curve in limits:
+            traces.append(_limit(contents, limits[curve], of_curve[of_curve["hull"]].sort_values(x), (x, y)))
         elif len(of_curve):
             traces += _curve(contents, colours, of_curve, (x, y), i)
     a, b = plain(x, contents.units), plain(y, contents.units)
@@ -62,19 +63,17 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
         "title": f"Frontier {x}–{y}",
         "note": "Large: median over the runs that differ by their seed alone, with quartiles. Small: single runs. "
         "Line: lower convex hull of the medians."
-        + (" Black line: the exact limit, below which nothing can be." if contents.limits else ""),
+        + (" Black line: the exact limit, below which nothing can be." if limits else ""),
         "traces": traces + bar(colours),
         "layout": layout(a, b, showlegend=True),
     }
 
 
-def _limit(contents: Contents, rows: DataFrame, axes: tuple[str, str]) -> Plot:
+def _limit(contents: Contents, title: str, rows: DataFrame, axes: tuple[str, str]) -> Plot:
     """The exact limit as a line without marks."""
     x, y = axes
     return {
-        "type": "scatter", "mode": "lines" if len(rows) > 1 else "markers",
-        "name": contents.limits[str(rows["curve"].iloc[0])], "line": {"color": "#000", "width": 1.8},
-        "marker": {"color": "#000", "symbol": "cross-thin-open", "size": 10},
+        "type": "scatter", "mode": "lines", "name": title, "line": LIMIT,
         "x": numbers(rows[x] * contents.scale(x)), "y": numbers(rows[y] * contents.scale(y)),
         **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
     }  # fmt: skip
@@ -160,18 +159,22 @@ def _ends(contents: Contents, lines: dict[int, np.ndarray], colours: Colours) ->
 def _plane(contents: Contents) -> Plot:
     k = contents.scale("R")
     lines = {run: path * np.array([1, k, k]) for run, path in contents.plane.paths.items()}
-    colours = Colours(contents.points, contents.curves_of(lines))
+    limiting = {run for runs in contents.plane_limits.values() for run in runs}
+    # exact optima are marks only where nothing was trained
+    shown = {run: line for run, line in lines.items() if run not in limiting} or lines
+    colours = Colours(contents.points, contents.curves_of(shown))
     ends = np.array([path[-1, 1:] for path in lines.values()])
-    H = contents.plane.label_entropy
-    top = max(ends[:, 1].max(), 0.0 if H is None else H * k)
+    H = np.inf if contents.plane.label_entropy is None else contents.plane.label_entropy * k
+    top = max(ends[:, 1].max(), 0.0, *([H] if np.isfinite(H) else []))
     right, low = max(ends[:, 0].max() * 1.12, 1e-9), min(0.0, ends[:, 1].min())
     log = bool(ends[:, 0].min() > 0 and right / ends[:, 0].min() > 30)
     left = ends[:, 0].min() / 2 if log else -0.02 * right
     x = np.geomspace(left, right, 200) if log else np.array([0.0, min(top, right), right])
-    limit = np.minimum(x, top if H is None else H * k)
+    x = x[(x <= top) | np.isfinite(H)]  # the diagonal alone ends where the picture does
     bounds = {
-        "type": "scatter", "mode": "lines", "name": "I(Y;Z) ≤ I(X;Z), H(Y)", "hoverinfo": "skip",
-        "line": {"color": GREY, "dash": "dash", "width": 1.2}, "x": numbers(x), "y": numbers(limit),
+        "type": "scatter", "mode": "lines", "name": "I(Y;Z) ≤ I(X;Z)" + (", H(Y)" if np.isfinite(H) else ""),
+        "hoverinfo": "skip", "line": {"color": GREY, "dash": "dash", "width": 1.2},
+        "x": numbers(x), "y": numbers(np.minimum(x, H)),
     }  # fmt: skip
     estimator, units = contents.plane.estimator, contents.units
     titles = (
@@ -186,21 +189,31 @@ def _plane(contents: Contents) -> Plot:
         "id": "information-plane",
         "title": "Information plane",
         "note": note
+        + ("Black line: the exact limit. " if limiting else "")
         + (f"Left out for want of I(X;Z), I(Y;Z) or H(Y): {counted(left_out, 'run')}. " if left_out else "")
         + (f"Bounds: there is no estimate of both for {counted(lacking, 'finished run')}." if lacking else ""),
         "traces": [
             bounds,
-            *_bundles(contents, lines, colours, len(lines) <= FEW),
-            _ends(contents, lines, colours),
+            *(_plane_limit(contents, title, runs) for title, runs in contents.plane_limits.items()),
+            *_bundles(contents, shown, colours, len(shown) <= FEW),
+            _ends(contents, shown, colours),
             *bar(colours),
         ],
         "layout": layout(
             *titles,
             xaxis={"type": "log" if log else "linear", "range": span},
             yaxis={"range": [low - 0.1 * (top - low), top + 0.08 * (top - low)]},
-            showlegend=False,
+            showlegend=bool(limiting),
         ),
     }
+
+
+def _plane_limit(contents: Contents, title: str, runs: list[int]) -> Plot:
+    ends = np.array([contents.plane.paths[run][-1, 1:] for run in runs]) * contents.scale("R")
+    return {
+        "type": "scatter", "mode": "lines", "name": title, "line": LIMIT, "customdata": runs,
+        "x": numbers(ends[:, 0]), "y": numbers(ends[:, 1]),
+    }  # fmt: skip
 
 
 def _trajectories(contents: Contents, name: str) -> Plot | None:
@@ -213,8 +226,8 @@ def _trajectories(contents: Contents, name: str) -> Plot | None:
             line = line[np.isfinite(line).all(1)]
             if len(line):
                 lines[i] = line
-    if not lines:
-        return None
+    if all(len(line) == 1 and contents.runs[run].status == "done" for run, line in lines.items()):
+        return None  # as of exact optima, which have no epochs to draw
     colours = contents.colours
     few = len(lines) <= FEW  # the ends of a thousand lines say nothing and take a second to draw
     marked = {run: line for run, line in lines.items() if few or contents.runs[run].status != "done"}

@@ -109,7 +109,8 @@ def gather(runs: Sequence[Run], results: DataFrame, split: str, group_by: Sequen
     """The points of the runs that are done, with the measures of one split.
 
     `group_by` holds the config keys whose values tell curves apart, beside the objective; None: every key that differs
-    but `seed`. Raises ConfigError for a key that no run has, a multiplier and the seed.
+    but `seed`. Curves of exact optima are called `exact`, whatever model their configs name. Raises ConfigError for a
+    key that no run has, a multiplier and the seed.
     """
     keys = _curve_keys(runs, group_by)
     done = [i for i, run in enumerate(runs) if run.status == "done" and run.result.get(split)]
@@ -121,11 +122,14 @@ def gather(runs: Sequence[Run], results: DataFrame, split: str, group_by: Sequen
         points.setdefault((curve_of[i], tuple(sorted(runs[i].multipliers.items()))), []).append(i)
     order = list(dict.fromkeys(curve for curve, _ in points))
     points = dict(sorted(points.items(), key=lambda item: (order.index(item[0][0]), item[0][1])))
-    names = _names(order, keys) if not merged else {}
+    trained = {curve_of[i] for i in done if not runs[i].exact}
+    names = _names([curve for curve in order if curve in trained], keys)
+    exact = _names([curve for curve in order if curve not in trained], keys)
+    names |= {curve: f"exact, {name}" if name else "exact" for curve, name in exact.items()}
     of_run = np.full(len(runs), -1)
     for number, members in enumerate(points.values()):
         of_run[members] = number
-    curves = [names.get(curve) or _objective(runs[of[0]], merged) for (curve, _), of in points.items()]
+    curves = ["all runs" if merged else names[curve] or _objective(runs[of[0]]) for (curve, _), of in points.items()]
     table = _table(results, of_run, curves, list(points.values()), split)
     found = tuple(_agreed([weights(runs[i]) for i in members]) for members in points.values())
     return Points(table, of_run, found, _swept(table), merged)
@@ -185,9 +189,9 @@ def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
     return {curve: ", ".join(_word(keys[k], curve[k]) for k in sorted(used)) for curve in distinct}
 
 
-def _objective(run: Run, merged: bool) -> str:
-    """The name of the only curve."""
-    return "all runs" if merged else str(run.result.get("objective") or run.config.get("objective.name") or "runs")
+def _objective(run: Run) -> str:
+    """The name of the only trained curve."""
+    return str(run.result.get("objective") or run.config.get("objective.name") or "runs")
 
 
 def _word(key: str, value: Any) -> str:

@@ -18,6 +18,7 @@ from ib_cli.multipliers import MULTIPLIERS
 SPLITS = ("train", "validation", "test")
 RECORDS = ("config.yaml", "result.json", "metrics.jsonl")  # a folder with one of these may be a run's
 FILES = (*RECORDS, "estimates.jsonl", "thermodynamics.jsonl")
+EXACT = ".exact_frontier"  # how the path of an exact optimum's procedure ends
 DEPTH = 5  # folders below the one that was named: outputs/study/id needs two, and a study's name may hold slashes
 NO_STUDIES = {"figures", "wandb", "node_modules"}
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
@@ -45,6 +46,11 @@ class Run:
     def id(self) -> str:
         """The folder's name: a hash of the config."""
         return self.folder.name
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is an exact optimum, of procedure=exact_frontier."""
+        return str(self.config.get("procedure._target_", "")).endswith(EXACT)
 
     @property
     def epochs(self) -> int:

@@ -106,6 +106,16 @@ def test_the_plots_draw(opened: Opened) -> None:
         assert marks.count() > 5, name
 
 
+def test_the_bar_of_tools_covers_no_legend_and_uploads_nothing(opened: Opened) -> None:
+    _draw_all(opened.page)
+    canvas = opened.page.locator("#frontier-R-C")
+    canvas.scroll_into_view_if_needed()
+    tools, legend = (canvas.locator(kind).bounding_box() for kind in (".modebar", ".legend .bg"))
+    assert tools["y"] + tools["height"] <= legend["y"]
+    titles = canvas.locator(".modebar-btn").evaluate_all("buttons => buttons.map(button => button.dataset.title)")
+    assert "Zoom" in titles and not [title for title in titles if "Share" in title or "Select" in title]
+
+
 def test_a_hover_shows_the_run(opened: Opened) -> None:
     _draw_all(opened.page)
     opened.page.locator("#frontier-R-C").scroll_into_view_if_needed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,12 +33,13 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) -> list[Path]:
     figure, (panel,) = style.new()
     colours = Colours(contents.points, set(rows["curve"]))
+    limits = contents.limits.get(f"{x}-{y}", {})
     for i, curve in enumerate(contents.points.curves):
         of_curve = rows[rows["curve"] == curve]
-        if len(of_curve) and curve in contents.limits:
+        if len(of_curve) and curve in limits:
             limit = of_curve[of_curve["hull"]].sort_values(x)
             across, up = limit[x] * contents.scale(x), limit[y] * contents.scale(y)
-            panel.plot(across, up, "-" if len(limit) > 1 else "+", color="black", lw=1.2, zorder=1.5)
+            panel.plot(across, up, color="black", lw=1.2, zorder=1.5)
         elif len(of_curve):
             marker = style.MARKERS[i % len(style.MARKERS)]
             _seeds(panel, contents, colours, of_curve, (x, y), marker)
@@ -45,7 +47,7 @@ def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) 
             _medians(panel, contents, colours, of_curve, (x, y), marker)
     style.tidy(panel, label(x, contents.units), label(y, contents.units))
     style.colour_bar(figure, [panel], colours)
-    _legend(panel, contents, rows)
+    _legend(panel, contents, rows, limits)
     return style.write(figure, folder, f"frontier_{x}_{y}")
 
 
@@ -101,12 +103,11 @@ def _bars(rows: DataFrame, name: str) -> np.ndarray:
     return np.stack([rows[name] - rows[f"{name}_q1"], rows[f"{name}_q3"] - rows[name]]).clip(min=0)
 
 
-def _legend(panel: Axes, contents: Contents, rows: DataFrame) -> None:
+def _legend(panel: Axes, contents: Contents, rows: DataFrame, limits: Mapping[str, str]) -> None:
     from matplotlib.lines import Line2D
 
     curves = contents.points.curves
-    present = [curve for curve in curves if (rows["curve"] == curve).any() and curve not in contents.limits]
-    limits = [text for curve, text in contents.limits.items() if (rows["curve"] == curve).any()]
+    present = [curve for curve in curves if (rows["curve"] == curve).any() and curve not in limits]
     rows = rows[rows["curve"].isin(present)]
     handles = []
     for curve in present if len(present) > 1 else []:
@@ -119,6 +120,6 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame) -> None:
     if (rows["runs"] > 1).any():
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=5.5, mec="white", label="median, quartiles"))
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=2, label="single runs"))
-    handles += [Line2D([], [], color="black", lw=1.2, label=text) for text in limits]
+    handles += [Line2D([], [], color="black", lw=1.2, label=text) for text in limits.values()]
     if handles:
         panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)

@@ -11,7 +11,6 @@ from ib_cli.report.colours import Colours
 from ib_cli.report.contents import Contents
 from ib_cli.report.figures import style
 from ib_cli.report.labels import mathtext
-from ib_cli.report.limit import is_exact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +28,8 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     if not paths:
         return []
     figure, (panel,) = style.new()
-    runs = list(paths)
+    limiting = {run for runs in contents.plane_limits.values() for run in runs}
+    runs = [run for run in paths if run not in limiting] or list(paths)  # exact optima are marks where none was trained
     scale = Colours(contents.points, contents.curves_of(runs))
     colours = scale.hexes(contents.run_colour_values[runs])
     crowd = len(runs) > 60
@@ -43,13 +43,11 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         panel.scatter(*dots.T, s=2.5, c=dot_colours, linewidths=0, alpha=0.8, zorder=2)
     ends = np.array([path[-1] for path in thin])
     done = np.array([contents.runs[run].status == "done" for run in runs])
-    exact = np.array([is_exact(contents.runs[run]) for run in runs])
-    if exact.any():
-        limit = ends[exact & done][np.argsort(ends[exact & done, 0])]
-        panel.plot(*limit.T, color="black", lw=1.2, zorder=1.5, label="exact limit")
+    for title, optima in contents.plane_limits.items():
+        panel.plot(*np.array([paths[run][-1] for run in optima]).T, color="black", lw=1.2, zorder=1.5, label=title)
+    if limiting:
         panel.legend(loc="lower right", fontsize=style.SMALL, frameon=False)
-    trained = ~exact if (~exact).any() else exact  # the exact ones are points where there are no others
-    for mask, marker in ((trained & done, "o"), (trained & ~done, "X")):
+    for mask, marker in ((done, "o"), (~done, "X")):
         panel.scatter(
             *ends[mask].T,
             s=8 if crowd else 20,
@@ -59,7 +57,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
             linewidths=0.3 if crowd else 0.5,
             zorder=3,
         )
-    _limits(panel, contents, ends, dots)
+    _limits(panel, contents, np.array([path[-1] for path in paths.values()]), dots)
     _bounds(panel, contents)
     style.tidy(panel, *axis_labels(contents))
     style.colour_bar(figure, [panel], scale)

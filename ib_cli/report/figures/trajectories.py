@@ -22,7 +22,7 @@ MOST_EPOCHS, MOST_OF_A_CROWD = 150, 50  # points of a line
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
     """`trajectories`: a panel per measure, lines coloured by the multiplier; a cross ends a run that is not done."""
-    names = [name for name in contents.metrics if _lines(contents, name)]
+    names = [name for name in contents.metrics if _any(contents, _lines(contents, name))]
     if not names:
         return []
     columns = 2 if len(names) == 4 else min(len(names), COLUMNS)
@@ -48,6 +48,11 @@ def _lines(contents: Contents, name: str) -> dict[int, np.ndarray]:
                 kept = np.linspace(0, len(line) - 1, min(len(line), most)).round().astype(int)
                 found[i] = line[kept]
     return found
+
+
+def _any(contents: Contents, lines: dict[int, np.ndarray]) -> bool:
+    """Whether there is a way to draw, or a run that is not done; exact optima have no epochs."""
+    return any(len(line) > 1 or contents.runs[run].status != "done" for run, line in lines.items())
 
 
 def _panel(panel: Axes, contents: Contents, name: str) -> None:

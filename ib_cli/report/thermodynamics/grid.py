@@ -71,12 +71,15 @@ def grids(points: Points, runs: Sequence[Run], results: DataFrame, split: str) -
         members = np.flatnonzero(np.isin(points.of_run, rows))
         lagrangian = _common(runs, members)
         if lagrangian is None:
-            remarks.append(f"{curve}: its runs do not say alike what they minimised, so no law can be measured")
+            remarks.append(
+                f"{curve}: its runs do not say alike what they minimised, so none of the laws on a grid of multipliers"
+            )
             continue
         lacking = [name for name in lagrangian.functionals if f"{split}/{name}" not in results]
         if lacking:
             remarks.append(
-                f"{curve}: {', '.join(lacking)} not measured on the {split} split, so no law can be measured"
+                f"{curve}: {', '.join(lacking)} not measured on the {split} split, so none of the laws on a grid of "
+                "multipliers"
             )
             continue
         grid, filled = _grid(points, results, curve, lagrangian, rows, members, split)

@@ -12,9 +12,10 @@ from ib_cli.multipliers import MULTIPLIERS
 from ib_cli.report.read import Run
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 FILE = "thermodynamics.jsonl"
+BESIDE = ("predicted", "error", "relative")  # columns that no line may have
 
 
 def recorded(runs: Sequence[Run]) -> DataFrame:
@@ -28,6 +29,29 @@ def recorded(runs: Sequence[Run]) -> DataFrame:
     rows = [_row(run, line) for run in runs for line in run.laws if isinstance(line.get("measured"), Real)]
     table = pd.DataFrame(rows)
     return table.dropna(axis=1, how="all") if len(table) else table
+
+
+def said(table: DataFrame) -> list[str]:
+    """A line per law and quantity of what `recorded` gave: both sides with the error of one, the median of several."""
+    if table.empty:
+        return []
+    table = table.reindex(columns=dict.fromkeys([*table.columns, *BESIDE]))
+    return [
+        ", ".join(dict.fromkeys(filter(None, (law, quantity))))
+        + (f": {_both(rows.iloc[0])}" if len(rows) == 1 else f": {_all(rows)}")
+        for (law, quantity), rows in table.groupby(["law", "quantity"], sort=False)
+    ]
+
+
+def _both(row: Series) -> str:
+    predicted = f"predicted {row['predicted']:.4g}, " if np.isfinite(row["predicted"]) else ""
+    error = f" ± {row['error']:.2g}" if np.isfinite(row["error"]) else ""
+    return f"{predicted}measured {row['measured']:.4g}{error}"
+
+
+def _all(rows: DataFrame) -> str:
+    relative = rows["relative"].median()
+    return f"{len(rows)} recorded" + (f", relative difference {relative:.2g} (median)" if np.isfinite(relative) else "")
 
 
 def _row(run: Run, line: Mapping[str, Any]) -> dict[str, Any]:

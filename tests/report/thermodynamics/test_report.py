@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,3 +65,25 @@ def test_a_study_of_nothing_to_measure_is_code_2(ib_report: Command, tmp_path: P
     end = ib_report(write_grid(tmp_path / "study", {"gamma": STEPS}, minimise={"R": "unheard"}), "--thermodynamics")
     assert end.code == 2
     assert "no law can be measured" in end.err and end.err.count("\n") == 1
+
+
+def test_what_runs_recorded_is_said_without_a_grid(ib_report: Command, tmp_path: Path) -> None:
+    laws = [
+        {"law": "zeroth law", "quantity": "σ of A", "predicted": 0.1, "measured": 0.11, "stderr": 0.02},
+        {"law": "zeroth law", "quantity": "σ of B", "measured": 0.3},
+        {"law": "twice", "quantity": "", "predicted": 1.0, "measured": 2.0},
+        {"law": "twice", "quantity": "", "predicted": 1.0, "measured": 2.0},
+    ]
+    study = write_grid(tmp_path / "study", {"gamma": [1.0]}, minimise={"R": 1, "S/N": "sigma"}, laws=laws)
+    for file in study.glob("*/result.json"):
+        result = json.loads(file.read_text())
+        result["train"] = {"J": 1.0}
+        file.write_text(json.dumps(result))
+    end = ib_report(study, "--thermodynamics")
+    assert end.code == 0, end.err
+    assert "no law can be measured" not in end.out
+    assert "4 lines that runs wrote themselves, from thermodynamics.jsonl" in end.out
+    assert "law         zeroth law, σ of A: predicted 0.1, measured 0.11 ± 0.02\n" in end.out
+    assert "law         zeroth law, σ of B: measured 0.3\n" in end.out
+    assert "law         twice: 2 recorded, relative difference 0.5 (median)\n" in end.out
+    assert "measured on the train split, in nats" not in end.out
