@@ -7,10 +7,12 @@ that a loss stays finite is checked once an epoch instead.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Size, Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
+from torch.distributions.constraints import Constraint
 from torch.distributions.kl import register_kl
 from torch.nn.functional import log_softmax, one_hot
 
@@ -26,10 +28,15 @@ def mixture_of_gaussians(logits: Tensor, mean: Tensor, scale: Tensor) -> Mixture
     return MixtureSameFamily(weights, diagonal_gaussian(mean, scale), validate_args=False)
 
 
-class OneHot(Distribution):
+class Unchecked(Distribution):
+    """A density whose parameters nobody checks."""
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+
+
+class OneHot(Unchecked):
     """P(e_k) = softmax(logits)_k over the unit vectors e_k; logits (…, K), batch (…), event (K,)."""
 
-    arg_constraints = {}  # noqa: RUF012, torch's own convention
     has_enumerate_support = True
 
     def __init__(self, logits: Tensor) -> None:
@@ -63,10 +70,8 @@ def _kl_of_one_hot(q: OneHot, m: OneHot) -> Tensor:
     return (q.mean * (q.logits - m.logits)).sum(-1)
 
 
-class Labels(Distribution):
+class Labels(Unchecked):
     """softmax(logits) over labels 0 … C − 1; logits (S, B, C), batch (S, B), event ()."""
-
-    arg_constraints = {}  # noqa: RUF012, torch's own convention
 
     def __init__(self, logits: Tensor) -> None:
         self.logits = logits
@@ -79,13 +84,11 @@ class Labels(Distribution):
         return log_probabilities.expand(-1, len(value), -1).gather(-1, labels).squeeze(-1)
 
 
-class CorrelatedGaussian(Distribution):
+class CorrelatedGaussian(Unchecked):
     """N(mean, (AᵀA)⁻¹), by a root A (d, d) of its precision that is lower triangular with a positive diagonal.
 
     mean (…, d), batch (…), event (d,). Every covariance has such a root, and none has to be inverted here.
     """
-
-    arg_constraints = {}  # noqa: RUF012, torch's own convention
 
     def __init__(self, mean: Tensor, root: Tensor) -> None:
         self._mean, self._root = mean, root

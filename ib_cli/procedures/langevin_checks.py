@@ -54,6 +54,13 @@ def check_model(experiment: Experiment) -> None:
     """Raises ConfigError where the loss is no function of the parameters of one chain alone."""
     if experiment.model.weights is not None:
         raise ConfigError("weights: procedure=langevin draws the weights by itself: choose weights=point")
+    size, N = experiment.settings.batch_size, len(experiment.data.splits["train"])
+    whole = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.sums is not None]
+    if whole and size < N:
+        raise ConfigError(
+            f"batch_size={size}: {whole[0]} of a batch is not that of all samples, nor on average, as the law of the "
+            f"parameters needs it: choose batch_size={N}"
+        )
     if any(isinstance(module, _BatchNorm) for module in experiment.model.modules()):
         raise ConfigError(
             "architecture: batch normalisation remembers the batches that it has seen, so that no law of the "

@@ -148,7 +148,6 @@ def test_vectors_are_not_augmented(npz, key):
 
 
 def test_a_file_that_is_none_is_refused(options, tmp_path):
-    make = lambda name: Npz(path=str(tmp_path / name), targets="auto", test_fraction=0.2, **options)  # noqa: E731
     (tmp_path / "text.npz").write_text("x, y")
     (tmp_path / "empty.npz").touch()
     np.save(tmp_path / "array.npy", X)
@@ -157,4 +156,5 @@ def test_a_file_that_is_none_is_refused(options, tmp_path):
     (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "bits.npz").write_bytes(whole[:400] + bytes(8) + whole[408:])
     for name in ("absent.npz", "text.npz", "empty.npz", "array.npy", "half.npz", "bits.npz", "."):
-        assert refused(make(name)).startswith("dataset.path: ")
+        wrong = Npz(path=str(tmp_path / name), targets="auto", test_fraction=0.2, **options)
+        assert refused(wrong).startswith("dataset.path: ")

@@ -148,7 +148,8 @@ TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "object
     (("procedure=langevin", "procedure.temperature=1", "batch_size=2000", "procedure.corrected=true"),
      "procedure.corrected=true needs a loss without noise"),
     (("procedure=langevin", "procedure.temperature=1", "architecture.batch_norm=true"), "batch normalisation"),
-], ids=["sigma", "twice", "none", "weights", "burn-in", "batch", "noise", "norm"])  # fmt: skip
+    (("procedure=langevin", "procedure.temperature=1", "objective=surrogate_logvar"), "batch_size=100: log_Var[Z]"),
+], ids=["sigma", "twice", "none", "weights", "burn-in", "batch", "noise", "norm", "whole"])  # fmt: skip
 def test_what_cannot_be_sampled_is_one_line(
     ib_train: Callable[..., Ended], overrides: tuple[str, ...], told: str
 ) -> None:
