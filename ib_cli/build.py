@@ -29,6 +29,7 @@ from ib_cli.errors import ConfigError
 from ib_cli.estimates import Estimates
 from ib_cli.experiment import Experiment
 from ib_cli.functionals.functional import Functional
+from ib_cli.layers import is_monte_carlo
 from ib_cli.model import Model
 from ib_cli.multipliers import MULTIPLIERS
 from ib_cli.objective import Objective
@@ -44,6 +45,7 @@ PARTS = {
     "decoder": "decoder",
     "marginal": "marginal",
     "backward_encoder": "backward_encoder",
+    "window": "earlier",
 }
 THREADS = torch.get_num_threads()  # what torch takes by itself
 WORTH_SHARING, WORTH_SHARING_COMPILED = 5e7, 1e6  # multiplications of a step; compiled, threads meet less often
@@ -186,19 +188,13 @@ def build_model(config: Mapping[str, Any], data: Data, objective: Objective, see
         torch.random.default_generator.manual_seed(derived_seed(seed, "initialisation"))
         architecture = construct("architecture", config["architecture"], spec.input_shape)
         bottleneck = construct("bottleneck", config["bottleneck"], architecture.features)
-        _check_functionals(config, objective.weighted(config), bottleneck, spec)
-        if not bottleneck.stochastic:
+        has_density = bottleneck.stochastic and not is_monte_carlo(architecture)  # q(z|x), one that is known
+        _check_monte_carlo(config, architecture, bottleneck)
+        _check_functionals(config, objective.weighted(config), bottleneck, has_density, spec)
+        if not has_density:
             needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # which its density is held against
         size = bottleneck.size
-        arguments = {
-            "classifier": (size, spec),
-            "decoder": (size, spec),
-            "marginal": (size, spec),
-            "backward_encoder": (size, spec),
-        }
-        parts = {
-            part: construct(part, config[part], *arguments[part]) for part, field in PARTS.items() if field in needs
-        }
+        parts = {part: construct(part, config[part], size, spec) for part, field in PARTS.items() if field in needs}
         if "averaged_encoder" in needs:
             parts["averaged_encoder"] = AveragedEncoder(architecture, bottleneck)
     model = Model(architecture, bottleneck, **parts, train_size=spec.train_size, classes=spec.classes)
@@ -217,7 +213,7 @@ def build_model(config: Mapping[str, Any], data: Data, objective: Objective, see
 
 
 def _check_functionals(
-    config: Mapping[str, Any], functionals: Sequence[Functional], bottleneck: Bottleneck, spec: Spec
+    config: Mapping[str, Any], functionals: Sequence[Functional], bottleneck: Bottleneck, has_density: bool, spec: Spec
 ) -> None:
     """Raises ConfigError for a functional of the objective that this z, these labels or these batches do not have."""
     chosen = f"bottleneck={config['bottleneck']['_target_'].split('.')[-2]}"
@@ -232,7 +228,12 @@ def _check_functionals(
                 f"{chosen}: this objective has {each.symbol}, which a discrete z does not have: choose a continuous "
                 "one, such as bottleneck=zero_entropy_noise"
             )
-        if "encoder" in each.needs and not bottleneck.stochastic:
+        if "encoder" in each.needs and bottleneck.stochastic and not has_density:
+            raise ConfigError(
+                "architecture.monte_carlo=true: this objective measures a rate, but a z drawn by dropout has no "
+                "density that is known: choose architecture.monte_carlo=false"
+            )
+        if "encoder" in each.needs and not has_density:
             raise ConfigError(
                 f"{chosen}: this objective measures a rate, which needs a bottleneck with noise of known density, such "
                 "as bottleneck=gaussian"
@@ -247,6 +248,20 @@ def _check_functionals(
                 f"batch_size={config['batch_size']}: this objective has {each.symbol}, which is of a batch as a whole "
                 "and needs at least 2 samples in it"
             )
+
+
+def _check_monte_carlo(config: Mapping[str, Any], architecture: torch.nn.Module, bottleneck: Bottleneck) -> None:
+    """Raises ConfigError for Monte-Carlo dropout that would drop nothing, and for one below a discrete z."""
+    if not config["architecture"].get("monte_carlo"):
+        return
+    if not is_monte_carlo(architecture):
+        rates = " or ".join(f"architecture.{key}" for key in config["architecture"] if "dropout" in key)
+        raise ConfigError(f"architecture.monte_carlo=true: nothing is dropped; set {rates} above 0")
+    if bottleneck.discrete:
+        raise ConfigError(
+            "architecture.monte_carlo=true: a discrete z is not drawn, so it has no masks of its own: choose "
+            "architecture.monte_carlo=false"
+        )
 
 
 def _check_discrete(model: Model, spec: Spec) -> None:

@@ -58,6 +58,7 @@ class Pass:
     weights_divergence: Tensor | None = None  # S, of the whole posterior of the weights: a scalar
     train_size: int | None = None  # N
     classes: int | None = None  # how many labels y has; None: y is continuous
+    earlier: Tensor | None = None  # (classes, 1 + 3K): sums of moments of z over the batches before, 0 in evaluation
 
     @property
     def class_logits(self) -> Tensor | None:

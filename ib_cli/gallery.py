@@ -14,8 +14,9 @@ from ib_cli.engine.loss import forward, plan
 from ib_cli.engine.seeds import derived_seed, generator
 from ib_cli.estimates import tabulated
 from ib_cli.experiment import Experiment
+from ib_cli.i_diagram import atoms, i_diagrams
 from ib_cli.model import Model
-from ib_cli.pictures import image_grid, training_curves
+from ib_cli.pictures import image_grid, training_curves, write
 from ib_cli.tape import Planner, Tape, draw
 
 COLUMNS = 10  # images a row
@@ -35,7 +36,8 @@ class _Generate(torch.nn.Module):
 
 @torch.no_grad()
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
-    """figures/training.png; for models with a decoder reconstructions.png, with a marginal as well samples.png.
+    """figures/training.png, with estimates i_diagram.png; with a decoder reconstructions.png, and samples.png where
+    there is a marginal, too.
 
     Where x and z are both discrete, instead of these distributions.png, which says all.
     """
@@ -44,7 +46,10 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         experiment.records.metrics.read(),
         folder / "training.png",
         experiment.objective.lagrangian(experiment.multipliers),
+        evaluated=experiment.settings.evaluate_train,
     )
+    if named := atoms(experiment.records.estimates.read()):
+        write(i_diagrams(named), folder / "i_diagram.png")
     model.eval()
     if model.bottleneck.discrete and data.spec.one_hot:
         measured = [line for line in experiment.records.metrics.read() if line["split"] == "test"][-1]

@@ -45,18 +45,21 @@ class Classifier(nn.Module):
 class OptimalDecoder(nn.Module):
     """c(y|z) = p(y|z) of a discrete z, by Bayes from q(z|x): no classifier has a lower C (Unpacking §5.4).
 
-    In training p(y|z) is that of the batch; evaluations put that of the train split in `table` first. `pseudo_counts`
-    samples, of all labels alike, are added to each value of z, so that no label becomes impossible.
-    Raises ConfigError where y is continuous.
+    In training p(y|z) is that of the batch, or for `trained=split` that of the train split when the epoch began, which
+    has no gradient: C has that of H[Y|Z] all the same (App. A.3). Evaluations put that of the train split as it is in
+    `table` first. `pseudo_counts` samples, of all labels alike, are added to each value of z, so that no label becomes
+    impossible. Raises ConfigError where y is continuous.
     """
 
     discrete = True  # made for unit vectors z
 
-    def __init__(self, size: int, spec: Spec, *, pseudo_counts: Annotated[float, Gt(0)]) -> None:
+    def __init__(
+        self, size: int, spec: Spec, *, trained: Literal["batch", "split"], pseudo_counts: Annotated[float, Gt(0)]
+    ) -> None:
         super().__init__()
         if spec.classes is None:
             raise ConfigError("classifier=optimal counts labels, but y is continuous: use classifier=gaussian")
-        self.share = pseudo_counts / spec.classes
+        self.of_split, self.share = trained == "split", pseudo_counts / spec.classes
         self.register_buffer("table", torch.zeros(size, spec.classes))  # log p(y|z), up to a constant of each z
 
     def table_of(self, joint: Tensor) -> Tensor:

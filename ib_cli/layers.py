@@ -53,24 +53,35 @@ class Noisy(nn.Module):
 
 
 class Dropout(Noisy):
-    """Sets each unit (or each channel, `channels=True`) to zero with probability p and scales the rest by 1/(1 − p)."""
+    """Sets each unit (or each channel, `channels=True`) to zero with probability p and scales the rest by 1/(1 − p).
 
-    def __init__(self, p: float, channels: bool = False) -> None:
+    `monte_carlo`: in evaluations too, with a mask of its own for each draw of z (Gal and Ghahramani 2016).
+    """
+
+    def __init__(self, p: float, channels: bool = False, monte_carlo: bool = False) -> None:
         super().__init__()
         # A tensor, so that runs trained together may differ by it.
         self.register_buffer("p", torch.tensor(p), persistent=False)
         self.on, self.channels = p > 0, channels
+        self.monte_carlo = monte_carlo and self.on
 
     def forward(self, h: Tensor, tape: Tape) -> Tensor:
-        """(B, …) → (B, …); the identity in evaluation and for p = 0."""
-        if not (self.training and self.on):
+        """(B, …) → (B, …), or (S·B, …) as `Tape.spread` if monte_carlo; else only in training."""
+        if not (self.monte_carlo or (self.training and self.on)):
             return h
+        if self.monte_carlo:
+            h = tape.spread(h)
         shape = h.shape[:2] + (1,) * (h.dim() - 2) if self.channels else h.shape
         kept = (tape.uniform(*shape) >= self.p).to(h.dtype)
         return h * kept / (1 - self.p)
 
     def extra_repr(self) -> str:
-        return f"{self.p.item():g}, channels={self.channels}"
+        return f"{self.p.item():g}, channels={self.channels}, monte_carlo={self.monte_carlo}"
+
+
+def is_monte_carlo(module: nn.Module) -> bool:
+    """Whether dropout in it stays on in evaluations."""
+    return any(isinstance(layer, Dropout) and layer.monte_carlo for layer in module.modules())
 
 
 class Chain(nn.Sequential):
@@ -88,6 +99,7 @@ def dense(
     batch_norm: bool = False,
     dropout: float = 0.0,
     initialisation: Literal["torch", "xavier"] = "torch",
+    monte_carlo: bool = False,
 ) -> Chain:
     """Linear, batch norm, activation and dropout for each neighbouring pair of sizes."""
     layers: list[nn.Module] = []
@@ -97,7 +109,7 @@ def dense(
             layers.append(nn.BatchNorm1d(outputs))
         layers.append(ACTIVATIONS[activation]())
         if dropout:
-            layers.append(Dropout(dropout))
+            layers.append(Dropout(dropout, monte_carlo=monte_carlo))
     return Chain(*layers)
 
 

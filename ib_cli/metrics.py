@@ -13,6 +13,7 @@ from ib_cli.contracts import Batch, Pass
 from ib_cli.engine.loss import Tensors, forward, hits, plan
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
+from ib_cli.engine.state import State
 from ib_cli.experiment import Experiment
 from ib_cli.functionals import functionals
 from ib_cli.heads import OptimalDecoder
@@ -76,12 +77,7 @@ class Evaluation:
     def of_stack(self, stack: Stack, split: str, experiments: Sequence[Experiment]) -> list[dict[str, float]]:
         """`of` each run of a stack, in its order."""
         seeds = [each.settings.seed for each in experiments]
-        shared = 0 if len(set(seeds)) > 1 else None
-        settings = self.experiment.settings
-        bottleneck, samples = self.experiment.model.bottleneck, len(self.experiment.data.splits[split])
-        draws = bottleneck.size if bottleneck.discrete else settings.eval_samples
-        at_once = AT_ONCE[self.experiment.device.type] // (min(settings.eval_batch_size, samples) * draws)
-        many = partial(vmap, in_dims=(0, 0, None, shared), chunk_size=max(at_once, 1))
+        many = self._mapped(split, seeds)
         self._refresh(many(self._joint), stack.evaluated_params, stack.buffers, seeds)
         sums = self._sums(many(self._measured_sums), stack.evaluated_params, stack.buffers, split, seeds)
         found = {name: total.cpu() for name, total in sums.items()}
@@ -89,6 +85,30 @@ class Evaluation:
             self._means({name: of[i] for name, of in found.items()}, split, experiment)
             for i, experiment in enumerate(experiments)
         ]
+
+    def begin_epoch(self, state: State) -> None:
+        """Give a decoder that is trained with p(y|z) of the train split this table; within an epoch it stays."""
+        if self._trains_on_table and state.step_in_epoch == 0:
+            self._refresh(self._joint, state.params, state.buffers, [self.experiment.settings.seed])
+
+    def begin_epoch_of_stack(self, stack: Stack, experiments: Sequence[Experiment]) -> None:
+        """The same for each run of a stack."""
+        if self._trains_on_table and stack.states[0].step_in_epoch == 0:
+            seeds = [each.settings.seed for each in experiments]
+            self._refresh(self._mapped("train", seeds)(self._joint), stack.params, stack.buffers, seeds)
+
+    def _mapped(self, split: str, seeds: Sequence[int]) -> Callable[..., Callable[..., dict[str, Tensor]]]:
+        """Maps a function of parameters, buffers, batch and noise over runs, as many at once as memory is good for."""
+        settings, bottleneck = self.experiment.settings, self.experiment.model.bottleneck
+        draws = bottleneck.size if bottleneck.discrete else settings.eval_samples
+        samples = min(settings.eval_batch_size, len(self.experiment.data.splits[split]))
+        at_once = max(AT_ONCE[self.experiment.device.type] // (samples * draws), 1)
+        return partial(vmap, in_dims=(0, 0, None, 0 if len(set(seeds)) > 1 else None), chunk_size=at_once)
+
+    @property
+    def _trains_on_table(self) -> bool:
+        decoder = self.experiment.model.classifier
+        return isinstance(decoder, OptimalDecoder) and decoder.of_split
 
     def _measured_sums(
         self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...]

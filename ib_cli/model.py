@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 from ib_cli.bottlenecks.bottleneck import Bottleneck
 from ib_cli.contracts import Batch, Pass
 from ib_cli.heads import OptimalDecoder
+from ib_cli.layers import is_monte_carlo
 from ib_cli.tape import Tape
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Model(nn.Module):
         marginal: nn.Module | None = None,
         backward_encoder: nn.Module | None = None,
         averaged_encoder: nn.Module | None = None,
+        window: nn.Module | None = None,
         train_size: int | None = None,
         classes: int | None = None,
     ) -> None:
@@ -37,7 +39,9 @@ class Model(nn.Module):
         self.architecture, self.bottleneck = architecture, bottleneck
         self.classifier, self.decoder = classifier, decoder
         self.marginal, self.backward_encoder = marginal, backward_encoder
-        self.averaged_encoder, self.train_size, self.classes = averaged_encoder, train_size, classes
+        self.averaged_encoder, self.window = averaged_encoder, window
+        self.train_size, self.classes = train_size, classes
+        self.monte_carlo = is_monte_carlo(architecture)
         self.weights: Posterior | None = None  # the distribution of the parameters; None: they are numbers
 
     def forward(self, batch: Batch, tape: Tape, samples: int, weights_divergence: Tensor | None = None) -> Pass:
@@ -45,7 +49,7 @@ class Model(nn.Module):
         shared = len(batch.y) // len(batch.x)
         if shared > 1 and not self.bottleneck.discrete:  # samples that share an x have draws of their own
             batch = batch._replace(x=batch.x.repeat_interleave(shared, 0))
-        encoder, z, *z_weight = self.bottleneck(self.architecture(batch.x, tape), tape, samples)
+        encoder, z, *z_weight = self._encoded(batch.x, tape, samples)
         p = Pass(
             x=batch.x,
             y=batch.y,
@@ -62,11 +66,27 @@ class Model(nn.Module):
             classes=self.classes,
             z_weight=z_weight[0] if z_weight else None,
         )
+        if self.window is not None:
+            p = replace(p, earlier=self.window(p))
         return p if self.classifier is None else replace(p, label_density=self._classify(p))
 
+    def _encoded(
+        self, x: Tensor, tape: Tape, samples: int
+    ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
+        """What the bottleneck gives; with Monte-Carlo dropout below it each draw of z has features of its own.
+
+        q(z|x) is then a mean over all masks, whose density is not known.
+        """
+        tape.draws = samples
+        features = self.architecture(x, tape)
+        if not self.monte_carlo:
+            return self.bottleneck(features, tape, samples)
+        _, z = self.bottleneck(features, tape, 1)  # (1, S·B, K)
+        return None, z.view(samples, len(x), -1)
+
     def _classify(self, p: Pass) -> Distribution:
-        """c(y|z); in training that of an optimal decoder is of the batch itself."""
-        if isinstance(self.classifier, OptimalDecoder) and self.training:
+        """c(y|z); in training that of an optimal decoder may be of the batch itself."""
+        if isinstance(self.classifier, OptimalDecoder) and self.training and not self.classifier.of_split:
             return self.classifier(p.z, p.by_class(p.z_weight.T))
         return self.classifier(p.z)
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ib_cli.report import labels
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -27,16 +29,6 @@ STYLES = {
     "test": {"color": "#D55E00", "linestyle": "--", "marker": "s"},
     "validation": {"color": "#009E73", "linestyle": ":", "marker": "^"},
 }
-NAMES = {
-    "J": "objective",
-    "R": "rate",
-    "R_Y": "conditional rate",
-    "C": "classification error",
-    "D": "distortion",
-    "S": "entropy",
-    "S/N": "entropy a sample",
-    "H_model[Y|X]": "cross-entropy",
-}
 ALWAYS = ("J", "R", "C", "D")  # drawn where measured; the objective's other functionals follow, then the accuracy
 MARKED_EPOCHS = 20  # a line of more points has no room for markers
 COLUMNS = 3  # panels side by side
@@ -44,11 +36,11 @@ SAMPLES = 10  # images side by side
 BARS = 20  # a vector of more features is a line
 
 
-def training_curves(lines: list[dict[str, Any]], file: Path, lagrangian: str) -> None:
+def training_curves(lines: list[dict[str, Any]], file: Path, lagrangian: str, evaluated: bool = False) -> None:
     """Draws the measures of metrics.jsonl's `lines` over the epochs, a panel each, as a PNG that replaces `file`.
 
     The panels are J, R, C, D, the other functionals in `lagrangian`, and the accuracy or mse, as far as they were
-    measured; where none was, nothing is written.
+    measured; where none was, nothing is written. `evaluated` says that the lines of train are evaluations, too.
     """
     from matplotlib.figure import Figure
 
@@ -62,7 +54,8 @@ def training_curves(lines: list[dict[str, Any]], file: Path, lagrangian: str) ->
     splits = [split for split in STYLES if any(line["split"] == split for line in lines)]
     for panel, name in zip(axes, names):
         for split in splits:
-            _curve(panel, lines, split, name)
+            averaged = split == "train" and not evaluated  # with noise and moving parameters
+            _curve(panel, lines, split, name, f"{split}, while training" if averaged else split)
         _label(panel, name)
     for panel in axes[len(names) :]:
         panel.set_visible(False)
@@ -122,22 +115,19 @@ def _value(line: Mapping[str, Any], name: str) -> float | None:
     return float(value) if isinstance(value, Real) else None
 
 
-def _curve(panel: Axes, lines: Sequence[Mapping[str, Any]], split: str, name: str) -> None:
+def _curve(panel: Axes, lines: Sequence[Mapping[str, Any]], split: str, name: str, label: str) -> None:
     points = [(line["epoch"], _value(line, name)) for line in lines if line["split"] == split]
     points = [(epoch, value if math.isfinite(value) else math.nan) for epoch, value in points if value is not None]
     style = STYLES[split] | ({} if len(points) <= MARKED_EPOCHS else {"marker": ""})
     epochs, values = zip(*points) if points else ((), ())
-    label = f"{split}, while training" if split == "train" else split  # with noise and moving parameters
     panel.plot(epochs, values, label=label, linewidth=1.2, markersize=3, **style)
 
 
 def _label(panel: Axes, name: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    symbol = re.sub(r"_(\w{2,})", r"_{\\mathrm{\1}}", name)
-    label = name if name in ("accuracy", "mse") else f"{NAMES.get(name, '')} ${symbol}$ (nats)".strip()
     panel.set_xlabel("epoch", fontsize=MEDIUM)
-    panel.set_ylabel(label, fontsize=MEDIUM)
+    panel.set_ylabel(labels.label(name, "nats"), fontsize=MEDIUM)
     panel.tick_params(labelsize=SMALL)
     panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     panel.grid(color="0.9", linewidth=0.5)

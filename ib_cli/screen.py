@@ -22,7 +22,7 @@ LIVE = ("R", "C", "D", "J", "accuracy", "mse")  # what is shown while a run goes
 # Of the closing table, the rest after it.
 ORDER = ("J", "R", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "accuracy", "error")
 SPLITS = ("train", "validation", "test")
-NATS = re.compile(r"[JRCDSVI](_\w+)?|S/N|(H|I|TC|KL)(_\w+)?\[.*\]")  # the measures that are in nats
+NATS = re.compile(r"[JRCDSVI](_\w+)?|S/N|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")  # the measures that are in nats
 REASONS = 3  # why estimates are flagged: so many for each estimator
 LINE_WIDTH = 80  # columns of a plain line; a log file has no width of its own
 PLAIN = str.maketrans(

@@ -25,6 +25,7 @@ class Settings:
     averaging: Annotated[float, Interval(ge=0, lt=1)]
     clip: Annotated[float, Gt(0)] | None
     evaluate_every: Count
+    evaluate_train: bool
     checkpoint_every: Count
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["fp32", "bf16"]

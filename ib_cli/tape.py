@@ -26,6 +26,7 @@ class Tape:
 
     def __init__(self, numbers: Sequence[Tensor]) -> None:
         self._numbers = iter(numbers)
+        self.draws = 1  # of z that the pass wants of each row, until `spread` makes rows of them
         self.reports: dict[str, Tensor] = {}
 
     def _next(self, request: Request) -> Tensor:
@@ -42,6 +43,14 @@ class Tape:
     def uniform(self, *shape: int) -> Tensor:
         """Independent numbers, uniform on [0, 1)."""
         return self._next(Request("uniform", shape))
+
+    def spread(self, h: Tensor) -> Tensor:
+        """(B, …) → (S·B, …): all rows for the first draw of z, then for the second, …; asked again, rows as they are.
+
+        A layer whose noise is part of q(z|x) begins with it, so that what comes before is computed once for all draws.
+        """
+        draws, self.draws = self.draws, 1
+        return h if draws == 1 else h.expand(draws, *h.shape).flatten(0, 1)
 
     def report(self, name: str, nats: Tensor) -> None:
         """Note per-sample nats (B,) under a name; layers that report the same name add up."""

@@ -101,7 +101,7 @@ def test_a_head_that_does_not_fit_y_is_refused() -> None:
 
 
 def test_the_optimal_decoder_is_bayes_and_gives_every_label_a_chance() -> None:
-    decoder = OptimalDecoder(3, LABELS, pseudo_counts=0.3).double()
+    decoder = OptimalDecoder(3, LABELS, trained="batch", pseudo_counts=0.3).double()
     joint = torch.tensor([[2.0, 0, 0], [1, 4, 0], [0, 0, 0]]).double()  # (classes, K)
     expected = torch.tensor([[2.1, 1.1, 0.1], [0.1, 4.1, 0.1], [0.1, 0.1, 0.1]]).double()
     expected /= expected.sum(1, keepdim=True)
@@ -111,4 +111,4 @@ def test_the_optimal_decoder_is_bayes_and_gives_every_label_a_chance() -> None:
     decoder.table.copy_(decoder.table_of(joint))
     torch.testing.assert_close(decoder(values).logits, decoder(values, joint).logits)
     with pytest.raises(ConfigError, match="classifier=optimal counts labels"):
-        OptimalDecoder(3, NUMBERS, pseudo_counts=1.0)
+        OptimalDecoder(3, NUMBERS, trained="batch", pseudo_counts=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,4 +249,11 @@ def test_cuda_is_refused_where_there_is_none(ib_train: Callable, monkeypatch: py
 def test_every_study_composes(ib_train: Callable) -> None:
     for name in choices("sweep"):
         ended = ib_train(f"sweep={name}", "--cfg", "job")
-        assert ended.code == 0 and f"name: {name}" in ended.out
+        folder = re.sub("unpacking_fig[156]", "unpacking_fig1_5_6", name)  # three figures of the same runs
+        assert ended.code == 0 and f"name: {folder}\n" in ended.out
+
+
+@pytest.mark.parametrize("size", ["", "_small"])
+def test_three_figures_of_the_same_runs_have_the_same_config(ib_train: Callable, size: str) -> None:
+    first, *others = (ib_train(f"sweep=unpacking_fig{number}{size}", "--cfg", "job").out for number in (5, 1, 6))
+    assert "surrogate_l2" in first and all(other == first for other in others)

@@ -43,6 +43,8 @@ def test_training_curves_of_one_and_many_epochs(tmp_path, epochs):
     colours = {colour for _, colour in image.getcolors(maxcolors=1 << 24)}
     assert {(0, 114, 178), (213, 94, 0)} <= colours  # train and test
     assert [file.name for file in file.parent.iterdir()] == ["training.png"]
+    training_curves(lines(epochs, J=1.0, R=12.0, C=2.0, accuracy=0.9), file, "C + 0.01 R − γ $x", evaluated=True)
+    assert pixels(file).tobytes() != image.tobytes()  # the legend
 
 
 def test_values_that_are_not_finite_or_missing(tmp_path):

@@ -133,19 +133,21 @@ class Stopper(Observer):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.parametrize("more", [(), ("evaluate_train=true", "evaluate_every=2")])
 def test_an_interruption_at_a_known_step_goes_on_bit_for_bit(
-    experiment: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch
+    experiment: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(train, "SECONDS_BETWEEN_REPORTS", -1)
-    whole = experiment(*STATEFUL, "epochs=3")
+    words = (*STATEFUL, "epochs=3", *more)
+    whole = experiment(*words)
     expected = fit(whole, None, patience=None, watch="J")
-    part = experiment(*STATEFUL, "epochs=3", folder="part", observers=(Stopper(1, 2),))
+    part = experiment(*words, folder="part", observers=(Stopper(1, 2),))
     with catch_signals() as stop, pytest.raises(Interrupted):
         fit(replace(part, stop=stop), None, patience=None, watch="J")
     checkpoint = part.records.load_checkpoint(torch.device("cpu"))
     assert (checkpoint["epoch"], checkpoint["step_in_epoch"]) == (1, 2)
     part.records.close()
-    rest = experiment(*STATEFUL, "epochs=3", folder="part")
+    rest = experiment(*words, folder="part")
     ended = fit(rest, rest.records.load_checkpoint(torch.device("cpu")), patience=None, watch="J")
     assert ended.measures == expected.measures
     assert all(torch.equal(ended.params[name], p) for name, p in expected.params.items())

@@ -37,17 +37,18 @@ class AllCnn(nn.Module):
         activation: Literal["relu", "softplus"],
         dropout: Annotated[float, Interval(ge=0, lt=1)],
         input_dropout: Annotated[float, Interval(ge=0, lt=1)],
+        monte_carlo: bool,
     ) -> None:
         super().__init__()
         stages = STAGES[variant]
         channels, *_ = image_shape("all_cnn", input_shape, smallest=2 ** len(stages))
-        layers: list[nn.Module] = [Dropout(input_dropout)]
+        layers: list[nn.Module] = [Dropout(input_dropout, monte_carlo=monte_carlo)]
         for stage in stages:
             filters = _scaled(stage, width)
             layers += [
                 _convolution(channels, filters, activation),
                 _convolution(filters, filters, activation),
-                _noisy_reduction(filters, activation, dropout),
+                _noisy_reduction(filters, activation, dropout, monte_carlo),
             ]
             channels = filters
         self.features = _scaled(LAST, width)
@@ -72,6 +73,7 @@ def _convolution(inputs: int, outputs: int, activation: str, size: int = 3, stri
     return Chain(convolution, nn.BatchNorm2d(outputs), ACTIVATIONS[activation]())
 
 
-def _noisy_reduction(filters: int, activation: str, dropout: float) -> Chain:
+def _noisy_reduction(filters: int, activation: str, dropout: float, monte_carlo: bool) -> Chain:
     """The strided convolution and the noise on it: one block, since noise may be computed from the block's input."""
-    return Chain(_convolution(filters, filters, activation, stride=2), Dropout(dropout))
+    dropped = Dropout(dropout, monte_carlo=monte_carlo)
+    return Chain(_convolution(filters, filters, activation, stride=2), dropped)

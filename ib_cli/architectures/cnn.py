@@ -31,6 +31,7 @@ class Cnn(nn.Module):
         hidden: Annotated[int, Gt(0)],
         dropout_conv: Probability,
         dropout_dense: Probability,
+        monte_carlo: bool,
     ) -> None:
         super().__init__()
         inputs, height, width = image_shape("cnn", input_shape, smallest=6)
@@ -43,11 +44,11 @@ class Cnn(nn.Module):
             nn.Conv2d(first, second, 3),
             nn.ReLU(),
             nn.MaxPool2d(2),
-            Dropout(dropout_conv),
+            Dropout(dropout_conv, monte_carlo=monte_carlo),
             nn.Flatten(),
             Linear(second * pooled, hidden),
             nn.ReLU(),
-            Dropout(dropout_dense),
+            Dropout(dropout_dense, monte_carlo=monte_carlo),
         )
 
     def forward(self, x: Tensor, tape: Tape) -> Tensor:

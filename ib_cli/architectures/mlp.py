@@ -26,12 +26,13 @@ class Mlp(nn.Module):
         activation: Activation,
         batch_norm: bool,
         dropout: Annotated[float, Interval(ge=0, lt=1)],
+        monte_carlo: bool,
         initialisation: Literal["torch", "xavier"],
     ) -> None:
         super().__init__()
         sizes = [math.prod(input_shape), *widths]
         self.features = sizes[-1]
-        self.layers = dense(sizes, activation, batch_norm, dropout, initialisation)
+        self.layers = dense(sizes, activation, batch_norm, dropout, initialisation, monte_carlo)
 
     def forward(self, x: Tensor, tape: Tape) -> Tensor:
         """x (B, *input_shape) → features (B, features)."""

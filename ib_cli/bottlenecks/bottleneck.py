@@ -17,6 +17,11 @@ class Bottleneck(nn.Module):
     stochastic: bool
     discrete = False  # whether z is one of the unit vectors
 
+    @property
+    def linear(self) -> str | None:
+        """The name of the linear layer that gives Ẑ, where z is Ẑ alone or with noise that does not depend on x."""
+        return None
+
     @abstractmethod
     def forward(
         self, features: Tensor, tape: Tape, samples: int

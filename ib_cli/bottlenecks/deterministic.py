@@ -24,6 +24,11 @@ class Deterministic(Bottleneck):
         self.size = size or features
         self.map = nn.Identity() if size is None else Linear(features, size, initialisation)
 
+    @property
+    def linear(self) -> str | None:
+        """The map, if there is one."""
+        return "map" if isinstance(self.map, Linear) else None
+
     def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[None, Tensor]:
         """(B, features) → None and z (1, B, K): further samples would be the same."""
         return None, full_precision(self.map(features)).unsqueeze(0)

@@ -36,6 +36,11 @@ class Dropout(Bottleneck):
         self.register_buffer("dropout", torch.tensor(dropout), persistent=False)
         self.map = nn.Identity() if size is None else Linear(features, size, initialisation)
 
+    @property
+    def linear(self) -> str | None:
+        """The map, if there is one."""
+        return "map" if isinstance(self.map, Linear) else None
+
     def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[None, Tensor]:
         """(B, features) → None and z (S, B, K)."""
         kept = (tape.uniform(samples, *features.shape) >= self.dropout).to(features.dtype)

@@ -27,6 +27,11 @@ class ZeroEntropyNoise(GaussianBottleneck):
         self.size = size
         self.mean = Linear(features, size, initialisation)
 
+    @property
+    def linear(self) -> str:
+        """The map to Ẑ."""
+        return "mean"
+
     def density(self, features: Tensor) -> Distribution:
         """(B, features) → N(Ẑ, I/(2πe)), batch (B,), event (K,)."""
         mean = full_precision(self.mean(features))

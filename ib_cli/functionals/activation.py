@@ -4,7 +4,7 @@ from torch import Tensor
 
 from ib_cli.contracts import Pass
 from ib_cli.functionals.functional import functional
-from ib_cli.functionals.moments import moments
+from ib_cli.moments import moments
 
 
 @functional("L2[Z]", "mean squared norm of z", costly=True, continuous=True)
@@ -15,4 +15,4 @@ def activation(p: Pass) -> Tensor:
     q(z|x) are known, else the mean over the draws.
     """
     mean, variance = moments(p)
-    return (mean.square() + variance).sum(-1)
+    return (mean.square() + variance).sum(-1).to(p.z.dtype)

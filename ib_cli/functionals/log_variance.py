@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from ib_cli.contracts import Pass
-from ib_cli.functionals.functional import of_whole
-from ib_cli.functionals.moments import moments
-
-
-def _terms(p: Pass) -> Tensor:
-    """1, E[z|x], E[z|x]² and Var[z|x], (B, 1 + 3K), in float64."""
-    mean, variance = (each.double() for each in moments(p))
-    return torch.cat([torch.ones_like(mean[:, :1]), mean, mean.square(), variance], 1)
-
-
-def _of_all(p: Pass) -> Tensor:
-    """Sums of the terms, (1, 1 + 3K)."""
-    return p.weighed(_terms(p)).sum(0, keepdim=True)
-
-
-def _of_classes(p: Pass) -> Tensor:
-    """Those of each class, (classes, 1 + 3K)."""
-    return p.by_class(_terms(p))
+from ib_cli.functionals.functional import Functional, of_whole
+from ib_cli.moments import sums_of_all, sums_of_classes
 
 
 def _variances(sums: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,7 +35,7 @@ def _entropy(variances: Tensor) -> Tensor:
     return 0.5 * (2 * math.pi * math.e * variances).log().sum(1)
 
 
-@of_whole("log_Var[Z]", "log-variance, ≥ H[Z]", sums=_of_all, costly=True, continuous=True)
+@of_whole("log_Var[Z]", "log-variance, ≥ H[Z]", sums=sums_of_all, costly=True, continuous=True)
 def log_variance(sums: Tensor) -> Tensor:
     """Σ_k ½ ln(2πe Var[Z_k]) (Unpacking, Obs. 7), () nats: the entropy of Gaussians with these variances.
 
@@ -63,7 +46,7 @@ def log_variance(sums: Tensor) -> Tensor:
 
 
 @of_whole(
-    "log_Var[Z|Y]", "log-variance in a class, ≥ H[Z|Y]", "classes", sums=_of_classes, costly=True, continuous=True
+    "log_Var[Z|Y]", "log-variance in a class, ≥ H[Z|Y]", "classes", sums=sums_of_classes, costly=True, continuous=True
 )
 def log_variance_given_y(sums: Tensor) -> Tensor:
     """E_y Σ_k ½ ln(2πe Var[Z_k|y]) (Unpacking, Obs. 7), () nats. How few samples of a class count: `_variances`."""
@@ -75,7 +58,7 @@ def log_variance_given_y(sums: Tensor) -> Tensor:
 
 @of_whole(
     "log_Var_pooled[Z|Y]", "log of the mean variance in a class, ≥ log_Var[Z|Y]", "classes",
-    sums=_of_classes, costly=True, continuous=True,
+    sums=sums_of_classes, costly=True, continuous=True,
 )  # fmt: skip
 def log_variance_pooled(sums: Tensor) -> Tensor:
     """Σ_k ½ ln(2πe E_y Var[Z_k|y]), () nats: one variance for all classes, ≥ `log_Var[Z|Y]` as ln is concave.
@@ -84,3 +67,21 @@ def log_variance_pooled(sums: Tensor) -> Tensor:
     """
     n, variances = _variances(sums)
     return _entropy((n * variances).sum(0, keepdim=True) / n.sum()).sum()
+
+
+def _in_window(p: Pass) -> Tensor:
+    """`log_Var[Z|Y]` of the batch and the window of earlier ones together, ().
+
+    Earlier batches have no gradient. What the batch's own samples have is that of their share in the window; so it is
+    divided by this share, and a sample counts for the gradient what it counts in C.
+    """
+    own = sums_of_classes(p)
+    nats = log_variance_given_y.of_sums(p.earlier + own)
+    share = own[:, 0].sum() / (p.earlier + own)[:, 0].sum()
+    return (nats.detach() + (nats - nats.detach()) / share).to(p.z.dtype)
+
+
+log_variance_in_window = Functional(
+    "log_Var_window[Z|Y]", "log_Var[Z|Y] of the last batches", frozenset({"classes", "earlier"}), _in_window,
+    costly=True, continuous=True, sums=sums_of_classes, of_sums=log_variance_given_y.of_sums,
+)  # fmt: skip

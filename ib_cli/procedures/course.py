@@ -29,8 +29,14 @@ class Course:
         )
         if checkpoint is not None:
             self.state.restore(checkpoint)
-        self.held_out = [split for split in experiment.data.splits if split != "train"]
+        whole = experiment.settings.evaluate_train
+        self.evaluated_splits = [split for split in experiment.data.splits if whole or split != "train"]
         self._latest: Mapping[str, Mapping[str, float]] = {}  # evaluations of the present parameters
+
+    @property
+    def params(self) -> Tensors:
+        """Those that evaluations and estimates are of, and that the run ends with."""
+        return self.state.evaluated_params
 
     @property
     def over(self) -> bool:
@@ -40,15 +46,16 @@ class Course:
         return state.epoch >= self.experiment.settings.epochs or not patient
 
     def trained(self, averages: Mapping[str, float]) -> None:
-        """An epoch has been trained, with these averages."""
+        """An epoch has been trained, with these averages; they are recorded unless the train split is evaluated."""
         self.state.close_epoch()
         self.state.schedule.observe(averages["J"])
         self._latest = {}
-        self._record("train", averages)
+        if "train" not in self.evaluated_splits:
+            self._record("train", averages)
 
     @property
     def evaluation_due(self) -> bool:
-        """Whether the splits other than train are evaluated after this epoch."""
+        """Whether `evaluated_splits` are evaluated after this epoch."""
         state, settings = self.state, self.experiment.settings
         return state.epoch % settings.evaluate_every == 0 or state.epoch == settings.epochs
 
@@ -65,8 +72,7 @@ class Course:
     def estimate(self) -> None:
         """Estimate the information in the representation, where that is due after this epoch."""
         state = self.state
-        params, buffers = state.evaluated_params, state.buffers
-        state.estimate_seconds += estimate(self.experiment, state.epoch, self.over, params, buffers)
+        state.estimate_seconds += estimate(self.experiment, state.epoch, self.over, self.params, state.buffers)
 
     @property
     def save_due(self) -> bool:
@@ -96,7 +102,7 @@ class Course:
             estimates=last,
             compile_seconds=state.compile_seconds,
             estimate_seconds=state.estimate_seconds,
-            params=state.evaluated_params,
+            params=dict(self.params),
         )
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:

@@ -8,7 +8,7 @@ from annotated_types import Gt
 
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.interrupt import Interrupted
-from ib_cli.engine.loss import make_loss
+from ib_cli.engine.loss import LossFunction, make_loss
 from ib_cli.engine.train import Epoch, Reporter
 from ib_cli.errors import ConfigError
 from ib_cli.experiment import Experiment, Finished
@@ -26,9 +26,16 @@ def fit(
     improved for that many evaluations.
     Raises RunFailedError when the objective stops being finite, Interrupted at a signal, after saving.
     """
+    settings = experiment.settings
+    loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
+    return complete(Course(experiment, checkpoint, patience, watch), loss)
+
+
+def complete(course: Course, loss: LossFunction) -> Finished:
+    """Train a course to its end by the gradients of a loss. Raises as `fit`."""
+    experiment = course.experiment
     settings, data, model = experiment.settings, experiment.data, experiment.model
-    course, evaluation = Course(experiment, checkpoint, patience, watch), Evaluation(experiment)
-    loss = make_loss(model, experiment.objective, settings.samples, settings.precision)
+    evaluation = Evaluation(experiment)
     backward = Backward(loss, settings.compile, experiment.device)
     requests: dict[int, list] = {}
     clock, reporter = Clock(), Reporter(experiment.observers)
@@ -40,19 +47,19 @@ def fit(
             raise Interrupted(signal)
 
     while not course.over:
+        evaluation.begin_epoch(course.state)
         epoch = Epoch(course.state, model, backward, data, settings, experiment.multipliers)
         if (signal := epoch.run(requests, experiment.stop, reporter)) is not None:
             save_at(signal)
         course.trained(epoch.averages())
         if course.evaluation_due:
-            params = course.state.evaluated_params
-            course.evaluated({split: evaluation.of(params, split) for split in course.held_out})
+            course.evaluated({split: evaluation.of(course.params, split) for split in course.evaluated_splits})
         course.estimate()
         if course.save_due or experiment.stop() is not None:
             save_at(experiment.stop())
     rest = {}
     for split in course.unevaluated:
-        rest[split] = evaluation.of(course.state.evaluated_params, split)
+        rest[split] = evaluation.of(course.params, split)
         if experiment.stop() is not None:
             raise Interrupted(experiment.stop())
     return course.finish(rest, clock.read())

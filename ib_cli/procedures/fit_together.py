@@ -67,6 +67,7 @@ class _Group:
         """Train one epoch of the members; the indices and ends of those that came to one."""
         if members != self.members:
             self.members, self.stack = members, Stack([self.courses[i].state for i in members], self.first.optimizer)
+        self.evaluation.begin_epoch_of_stack(self.stack, [self.experiments[i] for i in members])
         settings = [self.experiments[i].settings for i in members]
         multipliers = [self.experiments[i].multipliers for i in members]
         epoch = GroupEpoch(self.stack, self.first.model, self._backward, self.first.data, settings, multipliers)
@@ -128,10 +129,10 @@ class _Group:
             self.courses[i].trained(means)
 
     def _evaluate(self, members: list[int], alive: list[int]) -> None:
-        """The held-out splits of all members together, told to those alive."""
+        """The splits that are due of all members together, told to those alive."""
         if not alive or not self.courses[alive[0]].evaluation_due:
             return
-        found = {split: self._measured(members, split) for split in self.courses[alive[0]].held_out}
+        found = {split: self._measured(members, split) for split in self.courses[alive[0]].evaluated_splits}
         for position, i in enumerate(members):
             if i in alive:
                 self.courses[i].evaluated({split: of[position] for split, of in found.items()})

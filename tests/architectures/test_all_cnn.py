@@ -8,7 +8,9 @@ from ib_cli.architectures.all_cnn import AllCnn
 from ib_cli.layers import Dropout
 from ib_cli.tape import Planner, Tape
 
-OPTIONS = {"variant": 32, "width": 1.0, "activation": "relu", "dropout": 0.5, "input_dropout": 0.2}
+OPTIONS = {"variant": 32, "width": 1.0, "activation": "relu", "dropout": 0.5, "input_dropout": 0.2,
+    "monte_carlo": False,
+}  # fmt: skip
 TABLE_32 = [
     (3, 96, 3, 1),
     (96, 96, 3, 1),

@@ -11,9 +11,13 @@ from ib_cli.architectures.resnet18 import Resnet18
 from ib_cli.errors import ConfigError
 from ib_cli.tape import Planner, Tape, draw
 
-MLP = {"widths": [12, 8], "activation": "softplus", "batch_norm": True, "dropout": 0.1, "initialisation": "torch"}
-CNN = {"channels": [3, 4], "hidden": 8, "dropout_conv": 0.1, "dropout_dense": 0.1}
-ALL_CNN = {"variant": 32, "width": 0.05, "activation": "softplus", "dropout": 0.1, "input_dropout": 0.1}
+MLP = {"widths": [12, 8], "activation": "softplus", "batch_norm": True, "dropout": 0.1, "monte_carlo": False,
+    "initialisation": "torch",
+}  # fmt: skip
+CNN = {"channels": [3, 4], "hidden": 8, "dropout_conv": 0.1, "dropout_dense": 0.1, "monte_carlo": False}
+ALL_CNN = {"variant": 32, "width": 0.05, "activation": "softplus", "dropout": 0.1, "input_dropout": 0.1,
+    "monte_carlo": False,
+}  # fmt: skip
 CASES = {
     "mlp": (Mlp, MLP, (1, 4, 4)),
     "mlp on vectors": (Mlp, MLP | {"initialisation": "xavier"}, (6,)),

@@ -5,7 +5,7 @@ import torch
 from ib_cli.architectures.cnn import Cnn
 from ib_cli.tape import Planner, Tape, draw
 
-DEFAULTS = {"channels": [32, 64], "hidden": 128, "dropout_conv": 0.25, "dropout_dense": 0.5}
+DEFAULTS = {"channels": [32, 64], "hidden": 128, "dropout_conv": 0.25, "dropout_dense": 0.5, "monte_carlo": False}
 
 
 def test_parameters_and_noise_of_the_example():

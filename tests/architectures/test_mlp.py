@@ -8,7 +8,9 @@ from torch.func import functional_call, stack_module_state, vmap
 from ib_cli.architectures.mlp import Mlp
 from ib_cli.tape import Planner, Tape, draw
 
-OPTIONS = {"widths": [6, 4], "activation": "relu", "batch_norm": True, "dropout": 0.3, "initialisation": "torch"}
+OPTIONS = {"widths": [6, 4], "activation": "relu", "batch_norm": True, "dropout": 0.3, "monte_carlo": False,
+    "initialisation": "torch",
+}  # fmt: skip
 
 
 def test_no_widths_pass_x_on():

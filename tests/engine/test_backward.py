@@ -17,9 +17,21 @@ from tests.engine.test_loss import one_step
 from tests.procedures.test_fit_together import assert_equal
 
 
-@pytest.mark.parametrize("compile", ["step", pytest.param(True, marks=pytest.mark.slow)])
-def test_compiled_gradients_are_those_of_the_loss(experiment: Callable[..., Experiment], compile: bool | str) -> None:
-    made = experiment("architecture.batch_norm=true", "architecture.dropout=0.2")
+@pytest.mark.parametrize(
+    "compile, objective",
+    [
+        ("step", "vib"),
+        pytest.param(True, "vib", marks=pytest.mark.slow),
+        *(
+            pytest.param("step", name, marks=pytest.mark.slow)
+            for name in ("surrogate_l2", "surrogate_logvar", "surrogate_logvar_window", "decoder_uncertainty", "dib")
+        ),
+    ],
+)
+def test_compiled_gradients_are_those_of_the_loss(
+    experiment: Callable[..., Experiment], compile: bool | str, objective: str
+) -> None:
+    made = experiment(f"objective={objective}", "architecture.batch_norm=true", "architecture.dropout=0.2")
     loss = make_loss(made.model, made.objective, 2, "fp32")
     params, buffers, *rest = one_step(made, 0)
     found = {}

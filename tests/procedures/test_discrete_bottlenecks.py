@@ -11,10 +11,12 @@ from torch import Tensor
 
 from ib_cli.contracts import Pass
 from ib_cli.engine.loss import forward
+from ib_cli.engine.state import State
 from ib_cli.estimates import tabulated
 from ib_cli.estimators.categorical import categorical_information
 from ib_cli.experiment import Experiment
 from ib_cli.functionals import functionals
+from ib_cli.metrics import Evaluation
 from ib_cli.procedures.fit import fit
 from ib_cli.tape import Tape
 
@@ -66,6 +68,26 @@ def test_the_optimal_decoder_makes_the_cross_entropy_the_uncertainty(experiment:
     for name in ("C", "H_model[Y|Z]"):
         assert measures["train"][name] == pytest.approx(measures["train"]["H[Y|Z]"], abs=1e-5)
     assert measures["test"]["C"] > measures["test"]["H[Y|Z]"]  # the decoder is that of the train split
+
+
+def test_the_cross_entropy_of_the_split_s_optimal_decoder_has_the_gradient_of_the_uncertainty(
+    experiment: Callable,
+) -> None:
+    made = experiment("objective=decoder_ce", "classifier=optimal", "classifier.trained=split", "bottleneck.size=15")
+    model = made.model.train()
+    with torch.no_grad():
+        model.bottleneck.logits.weight *= 30  # an encoder that tells x apart
+    Evaluation(made).begin_epoch(State.start(model, made.optimizer(model.parameters()), made.schedule, 0.0))
+    model.double()
+    whole = made.data.whole_batch()
+    p = model(whole._replace(x=whole.x.double()), Tape([]), 1)
+    gradients = [
+        torch.autograd.grad(p.mean(functionals()[symbol].nats(p)), list(model.parameters()), retain_graph=True)
+        for symbol in ("C", "H[Y|Z]")
+    ]
+    for of_c, of_uncertainty in zip(*gradients):
+        assert of_uncertainty.abs().max() > 1e-3
+        torch.testing.assert_close(of_c, of_uncertainty, rtol=1e-4, atol=1e-7)  # the table is in float32
 
 
 def test_evaluations_do_not_depend_on_how_a_split_is_cut(experiment: Callable) -> None:

@@ -13,6 +13,7 @@ from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.normalisation import fit as identity
 from ib_cli.engine.train import batches
 from ib_cli.experiment import Experiment
+from ib_cli.metrics import Evaluation
 from ib_cli.procedures.fit import fit
 
 
@@ -49,6 +50,26 @@ def test_early_stopping_ends_before_the_last_epoch(experiment: Callable[..., Exp
     ended = fit(made, None, patience=2, watch="J")
     assert ended.epochs < 50
     assert made.records.load_checkpoint(torch.device("cpu"))["epoch"] == ended.epochs
+
+
+def test_the_train_split_is_evaluated_where_asked(experiment: Callable[..., Experiment]) -> None:
+    common = ("objective=decoder_uncertainty", "schedule=plateau", "epochs=3", "evaluate_every=2")
+    plain, asked = (
+        experiment(*common, f"evaluate_train={value}", "averaging=0.9", folder=value) for value in ("false", "true")
+    )
+    results = [fit(each, None, patience=None, watch="J") for each in (plain, asked)]
+    averages, lines = (each.records.metrics.read() for each in (plain, asked))
+    assert [(line["epoch"], line["split"]) for line in lines] == [(e, s) for e in (2, 3) for s in ("train", "test")]
+    for one, other in zip(*([line for line in each if line["split"] == "test"] for each in (averages, lines))):
+        assert one == other  # nothing else has changed
+    last = {name: value for name, value in lines[2].items() if name not in ("epoch", "step", "split")}
+    assert last == results[1].measures["train"] == results[0].measures["train"]
+    assert last == Evaluation(asked).of(results[1].params, "train")
+    assert last["C"] == pytest.approx(last["H[Y|Z]"], abs=1e-5)  # of the whole split, with its own optimal decoder
+    of_batches = [line for line in averages if line["split"] == "train"]
+    assert of_batches[-1]["J"] < last["J"]
+    schedule = asked.records.load_checkpoint(torch.device("cpu"))["schedule"]
+    assert schedule["best"] == min(line["J"] for line in of_batches)
 
 
 def test_clipping_bounds_the_step(experiment: Callable[..., Experiment]) -> None:

@@ -33,8 +33,21 @@ CASES = {
     "pseudo-inputs": ("marginal=vampprior", "gamma=1e-2,1e-1", "optimizer.lr=1e-3,1e-2"),
     "a backward encoder in 16 bits": ("objective=ceb", "gamma=1e-2,1e-1", "precision=bf16"),
     "a discrete z and its optimal decoder": ("objective=dib", "beta=0.1,1", "seed=0,1"),
-    "variances of few samples": ("objective=surrogate_logvar_given_y", "gamma=1e-2,1", "batch_size=12", "seed=0,1"),
+    "the optimal decoder of the split": (
+        "objective=decoder_ce", "classifier=optimal", "classifier.trained=split", "optimizer.lr=1e-3,1e-2", "seed=0,1",
+    ),
+    "variances of a window of small batches": (
+        "objective=surrogate_logvar_window", "gamma=1e-2,1", "batch_size=12", "seed=0,1",
+    ),
+    "evaluations of the train split": (
+        "evaluate_train=true", "evaluate_every=2", "epochs=5", "objective=decoder_uncertainty", "seed=0,1",
+        "schedule=plateau", "schedule.patience=0", "optimizer.lr=1e-3,0.1",
+    ),
     "masks of Monte-Carlo dropout": ("objective=ce", "bottleneck=dropout", "bottleneck.dropout=0.2,0.6", "samples=2"),
+    "masks in the layers": (
+        "objective=ce", "bottleneck=zero_entropy_noise", "architecture.dropout=0.2,0.6", "samples=2", "seed=0,1",
+        "architecture.batch_norm=true", "architecture.widths=[16,16]", "architecture.monte_carlo=true",
+    ),
     "early stopping": (
         "dataset.validation_size=0.2", "procedure.patience=1", "procedure.watch=C", "epochs=8",
         "optimizer.lr=1e-3,0.3", "seed=0,1",
