@@ -11,6 +11,7 @@ import numpy as np
 
 from ib_cli.errors import ConfigError
 from ib_cli.report.colours import Colours
+from ib_cli.report.estimated import Estimated, estimated
 from ib_cli.report.frontier import frontiers
 from ib_cli.report.labels import NATS_PER, has_units, in_order
 from ib_cli.report.limit import above, bounds_pair, exact_curves
@@ -39,6 +40,7 @@ class Contents:
     split: str
     units: str
     metrics: tuple[str, ...]
+    estimated: Estimated
     thermodynamics: Thermodynamics | None = None
 
     def scale(self, measure: str) -> float:
@@ -79,6 +81,23 @@ class Contents:
         points = {int(self.points.of_run[i]) for i in runs} - {-1}
         return set(self.points.table["curve"].iloc[sorted(points)])
 
+    def by_curve(self, runs: Iterable[int]) -> dict[str, list[int]]:
+        """The runs of each curve; those not done go with the only curve of their objective, else by its name."""
+        names, of_run = self.points.table["curve"], self.points.of_run
+        objectives: dict[str, set[str]] = {}
+        for run, point in enumerate(of_run):
+            if point >= 0:
+                objectives.setdefault(_objective(self.runs[run]), set()).add(names.iloc[point])
+        found: dict[str, list[int]] = {curve: [] for curve in self.points.curves}
+        for run in sorted(runs):
+            if of_run[run] >= 0:
+                found[names.iloc[of_run[run]]].append(run)
+            elif self.runs[run].status != "done":
+                objective = _objective(self.runs[run])
+                curves = objectives.get(objective, ())
+                found.setdefault(next(iter(curves)) if len(curves) == 1 else objective, []).append(run)
+        return {curve: members for curve, members in found.items() if members}
+
     @cached_property
     def run_colour_values(self) -> np.ndarray:
         """The swept multiplier of each run, also of those that are not done; NaN where there is none."""
@@ -103,11 +122,13 @@ def contents(
 ) -> Contents:
     """Work everything out. `split` None: test where the runs have it, else validation, else train.
 
+    Estimates are those of `split`, or where it is None of train if there are any, as they are about what was learnt.
     `thermodynamics` asks for the laws of TherML, which are about what was minimised: on the train split, where there is
     one and no other is named. Raises ConfigError for a split, metric or key that no run has, and where no law can be
     measured.
     """
     present = {name: _measures(runs, name) for name in SPLITS}
+    estimates = estimated(runs, split)
     of_laws = split or ("train" if present["train"] else None)
     split = _split(split, present)
     table = results(runs)
@@ -127,12 +148,17 @@ def contents(
         split,
         units,
         shown,
+        estimates,
         _laws(runs, table, of_laws or split, group_by) if thermodynamics else None,
     )
 
 
 def _laws(runs: Sequence[Run], table: DataFrame, split: str, group_by: Sequence[str] | None) -> Thermodynamics:
     return measure(gather(runs, table, split, group_by), runs, table, split)
+
+
+def _objective(run: Run) -> str:
+    return str(run.config.get("objective.name"))
 
 
 def _measures(runs: Sequence[Run], split: str) -> set[str]:

@@ -25,9 +25,26 @@ NAMES = {
     "S": "entropy of the weights",
     "S/N": "entropy of the weights a sample",
     "V": "volume",
+    "H_model[Y|X]": "cross-entropy",
+    "H[Y|Z]": "decoder uncertainty",
+    "H[Z]": "encoding entropy",
+    "H[Z|X]": "encoding uncertainty",
+    "H[Z|Y]": "reverse decoder uncertainty",
+    "I[X;Z]": "preserved information",
+    "I[X;Z|Y]": "redundant information",
+    "I[X;Y|Z]": "residual information",
+    "I_pairwise": "pairwise bound",
+    "L2[Z]": "mean squared norm",
 }
+SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # that are not set as they are written
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
-ORDER = ("J", "R", "R_Y", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "accuracy", "error")  # the rest after them
+# The rest after them.
+ORDER = (
+    "J", "R", "R_Y", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]",
+    "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
+    "log_Var_window[Z|Y]", "accuracy", "error",
+)  # fmt: skip
+WIDE = 22  # letters of name and symbol: with more the name stands above it, as a figure's axis is short
 
 
 def has_units(measure: str) -> bool:
@@ -54,14 +71,19 @@ def mathtext(name: str) -> str:
     """A measure or multiplier in Matplotlib's mathtext: `$\\gamma$`, `$H_{\\mathrm{model}}[Y|X]$`."""
     if name in GREEK:
         return rf"$\{name}$"
-    if re.fullmatch(r"[A-Z]{1,2}(_\w+)?(\[[\w;|,]+\])?", name):
-        return "$" + re.sub(r"_(\w+)", _subscript, name).replace("|", r"\,|\,") + "$"
+    if name in SYMBOLS:
+        return SYMBOLS[name]
+    if re.fullmatch(r"(log_Var|[A-Z]{1,2})(_\w+)?(\[[\w;|,]+\])?", name):
+        text = re.sub(r"_(\w+)", _subscript, name.replace("log_Var", "log Var"))
+        return "$" + text.replace("log Var", r"\log\,\mathrm{Var}").replace("|", r"\,|\,") + "$"
     return name.replace("$", r"\$")
 
 
 def label(measure: str, units: str) -> str:
-    """A measure on an axis of a figure: `rate $R$ (nats)`."""
-    text = f"{NAMES.get(measure, '')} {mathtext(measure)}".strip()
+    """A measure on an axis of a figure: `rate $R$ (nats)`; a long name has a line of its own."""
+    name = NAMES.get(measure, "")
+    between = "\n" if name and len(name) + len(measure) > WIDE else " "
+    text = f"{name}{between}{mathtext(measure)}".strip()
     return f"{text} ({unit(measure, units)})" if has_units(measure) else text
 
 

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ib_cli.report.bundles import FEW, bundles, end_marks
 from ib_cli.report.colours import Colours
 from ib_cli.report.contents import Contents
+from ib_cli.report.cross_entropy_plots import cross_entropies
+from ib_cli.report.estimate_plots import entropies, residual_plane
 from ib_cli.report.labels import GREEK, counted, has_units, in_order, plain
 from ib_cli.report.surface_plot import surface
 from ib_cli.report.sweep_plots import law, measures
@@ -21,12 +24,8 @@ from ib_cli.report.traces import DASHES, GREY, SYMBOLS, Plot, bar, detail, layou
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-TRAJECTORY_POINTS = 20_000  # of all runs of a plot together: what a browser draws at once without being felt
-FEWEST_EPOCHS, MOST_EPOCHS = 12, 200  # of a run
-FEW = 100  # runs: more are drawn thinner and smaller
 FEWEST = 3  # points of a surface
 LIMIT = {"color": "#000", "width": 1.8}  # the line of an exact limit
-COLOUR_BINS = 12  # lines of one colour are one trace, as plotly.js takes a millisecond a trace
 
 
 def plots(contents: Contents) -> list[Plot]:
@@ -35,11 +34,14 @@ def plots(contents: Contents) -> list[Plot]:
     found = [plot for plot in found if plot is not None]
     if contents.plane.paths:
         found.append(_plane(contents))
+    found += residual_plane(contents)
     found += law(contents)
     found = [{"section": "Frontiers and information plane", **plot} for plot in found]
     found += thermodynamics.plots(contents.thermodynamics)
     found += [{"section": "Measures and multipliers", **plot} for plot in measures(contents)]
     trajectories = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
+    trajectories += entropies(contents)
+    trajectories += cross_entropies(contents)
     return found + [{"section": "Trajectories", **plot} for plot in trajectories]
 
 
@@ -116,46 +118,6 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
     ]  # fmt: skip
 
 
-def _some(count: int, runs: int) -> np.ndarray:
-    """Rows of a trajectory to show, dense at the beginning; always the first and the last."""
-    most = int(np.clip(TRAJECTORY_POINTS // max(runs, 1), FEWEST_EPOCHS, MOST_EPOCHS))
-    return np.arange(count) if count <= most else np.unique(np.geomspace(1, count, most).round().astype(int)) - 1
-
-
-def _bundles(contents: Contents, lines: dict[int, np.ndarray], colours: Colours, dots: bool) -> list[Plot]:
-    """Lines (n, 3) of epoch, x, y as a trace per colour, with a gap between two runs."""
-    bins: dict[str, list[int]] = {}
-    for run, colour in zip(lines, colours.hexes(contents.run_colour_values[list(lines)], COLOUR_BINS)):
-        bins.setdefault(colour, []).append(run)
-    width = 1.2 if len(lines) <= FEW else 0.5
-    traces = []
-    for colour, runs in bins.items():
-        kept = {run: lines[run][_some(len(lines[run]), len(lines))] for run in runs}
-        joined = np.concatenate([np.concatenate([line, np.full((1, 3), np.nan)]) for line in kept.values()])
-        ids = [run for run, line in kept.items() for _ in range(len(line) + 1)]
-        traces.append({
-            "type": "scatter", "mode": "lines+markers" if dots else "lines", "line": {"color": colour, "width": width},
-            "marker": {"size": 3, "color": colour}, "opacity": 0.7, "x": numbers(joined[:, 1]),
-            "y": numbers(joined[:, 2]), "customdata": ids, "epochs": numbers(joined[:, 0]), "showlegend": False,
-        })  # fmt: skip
-    return traces
-
-
-def _ends(contents: Contents, lines: dict[int, np.ndarray], colours: Colours) -> Plot:
-    """A mark at the end of each line: a dot, and a cross for a run that is not done."""
-    ends = np.array([line[-1] for line in lines.values()]).reshape(-1, 3)
-    marker = {
-        "size": 8 if len(lines) <= FEW else 5,
-        "color": colours.hexes(contents.run_colour_values[list(lines)]),
-        "symbol": ["circle" if contents.runs[run].status == "done" else "x" for run in lines],
-        "line": {"color": "#fff", "width": 0.5},
-    }
-    return {
-        "type": "scatter", "mode": "markers", "marker": marker, "customdata": list(lines), "showlegend": False,
-        "x": numbers(ends[:, 1]), "y": numbers(ends[:, 2]), "epochs": [int(e) for e in ends[:, 0]],
-    }  # fmt: skip
-
-
 def _plane(contents: Contents) -> Plot:
     k = contents.scale("R")
     lines = {run: path * np.array([1, k, k]) for run, path in contents.plane.paths.items()}
@@ -195,8 +157,8 @@ def _plane(contents: Contents) -> Plot:
         "traces": [
             bounds,
             *(_plane_limit(contents, title, runs) for title, runs in contents.plane_limits.items()),
-            *_bundles(contents, shown, colours, len(shown) <= FEW),
-            _ends(contents, shown, colours),
+            *bundles(contents, shown, colours, len(shown) <= FEW),
+            end_marks(contents, shown, colours),
             *bar(colours),
         ],
         "layout": layout(
@@ -238,7 +200,7 @@ def _trajectories(contents: Contents, name: str) -> Plot | None:
         "id": f"trajectory-{name}",
         "title": f"{GREEK.get(name, name)} over the epochs",
         "note": "A line per run; a cross ends a run that is not done." if has_units(name) else "A line per run.",
-        "traces": [*_bundles(contents, lines, colours, False), _ends(contents, marked, colours), *bar(colours)],
+        "traces": [*bundles(contents, lines, colours, False), end_marks(contents, marked, colours), *bar(colours)],
         "layout": layout(
             "epoch", plain(name, contents.units), yaxis={"range": [low - margin, high + margin]}, showlegend=False
         ),

@@ -112,7 +112,7 @@ def _read_run(folder: Path) -> Run | None:
     problems: list[str] = []
     config, result = _config(folder, problems), _result(folder, problems)
     lines, cut = _lines(folder / "metrics.jsonl", problems)
-    lines = [line for line in lines if isinstance(line.get("split"), str) and _is_number(line.get("epoch"))]
+    lines = [line for line in lines if isinstance(line.get("split"), str) and is_number(line.get("epoch"))]
     if not (isinstance(config.get("objective"), Mapping) or result.get("status") in ("done", "failed") or lines):
         return None
     estimates, cut_estimates = _lines(folder / "estimates.jsonl", problems)
@@ -200,12 +200,12 @@ def _sound(result: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     """A result without the entries that are not what they should be; these are told."""
     texts, numbers = ("status", "objective", "lagrangian", "error"), ("seed", "epochs", "seconds")
     wrong = [name for name in texts if not isinstance(result.get(name), str | None)]
-    wrong += [name for name in numbers if not (result.get(name) is None or _is_number(result[name]))]
+    wrong += [name for name in numbers if not (result.get(name) is None or is_number(result[name]))]
     for name in ("multipliers", *SPLITS):
         entries = result.get(name)
         if entries is None:
             continue
-        if not isinstance(entries, dict) or not all(value is None or _is_number(value) for value in entries.values()):
+        if not isinstance(entries, dict) or not all(value is None or is_number(value) for value in entries.values()):
             wrong.append(name)
     if wrong:
         problems.append(f"result.json has no proper {', '.join(wrong)}")
@@ -214,7 +214,7 @@ def _sound(result: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     return {name: value for name, value in result.items() if name not in wrong}
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether a value fits a float and is finite."""
     if not isinstance(value, Real):
         return False

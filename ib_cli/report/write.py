@@ -12,7 +12,10 @@ from ib_cli.report.tables import converted, trajectory, write_csv, write_parquet
 
 REFRESH = '<meta http-equiv="refresh"'
 # The files of write_figures.
-FIGURES = ("frontier_*", "surface_*", "information_plane", "measures", "trajectories", "first_law", "thermodynamics_*")
+FIGURES = (
+    "frontier_*", "surface_*", "information_plane", "residual_plane", "entropies", "measures", "trajectories",
+    "cross_entropies", "error_by_entropy", "i_diagram", "first_law", "thermodynamics_*",
+)  # fmt: skip
 
 
 def write_tables(contents: Contents, folder: Path) -> list[Path]:
@@ -34,10 +37,24 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
 
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
     """Every figure that these runs allow, as PNG and PDF; those of an earlier report that they do not are removed."""
-    from ib_cli.report.figures import first_law, frontier, information_plane, measures, surface, trajectories
+    from ib_cli.report.figures import (
+        cross_entropies,
+        entropies,
+        error_by_entropy,
+        first_law,
+        frontier,
+        i_diagram,
+        information_plane,
+        measures,
+        residual_plane,
+        surface,
+        trajectories,
+    )
     from ib_cli.report.figures import thermodynamics as laws
 
-    figures = (frontier, surface, information_plane, measures, trajectories, first_law, laws)
+    planes = (information_plane, residual_plane)
+    paths = (entropies, trajectories, cross_entropies, error_by_entropy)
+    figures = (frontier, surface, *planes, i_diagram, measures, *paths, first_law, laws)
     written = [file for figure in figures for file in figure.draw(contents, folder)]
     ours = [file for name in FIGURES for ending in ("png", "pdf") for file in folder.glob(f"{name}.{ending}")]
     for file in set(ours) - set(written):

@@ -106,6 +106,23 @@ def write_run(
     return folder
 
 
+def write_estimates(
+    folder: Path,
+    estimator: str,
+    values: Mapping[str, Sequence[float | None]],
+    split: str = "train",
+    flagged: Sequence[int] = (),
+) -> Path:
+    """Adds to a run's folder what an estimator said of quantities after each epoch from 1 on; some of these flagged."""
+    with (folder / "estimates.jsonl").open("a") as file:
+        for epoch in range(1, 1 + max(map(len, values.values()))):
+            for quantity, series in values.items():
+                if epoch <= len(series):
+                    line = {"epoch": epoch, "split": split, "quantity": quantity, "estimator": estimator}
+                    file.write(json.dumps({**line, "value": series[epoch - 1], "saturated": epoch in flagged}) + "\n")
+    return folder
+
+
 def write_study(
     folder: Path,
     objective: str = "vib",

@@ -14,7 +14,7 @@ from ib_cli.report.contents import contents
 from ib_cli.report.page import page
 from ib_cli.report.read import Reader
 from ib_cli.report.write import write_figures
-from tests.report.synthetic import write_run, write_study
+from tests.report.synthetic import write_estimates, write_run, write_study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Playwright
@@ -164,6 +164,23 @@ def test_without_webgl_the_figure_stands_for_the_surface(playwright: Playwright,
         _draw_all(opened.page)
         picture = opened.page.locator("#surface-D-C-R img")
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 500
+        assert opened.complaints == []
+
+
+def test_estimates_are_drawn_in_panels_side_by_side(playwright: Playwright, study: Path) -> None:
+    for run in study.iterdir():
+        for estimator in ("kraskov", "mixture"):
+            plane = {"I[X;Z]": [1.0, 3.0, 2.0], "I[X;Y|Z]": [2.0, 1.0, 0.5], "I[Y;Z]": [0.0, 1.0, 1.5]}
+            write_estimates(run, estimator, plane | {"H[Z]": [1.0, 3.0, 2.0], "H[Z|Y]": [1.0, 2.0, 0.5]})
+    with browser(playwright, study) as opened:
+        _draw_all(opened.page)
+        for name, panels in (("residual-plane", 2), ("entropies", 4)):
+            canvas = opened.page.locator(f"#{name}")
+            boxes = [box.bounding_box() for box in canvas.locator(".draglayer .nsewdrag").all()]
+            assert len(boxes) == panels and canvas.bounding_box()["height"] == 300 * panels
+            assert sorted(box["y"] for box in boxes) == [box["y"] for box in boxes]
+            assert canvas.locator(".scatterlayer path").count() > 5 * panels
+        assert canvas.bounding_box()["width"] > 1200  # the whole page's
         assert opened.complaints == []
 
 

@@ -1,0 +1,133 @@
+"""What Z still lacks of what X tells about Y, against what it keeps of X, along training."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.report.contents import Contents
+from ib_cli.report.figures import style
+from ib_cli.report.labels import mathtext
+from ib_cli.report.residual import PRESERVED, RESIDUAL, Panel, floor, limits, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CROWD = 60  # runs of a panel: more have lines and ends alone
+TALLEST = 2  # rows that a colour bar is as high as
+EPOCHS = "Greys"  # colours of the dots, pale at first, beside those of the multiplier
+PALEST, DARKEST = 0.15, 0.85  # of these
+
+
+def draw(contents: Contents, folder: Path) -> list[Path]:
+    """`residual_plane`: a row per estimator, a column per curve; a trajectory per run in its multiplier's colour.
+
+    Its dots are shaded by epoch. Ends are marked, hollow where the estimate is flagged, with a cross where the run is
+    not done. The dashed line is the saturation curve, the lower convex hull of the ends; where nothing can be is grey.
+    """
+    rows = panels(contents)
+    if not rows:
+        return []
+    figure, axes = style.new(len(rows[0]), len(rows))
+    last = max(course.epochs[-1] for row in rows for panel in row for course in panel.courses.values())
+    grid = np.reshape(np.array(axes, dtype=object), (len(rows), -1))
+    for row, line in zip(rows, grid):
+        across, up = limits(row)
+        for panel, place in zip(row, line):
+            _panel(place, contents, panel, last)
+            _bound(place, panel, across, up, contents.scale(PRESERVED))
+    for place, panel in zip(grid[0], rows[0]):
+        if len(rows[0]) > 1:
+            place.set_title(panel.curve, fontsize=style.MEDIUM)
+    style.colour_bar(figure, axes, contents.colours, shrink=min(1, TALLEST / len(rows)))
+    if last > 1 and any(len(panel.courses) <= CROWD for row in rows for panel in row):
+        _epoch_bar(figure, axes, last, min(1, TALLEST / len(rows)))
+    _legend(figure, rows, contents.estimated.split)
+    return style.write(figure, folder, "residual_plane")
+
+
+def _panel(place: Axes, contents: Contents, panel: Panel, last: float) -> None:
+    from matplotlib.collections import LineCollection
+
+    k, courses = contents.scale(PRESERVED), {run: course.thinned for run, course in panel.courses.items()}
+    colours = contents.colours.hexes(contents.run_colour_values[list(courses)])
+    crowd = len(courses) > CROWD
+    width = 0.3 if crowd else 1.6
+    lines = LineCollection([course.values * k for course in courses.values()], colors=colours, linewidths=width)
+    lines.set_rasterized(crowd)
+    place.add_collection(lines)
+    if courses and last > 1 and not crowd:
+        dots = np.concatenate([course.values[:-1] * k for course in courses.values()])
+        epochs = np.concatenate([course.epochs[:-1] for course in courses.values()])
+        shades = PALEST + (DARKEST - PALEST) * epochs / last
+        place.scatter(*dots.T, s=1.6, c=shades, cmap=EPOCHS, vmin=0, vmax=1, linewidths=0, zorder=2.5)
+    _ends(place, contents, {run: course.values[-1] * k for run, course in courses.items()}, panel, colours, crowd)
+    place.plot(*(panel.saturation * k).T, color="black", lw=0.9, ls=(0, (3, 2)), zorder=3.5 if crowd else 2.8)
+    x, y = f"preserved {mathtext(PRESERVED)}", f"residual {mathtext(RESIDUAL)}"
+    style.tidy(place, f"{x} ({contents.units})", f"{y} ({contents.units})")
+    corner = {"transform": place.transAxes, "ha": "right", "va": "top", "fontsize": style.MEDIUM}
+    place.text(0.98, 0.97, panel.estimator, parse_math=False, **corner)  # where no optimum lies
+
+
+def _ends(
+    place: Axes, contents: Contents, ends: dict[int, np.ndarray], panel: Panel, colours: list[str], crowd: bool
+) -> None:
+    """A dot where a run is done, else a cross; hollow where the estimate is flagged."""
+    for done, hollow in product((True, False), repeat=2):
+        kept = [
+            (end, colour)
+            for (run, end), colour in zip(ends.items(), colours)
+            if (contents.runs[run].status == "done") == done and panel.courses[run].flagged[-1] == hollow
+        ]
+        if kept:
+            points, own = zip(*kept)
+            place.scatter(
+                *np.array(points).T,
+                s=8 if crowd else 20,
+                marker="o" if done else "X",
+                facecolors="white" if hollow else own,
+                edgecolors=own if hollow else "white",
+                linewidths=0.9 if hollow else 0.0 if crowd else 0.5,
+                zorder=3,
+            )
+
+
+def _bound(place: Axes, panel: Panel, across: np.ndarray, up: np.ndarray, k: float) -> None:
+    """What no representation reaches, in grey."""
+    x, y = (floor(panel, across) * k).T
+    place.fill_between(x, up[0] * k, y, color="0.93", linewidth=0, zorder=0)
+    place.plot(x, y, color="0.6", linewidth=0.7, zorder=1)
+    place.set(xlim=across * k, ylim=up * k)
+
+
+def _epoch_bar(figure: Figure, axes: list[Axes], last: float, shrink: float) -> None:
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+
+    shades = ListedColormap(colormaps[EPOCHS](np.linspace(PALEST, DARKEST, 256)))
+    bar = figure.colorbar(ScalarMappable(Normalize(0, last), shades), ax=axes, pad=0.02, shrink=shrink, aspect=25)
+    bar.set_label("epoch", fontsize=style.MEDIUM)
+    bar.ax.tick_params(labelsize=style.SMALL)
+    bar.outline.set_visible(False)
+
+
+def _legend(figure: Figure, rows: list[list[Panel]], split: str) -> None:
+    from matplotlib.lines import Line2D
+
+    everything = [panel for row in rows for panel in row]
+    ends = [course.flagged[-1] for panel in everything for course in panel.courses.values()]
+    mark = {"color": "0.35", "lw": 0, "marker": "o", "ms": 4.5}
+    handles = [Line2D([], [], label=f"end, {split} split", **mark)]
+    if any(ends):
+        handles.append(Line2D([], [], label="end, flagged", mfc="white", **mark))
+    if any(len(panel.saturation) for panel in everything):
+        handles.append(Line2D([], [], color="black", lw=0.9, ls=(0, (3, 2)), label="saturation curve"))
+    if any(panel.relevant is not None for panel in everything):
+        handles.append(Line2D([], [], color="0.6", lw=0.7, label="$I[X;Y] - I[X;Z]$"))
+    columns = 2 if len(rows[0]) == 1 else len(handles)
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns, fontsize=style.SMALL, frameon=False)
