@@ -57,7 +57,8 @@ class Estimates:
         start = time.monotonic()
         if model.bottleneck.discrete:
             table, y, weight = tabulated(model, data, settings, params, buffers, self.split)
-            return list(categorical_information(table, y, weight).values()), time.monotonic() - start
+            noise = data.label_noise(self.split)
+            return list(categorical_information(table, y, weight, noise).values()), time.monotonic() - start
         z, y, gaussian = represented(model, data, settings, params, buffers, self.split, self.samples)
         y_entropy = data.label_entropy(self.split) if data.spec.classes is None else None
         found: list[Estimate] = []

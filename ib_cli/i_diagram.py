@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SMALL, MEDIUM = 7, 8  # points
 # Colours that the colour-blind tell apart (Okabe and Ito 2008).
 COLOURS = {"residual": "#E69F00", "relevant": "#CC79A7", "redundant": "#56B4E9", "noise": "#BBBBBB"}
-PANEL = (2.9, 3.0)  # inches
+PANEL = (3.1, 3.5)  # inches
 COLUMNS = 3
 MARGIN, BELOW, TALL, WIDE = 0.1, 1.5, 2.6, 1.6  # in radii of the largest disc but x
 

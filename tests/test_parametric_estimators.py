@@ -199,6 +199,10 @@ def test_categorical_by_hand() -> None:
     assert found["H[Z]"] == pytest.approx(float(entropy(p_z).sum()), abs=1e-14)
     assert found["H[Z|Y]"] == pytest.approx(float(entropy(of_y).sum() / 2), abs=1e-14)
     assert found["H[Z|X]"] == pytest.approx(math.log(2) / 2, abs=1e-14)
+    assert found["H[Y]"] == pytest.approx(math.log(2), abs=1e-14)
+    assert found["I[X;Y|Z]"] == found["H[Y|Z]"]
+    noisy = categorical_information(table, y, noise=0.1)["I[X;Y|Z]"]
+    assert noisy.value == pytest.approx(found["H[Y|Z]"] - 0.1, abs=1e-14)
     decoder = optimal_decoder(table, y)
     assert torch.allclose(decoder, torch.tensor([[1.0, 0.0], [0.25, 0.75], [0.0, 1.0]]).double())
     assert found["H[Y|Z]"] == pytest.approx(float((p_z * entropy(decoder).sum(1)).sum()), abs=1e-14)

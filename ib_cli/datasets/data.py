@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import one_hot
 
 from ib_cli.contracts import Batch, Spec
 from ib_cli.datasets.augmentation import CropFlip
@@ -91,6 +92,16 @@ class Data:
             return None if self.source is None else self.source.y_entropy
         frequencies = torch.bincount(part.y, part.weight).double() / len(part)
         return torch.special.entr(frequencies).sum().item()
+
+    def label_noise(self, split: str) -> float:
+        """H[Y|X] of labels in nats: of a discrete x that of the split's p(x, y); else 0, as no x occurs twice."""
+        if not self.spec.one_hot:
+            return 0.0
+        part = self.splits[split]
+        x, labels = self.batch(split, torch.arange(len(part), device=self.device)).x.double(), part.y
+        share = torch.ones(len(part), device=self.device) if part.weight is None else part.weight
+        joint = x.T @ (one_hot(labels, self.spec.classes) * share.double().unsqueeze(1)) / share.sum()
+        return (torch.special.entr(joint).sum() - torch.special.entr(joint.sum(1)).sum()).item()
 
     def target_variance(self, split: str) -> float:
         """Of a continuous y: its variance about the split's mean, averaged over its dimensions."""

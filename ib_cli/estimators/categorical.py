@@ -26,14 +26,16 @@ def optimal_decoder(table: Tensor, y: Tensor) -> Tensor:
 
 
 def categorical_information(
-    table: Tensor, y: Tensor | None = None, weight: Tensor | None = None
+    table: Tensor, y: Tensor | None = None, weight: Tensor | None = None, noise: float = 0.0
 ) -> dict[str, Estimate]:
-    """H[Z], H[Z|X], I[X;Z] and, with labels, H[Z|Y], I[Y;Z], I[X;Z|Y], H[Y|Z] in nats, exact for the samples at hand.
+    """H[Z], H[Z|X], I[X;Z] and, with labels, H[Y], H[Z|Y], I[Y;Z], I[X;Z|Y], H[Y|Z] and I[X;Y|Z] in nats, exact for the
+    samples at hand.
 
     From p(z|x) `table` (N, C) and labels `y` (N,), with x uniform on the N samples or as probable as `weight` (N,)
     says: p(z) and p(z|y) are means of rows ("Unpacking Information Bottlenecks", §5.4). Each quantity is written as a
     mean over samples, e.g. I[Y;Z] of Σ_z p(z|x_i) ln p(z|y_i)/p(z), so that all identities hold to rounding; the
     standard errors are of those means and say how far the population's values may be, which with weights nothing tells.
+    `noise` is H[Y|X] of labels, 0 where x determines y.
     Raises ValueError for NaN, infinities, rows that are no probabilities, labels that are not integers or do not match,
     and weights that are negative, all 0 or not as many.
     """
@@ -48,7 +50,10 @@ def categorical_information(
         joint = _joint(table, index, len(counts), share)
         of_y = -_weighted_log(table, (joint / p_y.unsqueeze(1))[index])
         surprise = -p_y[index].log()
-        terms |= {"H[Z|Y]": of_y, "I[Y;Z]": of_z - of_y, "I[X;Z|Y]": of_y - of_x, "H[Y|Z]": surprise - of_z + of_y}
+        of_y_given_z = surprise - of_z + of_y
+        terms = {"H[Y]": surprise} | terms
+        terms |= {"H[Z|Y]": of_y, "I[Y;Z]": of_z - of_y, "I[X;Z|Y]": of_y - of_x}
+        terms |= {"H[Y|Z]": of_y_given_z, "I[X;Y|Z]": of_y_given_z - noise}
     return {name: _mean(name, values, share, weight is None) for name, values in terms.items()}
 
 

@@ -37,6 +37,7 @@ def test_the_toy_has_the_information_of_the_paper() -> None:
     x, y = p.sum(1), p.sum(0)
     assert entropy(y) == pytest.approx(0.6109, abs=1e-4) and y[1] == pytest.approx(0.7, abs=1e-6)
     assert entropy(x) + entropy(y) - entropy(p) == pytest.approx(0.5, abs=1e-4)
+    assert toy().load("cpu").label_noise("train") == pytest.approx(entropy(p) - entropy(x), abs=1e-6)
 
 
 def test_the_finite_toy_is_fifty_draws_evaluated_exactly() -> None:
