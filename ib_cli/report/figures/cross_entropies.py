@@ -1,0 +1,59 @@
+"""Decoder uncertainty, decoder and prediction cross-entropy over the epochs (Unpacking, Fig. 3)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ib_cli.report.contents import Contents
+from ib_cli.report.cross_entropies import MEASURES, Bands, bands, extent
+from ib_cli.report.figures import style
+from ib_cli.report.labels import mathtext
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = 3
+MARGIN = 1.1  # beyond the largest value
+
+
+def draw(contents: Contents, folder: Path) -> list[Path]:
+    """`cross_entropies`: a panel per point, medians over its runs as lines with the range of the quartiles as bands."""
+    found = bands(contents)
+    if not found:
+        return []
+    columns = 2 if len(found) == 4 else min(len(found), COLUMNS)
+    figure, panels = style.new(columns, math.ceil(len(found) / columns))
+    for number, (panel, of_point) in enumerate(zip(panels, found)):
+        _panel(panel, of_point, contents.scale("H[Y|Z]"))
+        _axis(panel, found, contents)
+        first = number % columns == 0
+        style.tidy(panel, "epoch", f"{contents.split} split ({contents.units})" if first else "")
+        panel.tick_params(labelleft=first)
+    for panel in panels[len(found) :]:
+        panel.set_visible(False)
+    names = {"fontsize": style.SMALL, "frameon": False, "ncols": len(MEASURES) if columns > 1 else 1}
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", **names)
+    return style.write(figure, folder, "cross_entropies")
+
+
+def _panel(panel: Axes, of_point: Bands, k: float) -> None:
+    for i, (name, (low, median, high)) in enumerate(of_point.values.items()):
+        colour, text = style.COLOURS[i], f"{MEASURES[name]} {mathtext(name)}"
+        panel.fill_between(of_point.epochs, low * k, high * k, color=colour, alpha=0.2, linewidth=0)
+        panel.plot(of_point.epochs, median * k, color=colour, ls=style.DASHES[i], lw=1.2, label=text)
+    panel.set_title(of_point.title(mathtext), fontsize=style.MEDIUM)
+
+
+def _axis(panel: Axes, found: list[Bands], contents: Contents) -> None:
+    """The same range in all panels."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high, logarithmic = extent(found)
+    k = contents.scale("H[Y|Z]")
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    if logarithmic:
+        panel.set_yscale("log")
+        style.log_ticks(panel.yaxis, low * k, high * k)
+    panel.set_ylim(low * k / MARGIN if logarithmic else 0, high * k * MARGIN)
