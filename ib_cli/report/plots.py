@@ -14,6 +14,7 @@ from ib_cli.report.bundles import FEW, bundles, end_marks
 from ib_cli.report.colours import Colours
 from ib_cli.report.contents import Contents
 from ib_cli.report.cross_entropy_plots import cross_entropies
+from ib_cli.report.error_plots import error_by_entropy
 from ib_cli.report.estimate_plots import entropies, residual_plane
 from ib_cli.report.labels import GREEK, counted, has_units, in_order, plain
 from ib_cli.report.surface_plot import surface
@@ -41,7 +42,7 @@ def plots(contents: Contents) -> list[Plot]:
     found += [{"section": "Measures and multipliers", **plot} for plot in measures(contents)]
     trajectories = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
     trajectories += entropies(contents)
-    trajectories += cross_entropies(contents)
+    trajectories += cross_entropies(contents) + error_by_entropy(contents)
     return found + [{"section": "Trajectories", **plot} for plot in trajectories]
 
 

@@ -11,6 +11,7 @@ import pytest
 from ib_cli.report.contents import Contents, contents
 from ib_cli.report.error_by_entropy import courses
 from ib_cli.report.figures import error_by_entropy
+from ib_cli.report.plots import plots
 from ib_cli.report.read import Reader
 from tests.report.synthetic import write_run
 
@@ -45,6 +46,16 @@ def test_a_run_has_its_errors_by_its_bounds_on_train_and_on_the_split_of_the_rep
     assert noisy.entropy.tolist() == [21.0, 4.0, 0.5] and noisy.error.tolist() == list(ERRORS["noisy"])
     assert found["bottleneck noisy", "test"].error == pytest.approx(np.array(ERRORS["noisy"]) + 0.05)
     assert [course.split for course in courses(made(tmp_path, split="train"))] == ["train", "train"]
+
+
+def test_the_page_has_the_same_lines_in_the_units_asked_for(tmp_path: Path) -> None:
+    scaled(tmp_path / "a", "deterministic")
+    report = made(tmp_path, units="bits")
+    (plot,) = (each for each in plots(report) if each["id"] == "error-by-entropy")
+    train, test = plot["traces"]
+    assert train["x"] == pytest.approx(np.array(TARGETS) / np.log(2), rel=1e-4) and train["y"] == [0.02, 0.01, 0.9]
+    assert test["name"].endswith("test") and test["y"] == pytest.approx([0.07, 0.06, 0.95])
+    assert "bits" in plot["layout"]["xaxis"]["title"]["text"]
 
 
 def test_an_epoch_without_a_finite_bound_is_left_out(tmp_path: Path) -> None:
