@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ib_cli.report.contents import Contents, contents
+from ib_cli.report.contents import Contents
 from ib_cli.report.cross_entropies import bands
 from ib_cli.report.figures import cross_entropies, style
 from ib_cli.report.plots import plots
-from ib_cli.report.read import Reader
 from ib_cli.report.write import write_figures
+from tests.report.made import made
 from tests.report.synthetic import write_run
 
 BASE = {"H[Y|Z]": 0.3, "H_model[Y|Z]": 0.4, "H_model[Y|X]": 0.2}
@@ -35,10 +35,6 @@ def write(folder: Path, size: int = 8, factor: float = 1.0, lacking: str = "", g
             line |= {name: value * scale for name, value in BASE.items() if name != lacking}
         (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
-
-
-def made(*folders: Path, **options: object) -> Contents:
-    return contents(Reader().read(folders), **options)
 
 
 def on_page(report: Contents) -> list[dict]:

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ib_cli.report.contents import Contents, contents
 from ib_cli.report.error_by_entropy import courses
 from ib_cli.report.figures import error_by_entropy
 from ib_cli.report.plots import plots
-from ib_cli.report.read import Reader
+from tests.report.made import made
 from tests.report.synthetic import write_run
 
 TARGETS = (20.0, 0.0, -30.0)
@@ -30,10 +29,6 @@ def scaled(folder: Path, bottleneck: str, status: str = "done", bounds: tuple[fl
         lines.append(found | {"split": "test", "error": error + 0.05})
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
-
-
-def made(*folders: Path, **options: object) -> Contents:
-    return contents(Reader().read(folders), **options)
 
 
 def test_a_run_has_its_errors_by_its_bounds_on_train_and_on_the_split_of_the_report(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -14,15 +13,13 @@ from matplotlib.mathtext import MathTextParser
 
 from ib_cli.functionals import functionals
 from ib_cli.report import entropies, residual
-from ib_cli.report.contents import Contents, contents
 from ib_cli.report.figures import entropies as entropies_figure
 from ib_cli.report.figures import residual_plane, style
 from ib_cli.report.labels import label, mathtext
 from ib_cli.report.page import page
-from ib_cli.report.plots import plots
-from ib_cli.report.read import Reader
 from ib_cli.report.residual import PRESERVED, RESIDUAL, SHARED
 from ib_cli.report.write import write_figures
+from tests.report.made import drawn, made
 from tests.report.synthetic import H, write_estimates, write_run
 
 GAMMAS = (1e-3, 1e-2, 1e-1, 1.0)
@@ -49,16 +46,6 @@ def study(tmp_path: Path) -> Path:
             write_estimates(run, "mixture", plane(x, y) | of_entropies(x))
             write_estimates(run, "kraskov", plane(x + 10, y) | of_entropies(x + 10), flagged=[3])
     return tmp_path / "study"
-
-
-def made(*folders: Path, **options: object) -> Contents:
-    return contents(Reader().read(folders), **options)
-
-
-def drawn(report: Contents) -> dict[str, dict]:
-    found = plots(report)
-    json.dumps(found, allow_nan=False)  # as a page takes them
-    return {plot["id"]: plot for plot in found}
 
 
 @pytest.fixture

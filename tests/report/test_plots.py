@@ -10,25 +10,13 @@ import numpy as np
 import pytest
 
 from ib_cli.report import hulls
-from ib_cli.report.contents import Contents, contents
-from ib_cli.report.plots import plots
-from ib_cli.report.read import Reader
 from ib_cli.report.slopes import limits, not_positive, slopes
 from ib_cli.report.traces import point_texts
 from ib_cli.report.write import write_figures
+from tests.report.made import drawn, made
 from tests.report.synthetic import optimum, write_run, write_study
 
 LAMBDAS, GAMMAS = (0.5, 1.0, 2.0, 4.0), (4.0, 8.0, 16.0)
-
-
-def made(*folders: Path, **options: object) -> Contents:
-    return contents(Reader().read(folders), **options)
-
-
-def drawn(report: Contents) -> dict[str, dict]:
-    found = plots(report)
-    json.dumps(found, allow_nan=False)  # as a page takes them
-    return {plot["id"]: plot for plot in found}
 
 
 @pytest.fixture

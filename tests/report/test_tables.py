@@ -11,16 +11,13 @@ import pyarrow.parquet
 import pytest
 
 from ib_cli.errors import ConfigError
-from ib_cli.report.contents import Contents, contents
+from ib_cli.report.contents import contents
 from ib_cli.report.plane import information_plane
 from ib_cli.report.read import Reader, read_run
 from ib_cli.report.tables import converted, trajectory
 from ib_cli.report.write import write_tables
+from tests.report.made import made
 from tests.report.synthetic import H, optimum, write_run, write_study
-
-
-def made(*folders: Path, **options: object) -> Contents:
-    return contents(Reader().read(folders), **options)
 
 
 def test_a_row_per_run_with_what_differs(study: Path) -> None:

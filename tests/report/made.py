@@ -1,0 +1,22 @@
+"""What a report and its page make of folders of runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ib_cli.report.contents import Contents, contents
+from ib_cli.report.plots import plots
+from ib_cli.report.read import Reader
+
+
+def made(*folders: Path, **options: object) -> Contents:
+    """The contents of a report on the runs in these folders."""
+    return contents(Reader().read(folders), **options)
+
+
+def drawn(report: Contents) -> dict[str, dict]:
+    """The plots of its page by their ids, as the page takes them."""
+    found = plots(report)
+    json.dumps(found, allow_nan=False)
+    return {plot["id"]: plot for plot in found}
