@@ -11,7 +11,7 @@ from ib_cli.report.contents import Contents
 from ib_cli.report.figures import style
 from ib_cli.report.labels import NATS_PER, mathtext
 
-MOST = 9  # panels
+MOST = 6  # panels
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
