@@ -75,7 +75,7 @@ class Solo:
         begin = self._begin()
         self.course.trained(self._train().averages())
         params = self.course.state.evaluated_params
-        self.course.evaluated({split: self.evaluation.of(params, split) for split in self.course.held_out})
+        self.course.evaluated({split: self.evaluation.of(params, split) for split in self.course.evaluated_splits})
         self.course.save(0.0)
         return now(self.experiment.device) - begin
 

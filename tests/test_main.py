@@ -109,7 +109,8 @@ def test_a_model_with_a_decoder_draws_reconstructions_and_samples(ib_train: Call
     ended = ib_train(*SMALL, "figures=true", "objective=vae", f"marginal={marginal}")
     assert ended.code == 0, ended.out
     (folder,) = Path("outputs").glob("*/*/figures")
-    assert {"training.png", "reconstructions.png", "samples.png"} == {file.name for file in folder.iterdir()}
+    expected = {"training.png", "i_diagram.png", "reconstructions.png", "samples.png"}
+    assert {file.name for file in folder.iterdir()} == expected
 
 
 def make_npz(**changes: object) -> str:
