@@ -34,6 +34,12 @@ def doubts(experiment: Experiment) -> list[str]:
     size, discrete = model.bottleneck.size, model.bottleneck.discrete
     if discrete and model.classifier is not None and classes is not None and size < classes:
         return [f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart"]
+    unbounded = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.needs_noise]
+    if unbounded and not model.bottleneck.least_noise:
+        return [
+            f"{' and '.join(unbounded)} has no least value with this bottleneck, whose z can shrink for ever: "
+            "bottleneck=zero_entropy_noise keeps it from that"
+        ]
     return []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt
@@ -59,7 +59,7 @@ class Estimates:
             table, y, weight = tabulated(model, data, settings, params, buffers, self.split)
             noise = data.label_noise(self.split)
             return list(categorical_information(table, y, weight, noise).values()), time.monotonic() - start
-        z, y, gaussian = represented(model, data, settings, params, buffers, self.split, self.samples)
+        z, y, encoder = represented(model, data, settings, params, buffers, self.split, self.samples)
         y_entropy = data.label_entropy(self.split) if data.spec.classes is None else None
         found: list[Estimate] = []
         for name in self.use:
@@ -67,7 +67,7 @@ class Estimates:
                 found += information_plane(
                     z,
                     y,
-                    **gaussian,
+                    **encoder,
                     estimators=[name],
                     k=self.k,
                     sweep=self.sweep,
@@ -112,9 +112,11 @@ def tabulated(
 @torch.no_grad()
 def represented(
     model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str, samples: int | None
-) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), and the Gaussian q(z|x)'s
-    `mean` and `scale`, if it is one: (N, K), or (K,) for a scale that is the same for every x."""
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), and what is known of q(z|x).
+
+    Of a Gaussian `mean` and `scale`, (N, K), or (K,) for a scale that all x share; else whether z is `drawn`.
+    """
     was_training = model.training
     model.eval()
     chosen = generator(data.device, settings.seed, "estimate", "samples")
@@ -123,12 +125,13 @@ def represented(
     passes = []
     for indices in members.split(settings.eval_batch_size):
         batch = data.batch(split, indices)
-        numbers = draw(plan(model, batch, 1, settings.precision), noise)
+        requests = plan(model, batch, 1, settings.precision)
+        numbers = draw(requests, noise)
         passes.append(forward(model, params, buffers, batch, Tape(numbers), 1, settings.precision))
     model.train(was_training)
     z, y = torch.cat([p.z[0] for p in passes]), torch.cat([p.y for p in passes])
     if not _is_gaussian(passes[0].encoder):
-        return z, y, {}
+        return z, y, {"drawn": bool(requests)}
     mean, scale = (torch.cat([getattr(p.encoder, name) for p in passes]) for name in ("mean", "stddev"))
     return z, y, {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
 

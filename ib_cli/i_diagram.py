@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 SMALL, MEDIUM = 7, 8  # points
 # Colours that the colour-blind tell apart (Okabe and Ito 2008).
 COLOURS = {"residual": "#E69F00", "relevant": "#CC79A7", "redundant": "#56B4E9", "noise": "#BBBBBB"}
-PANEL = (3.1, 3.5)  # inches
+PANEL = (3.1, 3.6)  # inches
 COLUMNS = 3
-MARGIN, BELOW, TALL, WIDE = 0.1, 1.5, 2.6, 1.6  # in radii of the largest disc but x
+MARGIN, BELOW, TALL, WIDE = 0.16, 1.5, 2.6, 1.6  # in radii of the largest disc but x
 
 
 class Amount(NamedTuple):
@@ -89,7 +89,7 @@ def _draw(panel: Axes, y: Disc, z: Disc, x: Disc, largest: float) -> None:
     left, right = min(-y.radius, z.x - z.radius), max(y.radius, z.x + z.radius)
     for name, at, side in (("Y", -y.radius - 0.05 * largest, "right"), ("Z", z.x + z.radius + 0.05 * largest, "left")):
         panel.text(at, 0, f"${name}$", va="center", ha=side, fontsize=MEDIUM, zorder=5)
-    middle, top = (left + right) / 2, max(disc.y + disc.radius for disc in (x, y, z))
+    middle, top = (left + right) / 2, max(y.radius, z.radius)
     low, high = min(-BELOW * largest, top - TALL * largest), top + MARGIN * largest  # x has no end: its upper part
     wide = max(WIDE * largest, (right - left) / 2 + 0.3 * largest)
     panel.set(xlim=(middle - wide, middle + wide), ylim=(low, high), aspect="equal")
@@ -144,7 +144,9 @@ def _legend(panel: Axes, parts: Atoms, units: str, per_unit: float, noises: str)
     from matplotlib.patches import Patch
 
     def amount(part: Amount) -> str:
-        return f"{round(part.nats / per_unit, 4) + 0.0:.3g}{'?' if part.flagged else ''}".replace("-", "−")
+        value = round(part.nats / per_unit, 4) + 0.0
+        text = f"{value:#.3g}" if 0.1 <= abs(value) < 100 else f"{value:.3g}"
+        return text.replace("-", "−") + ("?" if part.flagged else "")
 
     rows = [
         ("residual", r"residual $I[X;Y\,|\,Z]$", parts.residual),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ib_cli.engine.interrupt import Interrupted
+from ib_cli.estimators.information_plane import UNKNOWN
 from ib_cli.experiment import Experiment
 from ib_cli.procedures.fit import fit
 from tests.conftest import SMALL
@@ -94,3 +95,10 @@ def test_a_deterministic_bottleneck_has_no_finite_information(ib_train: Callable
     found = {line["quantity"]: line for line in lines(folder) if line["estimator"] == "kraskov"}
     assert found["I[X;Z]"]["value"] is None and "deterministic" in found["I[X;Z]"]["reason"]
     assert found["I[Y;Z]"]["value"] is not None
+
+
+def test_a_z_that_is_drawn_from_an_unknown_density_is_not_called_deterministic(ib_train: Callable) -> None:
+    assert ib_train(*SMALL, "objective=ce", "bottleneck=dropout").code == 0
+    (folder,) = Path("outputs/runs").iterdir()
+    told = [line["reason"] for line in lines(folder) if line["quantity"] == "I[X;Z]"]
+    assert told == [UNKNOWN, UNKNOWN]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ib_cli.estimators import Estimate, entropy, information_plane, mutual_information, total_correlation
-from ib_cli.estimators.information_plane import ESTIMATORS, completed, difference
+from ib_cli.estimators.information_plane import ESTIMATORS, UNKNOWN, completed, difference
 
 N, CLASSES = 3000, 3
 SCALE = 0.5
@@ -79,6 +79,8 @@ def test_without_noise_infinite_information_is_told_not_given() -> None:
     for needs_noise in ("mixture", "pairwise"):
         (told,) = by_quantity(found, needs_noise).values()
         assert told.value is None and told.saturated and "no noise" in told.reason
+    drawn = by_quantity(information_plane(z, y, estimators=["kraskov"], drawn=True), "kraskov")
+    assert drawn["I[X;Z]"].value is None and drawn["I[X;Z]"].reason == UNKNOWN
     with pytest.raises(ValueError, match="give both"):
         information_plane(z, y, mean=z)
     assert by_quantity(found, "binned")["I[X;Z]"].value > 0

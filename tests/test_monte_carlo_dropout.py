@@ -115,7 +115,7 @@ def test_evaluations_and_estimates_draw(experiment: Callable[..., Experiment]) -
     found = Evaluation(made).of(params, "test")
     assert found["H_model[Y|X]"] < found["C"] and "R" not in found
     z, _, gaussian = represented(made.model, made.data, made.settings, params, buffers, "test", 20)
-    assert z.shape == (20, 4) and gaussian == {}  # a mixture over masks is no Gaussian
+    assert z.shape == (20, 4) and gaussian == {"drawn": True}  # a mixture over masks is no Gaussian
 
 
 def test_it_learns(experiment: Callable[..., Experiment]) -> None:

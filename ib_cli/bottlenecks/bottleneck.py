@@ -16,6 +16,7 @@ class Bottleneck(nn.Module):
     size: int
     stochastic: bool
     discrete = False  # whether z is one of the unit vectors
+    least_noise = False  # whether Var[z|x] has a positive least value
 
     @property
     def linear(self) -> str | None:

@@ -20,6 +20,8 @@ SCALE = 1 / math.sqrt(2 * math.pi * math.e)  # the standard deviation at which a
 class ZeroEntropyNoise(GaussianBottleneck):
     """Ẑ is a linear map of the features. H[Z|X] = 0 exactly for a deterministic encoder, so H[Z] = I[X;Z] ≥ 0."""
 
+    least_noise = True
+
     def __init__(
         self, features: int, *, size: Annotated[int, Gt(0)], initialisation: Literal["torch", "xavier"]
     ) -> None:

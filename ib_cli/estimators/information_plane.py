@@ -32,6 +32,8 @@ ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
 QUANTITIES = (
     "H[Y]", "H[Z]", "H[Z|X]", "H[Z|Y]", "H[Y|Z]", "I[X;Z]", "I[Y;Z]", "I[X;Y|Z]", "I[X;Z|Y]", "TC[Z]",
 )  # fmt: skip
+UNKNOWN = "z is drawn given x, but the density of q(z|x) is not known"
+FUNCTION = "z is taken as a deterministic function of x"
 SWEEP = (1, 3, 5, 10)  # the neighbours of a k-sweep
 
 
@@ -48,6 +50,7 @@ def information_plane(
     bins: int = 30,
     noise: float = 0.0,
     y_entropy: float | None = None,
+    drawn: bool = False,
     generator: Generator | None = None,
 ) -> list[Estimate]:
     """What each estimator says of a representation, in nats, in the order of `QUANTITIES`.
@@ -55,7 +58,8 @@ def information_plane(
     z (N, K), one draw for each x; y (N,) integers, or continuous (N, d) floating point; `mean` and `scale` those of
     q(z|x_i) = N(mean_i, diag scale_i²), None where z is a deterministic function of x: then H[Z|X] = −∞ and I[X;Z] = ∞,
     which is told instead of a value, and the estimators `mixture` and `pairwise` say that they need them. `noise` is
-    H[Y|X] of labels, 0 where x determines y.
+    H[Y|X] of labels, 0 where x determines y. `drawn`: z is no function of x, though the density of q(z|x) is not known,
+    as under dropout; H[Z|X] and I[X;Z] are then not known either.
 
     Within one estimator the identities hold for the reported values:
 
@@ -89,7 +93,7 @@ def information_plane(
     found: list[Estimate] = []
     for name in estimators:
         if name in ("mixture", "pairwise") and mean is None:
-            reason = "z is taken as a deterministic function of x: no noise (mean and scale) was given"
+            reason = UNKNOWN if drawn else f"{FUNCTION}: no noise (mean and scale) was given"
             found.append(Estimate("I[X;Z]", name, None, n=len(z), saturated=True, reason=reason))
             continue
         if name == "mixture":
@@ -102,7 +106,7 @@ def information_plane(
             own = _of_samples(name, z, y, neighbours)
         else:
             own = _of_classes(name, z, y, neighbours)
-        whole = completed(own, known if name != "binned" else of_y, None if continuous else noise)
+        whole = completed(own, known if name != "binned" else of_y, None if continuous else noise, drawn)
         found += [replace(whole[quantity], estimator=name) for quantity in QUANTITIES if quantity in whole]
     return found
 
@@ -127,10 +131,12 @@ def _of_samples(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> 
     return {"H[Z]": entropy(z), "I[Y;Z]": shared(y, z, "I[Y;Z]"), "TC[Z]": correlation(z)}
 
 
-def completed(own: dict[str, Estimate], known: dict[str, Estimate], noise: float | None) -> dict[str, Estimate]:
+def completed(
+    own: dict[str, Estimate], known: dict[str, Estimate], noise: float | None, drawn: bool = False
+) -> dict[str, Estimate]:
     """An estimator's quantities with those that follow by the identities; what it has itself stays as it is.
 
-    `noise` is H[Y|X]; None where it is not known.
+    `noise` is H[Y|X]; None where it is not known. `drawn`: z without a known density is no function of x all the same.
     """
     found = known | own
 
@@ -146,7 +152,8 @@ def completed(own: dict[str, Estimate], known: dict[str, Estimate], noise: float
     if "H[Z|X]" not in found and "H[Z]" in found:
         nothing = replace(found["H[Z]"], value=None, lower=None, upper=None, stderr=None, drift_k=None, drift_n=None)
         for quantity, value in (("H[Z|X]", "−∞"), ("I[X;Z]", "∞"), ("I[X;Z|Y]", "∞")):
-            reason = f"no noise was given, and for a deterministic function z of x {quantity} = {value}"
+            of_function = f"no noise was given, and for a deterministic function z of x {quantity} = {value}"
+            reason = UNKNOWN if drawn else of_function
             found[quantity] = replace(nothing, quantity=quantity, saturated=True, reason=reason)
     if "H[Y|Z]" in found and noise is not None:
         label_noise = Estimate("H[Y|X]", "", noise, noise, noise, 0.0)

@@ -31,6 +31,11 @@ class Functional:
     sums: Callable[[Pass], Tensor] | None = None  # over the batch, each sample as often as it weighs
     of_sums: Callable[[Tensor], Tensor] | None = None  # → ()
 
+    @property
+    def needs_noise(self) -> bool:
+        """Whether it falls without end as a z shrinks that has no noise of its own: what is of variances does."""
+        return self.continuous and self.of_sums is not None
+
     def measurable(self, p: Pass) -> bool:
         """Whether a pass has all that it reads."""
         if self.continuous and p.z_weight is not None:

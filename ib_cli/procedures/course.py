@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,6 +13,8 @@ from ib_cli.engine.loss import Tensors
 from ib_cli.engine.state import State
 from ib_cli.errors import ConfigError
 from ib_cli.experiment import Experiment, Finished
+
+log = logging.getLogger(__name__)
 
 
 class Course:
@@ -64,6 +68,8 @@ class Course:
         self._latest = found
         for split, measures in found.items():
             self._record(split, measures)
+            if broken := [name for name, value in measures.items() if not math.isfinite(value)]:
+                log.warning("epoch %d, %s: %s not finite", self.state.epoch, split, ", ".join(broken))
         if self.patience is not None:
             value = watched(found["validation"], self.watch)
             state, better = self.state, value < self.state.best

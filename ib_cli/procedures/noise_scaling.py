@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from ib_cli.procedures.fit import complete
 from ib_cli.procedures.latent_scaling import LatentScaling, classifier_path, encoder_path, latent_moments
 
 TARGET = "H_target[Z_hat]"
+SMALLEST, LARGEST = 101.0, 87.0  # nats a dimension whose deviations float32 has a number for, the small ones rounded
 
 
 def noise_scaling(experiment: Experiment, checkpoint: dict[str, Any] | None, *, start: float, end: float) -> Finished:
@@ -108,6 +110,14 @@ def check(experiment: Experiment, *, start: float, end: float) -> None:
         )
     encoder_path(experiment.model)
     classifier_path(experiment.model)
+    K = experiment.model.bottleneck.size
+    low, high = math.ceil(-SMALLEST * K), math.floor(LARGEST * K)
+    for key, nats in (("start", start), ("end", end)):
+        if not low <= nats <= high:
+            raise ConfigError(
+                f"procedure.{key}={nats:g}: float32 has numbers for entropies from {low:,} to {high:,} nats of a "
+                f"latent of {K} dimensions"
+            )
 
 
 noise_scaling.check = check  # what run calls before it opens the records

@@ -76,4 +76,7 @@ def _lower(ends: np.ndarray) -> np.ndarray:
     if len(ends) < 2:
         return np.empty((0, 2))
     hull = ends[on_hull(ends)]
-    return hull[hull[:, 0].argsort()] if len(hull) > 1 else np.empty((0, 2))
+    hull = hull[hull[:, 0].argsort()]
+    if (right := ends[:, 0].max()) > hull[-1, 0]:  # from the least on, more is preserved and nothing gained
+        hull = np.concatenate([hull, [[right, hull[-1, 1]]]])
+    return hull if len(hull) > 1 else np.empty((0, 2))

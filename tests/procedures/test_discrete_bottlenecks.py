@@ -137,6 +137,14 @@ def test_fewer_values_than_classes_is_a_warning(ib_train: Callable) -> None:
     assert ib_train("objective=decoder_ce", "bottleneck.size=10", *small).err == ""
 
 
+@pytest.mark.parametrize("bottleneck, told", [("gaussian", True), ("dropout", True), ("zero_entropy_noise", False)])
+def test_a_log_variance_without_least_noise_is_a_warning(ib_train: Callable, bottleneck: str, told: bool) -> None:
+    small = ("dataset.train_size=100", "epochs=1", "figures=false", "device=cpu", "estimators=none", "batch_size=50")
+    ended = ib_train("objective=surrogate_logvar", "gamma=1e-6", f"bottleneck={bottleneck}", *small)
+    assert ended.code == 0, ended.err
+    assert ("log_Var[Z] has no least value with this bottleneck" in ended.err) == told
+
+
 def test_monte_carlo_dropout_has_cross_entropies_and_no_rate(experiment: Callable) -> None:
     made = experiment("objective=ce", "bottleneck=dropout", "bottleneck.size=8", "samples=3", "estimators=none")
     found = fit(made, None, patience=None, watch="J").measures["test"]

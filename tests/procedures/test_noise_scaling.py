@@ -176,6 +176,11 @@ def test_real_images(experiment: Callable[..., Experiment], real_data: str) -> N
         (("objective=ce", "bottleneck.size=4", "averaging=0.9"), "averaging=0.9: procedure=noise_scaling"),
         (("objective=bayes_by_backprop", "bottleneck.size=4"), "weights: procedure=noise_scaling scales weights that"),
         (("objective=ce", "bottleneck.size=4", "procedure.end=low"), "procedure.end"),
+        (
+            ("objective=ce", "bottleneck.size=4", "procedure.start=1e5"),
+            "float32 has numbers for entropies from -404 to 348",
+        ),
+        (("objective=ce", "bottleneck.size=4", "procedure.end=-500"), "procedure.end=-500: float32 has numbers"),
     ],
 )
 def test_what_cannot_be_scaled_is_told_in_one_line(ib_train: Callable, words: tuple[str, ...], told: str) -> None:

@@ -82,6 +82,13 @@ def test_the_saturation_curve_is_the_lower_convex_hull_of_the_ends(study: Path) 
         assert row[2].curve == "vib" and row[2].saturation.shape == (0, 2)  # of which of the two curves, nobody knows
 
 
+def test_the_saturation_curve_is_level_from_its_least_end_on(tmp_path: Path) -> None:
+    for gamma, end in ((1.0, (0.5, 1.5)), (0.1, (2.0, 0.1)), (0.01, (6.0, 0.2))):
+        write_estimates(write_run(tmp_path / f"{gamma}", multiplier=gamma), "mixture", plane(*end))
+    ((panel,),) = residual.panels(made(tmp_path))
+    assert panel.saturation == pytest.approx(np.array([(0.5, 1.5), (2.0, 0.1), (6.0, 0.1)]))
+
+
 def test_one_end_makes_no_saturation_curve(tmp_path: Path) -> None:
     write_estimates(write_run(tmp_path / "run"), "mixture", plane(*ENDS[0]))
     ((panel,),) = residual.panels(made(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,9 @@ def _of(contents: Contents, i: int) -> dict[str, Atoms]:
 
 
 def _of_points(contents: Contents, of_runs: dict[int, dict[str, Atoms]]) -> dict[str, Atoms]:
-    """The first run of each point, by the first estimator that all have: the ends of the sweep and some between."""
-    first, *others = of_runs.values()
-    common = next((name for name in first if all(name in other for other in others)), None)
+    """The first run of each point, by that of the estimators of all whose amounts are flagged least often: the ends of
+    the sweep and some between."""
+    common = _trusted(list(of_runs.values()))
     points = {int(contents.points.of_run[i]): i for i in reversed(of_runs)}
     points.pop(-1, None)
     if common is None or not points:
@@ -40,8 +41,15 @@ def _of_points(contents: Contents, of_runs: dict[int, dict[str, Atoms]]) -> dict
     return {_title(contents, point, common): of_runs[points[point]][common] for point in chosen}
 
 
+def _trusted(found: Sequence[Mapping[str, Atoms]]) -> str | None:
+    """The estimator that all have with the fewest flags, the first of those that have as few."""
+    common = [name for name in found[0] if all(name in of for of in found)]
+    flags = {name: sum(amount.flagged for of in found for amount in of[name]) for name in common}
+    return min(common, key=lambda name: flags[name], default=None)
+
+
 def _title(contents: Contents, point: int, estimator: str) -> str:
     row = contents.points.table.iloc[point]
     words = [str(row["curve"])] if len(contents.points.curves) > 1 else []
-    words += [f"{mathtext(name)} $= {row[name]:g}$" for name in contents.points.swept_too(row["curve"])]
+    words += [f"{mathtext(name)[:-1]} = {row[name]:g}$" for name in contents.points.swept_too(row["curve"])]
     return ", ".join([*words, estimator])

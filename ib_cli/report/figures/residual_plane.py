@@ -44,10 +44,15 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         if len(rows[0]) > 1:
             place.set_title(panel.curve, fontsize=style.MEDIUM)
     style.colour_bar(figure, axes, contents.colours, shrink=min(1, TALLEST / len(rows)))
-    if last > 1 and any(len(panel.courses) <= CROWD for row in rows for panel in row):
+    if any(_shaded(panel) for row in rows for panel in row):
         _epoch_bar(figure, axes, last, min(1, TALLEST / len(rows)))
     _legend(figure, rows, contents.estimated.split)
     return style.write(figure, folder, "residual_plane")
+
+
+def _shaded(panel: Panel) -> bool:
+    """Whether its dots tell epochs: those before the ends, where they are few."""
+    return len(panel.courses) <= CROWD and any(len(course.epochs) > 1 for course in panel.courses.values())
 
 
 def _panel(place: Axes, contents: Contents, panel: Panel, last: float) -> None:
