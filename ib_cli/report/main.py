@@ -8,11 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ib_cli.errors import ConfigError
@@ -235,13 +238,20 @@ def _laws(made: Contents) -> list[str]:
 
 
 def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:
+    """Until Ctrl-C, which ends it between two reports: raised within one it could get lost, as Python ignores what is
+    raised in callbacks of weak references, of which Matplotlib has many. A second one ends it at once."""
     from ib_cli.report.write import stop_refreshing
 
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, signal.default_int_handler)
+
+    usual, before = signal.signal(signal.SIGINT, ask), reader.state
     print(f"watching    every {options.watch:g} s; Ctrl-C ends", flush=True)
     try:
-        while True:
-            before = reader.state
-            time.sleep(options.watch)
+        while not asked.wait(options.watch):
             runs = reader.read(options.folders)
             if reader.state != before:
                 print(time.strftime("%H:%M:%S    "), end="")
@@ -249,7 +259,10 @@ def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:
                 print(", ".join(f"{count} {status}" for status, count in counts.items()), flush=True)
                 if runs:
                     _write(runs, output, options)
+            before = reader.state
+        raise KeyboardInterrupt
     finally:
+        signal.signal(signal.SIGINT, usual)
         stop_refreshing(output)
 
 

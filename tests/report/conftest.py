@@ -8,8 +8,15 @@ from typing import NamedTuple
 
 import pytest
 
+from ib_cli.report.figures import style
 from ib_cli.report.main import main
 from tests.report.synthetic import write_study
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of few dots, which are as quick to look at and quicker to make."""
+    monkeypatch.setattr(style, "DPI", 60)
 
 
 class Ended(NamedTuple):
