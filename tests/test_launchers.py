@@ -89,6 +89,7 @@ def test_an_exit_code_in_words() -> None:
     assert ended(-11) == "its process was killed by SIGSEGV" and ended(3) == "its process ended with code 3"
 
 
+@pytest.mark.slow
 def test_local_gives_the_same_folders_and_results(ib_train: Callable, tmp_path: Path) -> None:
     study = ("-m", *SMALL, "gamma=1e-2,1e-1,1")
     assert ib_train(*study, "output=basic/outputs").code == 0

@@ -100,7 +100,9 @@ def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[st
     assert records(tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "number, code", [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_signals_save_say_how_to_go_on_and_exit(
     tmp_path: Path, undisturbed: tuple[str, dict], number: int, code: int
 ) -> None:

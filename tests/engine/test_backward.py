@@ -24,7 +24,13 @@ from tests.procedures.test_fit_together import assert_equal
         pytest.param(True, "vib", marks=pytest.mark.slow),
         *(
             pytest.param("step", name, marks=pytest.mark.slow)
-            for name in ("surrogate_l2", "surrogate_logvar", "surrogate_logvar_window", "decoder_uncertainty", "dib")
+            for name in (
+                "surrogate_l2",
+                "surrogate_logvar",
+                "surrogate_logvar_window",
+                "decoder_uncertainty",
+                "decoder_ce",
+            )
         ),
     ],
 )
