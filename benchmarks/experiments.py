@@ -10,18 +10,18 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 
-from ib_cli.build import build, load_data, resolve, set_threads
-from ib_cli.catalogue import directory
+from ib_cli.config.catalogue import directory
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
 from ib_cli.engine.loss import make_loss, of_many
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import Epoch, Reporter
-from ib_cli.experiment import Experiment
-from ib_cli.metrics import Evaluation
-from ib_cli.procedures.course import Course
-from ib_cli.records import Records
+from ib_cli.experiment.evaluation import Evaluation
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.experiment.records import Records
+from ib_cli.procedures.fit.progress import Course
+from ib_cli.run.build import build, load_data, resolve, set_threads
 
 
 def made(*overrides: str, folder: Path = Path("unopened")) -> Experiment:

@@ -17,7 +17,7 @@ from benchmarks.measure import Options, Ratio, Row, in_turns, rate
 from ib_cli.datasets.cifar10 import Cifar10
 from ib_cli.datasets.data import Data
 from ib_cli.datasets.mnist import Mnist
-from ib_cli.torchvision_operators import import_torchvision
+from ib_cli.system.torchvision_import import import_torchvision
 
 TITLE = "Loader: resident tensors against torchvision's data sets behind a DataLoader"
 BATCH, IMAGES = 128, 20_000

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, nll_loss, softplus
 from torch.utils.data import DataLoader, Subset
 
 from benchmarks.measure import Measure
-from ib_cli.torchvision_operators import import_torchvision
+from ib_cli.system.torchvision_import import import_torchvision
 
 BATCH, DRAWS, GAMMA = 100, 12, 1e-2
 

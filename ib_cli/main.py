@@ -23,13 +23,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ib_cli.catalogue import choices, directory, help_text
-from ib_cli.engine.interrupt import Interrupted
-from ib_cli.errors import BusyError, ConfigError
-from ib_cli.explain import again, check_words, explain
-from ib_cli.optimised import optimised
-from ib_cli.outcome import TOKEN, Jobs, Outcome
-from ib_cli.study import studies
+from ib_cli.config.catalogue import choices, directory, help_text
+from ib_cli.config.error_lines import again, check_words, explain
+from ib_cli.contracts.errors import BusyError, ConfigError
+from ib_cli.study.callback import studies
+from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
+from ib_cli.study.search_measure import optimised
+from ib_cli.system.signals import Interrupted
 
 
 def main() -> None:
@@ -130,7 +130,7 @@ def compose_and_run() -> int:
 
     @hydra.main(version_base="1.3", config_path=str(directory("conf")), config_name="config")
     def task(config: DictConfig) -> float | list[float] | None:
-        from ib_cli.run import run
+        from ib_cli.run.run import run
 
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             return optimised(job(config), HydraConfig.get().sweeper.get("measure", "J"))
@@ -149,7 +149,7 @@ def compose_and_run() -> int:
 
 def job(config: DictConfig) -> Outcome:
     """One run of a multirun, in whatever process; how it stands is written where the first process looks."""
-    from ib_cli.run import run
+    from ib_cli.run.run import run
 
     hydra_config = HydraConfig.get()
     overrides = tuple(hydra_config.overrides.task)

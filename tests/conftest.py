@@ -12,11 +12,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from ib_cli.build import build, resolve
-from ib_cli.catalogue import directory
-from ib_cli.experiment import Experiment
+from ib_cli.config.catalogue import directory
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.experiment.records import Records
 from ib_cli.main import main
-from ib_cli.records import Records
+from ib_cli.run.build import build, resolve
 
 torch.set_num_threads(1)  # the models here are tiny, and threads that wait for each other cost more than they bring
 

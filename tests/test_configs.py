@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ib_cli.catalogue import choices, directory, groups
-from ib_cli.experiment import Experiment
-from ib_cli.procedures.fit import fit
+from ib_cli.config.catalogue import choices, directory, groups
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.procedures.fit.fit import fit
 
 IMAGES = {"all_cnn", "cnn", "resnet18"}
 GROUPS = [group for group in groups() if group not in ("sweep", "dataset", "tracker")]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ib_cli.catalogue import choices
+from ib_cli.config.catalogue import choices
 from tests.conftest import SMALL
 
 
@@ -203,7 +203,10 @@ def test_own_arrays(ib_train: Callable) -> None:
         ),
         (["objective=surrogate_l2", "bottleneck=categorical"], "bottleneck=categorical: this objective has L2[Z]"),
         (["objective=vib", "bottleneck=dropout"], "bottleneck=dropout: this objective measures a rate"),
-        (["objective=vib", "classifier=optimal"], "OptimalDecoder is made for a discrete z, and this bottleneck's is"),
+        (
+            ["objective=vib", "classifier=optimal"],
+            "classifier=optimal is made for a discrete z, and this bottleneck's is",
+        ),
         (["objective=dib", "dataset=gaussian"], "objective=dib has H[Y|Z], which is of labels, but y is continuous"),
         (["objective=surrogate_logvar_given_y", "dataset=gaussian"], "has log_Var[Z|Y], which is of labels"),
         (["dataset.validation_size=abc"], "dataset.validation_size=abc: must be an integer or a number"),

@@ -19,8 +19,8 @@ from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._composer import Composer
 from hydra_plugins.ib_train._request import Request
-from ib_cli.errors import ConfigError
-from ib_cli.outcome import Jobs, Outcome
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.study.job_outcomes import Jobs, Outcome
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class JobLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Raises ConfigError for a missing extra or a wrong key, before anything starts."""
-        from ib_cli.schema import check  # here, as it imports pydantic
+        from ib_cli.config.schema import check  # here, as it imports pydantic
 
         require("hydra/launcher", self.name, self.module)
         keys = inspect.signature(type(self)).parameters

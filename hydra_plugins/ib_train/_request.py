@@ -16,7 +16,7 @@ from hydra.types import TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.ib_train._composer import Composer
-from ib_cli.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from hydra_plugins.ib_train._request import Request
-from ib_cli.engine.interrupt import Interrupted
+from ib_cli.system.signals import Interrupted
 
 GRACE = 10.0  # seconds between SIGTERM and SIGUSR2, where a cluster sends both at a preemption
 

@@ -17,7 +17,7 @@ from hydra.core.utils import env_override
 
 from hydra_plugins.ib_train._launcher import Lost
 from hydra_plugins.ib_train._request import Request
-from ib_cli.engine.interrupt import Interrupted
+from ib_cli.system.signals import Interrupted
 
 CONTEXT = get_context("spawn")  # a forked process could not use CUDA
 

@@ -15,9 +15,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.ib_train._composer import Composer
-from ib_cli.explain import explain
-from ib_cli.outcome import Jobs, Outcome
-from ib_cli.study import studies
+from ib_cli.config.error_lines import explain
+from ib_cli.study.callback import studies
+from ib_cli.study.job_outcomes import Jobs, Outcome
 
 PAUSE = 5  # seconds between two tries of a run that another process is at
 

@@ -18,8 +18,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._launcher import require
-from ib_cli.errors import ConfigError
-from ib_cli.study import studies
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.study.callback import studies
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -51,7 +51,7 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Raises ConfigError for a missing extra or a wrong key, before anything starts."""
-        from ib_cli.schema import check  # here, as it imports pydantic
+        from ib_cli.config.schema import check  # here, as it imports pydantic
 
         require("hydra/sweeper", "optuna", "optuna")
         keys = inspect.signature(type(self)).parameters

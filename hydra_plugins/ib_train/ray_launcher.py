@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 
 from hydra_plugins.ib_train._launcher import JobLauncher, Lost
 from hydra_plugins.ib_train._request import Request
-from ib_cli.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError
 
 
 class RayLauncher(JobLauncher):

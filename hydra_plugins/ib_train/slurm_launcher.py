@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt
 
 from hydra_plugins.ib_train._launcher import JobLauncher, Lost
 from hydra_plugins.ib_train._request import Request
-from ib_cli.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError
 
 POLL = 1.0  # seconds between two looks at the jobs' answers, which are files
 QUEUE_POLL = 10.0  # seconds between two questions to Slurm's controller

@@ -13,10 +13,10 @@ from omegaconf import open_dict
 
 from hydra_plugins.ib_train._launcher import JobLauncher
 from hydra_plugins.ib_train._request import Request
-from ib_cli.errors import ConfigError
-from ib_cli.explain import explain
-from ib_cli.optimised import optimised
-from ib_cli.outcome import Jobs, Outcome
+from ib_cli.config.error_lines import explain
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.study.job_outcomes import Jobs, Outcome
+from ib_cli.study.search_measure import optimised
 
 
 class VectorizedLauncher(JobLauncher):
@@ -29,7 +29,7 @@ class VectorizedLauncher(JobLauncher):
 
     def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
         """Run group after group, then what is alone."""
-        from ib_cli.stackable import apart, grouped
+        from ib_cli.study.stackable import apart, grouped
 
         by_number = {request.number: request for request in requests}
         plains = self._resolved(requests)
@@ -48,7 +48,7 @@ class VectorizedLauncher(JobLauncher):
 
     def _resolved(self, requests: Sequence[Request]) -> dict[int, dict[str, Any]]:
         """The jobs' configs; one that cannot be resolved runs alone, and says what is wrong with it."""
-        from ib_cli.build import resolve
+        from ib_cli.run.build import resolve
 
         found = {}
         for request in requests:
@@ -63,7 +63,7 @@ class VectorizedLauncher(JobLauncher):
         self, plains: Mapping[int, dict[str, Any]], requests: Mapping[int, Request]
     ) -> tuple[dict[int, Any], str]:
         """What the jobs of a group that could be run together returned, and why the others could not."""
-        from ib_cli.run_together import run_together
+        from ib_cli.run.run_together import run_together
 
         jobs = Jobs.of(self.config.hydra)
         last: dict[int, Outcome] = {}

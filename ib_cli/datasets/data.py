@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
-from ib_cli.contracts import Batch, Spec
+from ib_cli.contracts.passes import Batch, Spec
 from ib_cli.datasets.augmentation import CropFlip
 from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import Affine

@@ -13,11 +13,11 @@ import torch
 from annotated_types import Ge, Le, Lt
 from torch import Tensor
 
-from ib_cli.contracts import Spec
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.augmentation import CropFlip
 from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.normalisation import INTERVALS, Normalisation, fit
-from ib_cli.errors import ConfigError
 
 
 @dataclass(frozen=True)

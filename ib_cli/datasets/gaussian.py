@@ -9,11 +9,11 @@ import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Generator, Tensor
 
-from ib_cli.contracts import Spec
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import fit
-from ib_cli.errors import ConfigError
 
 SYMMETRIC = 1e-10  # by which two mirrored entries may differ, in parts of the largest
 

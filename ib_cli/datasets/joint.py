@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from annotated_types import Ge, Gt
 
-from ib_cli.contracts import Spec
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.normalisation import fit
-from ib_cli.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

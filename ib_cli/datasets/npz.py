@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from annotated_types import Gt, Lt
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
-from ib_cli.errors import ConfigError
 
 UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 

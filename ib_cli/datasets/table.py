@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.joint import Joint
-from ib_cli.errors import ConfigError
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, IndexError, TypeError, zipfile.BadZipFile, zlib.error)
 TOLERANCE = 1e-6  # by which the sum of a table may miss 1, as that of one in float32 does

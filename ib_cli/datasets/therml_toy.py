@@ -6,9 +6,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Interval, Len
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.joint import Joint
 from ib_cli.datasets.toy_table import toy_table
-from ib_cli.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

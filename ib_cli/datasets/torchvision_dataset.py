@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import torch
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
-from ib_cli.errors import ConfigError
-from ib_cli.torchvision_operators import import_torchvision
+from ib_cli.system.torchvision_import import import_torchvision
 
 # All that torchvision's readers are seen to raise on a damaged file.
 UNREADABLE = (RuntimeError, OSError, ValueError, AssertionError, LookupError, EOFError, pickle.UnpicklingError)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import grad_and_value
 
-from ib_cli.contracts import Batch
+from ib_cli.contracts.passes import Batch
 from ib_cli.engine.loss import LossFunction, Tensors
 
 WHOLE = {"fullgraph": True, "dynamic": False}  # what cannot be compiled as a whole fails instead of running as it is

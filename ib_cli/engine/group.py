@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ib_cli.contracts import Batch
+from ib_cli.config.settings import Settings
+from ib_cli.contracts.noise import draw
+from ib_cli.contracts.passes import Batch
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import plan
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import batches
-from ib_cli.model import Model
-from ib_cli.settings import Settings
-from ib_cli.tape import draw
+from ib_cli.model.model import Model
 
 
 class GroupEpoch:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from ib_cli.contracts import Batch, Pass
-from ib_cli.model import Model
-from ib_cli.objective import Objective
-from ib_cli.tape import Planner, Request, Tape
+from ib_cli.contracts.noise import Planner, Request, Tape
+from ib_cli.contracts.passes import Batch, Pass
+from ib_cli.functionals.objective import Objective
+from ib_cli.model.model import Model
 
 Tensors = Mapping[str, Tensor]
 LossFunction = Callable[[Tensors, Tensors, Batch, tuple[Tensor, ...], Tensors], tuple[Tensor, dict[str, Tensor]]]

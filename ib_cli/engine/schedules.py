@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Interval
 
-from ib_cli.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError
 
 
 class Schedule:

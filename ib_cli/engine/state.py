@@ -12,7 +12,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils._pytree import tree_map_only
 
 from ib_cli.engine.schedules import Schedule
-from ib_cli.model import Model
+from ib_cli.model.model import Model
 
 
 @dataclass

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from ib_cli.config.settings import Settings
+from ib_cli.contracts.errors import RunFailedError
+from ib_cli.contracts.noise import draw
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import plan
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.state import State
-from ib_cli.errors import RunFailedError
-from ib_cli.model import Model
-from ib_cli.observer import Observer
-from ib_cli.settings import Settings
-from ib_cli.tape import draw
+from ib_cli.model.model import Model
+from ib_cli.watch.observer import Observer
 
 HINT = "try a smaller optimizer.lr, clip=1, a longer schedule.warmup, or a bottleneck whose scale cannot run away"
 SECONDS_BETWEEN_REPORTS = 0.5  # each report waits for the device once

@@ -12,8 +12,8 @@ from torch import Tensor
 from ib_cli.estimators.checked import same_length
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import Terms, alike, neighbour_numbers, summarised, whole_class
-from ib_cli.estimators.neighbours import Neighbourhood, neighbourhoods
-from ib_cli.estimators.ties import constant, copies, points
+from ib_cli.estimators.neighbours.search import Neighbourhood, neighbourhoods
+from ib_cli.estimators.neighbours.ties import constant, copies, points
 
 
 def gao(

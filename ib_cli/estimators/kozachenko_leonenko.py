@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import Terms, alike, neighbour_numbers, noted, summarised, whole_class
-from ib_cli.estimators.neighbours import neighbourhoods
-from ib_cli.estimators.ties import degenerate, points, set_apart
+from ib_cli.estimators.neighbours.search import neighbourhoods
+from ib_cli.estimators.neighbours.ties import degenerate, points, set_apart
 
 LADDER = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 26, 32)  # numbers of neighbours of the weighted estimate
 

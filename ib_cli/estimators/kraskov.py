@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ib_cli.estimators.estimate import Estimate
-from ib_cli.estimators.neighbours import Neighbourhood
+from ib_cli.estimators.neighbours.search import Neighbourhood
 
 TRUST = 2.0  # standard errors that an estimate without bias may drift
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from ib_cli.estimators.checked import same_length
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import Terms, alike, neighbour_numbers, noted, summarised, whole_class
-from ib_cli.estimators.neighbours import Neighbourhood, neighbourhoods
-from ib_cli.estimators.ties import constant, points, set_apart
+from ib_cli.estimators.neighbours.search import Neighbourhood, neighbourhoods
+from ib_cli.estimators.neighbours.ties import constant, points, set_apart
 
 
 def ksg(

@@ -8,11 +8,11 @@ import torch
 from scipy.special import digamma
 from torch import Tensor
 
-from ib_cli.estimators.balls import class_balls
 from ib_cli.estimators.checked import classes, same_length
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import Terms, alike, neighbour_numbers, noted, summarised
-from ib_cli.estimators.ties import constant, points, set_apart
+from ib_cli.estimators.neighbours.balls import class_balls
+from ib_cli.estimators.neighbours.ties import constant, points, set_apart
 
 
 def ross(

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from ib_cli.contracts import Pass
+from ib_cli.contracts.moments import moments
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals.functional import functional
-from ib_cli.moments import moments
 
 
 @functional("L2[Z]", "mean squared norm of z", costly=True, continuous=True)

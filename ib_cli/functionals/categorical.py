@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ib_cli.contracts import Pass
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals.functional import functional, of_whole
 
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from ib_cli.contracts import Pass
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals.functional import functional
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
-from ib_cli.contracts import Pass
+from ib_cli.contracts.passes import Pass
 
 
 def divergence(p: Pass, m: Distribution) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ib_cli.contracts import Pass
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals.functional import functional
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ib_cli.contracts import Pass
+from ib_cli.contracts.passes import Pass
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import math
 
 from torch import Tensor
 
-from ib_cli.contracts import Pass
+from ib_cli.contracts.moments import sums_of_all, sums_of_classes
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals.functional import Functional, of_whole
-from ib_cli.moments import sums_of_all, sums_of_classes
 
 
 def _variances(sums: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, logsumexp
 
-from ib_cli.contracts import Pass
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals.functional import functional
 
 

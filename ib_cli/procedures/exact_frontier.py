@@ -12,16 +12,16 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from ib_cli.atomic import write_atomically
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Data
-from ib_cli.discrete_pictures import Tables, draw_tables
-from ib_cli.errors import ConfigError
 from ib_cli.exact.gaussian_ib import GaussianIB
 from ib_cli.exact.measured import measured
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import solve
-from ib_cli.experiment import Experiment, Finished
-from ib_cli.procedures.course import Clock
+from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.procedures.fit.progress import Clock
+from ib_cli.system.atomic import write_atomically
+from ib_cli.watch.pictures.tables import Tables, draw_tables
 
 FUNCTIONALS = ("R", "D", "C")  # whose sum has an exact optimum
 MOST = 2_000  # different values of x that a table may have

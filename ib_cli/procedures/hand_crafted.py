@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from ib_cli.bottlenecks.quadratic import QuadraticEncoder
-from ib_cli.decoders.quadratic import QuadraticClassifier, QuadraticDecoder
-from ib_cli.errors import ConfigError
-from ib_cli.experiment import Experiment, Finished
-from ib_cli.marginals import Categorical
-from ib_cli.metrics import Evaluation
-from ib_cli.procedures.course import Clock, Course
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.experiment.evaluation import Evaluation
+from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.model.bottlenecks.therml_toy import QuadraticEncoder
+from ib_cli.model.classifiers.therml_toy import QuadraticClassifier
+from ib_cli.model.decoders.therml_toy import QuadraticDecoder
+from ib_cli.model.marginals.categorical import Categorical
+from ib_cli.procedures.fit.progress import Clock, Course
 
 NEVER = 100.0  # b of an unused value of z, whose logit is then −10⁴
 

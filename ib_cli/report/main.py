@@ -18,11 +18,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ib_cli.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ib_cli.report.contents import Contents
-    from ib_cli.report.read import Reader, Run
+    from ib_cli.report.panels.contents import Contents
+    from ib_cli.report.read.runs import Reader, Run
 
 MOST_STUDIES = 8  # named in a line
 MOST_PROBLEMS = 20  # runs that are not done, told one by one; the page has all
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from ib_cli.report.read import Reader
+    from ib_cli.report.read.runs import Reader
 
     for folder in options.folders:
         if not folder.is_dir():
@@ -126,7 +126,7 @@ def _report(options: argparse.Namespace) -> None:
 
 def _read(reader: Reader, folders: Sequence[Path]) -> list[Run]:
     """Raises ConfigError where a folder holds no run."""
-    from ib_cli.report.labels import counted
+    from ib_cli.contracts.labels import counted
 
     started = time.monotonic()
     runs = reader.read(folders)
@@ -155,7 +155,7 @@ def _output(folders: Sequence[Path], runs: Sequence[Run]) -> Path:
 
 def _write(runs: Sequence[Run], output: Path, options: argparse.Namespace) -> None:
     """All files, and a line for each kind."""
-    from ib_cli.report.contents import contents
+    from ib_cli.report.panels.contents import contents
     from ib_cli.report.write import write_figures, write_page, write_tables
 
     metrics, keys = _split_commas(options.metric), _split_commas(options.group_by)
@@ -185,7 +185,7 @@ def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
 
 def _notes(made: Contents, wanted: str) -> list[str]:
     """What a reader must know to read the pictures right; `wanted` is the split that was asked for."""
-    from ib_cli.report.labels import counted
+    from ib_cli.contracts.labels import counted
 
     notes = []
     if made.split != wanted:
@@ -223,7 +223,7 @@ def _laws(made: Contents) -> list[str]:
     """What each law came to, and what runs measured of them themselves, a line each."""
     if made.thermodynamics is None:
         return []
-    from ib_cli.report.thermodynamics.recorded import said
+    from ib_cli.report.laws.recorded import said
 
     rows = made.thermodynamics.summary.to_dict("records")
     return said(made.thermodynamics.recorded) + [

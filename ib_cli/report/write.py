@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ib_cli.report.contents import Contents
-from ib_cli.report.files import replacing
-from ib_cli.report.frontier import DISTANCES
-from ib_cli.report.tables import converted, trajectory, write_csv, write_parquet
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.frontier import DISTANCES
+from ib_cli.report.read.tables import converted, trajectory, write_csv, write_parquet
+from ib_cli.system.atomic import replacing
 
 REFRESH = '<meta http-equiv="refresh"'
 # The files of write_figures.
@@ -45,12 +45,12 @@ def write_figures(contents: Contents, folder: Path) -> list[Path]:
         frontier,
         i_diagram,
         information_plane,
+        laws,
         measures,
         residual_plane,
         surface,
         trajectories,
     )
-    from ib_cli.report.figures import thermodynamics as laws
 
     planes = (information_plane, residual_plane)
     paths = (entropies, trajectories, cross_entropies, error_by_entropy)
@@ -66,7 +66,7 @@ def write_page(
     contents: Contents, folder: Path, title: str, notes: Sequence[str] = (), refresh: float | None = None
 ) -> list[Path]:
     """report.html."""
-    from ib_cli.report.page import page
+    from ib_cli.report.page.page import page
 
     file = folder / "report.html"
     with replacing(file) as part:

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.dataset import DataSet
-from ib_cli.errors import ConfigError
 
 
 def pixels(split):

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Generator
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.gaussian import Gaussian
 from ib_cli.datasets.joint_gaussian import JointGaussian
-from ib_cli.errors import ConfigError
 from ib_cli.exact.gaussian_ib import GaussianIB
 
 OPTIONS: dict[str, Any] = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.npz import Npz
-from ib_cli.errors import ConfigError
 
 X, Y = np.random.default_rng(0).normal(size=(50, 3)), np.arange(50) % 5
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Data
 from ib_cli.datasets.therml_toy import ThermlToy
-from ib_cli.errors import ConfigError
 from ib_cli.procedures.exact_frontier import joint_tables
 
 JOINT: dict[str, Any] = {"infinite": True, "draws": 50, "passes": 1, "likelihood": "one_hot", "seed": 0}

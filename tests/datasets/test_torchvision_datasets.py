@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.cifar10 import Cifar10
 from ib_cli.datasets.fashion_mnist import FashionMnist
 from ib_cli.datasets.mnist import Mnist
 from ib_cli.datasets.permuted_mnist import PermutedMnist
-from ib_cli.errors import ConfigError
-from ib_cli.torchvision_operators import import_torchvision
+from ib_cli.system.torchvision_import import import_torchvision
 
 
 def write_idx(path, array):

@@ -11,10 +11,10 @@ import torch
 
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import make_loss
-from ib_cli.experiment import Experiment
+from ib_cli.experiment.experiment import Experiment
 from tests.conftest import SMALL
 from tests.engine.test_loss import one_step
-from tests.procedures.test_fit_together import assert_equal
+from tests.procedures.fit.test_fit_together import assert_equal
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from ib_cli.contracts.noise import draw
 from ib_cli.engine.loss import make_loss, of_many, plan
-from ib_cli.experiment import Experiment
-from ib_cli.tape import draw
+from ib_cli.experiment.experiment import Experiment
 
 
 def one_step(made: Experiment, seed: int) -> tuple:

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ib_cli.contracts import Pass
-from ib_cli.densities import Labels, OneHot
+from ib_cli.contracts.passes import Pass
 from ib_cli.estimators.categorical import categorical_information
 from ib_cli.functionals import functionals
+from ib_cli.model.blocks.densities import Labels, OneHot
 
 B, K, CLASSES = 30, 6, 4
 SYMBOLS = ("H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from ib_cli.contracts import Pass
-from ib_cli.densities import Labels, diagonal_gaussian, mixture_of_gaussians
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals import functionals
+from ib_cli.model.blocks.densities import Labels, diagonal_gaussian, mixture_of_gaussians
 
 S, B, K, CLASSES = 5, 7, 3, 4
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ib_cli.bottlenecks.zero_entropy_noise import SCALE
-from ib_cli.contracts import Pass
-from ib_cli.densities import diagonal_gaussian
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals import functionals
-from ib_cli.procedures.fit import fit
+from ib_cli.model.blocks.densities import diagonal_gaussian
+from ib_cli.model.bottlenecks.zero_entropy_noise import SCALE
+from ib_cli.procedures.fit.fit import fit
 
 K, CLASSES = 3, 4
 SYMBOLS = ("log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]")

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ib_cli.contracts import Pass
-from ib_cli.densities import diagonal_gaussian
-from ib_cli.experiment import Experiment
+from ib_cli.contracts.passes import Pass
+from ib_cli.experiment.experiment import Experiment
 from ib_cli.functionals import functionals
-from ib_cli.objective import Objective
+from ib_cli.functionals.objective import Objective
+from ib_cli.model.blocks.densities import diagonal_gaussian
 
 X = torch.tensor([-1.5, 0.0, 0.4, 2.0]).double()
 MEAN, SPREAD, NOISE = 0.7, 0.5, 0.3  # of θ ~ N(m, t²), and z|x,θ ~ N(θ x, s²)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ib_cli.build import build
-from ib_cli.experiment import Experiment
-from ib_cli.records import Records
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.experiment.records import Records
+from ib_cli.run.build import build
 
 # 40 points of the plane with labels that a network of 2 units and 12 parameters can tell apart; an exact loss.
 SMALL = (

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.toy_table import toy_table
-from ib_cli.errors import ConfigError
 from ib_cli.exact.gaussian_ib import GaussianIB
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import solve

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ib_cli.report.contents import Contents, contents
-from ib_cli.report.plots import plots
-from ib_cli.report.read import Reader
+from ib_cli.report.page.plots import plots
+from ib_cli.report.panels.contents import Contents, contents
+from ib_cli.report.read.runs import Reader
 
 
 def made(*folders: Path, **options: object) -> Contents:

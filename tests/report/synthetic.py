@@ -52,10 +52,10 @@ def config(objective: str, multiplier: Multiplier, seed: int, epochs: int, **mor
     """As a real run's, as far as a report reads it, and as long."""
     return {
         "dataset": {"_target_": "ib_cli.datasets.digits.Digits", "seed": 0, "classes": None, "root": "data"},
-        "architecture": {"_target_": "ib_cli.architectures.mlp.Mlp", "widths": [256, 256], "activation": "relu"},
-        "bottleneck": {"_target_": "ib_cli.bottlenecks.gaussian.Gaussian", "size": 32, "offset": -5.0},
-        "optimizer": {"_target_": "ib_cli.engine.optimizers.adam", "lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8},
-        "tracker": {"_target_": "ib_cli.observer.Observer"},
+        "architecture": {"_target_": "ib_cli.model.architectures.mlp.Mlp", "widths": [256, 256], "activation": "relu"},
+        "bottleneck": {"_target_": "ib_cli.model.bottlenecks.gaussian.Gaussian", "size": 32, "offset": -5.0},
+        "optimizer": {"_target_": "ib_cli.engine.optimisers.adam", "lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8},
+        "tracker": {"_target_": "ib_cli.watch.observer.Observer"},
         **{f"key_{i}": i for i in range(40)},
         "name": "synthetic",
         "seed": seed,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ib_cli.report.contents import contents
-from ib_cli.report.page import page
-from ib_cli.report.read import Reader
+from ib_cli.report.page.page import page
+from ib_cli.report.panels.contents import contents
+from ib_cli.report.read.runs import Reader
 from tests.report.conftest import Ended
 from tests.report.synthetic import write_run, write_study
 

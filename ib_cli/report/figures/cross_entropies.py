@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ib_cli.report.contents import Contents
-from ib_cli.report.cross_entropies import MEASURES, Bands, bands, extent
+from ib_cli.contracts.labels import mathtext
 from ib_cli.report.figures import style
-from ib_cli.report.labels import mathtext
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.panels.cross_entropies import MEASURES, Bands, bands, extent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ib_cli.report.contents import Contents
-from ib_cli.report.error_by_entropy import BOUND, courses
+from ib_cli.contracts.labels import mathtext
 from ib_cli.report.figures import style
-from ib_cli.report.labels import mathtext
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.panels.error_by_entropy import BOUND, courses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ib_cli.report.contents import Contents
 from ib_cli.report.figures import style
-from ib_cli.report.slopes import Slopes, limits, not_positive, slopes
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.slopes import Slopes, limits, not_positive, slopes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

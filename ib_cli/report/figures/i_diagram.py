@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ib_cli.i_diagram import Atoms, atoms, i_diagrams
-from ib_cli.report.contents import Contents
+from ib_cli.contracts.labels import NATS_PER, mathtext
 from ib_cli.report.figures import style
-from ib_cli.report.labels import NATS_PER, mathtext
+from ib_cli.report.panels.contents import Contents
+from ib_cli.watch.pictures.i_diagram import Atoms, atoms, i_diagrams
 
 MOST = 6  # panels
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.report.colours import Colours
-from ib_cli.report.contents import Contents
+from ib_cli.contracts.labels import mathtext
 from ib_cli.report.figures import style
-from ib_cli.report.labels import mathtext
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.colours import Colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

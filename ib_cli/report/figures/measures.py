@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ib_cli.report.contents import Contents
+from ib_cli.contracts.labels import label, mathtext
 from ib_cli.report.figures import style
-from ib_cli.report.labels import label, mathtext
+from ib_cli.report.panels.contents import Contents
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

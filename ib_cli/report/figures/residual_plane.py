@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.report.contents import Contents
+from ib_cli.contracts.labels import mathtext
 from ib_cli.report.figures import style
-from ib_cli.report.labels import mathtext
-from ib_cli.report.residual import PRESERVED, RESIDUAL, Panel, floor, limits, panels
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.panels.residual import PRESERVED, RESIDUAL, Panel, floor, limits, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ib_cli.report.colours import Colours
-from ib_cli.report.files import replacing
-from ib_cli.report.labels import mathtext
+from ib_cli.contracts.labels import mathtext
+from ib_cli.report.quantities.colours import Colours
+from ib_cli.system.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

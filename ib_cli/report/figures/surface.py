@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.report import hulls
-from ib_cli.report.colours import Colours
-from ib_cli.report.contents import Contents
+from ib_cli.contracts.labels import label
 from ib_cli.report.figures import style
-from ib_cli.report.labels import label
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities import hulls
+from ib_cli.report.quantities.colours import Colours
 
 if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D

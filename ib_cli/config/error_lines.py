@@ -1,0 +1,88 @@
+"""Errors of Hydra and OmegaConf as one line that names the key and what would be right."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import yaml
+
+from ib_cli.config.catalogue import choices, directory, groups, multipliers
+from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.contracts.errors import ConfigError
+
+
+def explain(error: Exception, arguments: Sequence[str]) -> str:
+    """One line for an error that composing the config raised; our own errors are one already."""
+    text = " ".join(str(error).split())
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return _no_such_key(match[1], arguments)
+    if match := re.search(r"Key '([^']+)' is not in struct", text):
+        return _no_such_key(match[1], arguments)
+    if match := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+        group, option = match[1], match[2]
+        near = get_close_matches(option, choices(group), n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"{group}={option}: no such {group}; {hint}there are {', '.join(choices(group))}"
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        key, _, values = match[1].partition("=")
+        return f"{match[1]}: several values need a multirun (ib-train -m …); a list is written {key}=[{values}]"
+    if "LexerNoViableAltException" in text or "missing EQUAL" in text or "mismatched input" in text:
+        return f"{text.split(' See https')[0]}; an override is KEY=VALUE, with quotes around what is not a plain word"
+    return text
+
+
+def again(command: Sequence[str]) -> str:
+    """The command line that goes on with what this one began: the same, but that it repeats nothing."""
+    return shlex.join(["ib-train", *(word for word in command[1:] if word != "rerun=true")])
+
+
+def check_words(arguments: Sequence[str]) -> None:
+    """Raises ConfigError for words that Hydra would take in a way that nobody means."""
+    for word in arguments:
+        if word.startswith("="):
+            raise ConfigError(f"{word}: an override is KEY=VALUE")
+        if re.match(r"\+{0,2}objective\.minimise=", word):
+            raise ConfigError(
+                f"{word}: terms are changed one by one: objective.minimise.R=0.5 sets a weight, "
+                "+objective.minimise.D=0.5 adds a term and ~objective.minimise.C removes one"
+            )
+        if re.match(r"[+~]{0,2}objective\.minimise\.S/N", word):
+            raise ConfigError(
+                f"{word}: Hydra takes no slash in a key: weigh S instead, with 1/N of the weight, or set the "
+                "multiplier of objective=therml or weight_ib"
+            )
+        if re.match(r"[+~]{0,2}objective\.minimise\.[^=]*[\[\]|]", word):
+            raise ConfigError(
+                f"{word}: Hydra takes no brackets in a key: set a multiplier of the objective, or write the sum into a "
+                "file of your own, as docs/objectives.md shows"
+            )
+
+
+def _chosen_objective(arguments: Sequence[str]) -> str:
+    """The objective of this command line, or the default one."""
+    chosen = [word.partition("=")[2] for word in arguments if word.startswith("objective=")]
+    if chosen and chosen[-1] in choices("objective"):
+        return chosen[-1]
+    defaults = yaml.safe_load((directory("conf") / "config.yaml").read_text())["defaults"]
+    return next(entry["objective"] for entry in defaults if isinstance(entry, dict) and "objective" in entry)
+
+
+def _no_such_key(key: str, arguments: Sequence[str]) -> str:
+    """A key that the composed config does not have."""
+    key = key.lstrip("+~")
+    if key in MULTIPLIERS:
+        objective = _chosen_objective(arguments)
+        has = ", ".join(multipliers(objective)) or "none"
+        return f"{key} is no multiplier of objective={objective}, which has: {has}"
+    if key.startswith("objective.minimise."):
+        return f"{key}: not in this objective yet; +{key}=… adds it"
+    group, _, inner = key.partition(".")
+    if inner and group in groups():
+        return f"{key}: the chosen {group} has no such key; ib-train --cfg job --package {group} lists what it has"
+    config = yaml.safe_load((directory("conf") / "config.yaml").read_text())
+    known = [*groups(), *MULTIPLIERS, *(name for name in config if name not in ("defaults", "hydra"))]
+    near = get_close_matches(key, known, n=1)
+    return f"{key}: no such key; " + (f"did you mean {near[0]}?" if near else "ib-train --help lists the groups")

@@ -1,0 +1,70 @@
+"""A constructor's signature as the schema of its config node."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from ib_cli.contracts.errors import ConfigError
+
+KINDS = ("int", "float", "bool", "str", "constrained-int", "constrained-float")  # pydantic's names of a union's kinds
+
+
+def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> None:
+    """Hold values against the keyword-only parameters of a class or function, types and ranges included.
+
+    Raises ConfigError, one line naming the key (`key.parameter`, or the parameter alone where key is empty).
+    """
+    schema = _schema(target)
+    try:
+        schema(**values)
+    except ValidationError as errors:
+        first, *others = errors.errors()
+        same = [other for other in others if other["loc"][0] == first["loc"][0]]  # the other kinds that a union takes
+        raise ConfigError(_line(key, list(schema.model_fields), first, same)) from None
+
+
+@cache
+def _schema(target: Callable[..., Any]) -> type[BaseModel]:
+    """The keyword-only parameters of a class or function as a model of pydantic."""
+    hints = get_type_hints(
+        target if is_dataclass(target) or not inspect.isclass(target) else target.__init__, include_extras=True
+    )
+    parameters = [p for p in inspect.signature(target).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    fields = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in parameters}
+    strict = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid", arbitrary_types_allowed=True)
+    return create_model("Schema", __config__=strict, **fields)
+
+
+def _line(key: str, fields: list[str], error: dict[str, Any], others: list[dict[str, Any]]) -> str:
+    """One line of what pydantic found; `others` are what it found of the same key."""
+    place = ".".join(str(part) for part in error["loc"] if str(part) not in KINDS and "[" not in str(part))
+    name = ".".join(filter(None, (key, place)))
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(place, fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields)}"
+        return f"{name}: no such key; {hint}"
+    if error["type"] == "missing":
+        return f"{name}: this key is missing"
+    same = [found for found in others if found["input"] == error["input"]]
+    messages = dict.fromkeys(_plain(found["msg"]) for found in (error, *same))
+    shown = "null" if error["input"] is None else error["input"]
+    return f"{name}={shown}: must be {' or '.join(message.removeprefix('must be ') for message in messages)}"
+
+
+def _plain(message: str) -> str:
+    """Pydantic's message in this program's words."""
+    message = message[0].lower() + message[1:]
+    message = message.replace("input should be ", "must be ").replace("value should have", "must be one with")
+    message = re.sub(
+        r"string should match pattern .*", "must be a plain word: letters, digits and _ - + . only", message
+    )
+    message = re.sub(r"\w+ should have (.*?) after validation, not.*", r"must be one with \1", message)
+    return re.sub(r"\ba valid (?=[aeiou])", "an ", message).replace("valid ", "")

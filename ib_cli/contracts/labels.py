@@ -1,0 +1,97 @@
+"""Measures and multipliers as a reader of the papers knows them, with their units."""
+
+from __future__ import annotations
+
+import math
+import re
+
+GREEK = {
+    "gamma": "γ",
+    "beta": "β",
+    "sigma": "σ",
+    "delta": "δ",
+    "rho": "ρ",
+    "lambda": "λ",
+    "alpha": "α",
+}
+NAMES = {
+    "J": "objective",
+    "R": "rate",
+    "R_Y": "conditional rate",
+    "C": "classification error",
+    "D": "distortion",
+    "S": "entropy of the weights",
+    "S/N": "entropy of the weights a sample",
+    "V": "volume",
+    "H_model[Y|X]": "cross-entropy",
+    "H[Y|Z]": "decoder uncertainty",
+    "H[Z]": "encoding entropy",
+    "H[Z|X]": "encoding uncertainty",
+    "H[Z|Y]": "reverse decoder uncertainty",
+    "I[X;Z]": "preserved information",
+    "I[X;Z|Y]": "redundant information",
+    "I[X;Y|Z]": "residual information",
+    "I_pairwise": "pairwise bound",
+    "L2[Z]": "mean squared norm",
+}
+SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # that are not set as they are written
+# The measures that are amounts of information.
+INFORMATION = re.compile(r"[JRCDSVI](_\w+)?|S/N|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")
+NATS_PER = {"nats": 1.0, "bits": math.log(2)}
+# The rest after them.
+ORDER = (
+    "J", "R", "R_Y", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]",
+    "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
+    "log_Var_window[Z|Y]", "accuracy", "error",
+)  # fmt: skip
+WIDE = 22  # letters of name and symbol: with more the name stands above it, as a figure's axis is short
+
+
+def has_units(measure: str) -> bool:
+    """Whether a measure is an amount of information; accuracies, errors, epochs and seconds are not."""
+    return INFORMATION.fullmatch(measure) is not None
+
+
+def unit(measure: str, units: str) -> str:
+    """`nats`, `bits`, or nothing."""
+    return units if has_units(measure) else ""
+
+
+def in_order(measures: set[str]) -> list[str]:
+    """The measures as a person wants them: J, the functionals, the accuracy, the rest by name."""
+    return [name for name in ORDER if name in measures] + sorted(measures - set(ORDER))
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 run`, `1,000 runs`; the last word of `noun` takes the s."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def mathtext(name: str) -> str:
+    """A measure or multiplier in Matplotlib's mathtext: `$\\gamma$`, `$H_{\\mathrm{model}}[Y|X]$`."""
+    if name in GREEK:
+        return rf"$\{name}$"
+    if name in SYMBOLS:
+        return SYMBOLS[name]
+    if re.fullmatch(r"(log_Var|[A-Z]{1,2})(_\w+)?(\[[\w;|,]+\])?", name):
+        text = re.sub(r"_(\w+)", _subscript, name.replace("log_Var", "log Var"))
+        return "$" + text.replace("log Var", r"\log\,\mathrm{Var}").replace("|", r"\,|\,") + "$"
+    return name.replace("$", r"\$")
+
+
+def label(measure: str, units: str) -> str:
+    """A measure on an axis of a figure: `rate $R$ (nats)`; a long name has a line of its own."""
+    name = NAMES.get(measure, "")
+    between = "\n" if name and len(name) + len(measure) > WIDE else " "
+    text = f"{name}{between}{mathtext(measure)}".strip()
+    return f"{text} ({unit(measure, units)})" if has_units(measure) else text
+
+
+def plain(measure: str, units: str) -> str:
+    """A measure on an axis of the page: `rate R (nats)`."""
+    text = f"{NAMES.get(measure, '')} {GREEK.get(measure, measure)}".strip()
+    return f"{text} ({unit(measure, units)})" if has_units(measure) else text
+
+
+def _subscript(match: re.Match) -> str:
+    return f"_{match[1]}" if len(match[1]) == 1 else rf"_{{\mathrm{{{match[1]}}}}}"

@@ -1,0 +1,140 @@
+"""Estimates of information in a run: a representation of part of a split → its information plane."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Annotated, Any, Literal
+
+import torch
+from annotated_types import Ge, Gt
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from ib_cli.config.settings import Settings
+from ib_cli.contracts.noise import Tape, draw
+from ib_cli.datasets.data import Data
+from ib_cli.engine.loss import Tensors, forward, plan
+from ib_cli.engine.seeds import generator
+from ib_cli.estimators import Estimate, information_plane
+from ib_cli.estimators.categorical import categorical_information
+from ib_cli.estimators.information_plane import Estimator
+from ib_cli.model.model import Model
+
+log = logging.getLogger(__name__)
+
+
+class Estimates:
+    """What is estimated, from what, and when; called, it estimates.
+
+    Of a discrete z all is known: whatever `use` names, its sums over the whole split are given, as `categorical`.
+    Otherwise samples and noise depend on the seed alone, so that estimates of one run differ by the model only.
+    """
+
+    def __init__(
+        self,
+        *,
+        use: list[Estimator],
+        split: Literal["train", "validation", "test"],
+        samples: Annotated[int, Gt(0)] | None,
+        every: Annotated[int, Ge(0)],
+        k: Annotated[int, Gt(0)],
+        sweep: bool,
+        halve: bool,
+        bins: Annotated[int, Gt(0)],
+    ) -> None:
+        self.use, self.split, self.samples, self.every = use, split, samples, every
+        self.k, self.sweep, self.halve, self.bins = k, sweep, halve, bins
+
+    def due(self, epoch: int, last: bool) -> bool:
+        """Whether they are due after this epoch."""
+        return bool(self.use) and (last or (self.every > 0 and epoch % self.every == 0))
+
+    def __call__(
+        self, model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors
+    ) -> tuple[list[Estimate], float]:
+        """The estimates, and the seconds that they took. An estimator that cannot take these samples says why."""
+        start = time.monotonic()
+        if model.bottleneck.discrete:
+            table, y, weight = tabulated(model, data, settings, params, buffers, self.split)
+            noise = data.label_noise(self.split)
+            return list(categorical_information(table, y, weight, noise).values()), time.monotonic() - start
+        z, y, encoder = represented(model, data, settings, params, buffers, self.split, self.samples)
+        y_entropy = data.label_entropy(self.split) if data.spec.classes is None else None
+        found: list[Estimate] = []
+        for name in self.use:
+            try:
+                found += information_plane(
+                    z,
+                    y,
+                    **encoder,
+                    estimators=[name],
+                    k=self.k,
+                    sweep=self.sweep,
+                    halve=self.halve,
+                    bins=self.bins,
+                    y_entropy=y_entropy,
+                    generator=generator(z.device, settings.seed, "estimate", name),
+                )
+            except (ValueError, RuntimeError) as error:  # the samples, or memory; what has been trained is kept
+                log.warning("%s could not estimate: %s", name, error)
+                nothing = Estimate("", name, None, n=len(z), saturated=True, reason=str(error))
+                found += [nothing.of("I[X;Z]"), nothing.of("I[Y;Z]")]
+        return found, time.monotonic() - start
+
+
+@torch.no_grad()
+def tabulated(
+    model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """p(z|x) (N, K) of a discrete z for a whole split, y (N,) and the samples' weights (N,), if they have any.
+
+    Where the weights of the model are drawn, p(z|x) is the mean over `eval_samples` draws.
+    """
+    was_training = model.training
+    model.eval()
+    noise = generator(data.device, settings.seed, "estimate", "z")
+    tables = []
+    for indices in torch.arange(len(data.splits[split]), device=data.device).split(settings.eval_batch_size):
+        batch = data.batch(split, indices)
+        requests = plan(model, batch, 1, settings.precision)
+        draws = []
+        for _ in range(settings.eval_samples if requests else 1):
+            tape = Tape(draw(requests, noise))
+            p = forward(model, params, buffers, batch, tape, 1, settings.precision)
+            draws.append(p.expected(p.z))
+        tables.append(torch.stack(draws).mean(0))
+    model.train(was_training)
+    whole = data.splits[split]
+    return torch.cat(tables), whole.y, whole.weight
+
+
+@torch.no_grad()
+def represented(
+    model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str, samples: int | None
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), and what is known of q(z|x).
+
+    Of a Gaussian `mean` and `scale`, (N, K), or (K,) for a scale that all x share; else whether z is `drawn`.
+    """
+    was_training = model.training
+    model.eval()
+    chosen = generator(data.device, settings.seed, "estimate", "samples")
+    members = torch.randperm(len(data.splits[split]), generator=chosen, device=data.device)[:samples]
+    noise = generator(data.device, settings.seed, "estimate", "z")
+    passes = []
+    for indices in members.split(settings.eval_batch_size):
+        batch = data.batch(split, indices)
+        requests = plan(model, batch, 1, settings.precision)
+        numbers = draw(requests, noise)
+        passes.append(forward(model, params, buffers, batch, Tape(numbers), 1, settings.precision))
+    model.train(was_training)
+    z, y = torch.cat([p.z[0] for p in passes]), torch.cat([p.y for p in passes])
+    if not _is_gaussian(passes[0].encoder):
+        return z, y, {"drawn": bool(requests)}
+    mean, scale = (torch.cat([getattr(p.encoder, name) for p in passes]) for name in ("mean", "stddev"))
+    return z, y, {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
+
+
+def _is_gaussian(encoder: Distribution | None) -> bool:
+    return isinstance(encoder, Independent) and isinstance(encoder.base_dist, Normal)

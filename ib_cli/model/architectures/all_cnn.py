@@ -1,0 +1,79 @@
+"""The all-convolutional networks of Information Dropout (Achille and Soatto 2018, Table 2)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Gt, Interval
+from torch import Tensor, nn
+
+from ib_cli.contracts.noise import Tape
+from ib_cli.model.architectures.images import image_shape
+from ib_cli.model.blocks.layers import ACTIVATIONS, Chain, Dropout
+
+STAGES = {32: (96, 192), 96: (32, 64, 96, 192)}  # filters of each stage; a stage halves height and width
+LAST = 192  # filters of the two layers below the classifier
+
+
+class AllCnn(nn.Module):
+    """Stages of three 3×3 convolutions, the third with stride 2 and dropout, then a 3×3 and a 1×1 convolution.
+
+    Every convolution is followed by batch norm and the activation. The table ends with a 1×1 convolution to the
+    classes and a spatial average. Those two commute, so the features are the average of the layer below them and a
+    linear classifier on top is the table's last layer, apart from the batch norm and ReLU that it puts on the logits.
+
+    The paper leaves the padding open; here it keeps the size, so `variant` names the table and images may have
+    another size. `width` scales the number of filters.
+
+    Raises `ConfigError` for anything but images of at least 4×4 (variant 32) or 16×16 pixels (variant 96).
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        *,
+        variant: Literal[32, 96],
+        width: Annotated[float, Gt(0)],
+        activation: Literal["relu", "softplus"],
+        dropout: Annotated[float, Interval(ge=0, lt=1)],
+        input_dropout: Annotated[float, Interval(ge=0, lt=1)],
+        monte_carlo: bool,
+    ) -> None:
+        super().__init__()
+        stages = STAGES[variant]
+        channels, *_ = image_shape("all_cnn", input_shape, smallest=2 ** len(stages))
+        layers: list[nn.Module] = [Dropout(input_dropout, monte_carlo=monte_carlo)]
+        for stage in stages:
+            filters = _scaled(stage, width)
+            layers += [
+                _convolution(channels, filters, activation),
+                _convolution(filters, filters, activation),
+                _noisy_reduction(filters, activation, dropout, monte_carlo),
+            ]
+            channels = filters
+        self.features = _scaled(LAST, width)
+        layers += [
+            _convolution(channels, self.features, activation),
+            _convolution(self.features, self.features, activation, size=1),
+        ]
+        self.layers = Chain(*layers)
+
+    def forward(self, x: Tensor, tape: Tape) -> Tensor:
+        """x (B, channels, height, width) → features (B, features)."""
+        return self.layers(x, tape).mean((2, 3))
+
+
+def _scaled(filters: int, width: float) -> int:
+    return max(1, round(filters * width))
+
+
+def _convolution(inputs: int, outputs: int, activation: str, size: int = 3, stride: int = 1) -> Chain:
+    # Batch norm subtracts the mean, so a bias before it would have no effect.
+    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+    return Chain(convolution, nn.BatchNorm2d(outputs), ACTIVATIONS[activation]())
+
+
+def _noisy_reduction(filters: int, activation: str, dropout: float, monte_carlo: bool) -> Chain:
+    """The strided convolution and the noise on it: one block, since noise may be computed from the block's input."""
+    dropped = Dropout(dropout, monte_carlo=monte_carlo)
+    return Chain(_convolution(filters, filters, activation, stride=2), dropped)

@@ -1,0 +1,128 @@
+"""Layers that architectures, classifiers and decoders share."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ib_cli.contracts.noise import Tape
+
+Activation = Literal["relu", "softplus", "tanh", "elu", "gelu", "leaky_relu", "identity"]
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "leaky_relu": nn.LeakyReLU,
+    "identity": nn.Identity,
+}
+
+
+class Linear(nn.Module):
+    """x ↦ x W + b with W stored (inputs, outputs), which spares many models trained together a copy each step.
+
+    Initialised as `torch.nn.Linear`: W and b uniform on ± 1/√inputs. `xavier` draws W uniform on
+    ± √(6/(inputs + outputs)) with b = 0 instead (Glorot and Bengio 2010).
+    """
+
+    def __init__(self, inputs: int, outputs: int, initialisation: Literal["torch", "xavier"] = "torch") -> None:
+        super().__init__()
+        self.inputs, self.outputs = inputs, outputs
+        self.weight = nn.Parameter(torch.empty(inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        bound = 1 / math.sqrt(inputs) if initialisation == "torch" else math.sqrt(6 / (inputs + outputs))
+        nn.init.uniform_(self.weight, -bound, bound)
+        if initialisation == "torch":
+            nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, inputs) → (…, outputs)."""
+        return x @ self.weight + self.bias
+
+    def extra_repr(self) -> str:
+        return f"{self.inputs}, {self.outputs}"
+
+
+class Noisy(nn.Module):
+    """A layer whose forward takes the tape as well; `Chain` hands it over."""
+
+
+class Dropout(Noisy):
+    """Sets each unit (or each channel, `channels=True`) to zero with probability p and scales the rest by 1/(1 − p).
+
+    `monte_carlo`: in evaluations too, with a mask of its own for each draw of z (Gal and Ghahramani 2016).
+    """
+
+    def __init__(self, p: float, channels: bool = False, monte_carlo: bool = False) -> None:
+        super().__init__()
+        # A tensor, so that runs trained together may differ by it.
+        self.register_buffer("p", torch.tensor(p), persistent=False)
+        self.on, self.channels = p > 0, channels
+        self.monte_carlo = monte_carlo and self.on
+
+    def forward(self, h: Tensor, tape: Tape) -> Tensor:
+        """(B, …) → (B, …), or (S·B, …) as `Tape.spread` if monte_carlo; else only in training."""
+        if not (self.monte_carlo or (self.training and self.on)):
+            return h
+        if self.monte_carlo:
+            h = tape.spread(h)
+        shape = h.shape[:2] + (1,) * (h.dim() - 2) if self.channels else h.shape
+        kept = (tape.uniform(*shape) >= self.p).to(h.dtype)
+        return h * kept / (1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"{self.p.item():g}, channels={self.channels}, monte_carlo={self.monte_carlo}"
+
+
+def is_monte_carlo(module: nn.Module) -> bool:
+    """Whether dropout in it stays on in evaluations."""
+    return any(isinstance(layer, Dropout) and layer.monte_carlo for layer in module.modules())
+
+
+class Chain(nn.Sequential):
+    """`nn.Sequential` that passes the tape to those of its layers that take it."""
+
+    def forward(self, x: Tensor, tape: Tape) -> Tensor:
+        for layer in self:
+            x = layer(x, tape) if isinstance(layer, Noisy | Chain) else layer(x)
+        return x
+
+
+def dense(
+    sizes: list[int],
+    activation: str,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    initialisation: Literal["torch", "xavier"] = "torch",
+    monte_carlo: bool = False,
+) -> Chain:
+    """Linear, batch norm, activation and dropout for each neighbouring pair of sizes."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers.append(Linear(inputs, outputs, initialisation))
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(outputs))
+        layers.append(ACTIVATIONS[activation]())
+        if dropout:
+            layers.append(Dropout(dropout, monte_carlo=monte_carlo))
+    return Chain(*layers)
+
+
+def full_precision(parameters: Tensor) -> Tensor:
+    """Outputs that a density is made of, raised to float32 where autocast left them in 16 bits."""
+    return parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
+
+
+def perceptron(
+    size: int, outputs: int, widths: list[int], activation: str, initialisation: Literal["torch", "xavier"]
+) -> nn.Sequential:
+    """Linear maps with activations between them: (…, size) → (…, outputs)."""
+    layers: list[nn.Module] = []
+    for inputs, width in zip([size, *widths], widths):
+        layers += [Linear(inputs, width, initialisation), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers, Linear([size, *widths][-1], outputs, initialisation))

@@ -1,0 +1,50 @@
+"""What every bottleneck is: features → q(z|x) and draws of z from it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ib_cli.contracts.noise import Tape
+
+
+class Bottleneck(nn.Module):
+    """Subclasses set `size` (K, the dimensions of z) and `stochastic` (whether q(z|x) has a density)."""
+
+    size: int
+    stochastic: bool
+    discrete = False  # whether z is one of the unit vectors
+    least_noise = False  # whether Var[z|x] has a positive least value
+
+    @property
+    def linear(self) -> str | None:
+        """The name of the linear layer that gives Ẑ, where z is Ẑ alone or with noise that does not depend on x."""
+        return None
+
+    @abstractmethod
+    def forward(
+        self, features: Tensor, tape: Tape, samples: int
+    ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
+        """(B, features) → q(z|x) with batch (B,) and event (K,), or None where it has no density; z (S, B, K).
+
+        One that goes through all values of z instead of drawing some gives these, (S, 1, K), and then the probability
+        of each, (S, B).
+        """
+
+
+class GaussianBottleneck(Bottleneck):
+    """A bottleneck whose q(z|x) is a diagonal Gaussian, sampled with numbers from the tape."""
+
+    stochastic = True
+
+    @abstractmethod
+    def density(self, features: Tensor) -> Distribution:
+        """(B, features) → q(z|x), batch (B,), event (K,)."""
+
+    def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[Distribution, Tensor]:
+        """q(z|x) and z = mean + scale · ε, ε ~ N(0, 1)."""
+        q = self.density(features)
+        z = q.mean + q.stddev * tape.normal(samples, features.shape[0], self.size)
+        return q, z

@@ -1,0 +1,47 @@
+"""Monte-Carlo dropout as the stochastic encoder: z is a linear map of features of which some are dropped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Ge, Gt, Lt
+from torch import Tensor, nn
+
+from ib_cli.contracts.noise import Tape
+from ib_cli.model.blocks.layers import Linear, full_precision
+from ib_cli.model.bottlenecks.bottleneck import Bottleneck
+
+
+class Dropout(Bottleneck):
+    """Each draw of z has a mask of its own, in evaluations too (Gal and Ghahramani 2016; Unpacking §5.3).
+
+    z = W (h ⊙ ε)/(1 − p) + b with ε ~ Bernoulli(1 − p) for each feature, or the dropped features themselves for
+    `size=null`. No density of z is known, and so no rate.
+    """
+
+    stochastic = False
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        size: Annotated[int, Gt(0)] | None,
+        dropout: Annotated[float, Ge(0), Lt(1)],
+        initialisation: Literal["torch", "xavier"],
+    ) -> None:
+        super().__init__()
+        self.size = size or features
+        # A tensor, so that runs trained together may differ by it.
+        self.register_buffer("dropout", torch.tensor(dropout), persistent=False)
+        self.map = nn.Identity() if size is None else Linear(features, size, initialisation)
+
+    @property
+    def linear(self) -> str | None:
+        """The map, if there is one."""
+        return "map" if isinstance(self.map, Linear) else None
+
+    def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[None, Tensor]:
+        """(B, features) → None and z (S, B, K)."""
+        kept = (tape.uniform(samples, *features.shape) >= self.dropout).to(features.dtype)
+        return None, full_precision(self.map(features * kept / (1 - self.dropout)))

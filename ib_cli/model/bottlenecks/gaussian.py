@@ -1,0 +1,42 @@
+"""q(z|x) = N(μ(x), diag s(x)²), the encoder of VIB and of the VAE."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.nn.functional import softplus
+
+from ib_cli.model.blocks.densities import diagonal_gaussian
+from ib_cli.model.blocks.layers import Linear, full_precision
+from ib_cli.model.bottlenecks.bottleneck import GaussianBottleneck
+
+
+class Gaussian(GaussianBottleneck):
+    """Mean and standard deviation are each a linear map of the features.
+
+    `scale=softplus`: s = softplus(ρ + offset), with offset −5 as in VIB (Alemi et al. 2016, §4);
+    `scale=exp`: s = exp(ρ + offset).
+    """
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        size: Annotated[int, Gt(0)],
+        scale: Literal["softplus", "exp"],
+        offset: float,
+        initialisation: Literal["torch", "xavier"],
+    ) -> None:
+        super().__init__()
+        self.size, self.offset = size, offset
+        self.positive = {"softplus": softplus, "exp": torch.exp}[scale]
+        self.parameters_of_z = Linear(features, 2 * size, initialisation)
+
+    def density(self, features: Tensor) -> Distribution:
+        """(B, features) → N(μ, diag s²), batch (B,), event (K,)."""
+        mean, rho = full_precision(self.parameters_of_z(features)).chunk(2, dim=-1)
+        return diagonal_gaussian(mean, self.positive(rho + self.offset))

@@ -1,0 +1,31 @@
+"""The classifier of TherML's toy model."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import Spec
+from ib_cli.model.blocks.densities import Labels
+from ib_cli.model.blocks.quadratic import Quadratic, positions
+
+
+class QuadraticClassifier(nn.Module):
+    """c(y_j|z) ∝ exp[−(w_j z − b_j)²], z a place on a line: two parameters a label (TherML, App. B).
+
+    The paper indexes w and b by z here, too, which would be 2 K parameters, where it counts 4. Raises ConfigError
+    without labels.
+    """
+
+    discrete = True
+
+    def __init__(self, size: int, spec: Spec) -> None:
+        super().__init__()
+        if spec.classes is None:
+            raise ConfigError("classifier=therml_toy predicts labels, but the data's y is continuous: use gaussian")
+        self.register_buffer("positions", positions(size), persistent=False)
+        self.map = Quadratic(spec.classes)
+
+    def forward(self, z: Tensor) -> Labels:
+        """z (S, B, K) → c(y|z), batch (S, B), event ()."""
+        return Labels(self.map(z @ self.positions.unsqueeze(1)))

@@ -1,0 +1,22 @@
+"""The interface of a marginal m(z), against which the rate is measured."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+Encode = Callable[[Tensor], Distribution]  # x (B, *input_shape) → q(z|x)
+
+
+class Marginal(nn.Module):
+    """m(z). Subclasses take the size K of z and the data's Spec, then their own keys."""
+
+    uses_encoder = False  # whether the density is made of the model's own encodings
+    discrete = False  # whether it is one of unit vectors z
+
+    @abstractmethod
+    def forward(self, encode: Encode) -> Distribution:
+        """The density m(z), event (K,). `encode` is the model's own map x → q(z|x), for marginals made of it."""

@@ -1,0 +1,37 @@
+"""A marginal made of the encoder's own densities at learned pseudo-inputs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from annotated_types import Gt
+from torch import nn
+from torch.distributions import Distribution
+
+from ib_cli.contracts.passes import Spec
+from ib_cli.model.blocks.densities import mixture_of_gaussians
+from ib_cli.model.marginals.marginal import Encode, Marginal
+
+
+class VampPrior(Marginal):
+    """m(z) = (1/M) Σ_k q(z|u_k), M learned pseudo-inputs u_k (Tomczak and Welling 2018, eq. 9).
+
+    Pseudo-inputs stay within the data's interval through a sigmoid where it has one.
+    """
+
+    uses_encoder = True
+
+    def __init__(self, size: int, spec: Spec, *, pseudo_inputs: Annotated[int, Gt(0)]) -> None:
+        super().__init__()
+        self.interval = spec.interval
+        self.u = nn.Parameter(torch.randn(pseudo_inputs, *spec.input_shape))
+
+    def forward(self, encode: Encode) -> Distribution:
+        """The mixture of the pseudo-inputs' encodings, event (K,)."""
+        u = self.u
+        if self.interval is not None:
+            low, high = self.interval
+            u = low + (high - low) * torch.sigmoid(u)
+        q = encode(u)
+        return mixture_of_gaussians(q.mean.new_zeros(u.shape[0]), q.mean, q.stddev)

@@ -1,0 +1,103 @@
+"""Batch → Pass: the parts of a model put together. It computes no loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ib_cli.contracts.noise import Tape
+from ib_cli.contracts.passes import Batch, Pass
+from ib_cli.model.blocks.layers import is_monte_carlo
+from ib_cli.model.bottlenecks.bottleneck import Bottleneck
+from ib_cli.model.classifiers.optimal import Optimal
+
+if TYPE_CHECKING:
+    from ib_cli.model.weights.posterior import Posterior
+
+
+class Model(nn.Module):
+    """x → features → q(z|x) → z → c(y|z), d(x|z), beside m(z) and b(z|y); parts that are not needed are None."""
+
+    def __init__(
+        self,
+        architecture: nn.Module,
+        bottleneck: Bottleneck,
+        classifier: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        marginal: nn.Module | None = None,
+        backward_encoder: nn.Module | None = None,
+        averaged_encoder: nn.Module | None = None,
+        window: nn.Module | None = None,
+        train_size: int | None = None,
+        classes: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.architecture, self.bottleneck = architecture, bottleneck
+        self.classifier, self.decoder = classifier, decoder
+        self.marginal, self.backward_encoder = marginal, backward_encoder
+        self.averaged_encoder, self.window = averaged_encoder, window
+        self.train_size, self.classes = train_size, classes
+        self.monte_carlo = is_monte_carlo(architecture)
+        self.weights: Posterior | None = None  # the distribution of the parameters; None: they are numbers
+
+    def forward(self, batch: Batch, tape: Tape, samples: int, weights_divergence: Tensor | None = None) -> Pass:
+        """One pass with `samples` draws of z for each sample of the batch; `weights_divergence` is S."""
+        shared = len(batch.y) // len(batch.x)
+        if shared > 1 and not self.bottleneck.discrete:  # samples that share an x have draws of their own
+            batch = batch._replace(x=batch.x.repeat_interleave(shared, 0))
+        encoder, z, *z_weight = self._encoded(batch.x, tape, samples)
+        p = Pass(
+            x=batch.x,
+            y=batch.y,
+            z=z,
+            encoder=encoder,
+            marginal=None if self.marginal is None else self.marginal(self._encode(tape)),
+            backward_encoder=None if self.backward_encoder is None else self.backward_encoder(batch.y),
+            decoder=None if self.decoder is None else self.decoder(z),
+            averaged_encoder=None if self.averaged_encoder is None else self.averaged_encoder(batch.x, tape),
+            reports=tape.reports,
+            weight=batch.weight,
+            weights_divergence=weights_divergence,
+            train_size=self.train_size,
+            classes=self.classes,
+            z_weight=z_weight[0] if z_weight else None,
+        )
+        if self.window is not None:
+            p = replace(p, earlier=self.window(p))
+        return p if self.classifier is None else replace(p, label_density=self._classify(p))
+
+    def _encoded(
+        self, x: Tensor, tape: Tape, samples: int
+    ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
+        """What the bottleneck gives; with Monte-Carlo dropout below it each draw of z has features of its own.
+
+        q(z|x) is then a mean over all masks, whose density is not known.
+        """
+        tape.draws = samples
+        features = self.architecture(x, tape)
+        if not self.monte_carlo:
+            return self.bottleneck(features, tape, samples)
+        _, z = self.bottleneck(features, tape, 1)  # (1, S·B, K)
+        return None, z.view(samples, len(x), -1)
+
+    def _classify(self, p: Pass) -> Distribution:
+        """c(y|z); in training that of an optimal decoder may be of the batch itself."""
+        if isinstance(self.classifier, Optimal) and self.training and not self.classifier.of_split:
+            return self.classifier(p.z, p.by_class(p.z_weight.T))
+        return self.classifier(p.z)
+
+    def _encode(self, tape: Tape) -> Callable[[Tensor], Distribution]:
+        """x → q(z|x), for a marginal that is made of encodings."""
+        return lambda x: self.bottleneck.density(self.architecture(x, tape))
+
+    def generate(self, count: int, tape: Tape) -> Tensor:
+        """Means of d(x|z) at `count` draws z ~ m(z), (count, *input_shape). Needs a decoder and a marginal.
+
+        z comes from torch's global generator: mixtures choose a component, for which the tape has no numbers.
+        """
+        z = self.marginal(self._encode(tape)).sample((1, count))
+        return self.decoder(z).mean[0]

@@ -1,0 +1,115 @@
+"""A mean-field Gaussian posterior over the weights (Graves 2011; Blundell et al. 2015)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.noise import Tape
+from ib_cli.model.weights.local import Local, is_local, output_deviation
+from ib_cli.model.weights.posterior import Evaluate, Parts, Posterior, Tensors, Weight
+from ib_cli.model.weights.prior import RHO, Prior, centred, trained
+
+Kind = Literal["standard", "scaled", "posterior"]
+
+
+class GaussianWeights(Posterior):
+    """p(θ|data) = Π_i N(μ_i, s_i²) with s = softplus(ρ), and q(θ) = Π_i N(m_i, t_i²).
+
+    S = Σ_i ln(t_i/s_i) + (s_i² + (μ_i − m_i)²)/(2 t_i²) − ½.
+
+    `local=linear` adds the noise of linear layers to their outputs, independently for each sample, which has the law
+    that weights drawn for each sample would give (Kingma, Salimans and Welling 2015); `all` does so in convolutions,
+    where each output has its law but those of an image's positions are drawn as if they had nothing in common. All
+    other weights, and with `none` these too, are drawn once a batch.
+
+    `prior=posterior` is what the run in the folder `run` has learned, where `start_there` starts as well.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        parts: Parts,
+        deviation: Annotated[float, Gt(0)],
+        prior: Kind,
+        scale: Annotated[float, Gt(0)] | None,
+        run: str | None,
+        start_there: bool,
+        local: Local,
+        evaluate: Evaluate,
+    ) -> None:
+        """Raises ConfigError for keys that do not go together, and a prior that does not fit."""
+        super().__init__(model, parts, evaluate)
+        found = _prior(prior, scale, run)
+        for weight in self.weights:
+            mean, spread = found(weight)
+            start = deviation
+            if prior == "posterior" and start_there:
+                weight.value.data.copy_(mean)
+                start = spread
+            _add(weight, mean, spread, start)
+        self.drawn = [weight for weight in self.weights if not is_local(weight.owner, local)]
+        self.shared = bool(self.drawn)
+        for layer in dict.fromkeys(weight.owner for weight in self.weights if is_local(weight.owner, local)):
+            layer.register_forward_hook(self._with_noise)
+
+    def draw(self, tensors: Tensors, tape: Tape) -> dict[str, Tensor]:
+        """μ + s ε of the weights whose noise is not added to outputs."""
+        return {
+            path: tensors[path] + softplus(tensors[RHO.format(path)]) * tape.normal(*tensors[path].shape)
+            for _, _, path in self.drawn
+        }
+
+    def divergence(self, tensors: Tensors) -> Tensor:
+        """S in closed form."""
+        return sum(
+            divergence(
+                tensors[path],
+                softplus(tensors[RHO.format(path)]),
+                tensors[f"{path}_prior_mean"],
+                tensors[f"{path}_prior_deviation"],
+            ).sum()
+            for _, _, path in self.weights
+        )
+
+    def _with_noise(self, layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        """A layer's output with the noise of its weights, while a pass draws."""
+        if self.tape is None:
+            return None
+        names = ["weight"] if layer.bias is None else ["weight", "bias"]
+        variances = {name: softplus(getattr(layer, RHO.format(name))).square() for name in names}
+        noise = output_deviation(layer, arguments[0], variances) * self.tape.normal(*output.shape)
+        return output + noise.to(output.dtype)
+
+
+def divergence(mean: Tensor, s: Tensor, m: Tensor, t: Tensor) -> Tensor:
+    """KL(N(mean, s²) ‖ N(m, t²)) of each number, in nats."""
+    return (t / s).log() + (s.square() + (mean - m).square()) / (2 * t.square()) - 0.5
+
+
+def _prior(kind: Kind, scale: float | None, run: str | None) -> Prior:
+    if scale is not None and kind != "scaled":
+        raise ConfigError(f"weights.scale={scale}: is for weights.prior=scaled, and the prior is {kind}")
+    if run is not None and kind != "posterior":
+        raise ConfigError(f"weights.run={run}: is for weights.prior=posterior, and the prior is {kind}")
+    if kind == "posterior":
+        if run is None:
+            raise ConfigError("weights.run: prior=posterior needs the folder of a run with weights=gaussian")
+        return trained(run)
+    return centred(1.0 if kind == "standard" else scale)
+
+
+def _add(weight: Weight, mean: Tensor, spread: Tensor, deviation: float | Tensor) -> None:
+    """The parameter and the buffers that a weight with a distribution has beside itself."""
+    owner, name, _ = weight
+    s = torch.as_tensor(deviation, dtype=torch.float64)
+    rho = (s + torch.log(-torch.expm1(-s))).to(weight.value.dtype)  # softplus⁻¹
+    owner.register_parameter(RHO.format(name), nn.Parameter(rho.expand(weight.value.shape).clone()))
+    owner.register_buffer(f"{name}_prior_mean", mean.clone())
+    owner.register_buffer(f"{name}_prior_deviation", spread.clone())

@@ -1,0 +1,87 @@
+"""What every distribution over weights is: drawn weights for a pass, and its divergence from the prior."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from annotated_types import MinLen
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _NormBase
+
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.noise import Tape
+
+Tensors = Mapping[str, Tensor]
+Parts = Annotated[list[Literal["architecture", "bottleneck", "classifier", "decoder"]], MinLen(1)]
+Evaluate = Literal["draw", "mean"]
+NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm)  # which scale units: their weights stay points
+
+
+class Weight(NamedTuple):
+    """A parameter that has a distribution."""
+
+    owner: nn.Module  # the module whose own parameter it is
+    name: str  # in the owner
+    path: str  # in the model
+
+    @property
+    def value(self) -> Tensor:
+        """The parameter, or what stands in for it in a functional call."""
+        return getattr(self.owner, self.name)
+
+
+class Posterior(ABC):
+    """p(θ|data) over the weights of some parts of a model, independent of each other.
+
+    The model's own parameters are its means (or what is multiplied with noise); the others that it learns stand beside
+    them, in the same module. A pass takes its weights from `draw`, or leaves them and adds noise to what layers give,
+    for which `tape` is there while a pass goes on. Without a tape a model computes with the means.
+    """
+
+    shared = True  # whether there are weights that all samples of a batch have in common
+
+    def __init__(self, model: nn.Module, parts: Sequence[str], evaluate: Evaluate, biases: bool = True) -> None:
+        """`biases` is whether these have a distribution, too. Raises ConfigError where the parts have no weights."""
+        self.weights = [weight for weight in _weights(model, parts) if biases or weight.name != "bias"]
+        self.evaluate = evaluate
+        self.tape: Tape | None = None
+        if not self.weights:
+            raise ConfigError(f"weights.parts={list(parts)}: these parts of the model have no weights to draw")
+
+    @abstractmethod
+    def draw(self, tensors: Tensors, tape: Tape) -> dict[str, Tensor]:
+        """Weights for one pass, of all samples alike, given the model's parameters and buffers by name."""
+
+    @abstractmethod
+    def divergence(self, tensors: Tensors) -> Tensor:
+        """S = KL(p(θ|data) ‖ q(θ)), the entropy of the weights (TherML §1.1): a scalar, in total nats."""
+
+    def functional_call(self, model: nn.Module, tensors: Tensors, arguments: tuple[Any, Tape, Any]) -> Any:
+        """`torch.func.functional_call` of the model with drawn weights; the model is told S as well.
+
+        In evaluation with `evaluate=mean`, with the means.
+        """
+        S, (_, tape, _) = self.divergence(tensors), arguments
+        if not model.training and self.evaluate == "mean":
+            return functional_call(model, dict(tensors), (*arguments, S))
+        drawn = self.draw(tensors, tape)
+        self.tape = tape
+        try:
+            return functional_call(model, {**tensors, **drawn}, (*arguments, S))
+        finally:
+            self.tape = None
+
+
+def _weights(model: nn.Module, parts: Sequence[str]) -> list[Weight]:
+    """The parameters of these parts, as far as the model has them, but those of normalisations."""
+    return [
+        Weight(owner, name, f"{path}.{name}")
+        for part in dict.fromkeys(parts)
+        if getattr(model, part) is not None
+        for path, owner in getattr(model, part).named_modules(prefix=part)
+        if not isinstance(owner, NORMS)
+        for name, _ in owner.named_parameters(recurse=False)
+    ]

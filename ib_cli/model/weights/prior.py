@@ -1,0 +1,66 @@
+"""Gaussian priors q(θ) of weights, as (mean, standard deviation) of each one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+from torch.nn.modules.conv import _ConvNd
+
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.model.blocks.layers import Linear
+from ib_cli.model.weights.posterior import Weight
+
+Prior = Callable[[Weight], tuple[Tensor, Tensor]]  # → mean and standard deviation: scalars, or of the weight's shape
+RHO = "{}_rho"  # the name of the parameter whose softplus is a weight's standard deviation
+
+
+def centred(scale: float | None) -> Prior:
+    """N(0, scale²), or N(0, 1/fan in) of each layer: the variance that keeps that of the units."""
+
+    def prior(weight: Weight) -> tuple[Tensor, Tensor]:
+        return torch.tensor(0.0), torch.tensor(scale or 1 / math.sqrt(_fan_in(weight.owner)))
+
+    return prior
+
+
+def _fan_in(owner: nn.Module) -> int:
+    """The inputs of each of a layer's outputs; 1 for modules that are no layers."""
+    match owner:
+        case Linear():
+            return owner.inputs
+        case nn.Linear():
+            return owner.in_features
+        case _ConvNd():
+            return owner.in_channels // owner.groups * math.prod(owner.kernel_size)
+    return 1
+
+
+def trained(run: str) -> Prior:
+    """The posterior that the run in this folder came to: the best prior there is, from related data (TherML §2.1).
+
+    Raises ConfigError where there is none that can be read, and, when called, where it does not fit the weight.
+    """
+    file = Path(run) / "checkpoint.pt"
+    if not file.exists():
+        raise ConfigError(f"weights.run={run}: no checkpoint.pt there; name the folder of a run with weights=gaussian")
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        params = state.get("averaged") or state.get("params", {})
+    except Exception as error:
+        raise ConfigError(f"weights.run={run}: its checkpoint.pt cannot be read ({type(error).__name__})") from error
+
+    def prior(weight: Weight) -> tuple[Tensor, Tensor]:
+        mean, rho = params.get(weight.path), params.get(RHO.format(weight.path))
+        if mean is None or rho is None:
+            raise ConfigError(f"weights.run={run}: that run has no Gaussian posterior of {weight.path}")
+        if mean.shape != weight.value.shape:
+            there, here = ("×".join(map(str, tensor.shape)) for tensor in (mean, weight.value))
+            raise ConfigError(f"weights.run={run}: {weight.path} is {there} there and {here} here")
+        return mean, softplus(rho)
+
+    return prior

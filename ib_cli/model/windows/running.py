@@ -1,0 +1,39 @@
+"""What the last batches of a run had as moments of z in each class, for variances that one batch is too small for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.moments import sums_of_classes
+from ib_cli.contracts.passes import Pass, Spec
+
+
+class Running(nn.Module):
+    """Sums over earlier batches, a batch that lies t steps back counting (1 − 1/`batches`)^t: `batches` of them in all.
+
+    With `batches=1` there is no earlier one. Raises ConfigError where y is continuous.
+    """
+
+    def __init__(self, size: int, spec: Spec, *, batches: Annotated[float, Ge(1)]) -> None:
+        super().__init__()
+        if spec.classes is None:
+            raise ConfigError(
+                "window=running: this objective has variances in each class, but y is continuous: choose an objective "
+                "without them, such as surrogate_logvar"
+            )
+        # A tensor, so that runs trained together may differ by it.
+        self.register_buffer("kept", torch.tensor(1 - 1 / batches, dtype=torch.float64), persistent=False)
+        self.register_buffer("sums", torch.zeros(spec.classes, 1 + 3 * size, dtype=torch.float64))
+
+    def forward(self, p: Pass) -> Tensor:
+        """`sums_of_classes` of the batches before this one, (classes, 1 + 3K); remembers it, too. 0 in evaluation."""
+        if not self.training:
+            return torch.zeros_like(self.sums)
+        earlier = self.kept * self.sums
+        self.sums.copy_((earlier + sums_of_classes(p)).detach())
+        return earlier

@@ -1,0 +1,123 @@
+"""Training while the entropy of the latent is scaled down, epoch by epoch (Unpacking Information Bottlenecks, §7.2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import Batch
+from ib_cli.engine.loss import LossFunction, Tensors, make_loss
+from ib_cli.engine.seeds import generator
+from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.procedures.fit.fit import complete
+from ib_cli.procedures.fit.latent_scaling import LatentScaling, classifier_path, encoder_path, latent_moments
+from ib_cli.procedures.fit.progress import Course
+
+TARGET = "H_target[Z_hat]"
+SMALLEST, LARGEST = 101.0, 87.0  # nats a dimension whose deviations float32 has a number for, the small ones rounded
+
+
+def noise_scaling(experiment: Experiment, checkpoint: dict[str, Any] | None, *, start: float, end: float) -> Finished:
+    """`fit`, with the latent normalised and scaled to a given entropy before the first and after every epoch.
+
+    Each dimension of Ẑ, the latent without its noise, comes to mean 0 and one variance s² over the train split, such
+    that the entropy of Gaussians with these variances, Σ_k ½ ln(2πe Var Ẑ_k) = (K/2) ln(2πe s²) ≥ H[Ẑ], is the target:
+    from `start` nats, for the first epoch and after it, to `end` after the last, in equal steps. The classifier is
+    counter-scaled, so that without noise the network computes the same function.
+
+    The optimiser knows nothing of it: it minimises θ ↦ J(T θ), with T the change of scale and θ as if nothing were
+    scaled. Adam's steps have the size of the learning rate whatever that of the weights is, and would throw about
+    weights that are scaled down, which would be no effect of the entropy. So without noise the scale matters by
+    floating-point errors alone, and with noise by the ratio of signal to noise alone.
+
+    Records, evaluations, estimates and the parameters that the run ends with are those of the scaled network; lines of
+    train have the target as `H_target[Z_hat]`. Checkpoints on the way hold θ, and T as two buffers.
+    Raises as `fit`, and RunFailedError where a dimension of Ẑ does not vary.
+    """
+    settings = experiment.settings
+    course = _ScaledCourse(experiment, checkpoint, start, end)
+    loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
+    return complete(course, course.scaled(loss))
+
+
+class _ScaledCourse(Course):
+    """A course whose parameters are scaled."""
+
+    def __init__(self, experiment: Experiment, checkpoint: dict[str, Any] | None, start: float, end: float) -> None:
+        self.scaling = LatentScaling(experiment.model)  # before the state, of which its buffers are part
+        super().__init__(experiment, checkpoint, None, "J")
+        self.start, self.end = start, end
+        if checkpoint is None:
+            self._scale()
+
+    @property
+    def params(self) -> Tensors:
+        """The scaled ones."""
+        with torch.no_grad():
+            return self.scaling(self.state.params, self.state.buffers)
+
+    @property
+    def target(self) -> float:
+        """The nats that the present epoch ends with; before the first one has ended, those of the start."""
+        done = max(self.state.epoch - 1, 0) / max(self.experiment.settings.epochs - 1, 1)
+        return self.start + (self.end - self.start) * done
+
+    def scaled(self, loss: LossFunction) -> LossFunction:
+        """The loss of the scaled parameters, as a function of θ."""
+
+        def of_scaled(
+            params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors
+        ) -> tuple[Tensor, dict[str, Tensor]]:
+            return loss(self.scaling(params, buffers), buffers, batch, noise, multipliers)
+
+        return of_scaled
+
+    def trained(self, averages: Mapping[str, float]) -> None:
+        """An epoch has been trained, with these averages: they are recorded, and the latent is scaled anew."""
+        super().trained(averages)
+        self._scale()
+
+    def save(self, seconds: float) -> None:
+        """Replace the checkpoint; the last one has the scaled parameters."""
+        if self.over:
+            self.scaling.settle(self.state.params)
+        super().save(seconds)
+
+    def _scale(self) -> None:
+        """To the target, from what Ẑ is like for the present θ."""
+        state, device = self.state, self.experiment.device
+        noise = generator(device, self.experiment.settings.seed, "scaling", state.epoch)
+        mean, variance = latent_moments(self.experiment, state.params, state.buffers, noise)
+        self.scaling.fit(mean, variance, self.target)
+
+    def _record(self, split: str, measures: Mapping[str, float]) -> None:
+        super()._record(split, {**measures, TARGET: self.target} if split == "train" else measures)
+
+
+def check(experiment: Experiment, *, start: float, end: float) -> None:
+    """Raises ConfigError, before anything is written, where there is nothing to scale, or more than can be undone."""
+    if experiment.model.weights is not None:
+        raise ConfigError("weights: procedure=noise_scaling scales weights that are numbers: choose weights=point")
+    if experiment.settings.averaging:
+        raise ConfigError(
+            f"averaging={experiment.settings.averaging:g}: procedure=noise_scaling scales the parameters that it "
+            "trains, not averages of them: choose averaging=0"
+        )
+    encoder_path(experiment.model)
+    classifier_path(experiment.model)
+    K = experiment.model.bottleneck.size
+    low, high = math.ceil(-SMALLEST * K), math.floor(LARGEST * K)
+    for key, nats in (("start", start), ("end", end)):
+        if not low <= nats <= high:
+            raise ConfigError(
+                f"procedure.{key}={nats:g}: float32 has numbers for entropies from {low:,} to {high:,} nats of a "
+                f"latent of {K} dimensions"
+            )
+
+
+noise_scaling.check = check  # what run calls before it opens the records

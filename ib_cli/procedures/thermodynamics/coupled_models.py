@@ -1,0 +1,162 @@
+"""Two models side by side: apart, each at its own temperature, and coupled through the sum of their J."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ib_cli.engine.seeds import derived_seed, generator
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.procedures.thermodynamics.chains import Chains, ChainState, Dynamics
+from ib_cli.procedures.thermodynamics.recording import ask, record
+from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy
+from ib_cli.sampling.averages import Average, average, ratio
+from ib_cli.sampling.boltzmann import Point
+from ib_cli.sampling.exchange import System, exchanged
+from ib_cli.sampling.metropolis import adapted
+from ib_cli.sampling.temperature import centres, virial
+
+STAGES = 3  # apart, coupled, and apart again: each has as many of the epochs
+TAKEN = 0.3  # share of proposed exchanges that step sizes are learned for, near the best of random walks
+
+
+class Model(NamedTuple):
+    """One of the two, alone at a temperature."""
+
+    point: Point  # where its copies ended
+    step: float  # the learned variance of a step's noise
+    J: Average
+    sigma: Average  # by the virial theorem
+    capacity: float  # ∂J/∂σ = N Var[J]/σ², from where the copies ended
+
+
+class Met(NamedTuple):
+    """Both, coupled."""
+
+    points: tuple[Point, ...]
+    J: tuple[Average, ...]
+    sigma: Average  # by the demon
+    sigmas: tuple[Average, ...]  # of each, by the virial theorem
+    differences: tuple[Average, ...]  # of these from the demon's
+
+
+@dataclass
+class Meeting:
+    """The stages of the zeroth law, in the order of their epochs; M copies of each model."""
+
+    experiment: Experiment  # with J₀ for its objective
+    priors: tuple[float, float]
+    copies: int
+    steps: int
+    burn_in: int
+    step_size: float
+    epoch: int = 0  # of all stages
+
+    def __post_init__(self) -> None:
+        self.energy = WeightEnergy(self.experiment, exact=True)
+        self.N, self.seed = self.experiment.data.spec.train_size, self.experiment.settings.seed
+        self.epochs = self.experiment.settings.epochs // STAGES
+
+    def apart(self, sigmas: tuple[float, float], points: tuple[Point, ...] | None = None) -> tuple[Model, Model]:
+        """Each by corrected Langevin dynamics at its own σ, from draws of its prior or from these points."""
+        walks = []
+        for i, (sigma, prior) in enumerate(zip(sigmas, self.priors)):
+            size = (self.step_size, 1.0, 0.0)
+            dynamics = Dynamics((sigma,), self.copies, prior, size, corrected=True, adapt=True)
+            state = None if points is None else self._state(points[i])
+            walks.append(Chains(self.energy, dynamics, self.N, derived_seed(self.seed, i, self.epoch), state))
+        for epoch in range(self.epochs):
+            J = [self._advanced(chains, epoch) for chains in walks]
+            self._record(J)
+        A, B = (self._model(chains, sigma) for chains, sigma in zip(walks, sigmas))
+        return A, B
+
+    def coupled(self, models: tuple[Model, Model]) -> Met:
+        """Both with a demon between them, which begins with what a copy lacks of the largest J_A + J_B of any."""
+        stream = generator(self.experiment.device, self.seed, "coupled")
+        systems = [
+            System(model.point, self.energy, prior, model.step**0.5) for model, prior in zip(models, self.priors)
+        ]
+        total = sum(system.point.energy for system in systems)
+        demon, series = total.max() - total, []
+        middles = [centres(system.point.theta) for system in systems]
+        for epoch in range(self.epochs):
+            sums: Tensor | float = 0.0
+            for step in range(self.steps):
+                ask(self.experiment)
+                systems, demon, taken = exchanged(systems, demon, stream)
+                if epoch < self.burn_in:
+                    systems = _learned(systems, taken, epoch * self.steps + step)
+                sums = sums + self._seen(systems, middles, demon)
+            series.append(sums / self.steps)
+            self._record([float(series[-1][0].mean()), float(series[-1][3].mean())])
+            if epoch + 1 == self.burn_in:
+                middles = [centres(system.point.theta) for system in systems]
+        return _met(tuple(system.point for system in systems), torch.stack(series[self.burn_in :]).unbind(1))
+
+    def params(self, point: Point) -> dict[str, Tensor]:
+        """The parameters (M, …) by name, as the experiment's own model takes them."""
+        own = dict(self.experiment.model.named_parameters())
+        return {name: value.to(own[name].dtype) for name, value in self.energy.named(point.theta).items()}
+
+    def _advanced(self, chains: Chains, epoch: int) -> float:
+        """⟨J⟩ over an epoch of these chains."""
+        chains.open()
+        for _ in range(self.steps):
+            ask(self.experiment)
+            chains.advance(learn=epoch < self.burn_in)
+        J = chains.close_epoch()["J"]
+        if epoch + 1 == self.burn_in:
+            chains.settle()
+        return J
+
+    def _state(self, point: Point) -> ChainState:
+        zeros = torch.zeros_like(point.energy)
+        return ChainState(point, zeros, centres(point.theta), self.energy.names)
+
+    def _model(self, chains: Chains, sigma: float) -> Model:
+        energy = chains.state.point.energy
+        return Model(
+            chains.state.point,
+            float(chains.step_sizes.median()),
+            chains.averages(self.burn_in)["J"],
+            chains.measured_temperature(self.burn_in, 0),
+            self.N * float(energy.var()) / sigma**2,
+        )
+
+    def _seen(self, systems: list[System], middles: list[Tensor], demon: Tensor) -> Tensor:
+        """J, N v·∇J and its divisor of each system, and N times the demon's: (7, M)."""
+        rows = []
+        for system, middle in zip(systems, middles):
+            over, free = virial(system.point, system.prior**-2, middle)
+            rows += [system.point.energy, self.N * over, free]
+        return torch.stack([*rows, self.N * demon])
+
+    def _record(self, J: list[float]) -> None:
+        self.epoch += 1
+        line = {"epoch": self.epoch, "step": self.epoch * self.steps, "split": "train", "J": sum(J)}
+        record(self.experiment, line | {"J_A": J[0], "J_B": J[1]})
+
+
+def _learned(systems: list[System], taken: Tensor, t: int) -> list[System]:
+    """The systems with step sizes nearer to those at which a share TAKEN of moves is taken."""
+    shares = taken.double().mean(1)
+    steps = (
+        torch.tensor(system.step).log() + adapted(torch.tensor(0.0), share, t, TAKEN)
+        for system, share in zip(systems, shares)
+    )
+    return [system._replace(step=float(step.exp())) for system, step in zip(systems, steps)]
+
+
+def _met(points: tuple[Point, ...], seen: tuple[Tensor, ...]) -> Met:
+    """What (T, M) records of `_seen` tell."""
+    J_A, over_A, free_A, J_B, over_B, free_B, demon = seen
+    sigma, own, differences = average(demon), [], []
+    for over, free in ((over_A, free_A), (over_B, free_B)):
+        found = ratio(over, free)
+        own.append(found)
+        differences.append(average((over - found.mean * free) / free.mean() - demon))
+    return Met(points, (average(J_A), average(J_B)), sigma, tuple(own), tuple(differences))

@@ -1,0 +1,258 @@
+"""Parameters drawn from their posterior law by Langevin dynamics, in place of a single best point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import torch
+from annotated_types import Ge, Gt, Interval
+from torch import Tensor
+
+from ib_cli.config.settings import Count
+from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.engine.seeds import generator
+from ib_cli.engine.train import Reporter
+from ib_cli.experiment.evaluation import Evaluation
+from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.procedures.fit.progress import Clock, estimate
+from ib_cli.procedures.thermodynamics import preconditions as langevin_checks
+from ib_cli.procedures.thermodynamics.chains import Chains, ChainState, Dynamics
+from ib_cli.procedures.thermodynamics.recording import Samples, ask, record, write_laws
+from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy
+from ib_cli.sampling.annealed import LogPartition, annealed
+from ib_cli.sampling.averages import average
+
+Positive = Annotated[float, Gt(0)]
+
+
+def langevin(
+    experiment: Experiment,
+    checkpoint: dict[str, Any] | None,
+    *,
+    temperature: Positive | None,
+    prior: Positive,
+    chains: Count,
+    steps: Count,
+    burn_in: Annotated[int, Ge(0)],
+    step_size: Positive,
+    step_offset: Positive,
+    step_decay: Annotated[float, Interval(ge=0, le=1)],
+    corrected: bool,
+    adapt: bool,
+    ladder: list[Positive],
+    anneal: Annotated[int, Ge(0)],
+) -> Finished:
+    """Sample θ ~ q(θ) exp(−N J₀(θ)/σ)/Z from the start or from a checkpoint, recording as it goes.
+
+    J₀ = ρR + δD + γC, or whatever the objective has beside S/N; R, D and C are means per sample, N is the number of
+    training samples and q(θ) = N(0, prior²) for every parameter. Of all laws p(θ|data) this one has the least
+    ⟨J₀⟩ + σ S/N, S = KL(p(θ|data) ‖ q(θ)), which is then −(σ/N) ln Z (TherML eqs. 19, 20 and 35, whose functionals are
+    of all samples at once): `F` of the result, where `anneal` asks for it, with S = N (F − J)/σ. `J` is ⟨J₀⟩.
+
+    Measures are averages over chains and the epochs after burn-in; those of `train` are of every step, the others of
+    the evaluations. Raises RunFailedError when the objective stops being finite, Interrupted at a signal, after saving.
+    """
+    sigma = langevin_checks.temperature(experiment, temperature)
+    dynamics = Dynamics(
+        temperatures=(sigma, *ladder),
+        chains=chains,
+        prior=prior,
+        size=(step_size, step_offset, step_decay),
+        corrected=corrected,
+        adapt=adapt,
+    )
+    walk = Walk(langevin_checks.without_entropy(experiment), checkpoint, dynamics, steps, burn_in)
+    while walk.state.epoch < experiment.settings.epochs:
+        walk.epoch()
+    return walk.finish(walk.log_partition(anneal) if anneal else None)
+
+
+class Walk:
+    """The epochs of one run of Langevin dynamics, and what it records."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        checkpoint: dict[str, Any] | None,
+        dynamics: Dynamics,
+        steps: int,
+        burn_in: int,
+    ) -> None:
+        """`experiment` has J₀ for its objective. Energies are exact where the steps or the ladder need it."""
+        self.experiment, self.dynamics, self.steps, self.burn_in = experiment, dynamics, steps, burn_in
+        energy = WeightEnergy(experiment, exact=dynamics.corrected or len(dynamics.temperatures) > 1)
+        state = None if checkpoint is None else ChainState.restored(checkpoint)
+        self.chains = Chains(energy, dynamics, experiment.data.spec.train_size, experiment.settings.seed, state)
+        self.state = self.chains.state
+        self.evaluation = Evaluation(experiment)
+        self.held_out = [split for split in experiment.data.splits if split != "train"]
+        self.clock, self.reporter = Clock(), Reporter(experiment.observers)
+
+    def epoch(self) -> None:
+        """Sample from where the chains stand to the end of the epoch; record, evaluate and save what is due."""
+        state, settings = self.state, self.experiment.settings
+        stream = self.chains.open()
+        while state.step_in_epoch < self.steps:
+            if self.experiment.stop() is not None:
+                state.noise = stream.get_state()
+                self._save()
+            self.chains.advance(learn=state.epoch < self.burn_in)
+            if self.reporter.due:
+                self.reporter.report(state.epoch, state.step_in_epoch, self.steps, self.chains.running())
+        means = self.chains.close_epoch()
+        if state.epoch == self.burn_in:
+            self.chains.settle()
+        self._check(means)
+        self._record("train", means)
+        last = state.epoch == settings.epochs
+        if last or state.epoch % settings.evaluate_every == 0:
+            self._evaluate()
+        self._estimate(last)
+        if last or state.epoch % settings.checkpoint_every == 0 or self.experiment.stop() is not None:
+            self._save()
+
+    def log_partition(self, temperatures: int) -> LogPartition:
+        """ln Z by annealed importance sampling; an interruption makes it begin anew."""
+        energy = WeightEnergy(self.experiment, exact=True)
+        return annealed(
+            energy,
+            (self.dynamics.chains, energy.size),
+            float(self.chains.beta[0]),
+            self.dynamics.prior,
+            temperatures=temperatures,
+            step=float(self.chains.step_sizes[0]),
+            generator=generator(self.experiment.device, self.experiment.settings.seed, "annealing"),
+            between=lambda j: ask(self.experiment),
+        )
+
+    def finish(self, log_partition: LogPartition | None) -> Finished:
+        """What the run came to."""
+        state = self.state
+        train = self._train_measures()
+        if log_partition is not None:
+            train |= self._free_energy(log_partition, train)
+        self._write_temperatures()
+        held_out = {split: self._held_out_measures(split) for split in self.held_out}
+        return Finished(
+            epochs=state.epoch,
+            seconds=state.seconds + self.clock.read(),
+            measures={split: train if split == "train" else held_out[split] for split in self.experiment.data.splits},
+            estimates=[line for line in self.experiment.records.estimates.read() if line["epoch"] == state.epoch],
+            compile_seconds=0.0,
+            estimate_seconds=state.estimate_seconds,
+            params={name: value[0] for name, value in self._samples().items()},
+        )
+
+    def _train_measures(self) -> dict[str, float]:
+        sigma = self.dynamics.temperatures[0]
+        found = self.chains.averages(self.burn_in)
+        measures = {name: found[name].mean for name in self.state.names}
+        if "accuracy" in measures:
+            measures |= {"error": 1 - measures["accuracy"], "H[Y]": self.experiment.data.label_entropy("train")}
+        measures |= {f"{name}_stderr": found[name].stderr for name in self.state.names}
+        measured = self.chains.measured_temperature(self.burn_in, 0)
+        measures |= {"spread": found["J"].spread, "sigma": sigma}
+        measures |= {"sigma_measured": measured.mean, "sigma_measured_stderr": measured.stderr}
+        if self.dynamics.corrected:
+            measures["acceptance"] = found["acceptance"].mean
+        if len(self.dynamics.temperatures) > 1:
+            measures["swap_rate"] = found["swaps"].mean
+        return measures
+
+    def _held_out_measures(self, split: str) -> dict[str, float]:
+        """Averages over evaluations and chains, with the errors of those that the train split has as well."""
+        lines = self.state.evaluations[split]
+        found = {name: average(torch.tensor([line[name] for line in lines])) for name in lines[0]}
+        errors = {f"{name}_stderr": found[name].stderr for name in self.state.names if name in found}
+        return {name: of.mean for name, of in found.items()} | errors
+
+    def _free_energy(self, found: LogPartition, train: Mapping[str, float]) -> dict[str, float]:
+        """F = −(σ/N) ln Z, the least ⟨J₀⟩ + σ S/N, and the S that it leaves."""
+        beta = float(self.chains.beta[0])
+        F, stderr = -found.value / beta, found.stderr / beta
+        S_stderr = beta * (stderr**2 + train["J_stderr"] ** 2) ** 0.5
+        S = beta * (F - train["J"])
+        return {"F": F, "F_stderr": stderr, "F_chains": found.effective, "S": S, "S_stderr": S_stderr}
+
+    def _write_temperatures(self) -> None:
+        """thermodynamics.jsonl: the temperature at each place of the ladder, as set and as measured."""
+        lines = []
+        for place, sigma in enumerate(self.dynamics.temperatures):
+            measured = self.chains.measured_temperature(self.burn_in, place)
+            name = "σ" if place == 0 else f"σ of replica {place}"
+            found = {"predicted": sigma, "measured": measured.mean, "stderr": measured.stderr}
+            lines.append({"law": "temperature of the chains (virial)", "quantity": name, **found})
+        write_laws(self.experiment, lines)
+
+    def _evaluate(self) -> None:
+        """The held-out splits at the present places of the chains; recorded, and kept once burn-in is over."""
+        count = self.dynamics.chains
+        for split in self.held_out:
+            found = self.evaluation.of_stack(
+                Samples(self._samples(), self._buffers()), split, [self.experiment] * count
+            )
+            lines = {name: [each[name] for each in found] for name in found[0]}
+            self._record(split, {name: sum(values) / count for name, values in lines.items()})
+            if self.state.epoch > self.burn_in:
+                self.state.evaluations.setdefault(split, []).append(lines)
+
+    def _estimate(self, last: bool) -> None:
+        """Estimates of information of the first chain, where they are due."""
+        params = {name: value[0] for name, value in self._samples().items()}
+        buffers = dict(self.experiment.model.named_buffers())
+        self.state.estimate_seconds += estimate(self.experiment, self.state.epoch, last, params, buffers)
+
+    def _samples(self) -> dict[str, Tensor]:
+        """The parameters at the first temperature, (chains, …), as the experiment's own model takes them."""
+        theta = self.state.point.theta[: self.dynamics.chains]
+        own = dict(self.experiment.model.named_parameters())
+        return {name: value.to(own[name].dtype) for name, value in self.chains.energy.named(theta).items()}
+
+    def _buffers(self) -> dict[str, Tensor]:
+        count, buffers = self.dynamics.chains, self.experiment.model.named_buffers()
+        return {name: value.expand(count, *value.shape).clone() for name, value in buffers}
+
+    def _check(self, means: Mapping[str, float]) -> None:
+        """Raises RunFailedError where a chain has run away."""
+        if not bool(self.state.series[-1].isfinite().all()):
+            terms = [f"{name} became {value}" for name, value in means.items() if not abs(value) < float("inf")]
+            raise RunFailedError(
+                f"{' and '.join(terms) or 'a chain became infinite'} in epoch {self.state.epoch}: try a smaller "
+                "procedure.step_size, a smaller procedure.prior, or procedure.corrected=true"
+            )
+
+    def _record(self, split: str, measures: Mapping[str, float]) -> None:
+        line = {"epoch": self.state.epoch, "step": self.state.step, "split": split, **measures}
+        record(self.experiment, line)
+
+    def _save(self) -> None:
+        """Replace the checkpoint. Raises Interrupted where a signal has come."""
+        self.state.seconds += self.clock.read()
+        self.experiment.records.save_checkpoint(self.state.checkpoint())
+        ask(self.experiment)
+
+
+def check(
+    experiment: Experiment,
+    *,
+    temperature: float | None,
+    burn_in: int,
+    corrected: bool,
+    ladder: list[float],
+    anneal: int,
+    **rest: Any,
+) -> None:
+    """Raises ConfigError, before anything is written, where these chains cannot be."""
+    langevin_checks.temperature(experiment, temperature)
+    langevin_checks.check_model(experiment)
+    if burn_in >= experiment.settings.epochs:
+        raise ConfigError(f"procedure.burn_in={burn_in}: leaves none of epochs={experiment.settings.epochs} to average")
+    needs = {"procedure.corrected": corrected, "procedure.ladder": ladder, "procedure.anneal": anneal}
+    for key, wanted in needs.items():
+        if wanted:
+            langevin_checks.check_exact(langevin_checks.without_entropy(experiment), f"{key}={wanted}".lower())
+
+
+langevin.check = check  # what run calls before it opens the records
+langevin.samples_weights = True  # S needs no distribution of the model's own

@@ -1,0 +1,106 @@
+"""A law of two coordinates of a model's parameters on its way to equilibrium: on a grid, and as chains."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from ib_cli.engine.seeds import generator
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy
+from ib_cli.sampling.boltzmann import Boltzmann, Point
+from ib_cli.sampling.density import nearest_log_density
+from ib_cli.sampling.metropolis import adjusted
+from ib_cli.sampling.relaxation import Table, divergence, langevin_proposals
+from ib_cli.sampling.subspace import Subspace, grid
+
+AT_ONCE = 256  # places whose energies are found in one pass
+
+
+class Law:
+    """p_t as a table of n places, and what it has of J."""
+
+    def __init__(self, table: Table, transitions: Tensor, places: int) -> None:
+        """At t = 0, where it is the prior; `places` on each side of the grid."""
+        self.table, self.transitions, self.places = table, transitions, places
+        self.p, self.least = table.prior, table.objective(table.equilibrium)
+
+    def advance(self) -> None:
+        """One step."""
+        self.p = self.p @ self.transitions
+
+    def measures(self) -> dict[str, float]:
+        """J = ⟨J₀⟩ + σ S/N, S = KL(p ‖ q) and KL(p ‖ π)."""
+        table, p = self.table, self.p
+        return {"J": table.objective(p), "S": divergence(p, table.prior), "KL": table.away(p)}
+
+    @property
+    def grid_error(self) -> float:
+        """By how much −(σ/N) ln Z differs on every other row and column of the grid."""
+        energy, prior = (
+            each.view(self.places, self.places)[::2, ::2].flatten() for each in (self.table.energy, self.table.prior)
+        )
+        coarse = Table(energy, prior / prior.sum(), self.table.beta)
+        return abs(coarse.log_partition - self.table.log_partition) / self.table.beta
+
+
+class Ensemble:
+    """Independent chains, whose law at any time is that of one chain."""
+
+    def __init__(self, plane: Subspace, target: Boltzmann, start: Tensor, step: float, stream: Generator) -> None:
+        self.plane, self.target, self.stream = plane, target, stream
+        self.point: Point = plane(start)
+        self.steps = start.new_full((len(start),), step)
+
+    def advance(self) -> None:
+        """A corrected Langevin step of each."""
+        options = {"generator": self.stream, "dtype": self.steps.dtype, "device": self.steps.device}
+        noise = torch.randn(self.point.theta.shape, **options)
+        uniform = torch.rand(len(self.steps), **options)
+        self.point, _ = adjusted(self.point, self.target, self.plane, self.steps, noise, uniform)
+
+    @property
+    def above(self) -> Tensor:
+        """ln p̂(a) − ln q(a) + N J₀(a)/σ of each chain, (M,), whose mean is N J/σ."""
+        theta, prior = self.point.theta, torch.distributions.Normal(0.0, self.target.precision**-0.5)
+        log_q = prior.log_prob(theta).sum(1)
+        return nearest_log_density(theta) - log_q + self.target.beta * self.point.energy
+
+
+class Descent:
+    """The plane through the origin of a model's parameters, and the law on it."""
+
+    def __init__(self, experiment: Experiment, sigma: float, prior: float, step: float) -> None:
+        """`experiment` has J₀ for its objective."""
+        self.experiment, self.prior, self.step = experiment, prior, step
+        self.energy = WeightEnergy(experiment, exact=True)
+        self.beta = experiment.data.spec.train_size / sigma
+        self.options = {"dtype": torch.float64, "device": experiment.device}
+        basis = torch.randn(2, self.energy.size, generator=self._stream("plane"), **self.options)
+        self.plane = Subspace(self.energy, basis)
+        self.target = Boltzmann(torch.tensor(self.beta, **self.options), prior)
+
+    def law(self, points: int, width: float) -> Law:
+        """The prior on the grid, and its steps."""
+        places = grid(points, width * self.prior).to(self.experiment.device)
+        found = [self.plane(part) for part in places.split(AT_ONCE)]
+        energy, gradient = (torch.cat([getattr(each, name) for each in found]).cpu() for name in ("energy", "gradient"))
+        prior = (-places.cpu().square().sum(1) / (2 * self.prior**2)).softmax(0)
+        table = Table(energy, prior, self.beta)
+        slope = self.beta * gradient + self.target.precision * places.cpu()
+        return Law(table, table.transitions(langevin_proposals(places.cpu(), slope, self.step)), points)
+
+    def ensemble(self, chains: int) -> Ensemble:
+        """Chains that start in independent draws of the prior."""
+        stream = self._stream("chains")
+        start = self.prior * torch.randn(chains, 2, generator=stream, **self.options)
+        return Ensemble(self.plane, self.target, start, self.step, stream)
+
+    def params(self, point: Point) -> dict[str, Tensor]:
+        """The parameters (M, …) by name, as the experiment's own model takes them."""
+        own = dict(self.experiment.model.named_parameters())
+        named = self.energy.named(point.theta @ self.plane.basis)
+        return {name: value.to(own[name].dtype) for name, value in named.items()}
+
+    def _stream(self, purpose: str) -> Generator:
+        return generator(self.experiment.device, self.experiment.settings.seed, purpose)

@@ -1,0 +1,183 @@
+"""The laws of TherML as they were measured: a picture for each."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.contracts.labels import GREEK, mathtext
+from ib_cli.report.figures import style
+from ib_cli.report.laws.relation import Relation
+from ib_cli.report.panels.contents import Contents
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+COMPARED = {"first law": "first_law", "derivative of J": "derivatives_of_J", "Maxwell relation": "maxwell"}
+NAMED = 6  # lines of a panel that have a legend; of more every other one and so on
+COLUMNS = 3
+LETTERS = 72  # of a row of a legend
+LEAST = 1e-6  # relative differences below it stand at it
+SMALLEST = 1e-9  # relative violations: below it the axis is linear
+
+
+def draw(contents: Contents, folder: Path) -> list[Path]:
+    """`thermodynamics_*`, those that the measured laws fill."""
+    found = contents.thermodynamics
+    if found is None:
+        return []
+    files: list[Path] = []
+    for law, name in COMPARED.items():
+        if relations := found.of(law):
+            files += _compared(relations, folder, name)
+    if relations := found.of("susceptibility"):
+        files += _along(relations, folder, "susceptibilities")
+    if relations := found.of("convexity"):
+        files += _violations(relations, folder)
+    if relations := found.of("free rate"):
+        files += _along(relations, folder, "free_rate")
+    if not found.recorded.empty:
+        files += _recorded(found.recorded, folder)
+    return files
+
+
+def _compared(relations: list[Relation], folder: Path, name: str) -> list[Path]:
+    """Measured against predicted, and the relative difference against the multiplier. Hollow: not sure."""
+    figure, (left, right) = style.new(2)
+    figure.set_size_inches(6.6, 2.9 + 0.14 * math.ceil(len(relations) / 2))
+    ends = []
+    for i, relation in enumerate(relations):
+        shown = relation.shown & np.isfinite(relation.difference)
+        x, y = np.abs(relation.prediction[shown]), np.abs(relation.value[shown])
+        sure = relation.sure[shown]
+        across = relation.grid.at[relation.along][shown]
+        relative = np.fmax(relation.relative[shown], LEAST)
+        for panel, a, b in ((left, x, y), (right, across, relative)):
+            _marks(panel, a, b, sure, i)
+        ends += [*x[x > 0], *y[y > 0]]
+        colour, marker = _look(i)
+        left.plot([], [], marker, color=colour, ms=3.5, label=_text(relation, relations))
+    left.plot([min(ends), max(ends)], [min(ends), max(ends)], "--", color="0.35", lw=0.8, zorder=1)
+    for panel in (left, right):
+        panel.set(xscale="log", yscale="log")
+        for axis, span in ((panel.xaxis, panel.get_xlim()), (panel.yaxis, panel.get_ylim())):
+            style.log_ticks(axis, *span)
+    style.tidy(left, "predicted (absolute)", "measured (absolute)")
+    style.tidy(right, _names(relations), "relative difference")
+    left.plot([], [], "o", color="0.45", mfc="white", ms=3.5, label="hollow: error above 5 %")
+    _legend(figure, left)
+    return style.write(figure, folder, f"thermodynamics_{name}")
+
+
+def _marks(panel: Axes, x: np.ndarray, y: np.ndarray, sure: np.ndarray, i: int) -> None:
+    colour, marker = _look(i)
+    panel.plot(x[~sure], y[~sure], marker, color=colour, mfc="white", mew=0.6, ms=3, alpha=0.7, zorder=2)
+    panel.plot(x[sure], y[sure], marker, color=colour, mew=0, ms=3, zorder=3)
+
+
+def _along(relations: list[Relation], folder: Path, name: str) -> list[Path]:
+    """A panel per relation: a line per value of the other multipliers, times the multiplier for susceptibilities."""
+    columns = min(len(relations), COLUMNS)
+    figure, panels = style.new(columns, math.ceil(len(relations) / columns))
+    for panel, relation in zip(panels, relations):
+        _lines(panel, relation)
+    for panel in panels[len(relations) :]:
+        panel.set_visible(False)
+    return style.write(figure, folder, f"thermodynamics_{name}")
+
+
+def _lines(panel: Axes, relation: Relation) -> None:
+    from matplotlib import colormaps
+
+    answers = relation.law == "susceptibility"
+    across, lines = relation.grid.at[relation.along], list(relation.lines())
+    for i, (others, cells) in enumerate(lines):
+        colour = colormaps["viridis"](0.93 * i / max(len(lines) - 1, 1))
+        shown = relation.shown[cells]
+        x, y = across[cells][shown], relation.value[cells][shown]
+        error = relation.error[cells][shown]
+        if answers:
+            y, error = np.abs(y) * x, error * x
+        named = others and i % math.ceil(len(lines) / NAMED) == 0
+        words = ", ".join(f"{GREEK[name]} = {value:g}" for name, value in others.items()) if named else None
+        panel.errorbar(x, y, error, fmt="-o", color=colour, lw=0.8, ms=2, elinewidth=0.5, label=words)
+        if relation.peaks is not None:
+            peaks = relation.peaks[cells][shown]
+            panel.plot(x[peaks], y[peaks], "*", color=colour, ms=7, mec="black", mew=0.4, zorder=4)
+    if (across > 0).all():
+        panel.set_xscale("log")
+        style.log_ticks(panel.xaxis, float(across.min()), float(across.max()))
+    elif across.max() > 0:  # 0 has its place at the left
+        panel.set_xscale("symlog", linthresh=float(across[across > 0].min()))
+    letter = GREEK.get(relation.along, relation.along)
+    style.tidy(panel, letter, f"{letter} |{relation.statement}| (nats)" if answers else f"{relation.statement} (nats)")
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(fontsize=style.SMALL - 2, framealpha=0.7, edgecolor="none")
+
+
+def _violations(relations: list[Relation], folder: Path) -> list[Path]:
+    """By how much convexity is violated, relative to the quantity's extent; 0 is the rule."""
+    figure, (panel,) = style.new()
+    figure.set_size_inches(style.WIDTH + 1, style.HEIGHT + 0.15 * len(relations))
+    for i, relation in enumerate(relations):
+        shown = relation.shown & np.isfinite(relation.relative)
+        across = relation.grid.at[relation.along][shown]
+        colour, marker = _look(i)
+        beyond = relation.difference[shown] > 2 * relation.error[shown] + SMALLEST * (relation.scale or 1.0)
+        text = f"{_text(relation, relations)}: {int(beyond.sum())} of {int(shown.sum())} violate it"
+        panel.plot(across, relation.relative[shown], marker, color=colour, mew=0, ms=3, alpha=0.7, label=text)
+    panel.set_yscale("symlog", linthresh=SMALLEST)
+    panel.set_ylim(bottom=-SMALLEST / 2, top=max(panel.get_ylim()[1], 10 * SMALLEST))
+    if all((relation.grid.at[relation.along] > 0).all() for relation in relations):
+        panel.set_xscale("log")
+        style.log_ticks(panel.xaxis, *panel.get_xlim())
+    style.tidy(panel, _names(relations), "violation / extent")
+    _legend(figure, panel, 1)
+    return style.write(figure, folder, "thermodynamics_convexity")
+
+
+def _recorded(table: DataFrame, folder: Path) -> list[Path]:
+    """What runs measured themselves, against what they predicted."""
+    if "predicted" not in table or not np.isfinite(table["predicted"]).any():
+        return []
+    figure, (panel,) = style.new()
+    known = table[np.isfinite(table["predicted"])]
+    both = known[["predicted", "measured"]].to_numpy(dtype=float)
+    for i, (law, rows) in enumerate(known.groupby("law", sort=False)):
+        colour, marker = _look(i)
+        error = rows["error"].fillna(0.0) if "error" in rows else None
+        look = {"color": colour, "ms": 3.5, "elinewidth": 0.8}
+        panel.errorbar(rows["predicted"], rows["measured"], error, fmt=marker, label=mathtext(str(law)), **look)
+    ends = [both.min(), both.max()]
+    panel.plot(ends, ends, "--", color="0.35", lw=0.8, zorder=1)
+    if both.min() > 0 and both.max() > 10 * both.min():
+        panel.set(xscale="log", yscale="log")
+    style.tidy(panel, "predicted", "measured")
+    panel.legend(fontsize=style.SMALL - 1, frameon=False)
+    return style.write(figure, folder, "thermodynamics_recorded")
+
+
+def _look(i: int) -> tuple[str, str]:
+    return style.COLOURS[i % len(style.COLOURS)], style.MARKERS[i % len(style.MARKERS)]
+
+
+def _text(relation: Relation, among: list[Relation]) -> str:
+    several = len({other.grid.curve for other in among}) > 1
+    return relation.statement + (f", {relation.grid.curve}" if several else "")
+
+
+def _names(relations: list[Relation]) -> str:
+    return " or ".join(dict.fromkeys(GREEK.get(relation.along, relation.along) for relation in relations))
+
+
+def _legend(figure: Figure, panel: Axes, columns: int = 2) -> None:
+    handles, texts = panel.get_legend_handles_labels()
+    texts = [textwrap.fill(text, LETTERS // columns) for text in texts]
+    place = {"loc": "outside upper left", "ncols": columns}
+    figure.legend(handles, texts, fontsize=style.SMALL - 0.5, frameon=False, **place)

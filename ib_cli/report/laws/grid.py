@@ -1,0 +1,169 @@
+"""The points of a curve on the grid of their multipliers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.report.laws.differences import Differences
+from ib_cli.report.laws.lagrangian import Lagrangian
+from ib_cli.report.read.points import Points
+from ib_cli.report.read.runs import Run
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+LEAST_FILLED = 0.5  # of the cells: with fewer, the multipliers form no grid
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells (*shape) of a curve, an axis for each multiplier that varies; scattered points are one axis without a name.
+
+    `values` has J and each functional as (1 + seeds, *shape): the means over all seeds, and with each left out in turn.
+    """
+
+    curve: str
+    lagrangian: Lagrangian
+    axes: tuple[str, ...]
+    ticks: Mapping[str, np.ndarray]
+    at: Mapping[str, np.ndarray]  # (*shape) of each multiplier, those that are fixed as well
+    points: np.ndarray  # (*shape) the row of the table of points, -1 where a cell is empty
+    values: Mapping[str, np.ndarray]
+    recorded: bool  # whether J is what the records say; else it is Σ weight · functional
+
+    @cached_property
+    def differences(self) -> Mapping[str, Differences]:
+        """Of each axis."""
+        return {name: Differences(ticks) for name, ticks in self.ticks.items()}
+
+    @cached_property
+    def conjugates(self) -> Mapping[str, np.ndarray]:
+        """∂J/∂multiplier at fixed functionals, of each axis."""
+        return {name: self.lagrangian.conjugate(name, self.at, self.values) for name in self.axes}
+
+    @cached_property
+    def slopes(self) -> Mapping[str, np.ndarray]:
+        """du/d multiplier of each axis at each cell."""
+        return {name: self.across(name, self.differences[name].slope) for name in self.axes}
+
+    def derivative(self, values: np.ndarray, name: str) -> np.ndarray:
+        """∂ values/∂u along an axis, u = ln of the multiplier: (4, *values.shape), as `Differences.at`."""
+        return self.differences[name].along(values, self.axes.index(name) - len(self.axes))
+
+    def across(self, name: str, line: np.ndarray) -> np.ndarray:
+        """What is given along an axis, at each cell."""
+        shape = [1] * len(self.axes)
+        shape[self.axes.index(name)] = -1
+        return np.broadcast_to(line.reshape(shape), self.points.shape)
+
+
+def grids(points: Points, runs: Sequence[Run], results: DataFrame, split: str) -> tuple[list[Grid], list[str]]:
+    """A grid for each curve, and why a curve has none or one without axes."""
+    found, remarks = [], []
+    for curve in points.curves:
+        rows = np.flatnonzero((points.table["curve"] == curve).to_numpy())
+        members = np.flatnonzero(np.isin(points.of_run, rows))
+        lagrangian = _common(runs, members)
+        if lagrangian is None:
+            remarks.append(
+                f"{curve}: its runs do not say alike what they minimised, so none of the laws on a grid of multipliers"
+            )
+            continue
+        lacking = [name for name in lagrangian.functionals if f"{split}/{name}" not in results]
+        if lacking:
+            remarks.append(
+                f"{curve}: {', '.join(lacking)} not measured on the {split} split, so none of the laws on a grid of "
+                "multipliers"
+            )
+            continue
+        grid, filled = _grid(points, results, curve, lagrangian, rows, members, split)
+        if filled < LEAST_FILLED or points.merged:
+            remarks.append(
+                f"{curve}: the multipliers form no grid ({filled:.0%} of its cells): nothing to differentiate"
+            )
+        if not grid.recorded:
+            remarks.append(f"{curve}: no J recorded; taken as the sum of weight · functional")
+        found.append(grid)
+    return found, remarks
+
+
+def _common(runs: Sequence[Run], members: np.ndarray) -> Lagrangian | None:
+    """What they all minimised, without what has no weight in any; None where they differ or do not say."""
+    first = Lagrangian.of(runs[members[0]].minimise)
+    same = all(Lagrangian.of(runs[i].minimise) == first for i in members)
+    known = first is not None and all(set(first.multipliers) <= set(runs[i].multipliers) for i in members)
+    if first is None or not same or not known:
+        return None
+    at = {name: np.array([runs[i].multipliers[name] for i in members]) for name in first.multipliers}
+    weighted = Lagrangian(
+        tuple(term for term in first.terms if np.any(Lagrangian((term,)).weight(term.functional, at)))
+    )
+    return weighted if weighted.terms else None
+
+
+def _grid(
+    points: Points,
+    results: DataFrame,
+    curve: str,
+    lagrangian: Lagrangian,
+    rows: np.ndarray,
+    members: np.ndarray,
+    split: str,
+) -> tuple[Grid, float]:
+    """The grid, and how much of it is filled; scattered points where that is too little."""
+    table = points.table.loc[rows]
+    ticks = {name: np.unique(table[name].to_numpy(dtype=float)) for name in lagrangian.multipliers}
+    ticks = {name: values for name, values in ticks.items() if len(values) > 1}
+    filled = len(rows) / prod(len(values) for values in ticks.values())
+    if not ticks or filled < LEAST_FILLED or points.merged:
+        ticks, cells = {}, rows
+    else:
+        cells = np.full([len(values) for values in ticks.values()], -1)
+        places = [np.searchsorted(values, table[name].to_numpy(dtype=float)) for name, values in ticks.items()]
+        cells[tuple(places)] = rows
+    at = _multipliers(points, lagrangian, ticks, cells)
+    values = {
+        name: _means(points, results, members, cells, f"{split}/{name}")
+        for name in (*lagrangian.functionals, "J")
+        if f"{split}/{name}" in results
+    }
+    recorded = "J" in values and bool(np.isfinite(values["J"][0]).any())
+    if not recorded:
+        values["J"] = lagrangian.objective(at, values)
+    return Grid(curve, lagrangian, tuple(ticks), ticks, at, cells, values, recorded), filled
+
+
+def _multipliers(
+    points: Points, lagrangian: Lagrangian, ticks: Mapping[str, np.ndarray], cells: np.ndarray
+) -> dict[str, np.ndarray]:
+    full = np.meshgrid(*ticks.values(), indexing="ij") if ticks else []
+    at = dict(zip(ticks, full))
+    for name in lagrangian.multipliers:
+        if name not in at:
+            values = points.table[name].to_numpy(dtype=float)
+            at[name] = np.full(cells.shape, values[cells[cells >= 0][0]]) if ticks else values[cells]
+    return at
+
+
+def _means(points: Points, results: DataFrame, members: np.ndarray, cells: np.ndarray, column: str) -> np.ndarray:
+    """Of the runs at each cell, over all seeds, and with each left out in turn: (1 + seeds, *cells.shape)."""
+    import pandas as pd
+
+    seeds = pd.factorize(results["seed"].astype("float64").to_numpy()[members])[0]
+    left_out = sorted(set(seeds)) if len(set(seeds)) > 1 else []
+    of, values = points.of_run[members], results[column].to_numpy(dtype=float)[members]
+    found = []
+    for seed in (None, *left_out):
+        kept = np.ones(len(members), dtype=bool) if seed is None else seeds != seed
+        sums = np.bincount(of[kept], values[kept], minlength=len(points.table))
+        counts = np.bincount(of[kept], minlength=len(points.table))
+        means = np.full(len(points.table) + 1, np.nan)  # the last for empty cells
+        np.divide(sums, counts, out=means[:-1], where=counts > 0)
+        found.append(means[cells])
+    return np.stack(found)

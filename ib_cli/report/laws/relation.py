@@ -1,0 +1,185 @@
+"""A law's relation at every cell of a grid: what is predicted, what is measured, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.report.laws.grid import Grid
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SURE = 0.05  # of the larger side: an error up to it
+NOTHING = 1e-7  # of the largest value of a relation: below it both sides are nothing, and have no relative difference
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`predicted` and `measured` are (4, 1 + seeds, *shape): as in `Differences.at`; all, and one seed left out.
+
+    What no finite difference is in has 1 instead of 4.
+
+    A relation that only measures has no prediction: NaN. `scale` replaces the larger side as what a difference is
+    relative to, as a violation's prediction is 0.
+    """
+
+    law: str
+    statement: str
+    grid: Grid
+    along: str  # the multiplier that it is drawn against
+    predicted: np.ndarray
+    measured: np.ndarray
+    scale: float | None = None
+    peaks: np.ndarray | None = None  # (*shape) whether the measured value has a peak there
+
+    @property
+    def value(self) -> np.ndarray:
+        """The measured value at each cell."""
+        return self.measured[0, 0]
+
+    @property
+    def prediction(self) -> np.ndarray:
+        """The predicted value at each cell."""
+        return self.predicted[0, 0]
+
+    @property
+    def difference(self) -> np.ndarray:
+        """Measured less predicted."""
+        return self.value - self.prediction
+
+    @cached_property
+    def seed_error(self) -> np.ndarray:
+        """Of the difference, or of the value where nothing is predicted: the jackknife's over seeds (Tukey 1958).
+
+        √((n − 1)/n Σ (θ₍ᵢ₎ − θ̄)²) of the n values with one seed left out, which leaves what seeds share at all points
+        out of the error. NaN with one seed.
+        """
+        left_out = np.where(np.isnan(self.predicted), 0.0, self.predicted)[0, 1:]
+        left_out = self.measured[0, 1:] - left_out
+        n = len(left_out)
+        if n < 2:
+            return np.full(self.value.shape, np.nan)
+        return np.sqrt((n - 1) / n * ((left_out - left_out.mean(0)) ** 2).sum(0))
+
+    @cached_property
+    def step_error(self) -> np.ndarray:
+        """Of the finite differences, see `differences`; 0 where there are none."""
+        return np.hypot(*(_of_steps(side[:, 0]) for side in (self.measured, self.predicted)))
+
+    @property
+    def error(self) -> np.ndarray:
+        """Both errors together."""
+        return np.hypot(np.nan_to_num(self.seed_error), self.step_error)
+
+    @property
+    def relative(self) -> np.ndarray:
+        """|difference| over the larger side, or over the `scale`; NaN where both sides are nothing."""
+        if self.scale is not None:
+            return np.abs(self.difference) / self.scale if self.scale > 0 else np.full(self.value.shape, np.nan)
+        side = np.fmax(np.abs(self.value), np.abs(self.prediction))
+        finite = side[np.isfinite(side)]
+        floor = NOTHING * finite.max(initial=0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(side > floor, np.abs(self.difference) / side, np.nan)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The cells with a measured value."""
+        return np.isfinite(self.value) & (self.grid.points >= 0)
+
+    @property
+    def sure(self) -> np.ndarray:
+        """The cells whose error is at most 5 % of the larger side."""
+        side = np.fmax(np.abs(self.value), np.abs(self.prediction))
+        return self.error <= SURE * (self.scale or side)
+
+    def lines(self) -> Iterator[tuple[dict[str, float], tuple]]:
+        """Along the axis that it is drawn against: the other axes' multipliers, and the index of the cells (*shape)."""
+        grid = self.grid
+        if self.along not in grid.axes:
+            yield {}, (...,)
+            return
+        axis = grid.axes.index(self.along)
+        for index in np.ndindex(grid.points.shape[:axis] + grid.points.shape[axis + 1 :]):
+            others = [name for name in grid.axes if name != self.along]
+            cells = (*index[:axis], slice(None), *index[axis:])
+            yield {name: float(grid.ticks[name][i]) for name, i in zip(others, index)}, cells
+
+    def table(self) -> DataFrame:
+        """A row per cell that has a measured value; the index is the row in the table of points."""
+        import pandas as pd
+
+        shown = self.shown
+        columns = {
+            "law": self.law,
+            "relation": self.statement,
+            "curve": self.grid.curve,
+            "along": self.along,
+            **{name: self.grid.at[name][shown] for name in MULTIPLIERS if name in self.grid.at},
+            "predicted": self.prediction[shown],
+            "measured": self.value[shown],
+            "difference": self.difference[shown],
+            "error": self.error[shown],
+            "seed_error": self.seed_error[shown],
+            "step_error": self.step_error[shown],
+            "relative": self.relative[shown],
+        }
+        if self.peaks is not None:
+            columns["peak"] = self.peaks[shown].astype(float)
+        return pd.DataFrame(columns, index=self.grid.points[shown])
+
+
+def _of_steps(side: np.ndarray) -> np.ndarray:
+    """What five points and three differ, or half of what the left and the right side do: the larger."""
+    if len(side) == 1:
+        return np.zeros(side.shape[1:])
+    fine, middle, left, right = side
+    return np.fmax(np.nan_to_num(np.abs(fine - middle)), np.abs(right - left) / 2)
+
+
+def summary(relations: Sequence[Relation]) -> DataFrame:
+    """A row per relation that predicts something.
+
+    points; the median, the 90 % quantile and the largest of the relative differences; sure points, whose error is at
+    most 5 % of the larger side, and the largest of these; the root mean square of the differences over that of the
+    larger sides (of the whole); and how many differences are beyond two errors.
+    """
+    import pandas as pd
+
+    rows = []
+    for relation in relations:
+        compared = relation.shown & np.isfinite(relation.difference)
+        if not compared.any():
+            continue
+        relative, difference = relation.relative[compared], np.abs(relation.difference[compared])
+        sure = relation.sure[compared]
+        side = np.fmax(np.abs(relation.value), np.abs(relation.prediction))[compared]
+        size = relation.scale or np.sqrt((side**2).mean())
+        beyond = difference > 2 * relation.error[compared] + NOTHING * size
+        rows.append({
+            "law": relation.law,
+            "relation": relation.statement,
+            "curve": relation.grid.curve,
+            "points": int(compared.sum()),
+            "median relative": _quantile(relative, 0.5),
+            "90 % below": _quantile(relative, 0.9),
+            "largest relative": _quantile(relative, 1),
+            "of the whole": np.sqrt((difference**2).mean()) / size if size > 0 else 0.0,
+            "sure points": int(sure.sum()),
+            "largest relative of them": _quantile(relative[sure], 1),
+            "largest difference": difference.max(),
+            "beyond two errors": int(beyond.sum()),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _quantile(values: np.ndarray, q: float) -> float:
+    """Of those that are a number; NaN where none is."""
+    known = values[np.isfinite(values)]
+    return float(np.quantile(known, q)) if len(known) else np.nan

@@ -1,0 +1,62 @@
+"""The page's lines of many runs along their epochs: few traces, in the multiplier's colours, and marks at the ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from ib_cli.report.page.traces import Plot, numbers
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.colours import Colours
+
+TRAJECTORY_POINTS = 20_000  # of all runs of a plot together: what a browser draws at once without being felt
+FEWEST_EPOCHS, MOST_EPOCHS = 12, 200  # of a run
+FEW = 100  # runs: more are drawn thinner and smaller
+COLOUR_BINS = 12  # lines of one colour are one trace, as plotly.js takes a millisecond a trace
+
+
+def _some(count: int, runs: int) -> np.ndarray:
+    """Rows of a trajectory to show, dense at the beginning; always the first and the last."""
+    most = int(np.clip(TRAJECTORY_POINTS // max(runs, 1), FEWEST_EPOCHS, MOST_EPOCHS))
+    return np.arange(count) if count <= most else np.unique(np.geomspace(1, count, most).round().astype(int)) - 1
+
+
+def bundles(
+    contents: Contents, lines: dict[int, np.ndarray], colours: Colours, dots: bool, dash: str = "solid"
+) -> list[Plot]:
+    """Lines (n, 3) of epoch, x, y as a trace per colour, with a gap between two runs and where a value is NaN."""
+    bins: dict[str, list[int]] = {}
+    for run, colour in zip(lines, colours.hexes(contents.run_colour_values[list(lines)], COLOUR_BINS)):
+        bins.setdefault(colour, []).append(run)
+    width = 1.2 if len(lines) <= FEW else 0.5
+    traces = []
+    for colour, runs in bins.items():
+        kept = {run: lines[run][_some(len(lines[run]), len(lines))] for run in runs}
+        joined = np.concatenate([np.concatenate([line, np.full((1, 3), np.nan)]) for line in kept.values()])
+        ids = [run for run, line in kept.items() for _ in range(len(line) + 1)]
+        traces.append({
+            "type": "scatter", "mode": "lines+markers" if dots else "lines",
+            "line": {"color": colour, "width": width, "dash": dash},
+            "marker": {"size": 3, "color": colour}, "opacity": 0.7, "x": numbers(joined[:, 1]),
+            "y": numbers(joined[:, 2]), "customdata": ids, "epochs": numbers(joined[:, 0]), "showlegend": False,
+        })  # fmt: skip
+    return traces
+
+
+def end_marks(contents: Contents, lines: dict[int, np.ndarray], colours: Colours, hollow: Collection[int] = ()) -> Plot:
+    """A mark at the end of each line: a dot, and a cross for a run that is not done; those of some runs `hollow`."""
+    ends = np.array([line[-1] for line in lines.values()]).reshape(-1, 3)
+    marker = {
+        "size": 8 if len(lines) <= FEW else 5,
+        "color": colours.hexes(contents.run_colour_values[list(lines)]),
+        "symbol": [
+            ("circle" if contents.runs[run].status == "done" else "x") + ("-open" if run in hollow else "")
+            for run in lines
+        ],
+        "line": {"color": "#fff", "width": [1.5 if run in hollow else 0.5 for run in lines]},
+    }
+    return {
+        "type": "scatter", "mode": "markers", "marker": marker, "customdata": list(lines), "showlegend": False,
+        "x": numbers(ends[:, 1]), "y": numbers(ends[:, 2]), "epochs": [int(e) for e in ends[:, 0]],
+    }  # fmt: skip

@@ -1,0 +1,137 @@
+"""The page's plots of estimates, panels in a grid: the plane of residual information, and entropies over the epochs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ib_cli.report.page.bundles import FEW, bundles, end_marks
+from ib_cli.report.page.traces import GREY, Plot, bar, layout, numbers
+from ib_cli.report.panels import entropies as of_entropies
+from ib_cli.report.panels import residual
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.panels.residual import PRESERVED, RESIDUAL
+from ib_cli.report.quantities.estimated import Course
+
+ROW = 300  # pixels of a row of panels
+
+
+class Axes(NamedTuple):
+    """What the axes of a panel say, and from where to where they go."""
+
+    x: str
+    y: str
+    across: tuple[float, float]
+    up: tuple[float, float]
+
+
+def residual_plane(contents: Contents) -> list[Plot]:
+    """The plane, a row per estimator and a column per curve; none without estimates."""
+    rows = residual.panels(contents)
+    if not rows:
+        return []
+    grid, k, traces = [], contents.scale(PRESERVED), []
+    for row in rows:
+        by = f", {row[0].estimator} ({contents.units})"
+        across, up = residual.limits(row)
+        axes = Axes(PRESERVED + by, RESIDUAL + by, tuple(across * k), tuple(up * k))
+        for panel in row:
+            lines = _lines(panel.courses, k)
+            hollow = {run for run, course in panel.courses.items() if course.flagged[-1]}
+            own = [
+                _still(residual.floor(panel, across) * k, {"color": GREY, "width": 1}),
+                *bundles(contents, lines, contents.colours, len(lines) <= FEW),
+                _still(panel.saturation * k, {"color": "#000", "dash": "dash", "width": 1.5}),
+                end_marks(contents, lines, contents.colours, hollow),
+            ]
+            grid.append(axes)
+            traces += _placed(own, len(grid))
+    note = (
+        "A line per run along its epochs, its end marked, hollow where the estimate is flagged. Dashed: the saturation "
+        "curve, the lower convex hull of the ends. Grey: I[X;Y] − I[X;Z], below which nothing is."
+    )
+    plot = {"id": "residual-plane", "title": "Preserved and residual information"}
+    return [plot | _panelled(contents, traces, grid, [panel.curve for panel in rows[0]], note)]
+
+
+def entropies(contents: Contents) -> list[Plot]:
+    """Entropies over the epochs, a row per estimator and quantity, a column per curve; none without two epochs."""
+    rows = of_entropies.panels(contents)
+    if not rows:
+        return []
+    grid, traces = [], []
+    for row in rows:
+        k = contents.scale(row[0].quantity)
+        across, up = of_entropies.limits(row)
+        axes = Axes("epoch", f"{row[0].quantity}, {row[0].estimator} ({contents.units})", across, tuple(up * k))
+        for panel in row:
+            grid.append(axes)
+            traces += _placed(_over_epochs(contents, panel, k), len(grid))
+    note = "A line per run, dotted where the estimate is flagged; a cross ends a run that is not done."
+    plot = {"id": "entropies", "title": "Entropies over the epochs"}
+    return [plot | _panelled(contents, traces, grid, [panel.curve for panel in rows[0]], note)]
+
+
+def _panelled(contents: Contents, traces: list[Plot], grid: list[Axes], curves: list[str], note: str) -> dict[str, Any]:
+    """What the two plots share: whose estimates they are, the height of the rows, the bar of colours, the layout."""
+    return {
+        "note": f"Estimates of the {contents.estimated.split} split. {note}",
+        "height": ROW * len(grid) // len(curves),
+        "traces": [*traces, *bar(contents.colours)],
+        "layout": _layout(grid, curves),
+    }
+
+
+def _over_epochs(contents: Contents, panel: of_entropies.Panel, k: float) -> list[Plot]:
+    """All of each line dotted, over it solid what is not flagged."""
+    lines = {
+        run: np.column_stack([course.epochs, course.epochs, course.values * k]) for run, course in panel.courses.items()
+    }
+    trusted = {run: line.copy() for run, line in lines.items()}
+    for run, line in trusted.items():
+        line[panel.courses[run].flagged, 2] = np.nan
+    stopped = {run: line for run, line in lines.items() if contents.runs[run].status != "done"}
+    return [
+        *bundles(contents, lines, contents.colours, False, "dot"),
+        *bundles(contents, trusted, contents.colours, False),
+        end_marks(contents, stopped, contents.colours),
+    ]
+
+
+def _lines(courses: dict[int, Course], k: float) -> dict[int, np.ndarray]:
+    return {run: np.column_stack([course.epochs, course.values * k]) for run, course in courses.items()}
+
+
+def _still(points: np.ndarray, line: dict[str, Any]) -> Plot:
+    """A line (n, 2) that is no run's."""
+    return {
+        "type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False, "line": line,
+        "x": numbers(points[:, 0]), "y": numbers(points[:, 1]),
+    }  # fmt: skip
+
+
+def _placed(traces: list[Plot], number: int) -> list[Plot]:
+    """The traces in the panel of this number, from 1 along the rows."""
+    return [{**trace, "xaxis": f"x{number}", "yaxis": f"y{number}"} for trace in traces]
+
+
+def _layout(grid: list[Axes], curves: list[str]) -> dict[str, Any]:
+    """As many columns as curves, with their names above where there are several."""
+    whole = layout("", "", showlegend=False)
+    x, y = whole.pop("xaxis"), whole.pop("yaxis")
+    for number, axes in enumerate(grid, 1):
+        own = {"anchor": f"y{number}", "title": {"text": axes.x}, "range": [float(end) for end in axes.across]}
+        whole[f"xaxis{number}"] = {**x, **own}
+        own = {"anchor": f"x{number}", "title": {"text": axes.y}, "range": [float(end) for end in axes.up]}
+        whole[f"yaxis{number}"] = {**y, **own}
+    columns = len(curves)
+    whole["grid"] = {"rows": len(grid) // columns, "columns": columns, "pattern": "independent", "ygap": 0.25}
+    whole["annotations"] = [
+        {
+            "text": curve, "showarrow": False, "font": {"size": 13}, "x": 0.5, "y": 1.0, "yanchor": "bottom",
+            "xref": f"x{number} domain", "yref": f"y{number} domain",
+        }
+        for number, curve in enumerate(curves if columns > 1 else [], 1)
+    ]  # fmt: skip
+    return whole

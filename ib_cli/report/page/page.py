@@ -1,0 +1,236 @@
+"""One self-contained HTML page: plots, tables, config. It needs no network, and its tables need no JavaScript."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from importlib import resources
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.contracts.labels import GREEK, in_order
+from ib_cli.report.page.plots import plots
+from ib_cli.report.page.traces import Plot, point_texts
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.frontier import DISTANCES
+from ib_cli.report.read.tables import converted, cosmetic
+from ib_cli.watch.screen import number
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MOST_VALUES = 12  # of a config key that differs: more are counted
+MOST_MEASURES = 12
+MOST_LAGRANGIANS = 6
+
+
+def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: float | None = None) -> str:
+    """The page as text. `refresh`: seconds after which the browser loads it again, while a study runs."""
+    from jinja2 import Environment
+
+    drawn = plots(contents)
+    table = converted(contents.results, contents.units)
+    values = {
+        "title": title,
+        "css": _asset("page.css"),
+        "script": _asset("page.js"),
+        "plotly": _plotly(),
+        "refresh": refresh,
+        "counts": Counter(done=0, failed=0, unfinished=0) + Counter(run.status for run in contents.runs),
+        "split": contents.split,
+        "units": contents.units,
+        "written": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "lagrangians": _lagrangians(contents),
+        "notes": notes,
+        "sections": _sections(drawn),
+        "problems": _problems(contents),
+        "tables": [_runs_table(contents, table), *_frontier_tables(contents), *_law_tables(contents)],
+        "differences": _differences(contents),
+        "shared": _shared(contents),
+        "data": _json(
+            {"runs": _hovers(contents), "points": point_texts(contents), "plots": [_sent(plot) for plot in drawn]}
+        ),
+    }
+    return Environment(autoescape=True).from_string(_asset("page.html")).render(values)
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files("ib_cli.report.page").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _plotly() -> str:
+    """plotly.js to stand inside a page, as the package plotly brings it (imported here, as that takes a while)."""
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs().replace("</script", "<\\/script")
+
+
+def _json(value: Any) -> str:
+    """JSON that can stand between script tags, whatever names it holds."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _sent(plot: Plot) -> Plot:
+    return {key: plot[key] for key in ("id", "traces", "layout", "picture") if key in plot}
+
+
+def _sections(drawn: list[Plot]) -> list[dict[str, Any]]:
+    titles = dict.fromkeys(plot["section"] for plot in drawn)
+    return [{"title": title, "plots": [plot for plot in drawn if plot["section"] == title]} for title in titles]
+
+
+def _lagrangians(contents: Contents) -> list[dict[str, Any]]:
+    """What was minimised, with numbers while they are few, else with the multipliers as letters."""
+    written = (str(run.result.get("lagrangian") or "").removeprefix("minimise ") for run in contents.runs)
+    texts = Counter(text or _symbols(run.minimise) for text, run in zip(written, contents.runs))
+    if len(texts) > MOST_LAGRANGIANS:
+        texts = Counter(_symbols(run.minimise) for run in contents.runs)
+    texts = Counter(dict(sorted(texts.items())))
+    return [{"text": text, "runs": count} for text, count in texts.most_common(MOST_LAGRANGIANS) if text]
+
+
+def _symbols(minimise: Any) -> str:
+    return " + ".join(
+        f"{'·'.join(GREEK.get(f.strip(), f.strip()) for f in str(weight).split('*'))} {name}".removeprefix("1 ")
+        for name, weight in minimise.items()
+    )
+
+
+def _multipliers(run: Any) -> str:
+    return ", ".join(f"{GREEK.get(name, name)} = {value:g}" for name, value in run.multipliers.items())
+
+
+def _hovers(contents: Contents) -> list[str]:
+    """Each run's text: multipliers, seed, study and folder. plotly.js reads tags, so theirs are made harmless."""
+    texts = []
+    for run in contents.runs:
+        seed = run.result.get("seed", run.config.get("seed"))
+        parts = [_multipliers(run), f"seed {seed}" if seed is not None else "", f"{run.study}/{run.id}"]
+        if run.status != "done":
+            parts.append(run.status)
+        parts.append(str(run.folder))
+        texts.append("<br>".join(escape(part, quote=False) for part in parts if part))
+    return texts
+
+
+def _problems(contents: Contents) -> list[dict[str, str]]:
+    keys = [key for key in contents.differing if not key.startswith("objective.minimise")]
+    return [
+        {
+            "id": run.id,
+            "study": run.study,
+            "status": run.status,
+            "config": " ".join(f"{key}={run.config.get(key)}" for key in keys if key in run.config),
+            "why": run.problem,
+        }
+        for run in contents.runs
+        if run.status != "done"
+    ]
+
+
+def _cell(value: Any) -> dict[str, Any]:
+    if value is None or value != value or str(value) == "<NA>":
+        return {"text": "–", "number": False}
+    if isinstance(value, bool):
+        return {"text": "yes" if value else "no", "number": False}
+    if isinstance(value, Real):
+        return {"text": str(value) if isinstance(value, int) else number(value), "number": True}
+    return {"text": str(value), "number": False}
+
+
+def _runs_table(contents: Contents, table: DataFrame) -> dict[str, Any]:
+    """The columns that a person looks for; results.csv has all."""
+    prefix, suffix = f"{contents.split}/", f" ({contents.units})"
+    measured = {name.removeprefix(prefix).removesuffix(suffix): name for name in table if name.startswith(prefix)}
+    measures = list(dict.fromkeys([*contents.metrics, *in_order(set(measured))]))[:MOST_MEASURES]
+    head = ["id", "study", "status", "objective", *(m for m in MULTIPLIERS if m in table), "seed", "epochs", "seconds"]
+    keys = [key for key in contents.differing if key in table and not key.startswith("objective.")]
+    columns = list(dict.fromkeys([*head, *(measured[name] for name in measures), *keys, "folder"]))
+    rows = zip(*(table[name].tolist() for name in columns))
+    return {
+        "id": "runs",
+        "title": f"Runs ({len(table):,})",
+        "note": f"Measures in {contents.units}. A click on a column's name sorts. All columns: results.csv.",
+        "columns": [GREEK.get(name, name) for name in columns],
+        "rows": [{"run": i, "cells": [_cell(value) for value in row]} for i, row in enumerate(rows)],
+    }
+
+
+def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:
+    """The table of frontier.csv without its quartiles; none where there is no frontier."""
+    if contents.frontiers.empty:
+        return []
+    table = converted(contents.frontiers, contents.units, DISTANCES)
+    shown = [name for name in table if "_q1" not in name and "_q3" not in name]
+    rows = zip(*(table[name].tolist() for name in shown))
+    note = (
+        f"Medians, distances and excesses in {contents.units}. slope: −dy/dx of a frontier x-y by finite differences, "
+        "between the secants slope_low and slope_high; of x-y-z −∂z/∂x, and slope_2 −∂z/∂y, of the hull's facets; "
+        "slope_predicted: the ratio of the weights, which the first law makes it. excess: J over the least J, at the "
+        "same weights, among the curve's points; above_limit: over the exact least J of the same weights and data."
+    )
+    return [
+        {
+            "id": "frontier-points",
+            "title": "Points of the frontiers",
+            "note": note,
+            "columns": [GREEK.get(name, name) for name in shown],
+            "rows": [{"run": None, "cells": [_cell(value) for value in row]} for row in rows],
+        }
+    ]
+
+
+def _law_tables(contents: Contents) -> list[dict[str, Any]]:
+    """What the laws came to, and what runs measured of them themselves; thermodynamics.csv has each point."""
+    found = contents.thermodynamics
+    if found is None:
+        return []
+    note = (
+        f"On the {found.split} split, in nats. Relative: |measured − predicted| over the larger of the two, for "
+        "convexity over the quantity's extent. Sure points: those whose error, of finite differences and seeds, is at "
+        "most 5 %. Of the whole: root mean square of the differences over that of the larger sides. Each point: "
+        "thermodynamics.csv."
+    )
+    tables = [
+        ("laws", "Laws of thermodynamics", note, found.summary),
+        ("recorded-laws", "Laws that runs measured themselves", "As the runs wrote them.", found.recorded),
+    ]
+    return [
+        {
+            "id": name,
+            "title": title,
+            "note": text,
+            "columns": [GREEK.get(column, column) for column in table],
+            "rows": [
+                {"run": None, "cells": [_cell(value) for value in row]}
+                for row in zip(*(table[column].tolist() for column in table))
+            ],
+        }
+        for name, title, text, table in tables
+        if len(table)
+    ]
+
+
+def _differences(contents: Contents) -> list[dict[str, str]]:
+    rows = []
+    for key in contents.differing:
+        counts = Counter(str(run.config.get(key, "–")) for run in contents.runs if run.config)
+        found = [f"{value} ({count})" for value, count in counts.most_common(MOST_VALUES)]
+        more = [f"and {len(counts) - MOST_VALUES} more"] if len(counts) > MOST_VALUES else []
+        rows.append({"key": key, "counts": ", ".join(found + more)})
+    return rows
+
+
+def _shared(contents: Contents) -> list[tuple[str, str]]:
+    configs = [run.config for run in contents.runs if run.config]
+    if not configs:
+        return []
+    apart = set(contents.differing)
+    return [(key, str(value)) for key, value in configs[0].items() if key not in apart and not cosmetic(key)]

@@ -1,0 +1,208 @@
+"""The page's plots, as plotly.js takes them: lists of traces and a layout, from plain numbers.
+
+A mark that is a run carries the run's row in `customdata`, one that is a median its point in `points`; the page's
+script turns them into the text of the hover.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.contracts.labels import GREEK, counted, has_units, in_order, plain
+from ib_cli.report.page import law_plots as thermodynamics
+from ib_cli.report.page.bundles import FEW, bundles, end_marks
+from ib_cli.report.page.cross_entropy_plots import cross_entropies
+from ib_cli.report.page.error_plots import error_by_entropy
+from ib_cli.report.page.estimate_plots import entropies, residual_plane
+from ib_cli.report.page.surface_plot import surface
+from ib_cli.report.page.sweep_plots import law, measures
+from ib_cli.report.page.traces import DASHES, GREY, SYMBOLS, Plot, bar, detail, layout, medians, numbers, quartiles
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.colours import Colours
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FEWEST = 3  # points of a surface
+LIMIT = {"color": "#000", "width": 1.8}  # the line of an exact limit
+
+
+def plots(contents: Contents) -> list[Plot]:
+    """Every plot of the page, in its order: id, section, title, note, traces, layout."""
+    found = [_frontier(contents, str(name), rows) for name, rows in contents.frontiers.groupby("frontier", sort=False)]
+    found = [plot for plot in found if plot is not None]
+    if contents.plane.paths:
+        found.append(_plane(contents))
+    found += residual_plane(contents)
+    found += law(contents)
+    found = [{"section": "Frontiers and information plane", **plot} for plot in found]
+    found += thermodynamics.plots(contents.thermodynamics)
+    found += [{"section": "Measures and multipliers", **plot} for plot in measures(contents)]
+    trajectories = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
+    trajectories += entropies(contents)
+    trajectories += cross_entropies(contents) + error_by_entropy(contents)
+    return found + [{"section": "Trajectories", **plot} for plot in trajectories]
+
+
+def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
+    axes = name.split("-")
+    if len(axes) == 3:
+        return surface(contents, axes, rows) if len(rows) >= FEWEST else None
+    x, y = axes
+    colours = Colours(contents.points, set(rows["curve"]))
+    traces: list[Plot] = []
+    curves, limits = contents.points.curves, contents.limits.get(name, {})
+    for i, curve in enumerate(curves):
+        of_curve = rows[rows["curve"] == curve]
+        if len(of_curve) and curve in limits:
+            traces.append(_limit(contents, limits[curve], of_curve[of_curve["hull"]].sort_values(x), (x, y)))
+        elif len(of_curve):
+            traces += _curve(contents, colours, of_curve, (x, y), i)
+    a, b = plain(x, contents.units), plain(y, contents.units)
+    return {
+        "id": f"frontier-{x}-{y}",
+        "title": f"Frontier {x}–{y}",
+        "note": "Large: median over the runs that differ by their seed alone, with quartiles. Small: single runs. "
+        "Line: lower convex hull of the medians."
+        + (" Black line: the exact limit, below which nothing can be." if limits else ""),
+        "traces": traces + bar(colours),
+        "layout": layout(a, b, showlegend=True),
+    }
+
+
+def _limit(contents: Contents, title: str, rows: DataFrame, axes: tuple[str, str]) -> Plot:
+    """The exact limit as a line without marks."""
+    x, y = axes
+    return {
+        "type": "scatter", "mode": "lines", "name": title, "line": LIMIT,
+        "x": numbers(rows[x] * contents.scale(x)), "y": numbers(rows[y] * contents.scale(y)),
+        **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
+    }  # fmt: skip
+
+
+def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[str, str], i: int) -> list[Plot]:
+    x, y = axes
+    a, b = contents.scale(x), contents.scale(y)
+    curve, points = contents.points.curves[i], contents.points
+    hull = rows[rows["hull"]].sort_values(x)
+    members = np.flatnonzero(np.isin(points.of_run, rows.index))
+    runs = contents.results.loc[members]
+    of = f", {curve}" if len(points.curves) > 1 else ""
+    line = {"color": GREY, "width": 1.2, "dash": DASHES[i % len(DASHES)]}
+    symbol = SYMBOLS[i % len(SYMBOLS)]
+    single = {
+        "size": 5,
+        "opacity": 0.6,
+        "symbol": symbol,
+        "color": colours.hexes(points.colour_by[points.of_run[members]]),
+    }
+    median = {"size": 11, "symbol": symbol, "line": {"color": "#fff", "width": 1}}
+    return [
+        {
+            "type": "scatter", "mode": "lines", "name": f"hull{of}", "hoverinfo": "skip", "line": line,
+            "x": numbers(hull[x] * a), "y": numbers(hull[y] * b),
+        },
+        {
+            "type": "scatter", "mode": "markers", "name": f"medians{of}",
+            "x": numbers(rows[x] * a), "y": numbers(rows[y] * b),
+            "error_x": quartiles(rows, x, a), "error_y": quartiles(rows, y, b),
+            "marker": {**median, "color": colours.hexes(points.colour_by[rows.index])},
+            **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
+        },
+        {
+            "type": "scatter", "mode": "markers", "name": f"runs{of}", "customdata": [int(m) for m in members],
+            "x": numbers(runs[f"{contents.split}/{x}"] * a), "y": numbers(runs[f"{contents.split}/{y}"] * b),
+            "marker": single,
+        },
+    ]  # fmt: skip
+
+
+def _plane(contents: Contents) -> Plot:
+    k = contents.scale("R")
+    lines = {run: path * np.array([1, k, k]) for run, path in contents.plane.paths.items()}
+    limiting = {run for runs in contents.plane_limits.values() for run in runs}
+    # exact optima are marks only where nothing was trained
+    shown = {run: line for run, line in lines.items() if run not in limiting} or lines
+    colours = Colours(contents.points, contents.curves_of(shown))
+    ends = np.array([path[-1, 1:] for path in lines.values()])
+    H = np.inf if contents.plane.label_entropy is None else contents.plane.label_entropy * k
+    top = max(ends[:, 1].max(), 0.0, *([H] if np.isfinite(H) else []))
+    right, low = max(ends[:, 0].max() * 1.12, 1e-9), min(0.0, ends[:, 1].min())
+    log = bool(ends[:, 0].min() > 0 and right / ends[:, 0].min() > 30)
+    left = ends[:, 0].min() / 2 if log else -0.02 * right
+    x = np.geomspace(left, right, 200) if log else np.array([0.0, min(top, right), right])
+    x = x[(x <= top) | np.isfinite(H)]  # the diagonal alone ends where the picture does
+    bounds = {
+        "type": "scatter", "mode": "lines", "name": "I(Y;Z) ≤ I(X;Z)" + (", H(Y)" if np.isfinite(H) else ""),
+        "hoverinfo": "skip", "line": {"color": GREY, "dash": "dash", "width": 1.2},
+        "x": numbers(x), "y": numbers(np.minimum(x, H)),
+    }  # fmt: skip
+    estimator, units = contents.plane.estimator, contents.units
+    titles = (
+        (f"rate R ≥ I(X;Z) ({units})", f"H(Y) − C ≤ I(Y;Z) ({units})")
+        if estimator is None
+        else (f"I(X;Z), {estimator} estimate ({units})", f"I(Y;Z), {estimator} estimate ({units})")
+    )
+    span = [float(np.log10(left)), float(np.log10(right))] if log else [left, right]
+    left_out, lacking = len(contents.plane.left_out), len(contents.plane.unestimated)
+    note = "A line per run along its epochs, its end marked; first epochs may lie outside (zoom out: double click). "
+    return {
+        "id": "information-plane",
+        "title": "Information plane",
+        "note": note
+        + ("Black line: the exact limit. " if limiting else "")
+        + (f"Left out for want of I(X;Z), I(Y;Z) or H(Y): {counted(left_out, 'run')}. " if left_out else "")
+        + (f"Bounds: there is no estimate of both for {counted(lacking, 'finished run')}." if lacking else ""),
+        "traces": [
+            bounds,
+            *(_plane_limit(contents, title, runs) for title, runs in contents.plane_limits.items()),
+            *bundles(contents, shown, colours, len(shown) <= FEW),
+            end_marks(contents, shown, colours),
+            *bar(colours),
+        ],
+        "layout": layout(
+            *titles,
+            xaxis={"type": "log" if log else "linear", "range": span},
+            yaxis={"range": [low - 0.1 * (top - low), top + 0.08 * (top - low)]},
+            showlegend=bool(limiting),
+        ),
+    }
+
+
+def _plane_limit(contents: Contents, title: str, runs: list[int]) -> Plot:
+    ends = np.array([contents.plane.paths[run][-1, 1:] for run in runs]) * contents.scale("R")
+    return {
+        "type": "scatter", "mode": "lines", "name": title, "line": LIMIT, "customdata": runs,
+        "x": numbers(ends[:, 0]), "y": numbers(ends[:, 1]),
+    }  # fmt: skip
+
+
+def _trajectories(contents: Contents, name: str) -> Plot | None:
+    k = contents.scale(name)
+    lines = {}
+    for i, run in enumerate(contents.runs):
+        if name in run.metrics and "epoch" in run.metrics:
+            epoch = run.metrics["epoch"]
+            line = np.stack([epoch, epoch, run.metrics[name] * k], 1)[run.splits == contents.split]
+            line = line[np.isfinite(line).all(1)]
+            if len(line):
+                lines[i] = line
+    if all(len(line) == 1 and contents.runs[run].status == "done" for run, line in lines.items()):
+        return None  # as of exact optima, which have no epochs to draw
+    colours = contents.colours
+    few = len(lines) <= FEW  # the ends of a thousand lines say nothing and take a second to draw
+    marked = {run: line for run, line in lines.items() if few or contents.runs[run].status != "done"}
+    settled = np.concatenate([line[len(line) // 10 :, 2] for line in lines.values()])
+    low, high = float(settled.min()), float(settled.max())
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return {
+        "id": f"trajectory-{name}",
+        "title": f"{GREEK.get(name, name)} over the epochs",
+        "note": "A line per run; a cross ends a run that is not done." if has_units(name) else "A line per run.",
+        "traces": [*bundles(contents, lines, colours, False), end_marks(contents, marked, colours), *bar(colours)],
+        "layout": layout(
+            "epoch", plain(name, contents.units), yaxis={"range": [low - margin, high + margin]}, showlegend=False
+        ),
+    }

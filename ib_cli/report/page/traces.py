@@ -1,0 +1,121 @@
+"""What the page's plots share: numbers, axes, the colour bar, and the texts of medians."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ib_cli.contracts.labels import GREEK, unit
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.colours import Colours
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+Plot = dict[str, Any]
+SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
+DASHES = ("solid", "dash", "dot", "dashdot")
+GREY = "#737373"
+MOST_SEEDS = 10  # named in a hover
+DIGITS = 5
+
+
+def numbers(values: Any) -> list[float | None]:
+    """Rounded, as the page need not carry seventeen digits; null for what is not finite."""
+    return [float(f"{v:.{DIGITS}g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=float)]
+
+
+def layout(x: str, y: str, **more: Any) -> dict[str, Any]:
+    """Two plain axes with their titles; `more` adds to them."""
+    axis = {
+        "zeroline": False,
+        "gridcolor": "#e6e6e6",
+        "linecolor": "#333",
+        "ticks": "outside",
+        "exponentformat": "power",
+    }
+    return {
+        "xaxis": {**axis, "title": {"text": x}, **more.pop("xaxis", {})},
+        "yaxis": {**axis, "title": {"text": y}, **more.pop("yaxis", {})},
+        "margin": {"l": 65, "r": 20, "t": 30, "b": 50},
+        "hovermode": "closest",
+        "plot_bgcolor": "#fff",
+        "paper_bgcolor": "#fff",
+        "legend": {"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": {"size": 11}},
+        **more,
+    }
+
+
+def bar(colours: Colours, kind: str = "scatter") -> list[Plot]:
+    """A trace without points that carries the colour bar, ticks at the decades or at the ends; `kind` is its type."""
+    if not colours.vary:
+        return []
+    from matplotlib.colors import to_hex
+
+    low, high = np.log10(colours.low), np.log10(colours.high)
+    decades = np.arange(np.ceil(low - 1e-9), np.floor(high + 1e-9) + 1)
+    ticks = decades if len(decades) > 1 else np.array([low, high])
+    scale_bar = {
+        "title": {"text": " or ".join(GREEK[name] for name in colours.names), "side": "top"},
+        "tickvals": numbers(ticks),
+        "ticktext": [f"{10**tick:.3g}" for tick in ticks],
+        "thickness": 12,
+        "outlinewidth": 0,
+    }
+    scale = [[i / 15, to_hex(colours.map(i / 15))] for i in range(16)]
+    marker = {"color": numbers([low, high]), "cmin": low, "cmax": high, "colorscale": scale, "colorbar": scale_bar}
+    empty = {axis: [None, None] for axis in ("xyz" if kind == "scatter3d" else "xy")}
+    empty |= {"hoverinfo": "skip", "showlegend": False}
+    return [{"type": kind, "mode": "markers", **empty, "marker": {**marker, "showscale": True}}]
+
+
+def quartiles(rows: DataFrame, name: str, scale: float) -> dict[str, Any]:
+    """Error bars of the medians in `rows`."""
+    up, down = (rows[f"{name}_q3"] - rows[name]) * scale, (rows[name] - rows[f"{name}_q1"]) * scale
+    bars = {"type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": GREY}
+    return {**bars, "array": numbers(up), "arrayminus": numbers(down)}
+
+
+def medians(rows: DataFrame, details: Iterable[str]) -> dict[str, Any]:
+    """Whose the marks of a trace are, and what its plot adds to their texts; the page's script puts them together."""
+    return {"points": [int(point) for point in rows.index], "details": list(details)}
+
+
+def detail(contents: Contents, row: Series, names: Sequence[str]) -> str:
+    """A median's measures, and for a pair or triple its slopes beside the first law's and its distance."""
+    parts = [f"{name} = {row[name] * contents.scale(name):.4g} {unit(name, contents.units)}".rstrip() for name in names]
+    *across, last = names
+    d = "d" if len(names) == 2 else "∂"
+    for name, column in zip(across, ("slope", "slope_2")):
+        found, predicted = row[column], row[f"{column}_predicted"]
+        law = f"first law: {predicted:.3g}" if np.isfinite(predicted) else ""
+        slope = f"−{d}{last}/{d}{name} = {found:.3g}" if np.isfinite(found) else ""
+        parts.append(", ".join(part for part in (slope, law) if part))
+    if across:
+        parts.append(f"to the hull: {row['distance'] * contents.scale(last):.2g} {contents.units}")
+        if np.isfinite(above := row.get("above_limit", np.nan)):
+            parts.append(f"J above the exact limit: {above * contents.scale(last):.2g} {contents.units}")
+    return "<br>".join(part for part in parts if part)
+
+
+def point_texts(contents: Contents) -> list[list[str]]:
+    """Of each point its multipliers, and its seeds and the folder that its runs share."""
+    table = contents.points.table
+    names = [name for name in GREEK if name in table.columns]
+    seeds, folders = contents.results["seed"], contents.results["folder"]
+    texts = []
+    for point, row in table.iterrows():
+        members = np.flatnonzero(contents.points.of_run == point)
+        known = [str(seed) for seed in seeds.iloc[members].dropna()]
+        named = ", ".join(known[:MOST_SEEDS]) + (" …" if len(known) > MOST_SEEDS else "")
+        count = f"median of {len(members)} runs, " if len(members) > 1 else ""
+        word = "seeds" if len(known) > 1 else "seed"
+        head = ", ".join(f"{GREEK[name]} = {row[name]:g}" for name in names if np.isfinite(row[name]))
+        whose = [f"{count}{word} {named}" if known else count.rstrip(", ")]
+        whose.append(escape(os.path.commonpath(list(folders.iloc[members])), quote=False))
+        texts.append([head, "<br>".join(part for part in whose if part)])
+    return texts

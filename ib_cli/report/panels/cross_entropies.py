@@ -1,0 +1,81 @@
+"""The decoder uncertainty H[Y|Z] and the two cross-entropies of a classifier of z over the epochs, by point.
+
+H[Y|Z] ≤ H_Θ[Y|Z], with equality where the decoder is p(y|z), and H_Θ[Y|X] ≤ H_Θ[Y|Z] (Unpacking, eqs. 4 and 5 and
+Observation 2). What lies between the first two is the divergence of the decoder from the optimal one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ib_cli.contracts.labels import GREEK
+from ib_cli.report.panels.contents import Contents
+
+MEASURES = {
+    "H[Y|Z]": "decoder uncertainty",
+    "H_model[Y|Z]": "decoder cross-entropy",
+    "H_model[Y|X]": "prediction cross-entropy",
+}
+MOST = 12  # points: more are no picture
+FEWEST_EPOCHS = 2
+DECADE = 10  # between the smallest and the largest value: above it the axis is logarithmic
+QUARTILES = (25, 50, 75)  # per cent
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A point's measures over the epochs (n): of each measure quartiles and median over its runs, (3, n), in nats."""
+
+    curve: str
+    multipliers: Mapping[str, float]  # where the curve has several points
+    epochs: np.ndarray
+    values: Mapping[str, np.ndarray]
+
+    def title(self, symbol: Callable[[str], str]) -> str:
+        """The curve and the multipliers, each written as `symbol` gives it."""
+        return ", ".join([self.curve, *(f"{symbol(name)} = {value:g}" for name, value in self.multipliers.items())])
+
+
+def extent(found: Sequence[Bands]) -> tuple[float, float, bool]:
+    """The smallest and the largest value in nats, and whether they are for a logarithmic axis."""
+    values = np.concatenate([band.ravel() for bands in found for band in bands.values.values()])
+    low, high = float(values.min()), float(values.max())
+    return low, high, low > 0 and high > DECADE * low
+
+
+def bands(contents: Contents) -> list[Bands]:
+    """Of each point whose runs have all three measures at several epochs of the split, by the names of the curves.
+
+    None where there are too many points for a picture, or where they are not told apart.
+    """
+    if contents.points.merged:
+        return []
+    found = [of_point for point in contents.points.table.index if (of_point := _bands(contents, int(point)))]
+    return sorted(found, key=lambda each: each.curve) if len(found) <= MOST else []
+
+
+def _bands(contents: Contents, point: int) -> Bands | None:
+    lines = [_lines(contents, int(run)) for run in np.flatnonzero(contents.points.of_run == point)]
+    shared = sorted(set.intersection(*(set(of_run) for of_run in lines)))  # so that a band is of the same runs
+    if len(shared) < FEWEST_EPOCHS:
+        return None
+    values = np.array([[of_run[epoch] for epoch in shared] for of_run in lines])  # (runs, n, measures)
+    quartiles = np.percentile(values, QUARTILES, axis=0)
+    row = contents.points.table.loc[point]
+    alone = (contents.points.table["curve"] == row["curve"]).sum() == 1
+    multipliers = {} if alone else {name: float(row[name]) for name in GREEK if np.isfinite(row.get(name, np.nan))}
+    by_measure = dict(zip(MEASURES, np.moveaxis(quartiles, 2, 0)))
+    return Bands(str(row["curve"]), multipliers, np.array(shared), by_measure)
+
+
+def _lines(contents: Contents, i: int) -> dict[float, np.ndarray]:
+    """Epoch → the three measures, where a run has them all."""
+    run = contents.runs[i]
+    if any(name not in run.metrics for name in MEASURES):
+        return {}
+    rows = np.stack([run.metrics[name] for name in MEASURES], 1)
+    chosen = (run.splits == contents.split) & np.isfinite(rows).all(1)
+    return dict(zip(run.metrics["epoch"][chosen].tolist(), rows[chosen]))

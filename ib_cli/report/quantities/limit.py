@@ -1,0 +1,110 @@
+"""The exact limit: the frontier that runs of procedure=exact_frontier computed, below which no model can train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ib_cli.report.read.points import Points
+from ib_cli.report.read.runs import Run
+from ib_cli.report.read.tables import cosmetic
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+IDLE = {"dataset.passes", "dataset.likelihood"}  # keys of a table that leave its law as it is
+SAMPLED = {"dataset.infinite", "dataset.draws", "dataset.seed"}  # those of what is drawn from it to train on
+SAME = 1e-9  # relative: weights closer than this are equal
+AFFINE = 1e-6  # of a functional: nearer than this to a plane over two others it is on it
+
+
+def exact_curves(points: Points, runs: Sequence[Run]) -> list[str]:
+    """The curves that consist of exact optima."""
+    curves = points.table["curve"].to_numpy()
+    exact = np.array([run.exact for run in runs], dtype=bool)
+    inside = points.of_run >= 0
+    mixed = set(curves[points.of_run[inside & ~exact]])
+    return [curve for curve in dict.fromkeys(curves[points.of_run[inside & exact]]) if curve not in mixed]
+
+
+def bounds_pair(points: Points, rows: DataFrame, pair: Sequence[str]) -> bool:
+    """Whether a curve of exact optima bounds a pair of functionals: `rows` of that frontier, with the column `hull`.
+
+    The optimum of Σ w f bounds what was traded off, and its projection on a pair is a bound of that pair only where the
+    rest of the sum is no third trade: over the whole curve every other functional is then constant or affine,
+    f = a + b x + c y, as D = H(X) − R of exact optima is. With w_x + b w_f and w_y + c w_f both positive the sum is a
+    supporting line of the pair. Two such points on the lower hull make a limit.
+    """
+    weights = [points.weights[row] for row in rows.index]
+    names = {name for own in weights for name in own} - set(pair)
+    if not all(weights) or not names <= set(points.table):
+        return False
+    places = rows[list(pair)].to_numpy(dtype=float)
+    traded = np.array([[own.get(name, 0.0) for name in pair] for own in weights])
+    for name in names:
+        slopes = _affine(places, points.table.loc[rows.index, name].to_numpy(dtype=float))
+        if slopes is None:
+            return False
+        traded += np.outer([own.get(name, 0.0) for own in weights], slopes)
+    return int((rows["hull"].to_numpy(dtype=bool) & (traded > 0).all(1)).sum()) > 1
+
+
+def _affine(places: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+    """The slopes (b, c) of values = a + b x + c y over the points (n, 2); None where they are on no such plane.
+
+    The first of 0, b alone, c alone and both that fits, each by more points than it has unknowns.
+    """
+    if not np.isfinite(values).all():
+        return None
+    for columns in ([], [0], [1], [0, 1]):
+        basis = np.column_stack([np.ones(len(places)), places[:, columns]])
+        found = np.linalg.lstsq(basis, values, rcond=None)[0]
+        if len(places) > len(found) and np.abs(basis @ found - values).max() <= AFFINE * np.abs(values).max():
+            slopes = np.zeros(2)
+            slopes[columns] = found[1:]
+            return slopes
+    return None
+
+
+def above(points: Points, runs: Sequence[Run], split: str) -> np.ndarray:
+    """J of each trained point less the exact least J of the same weights on the same data, in nats: (points,).
+
+    Weights may differ by a common factor: J is that of the trained point's. NaN for exact points, and where no exact
+    run has these weights and this data. On the test split a table that is sampled for training alone is the same data.
+    """
+    found, exact = np.full(len(points.table), np.nan), exact_curves(points, runs)
+    limits = [i for i in points.table.index if points.table["curve"][i] in exact]
+    first = {int(point): run for run, point in reversed(list(zip(runs, points.of_run)))}
+    laws = {i: _law(first[i], split) for i in points.table.index} if limits else {}
+    for i in set(points.table.index) - set(limits) if limits else ():
+        own = points.weights[i]
+        least = [_least(points, own, k) for k in limits if laws[k] is not None and laws[k] == laws[i]]
+        least = [value for value in least if np.isfinite(value)]
+        if least:
+            found[i] = _objective(points, own, i) - min(least)
+    return found
+
+
+def _law(run: Run, split: str) -> tuple | None:
+    """What tells apart what a split's samples come from; None for an optimum of what was drawn, off its own split."""
+    sampled = run.config.get("dataset.infinite") is False
+    if split != "train" and sampled and run.exact:
+        return None
+    left_out = IDLE if split == "train" else IDLE | SAMPLED
+    keys = [key for key in run.config if key.startswith("dataset.") and key not in left_out and not cosmetic(key)]
+    return tuple((key, repr(run.config[key])) for key in sorted(keys))
+
+
+def _least(points: Points, weights: Mapping[str, float], exact: int) -> float:
+    """J of an exact point by these weights, where they are its own up to a factor; else NaN."""
+    own = points.weights[exact]
+    if not weights or set(own) != set(weights) or not set(weights) <= set(points.table):
+        return np.nan
+    ratios = np.array([weights[name] / own[name] for name in own])
+    return _objective(points, weights, exact) if np.ptp(ratios) <= SAME * np.abs(ratios).max() else np.nan
+
+
+def _objective(points: Points, weights: Mapping[str, float], point: int) -> float:
+    return sum(weight * float(points.table[name][point]) for name, weight in weights.items())

@@ -1,0 +1,239 @@
+"""Runs → points: the runs that differ by their seed alone are one point, with median and quartiles.
+
+Points that differ by their multipliers alone lie on one curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ib_cli.config.multipliers import MULTIPLIERS, parse_weight
+from ib_cli.config.public_names import short_name
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.report.read.runs import Run
+from ib_cli.report.read.tables import cosmetic, differing
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MOST_CURVES = 8  # more cannot be told apart in a picture
+FIRST_KEYS = (
+    "objective.name",
+    "procedure._target_",
+    "dataset._target_",
+    "architecture._target_",
+    "bottleneck._target_",
+)  # to name a curve
+
+
+class Line(NamedTuple):
+    """Points along one multiplier: the values of the other ones, the rows in order, and whether they can be joined."""
+
+    others: Mapping[str, float]
+    rows: DataFrame
+    joined: bool
+
+
+@dataclass(frozen=True)
+class Points:
+    """`table` has a row per point: curve, the multipliers, runs, and of each measure median, `_q1` and `_q3`.
+
+    `of_run` is the point of each run, -1 for one that is in none: not done, or done twice with the same config.
+    """
+
+    table: DataFrame
+    of_run: np.ndarray
+    weights: tuple[Mapping[str, float], ...]  # of each point: functional → weight; empty where its runs disagree
+    swept: Mapping[str, str]  # curve → the multiplier that takes the most values on it; none: not in there
+    merged: bool  # the runs differ by so much that all are one curve; then neighbours mean nothing
+
+    @property
+    def curves(self) -> list[str]:
+        """The curves' names, in the order of their first runs."""
+        return list(dict.fromkeys(self.table["curve"]))
+
+    def swept_too(self, curve: str) -> list[str]:
+        """All multipliers that vary on the curve."""
+        rows = self.table[self.table["curve"] == curve]
+        return [name for name in MULTIPLIERS if name in rows.columns and rows[name].nunique() > 1]
+
+    def lines(self, curve: str, measure: str) -> list[Line]:
+        """The points of a curve that have a measure, along the swept multiplier: a line per value of the others.
+
+        Where the multipliers form no grid, as after a random search, the points are one line that is not joined.
+        """
+        swept = self.swept.get(curve)
+        rows = self.table[(self.table["curve"] == curve) & np.isfinite(self.table[measure])]
+        if swept is None or rows.empty:
+            return []
+        rows = rows.sort_values(swept)
+        others = [name for name in self.swept_too(curve) if name != swept]
+        if self.merged or not others:
+            return [Line({}, rows, not self.merged)]
+        parts = [part for _, part in rows.groupby(others, dropna=False)]
+        if len(rows) < 2 * len(parts):
+            return [Line({}, rows, False)]
+        return [Line(part[others].iloc[0].dropna().to_dict(), part, True) for part in parts]
+
+    @cached_property
+    def colour_by(self) -> np.ndarray:
+        """The value of the swept multiplier of each point; NaN where there is none."""
+        values = np.full(len(self.table), np.nan)
+        for curve, name in self.swept.items():
+            rows = (self.table["curve"] == curve).to_numpy()
+            values[rows] = self.table[name].to_numpy(dtype=float)[rows]
+        return values
+
+
+def weights(run: Run) -> dict[str, float]:
+    """The weight of each functional in what the run minimised: Σ weight · functional. Empty where it is not known."""
+    found: dict[str, float] = {}
+    for symbol, text in run.minimise.items():
+        try:
+            weight, names = parse_weight(symbol, text)
+        except ConfigError:  # a later version's objective: its frontier is drawn, its slope is not predicted
+            return {}
+        for name in names:
+            if name not in run.multipliers:
+                return {}
+            weight *= run.multipliers[name]
+        found[symbol] = weight
+    return {symbol: weight for symbol, weight in found.items() if weight != 0}
+
+
+def gather(runs: Sequence[Run], results: DataFrame, split: str, group_by: Sequence[str] | None = None) -> Points:
+    """The points of the runs that are done, with the measures of one split.
+
+    `group_by` holds the config keys whose values tell curves apart, beside the objective; None: every key that differs
+    but `seed`. Curves of exact optima are called `exact`, whatever model their configs name. Raises ConfigError for a
+    key that no run has, a multiplier and the seed.
+    """
+    keys = _curve_keys(runs, group_by)
+    done = [i for i, run in enumerate(runs) if run.status == "done" and run.result.get(split)]
+    done = _once(runs, done)
+    curve_of = {i: tuple(_value(runs[i], key) for key in keys) for i in done}
+    merged = group_by is None and len(set(curve_of.values())) > MOST_CURVES
+    points: dict[tuple, list[int]] = {}
+    for i in done:
+        points.setdefault((curve_of[i], tuple(sorted(runs[i].multipliers.items()))), []).append(i)
+    order = list(dict.fromkeys(curve for curve, _ in points))
+    points = dict(sorted(points.items(), key=lambda item: (order.index(item[0][0]), item[0][1])))
+    trained = {curve_of[i] for i in done if not runs[i].exact}
+    names = _names([curve for curve in order if curve in trained], keys)
+    exact = _names([curve for curve in order if curve not in trained], keys)
+    names |= {curve: f"exact, {name}" if name else "exact" for curve, name in exact.items()}
+    of_run = np.full(len(runs), -1)
+    for number, members in enumerate(points.values()):
+        of_run[members] = number
+    curves = ["all runs" if merged else names[curve] or _objective(runs[of[0]]) for (curve, _), of in points.items()]
+    table = _table(results, of_run, curves, list(points.values()), split)
+    found = tuple(_agreed([weights(runs[i]) for i in members]) for members in points.values())
+    return Points(table, of_run, found, _swept(table), merged)
+
+
+def _curve_keys(runs: Sequence[Run], group_by: Sequence[str] | None) -> list[str]:
+    if group_by is None:
+        return [key for key in differing(runs) if key != "seed" and key not in MULTIPLIERS]
+    known = {key for run in runs for key in run.config} | {"study"}
+    for key in group_by:
+        if key not in known and not any(name.startswith(f"{key}.") for name in known):
+            raise ConfigError(f"--group-by {key}: no run's config has this key; `bottleneck.size` would be one")
+        if key in MULTIPLIERS or key == "seed":
+            raise ConfigError(f"--group-by {key}: a point is one value of each multiplier over all seeds; name another")
+    chosen = [
+        name
+        for key in group_by
+        for name in ([key] if key in known else sorted(n for n in known if n.startswith(f"{key}.")))
+        if name not in MULTIPLIERS
+    ]
+    mixed = len({run.config.get("objective.name") for run in runs}) > 1
+    return [*(["objective.name"] if mixed else []), *chosen]  # points of different objectives are never joined
+
+
+def _value(run: Run, key: str) -> Any:
+    return run.study if key == "study" else run.config.get(key)
+
+
+def _once(runs: Sequence[Run], done: Sequence[int]) -> list[int]:
+    """Of runs with the same config and seed, in one study or several, the one whose result is the newest."""
+    newest: dict[tuple, int] = {}
+    for i in done:
+        key = tuple(sorted((name, repr(value)) for name, value in runs[i].config.items() if not cosmetic(name)))
+        key = key or (i,)
+        if key not in newest or _written(runs[i]) > _written(runs[newest[key]]):
+            newest[key] = i
+    return sorted(newest.values())
+
+
+def _written(run: Run) -> int:
+    """When its result was, in nanoseconds; 0 where the file has gone since."""
+    file = run.folder / "result.json"
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
+    """A name for each of the distinct curves, of as few keys as tell them apart."""
+    distinct = list(curves)
+    order = sorted(range(len(keys)), key=lambda k: (keys[k] not in FIRST_KEYS, "." in keys[k]))
+    used: list[int] = []
+    for k in order:
+        now = len({tuple(curve[j] for j in used) for curve in distinct})
+        if now == len(distinct):
+            break
+        if len({tuple(curve[j] for j in (*used, k)) for curve in distinct}) > now:
+            used.append(k)
+    return {curve: ", ".join(_word(keys[k], curve[k]) for k in sorted(used)) for curve in distinct}
+
+
+def _objective(run: Run) -> str:
+    """The name of the only trained curve."""
+    return str(run.result.get("objective") or run.config.get("objective.name") or "runs")
+
+
+def _word(key: str, value: Any) -> str:
+    if key == "objective.name":
+        return str(value)
+    if key.endswith("._target_") and isinstance(value, str):
+        group = key.removesuffix("._target_")
+        return f"{group} {short_name(group, value)}"
+    return f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+
+
+def _table(
+    results: DataFrame, of_run: np.ndarray, curves: list[str], members: list[list[int]], split: str
+) -> DataFrame:
+    import pandas as pd
+
+    prefix = f"{split}/"
+    measures = [name for name in results.columns if name.startswith(prefix)]
+    grouped = results.loc[of_run >= 0, measures].groupby(of_run[of_run >= 0])
+    columns: dict[str, Any] = {"curve": curves}
+    first = [of[0] for of in members]
+    for name in MULTIPLIERS:
+        if name in results.columns:
+            columns[name] = results[name].to_numpy(dtype=float)[first]
+    columns["runs"] = [len(of) for of in members]
+    for suffix, quantile in (("", 0.5), ("_q1", 0.25), ("_q3", 0.75)):
+        values = grouped.quantile(quantile)
+        for name in measures:
+            columns[f"{name.removeprefix(prefix)}{suffix}"] = values[name].to_numpy(dtype=float)
+    return pd.DataFrame(columns)
+
+
+def _agreed(found: list[dict[str, float]]) -> dict[str, float]:
+    return found[0] if all(other == found[0] for other in found) else {}
+
+
+def _swept(table: DataFrame) -> dict[str, str]:
+    swept = {}
+    names = [name for name in MULTIPLIERS if name in table.columns]
+    for curve, rows in table.groupby("curve", sort=False):
+        counts = {name: rows[name].nunique() for name in names}
+        if counts and max(counts.values()) > 0:
+            swept[str(curve)] = max(counts, key=counts.__getitem__)
+    return swept

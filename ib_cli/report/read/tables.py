@@ -1,0 +1,181 @@
+"""Runs → tables: a row per run, and a row per run, epoch and split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.config.settings import COSMETIC
+from ib_cli.contracts.labels import NATS_PER, has_units, in_order
+from ib_cli.report.read.runs import Run
+from ib_cli.system.atomic import replacing
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SPLITS = ("train", "validation", "test")
+
+
+def differing(runs: Sequence[Run]) -> list[str]:
+    """The config keys whose values differ between the runs, without those that cannot change a run's numbers."""
+    configs = [run.config for run in runs if run.config]
+    keys = dict.fromkeys(key for config in configs for key in config)
+    first = configs[0] if configs else {}
+    return [key for key in keys if not cosmetic(key) and any(config.get(key) != first.get(key) for config in configs)]
+
+
+@cache
+def cosmetic(key: str) -> bool:
+    """Whether a config key has no part in a run's id."""
+    return any(key == name or key.startswith(f"{name}.") for name in COSMETIC)
+
+
+def final_measures(run: Run) -> dict[str, dict[str, float]]:
+    """Split → measures: of a run with a result the final evaluation, else the last line that there is."""
+    if run.status == "done":
+        found = {
+            split: {name: float(value) for name, value in run.result[split].items() if isinstance(value, Real)}
+            for split in SPLITS
+            if isinstance(run.result.get(split), Mapping)
+        }
+    else:
+        found = {}
+        for split in SPLITS:
+            rows = np.flatnonzero(run.splits == split)
+            if len(rows):
+                last = {name: float(values[rows[-1]]) for name, values in run.metrics.items()}
+                found[split] = {
+                    name: value for name, value in last.items() if name not in ("epoch", "step") and np.isfinite(value)
+                }
+    return found
+
+
+def final_estimates(run: Run) -> dict[str, float]:
+    """`split/quantity (estimator)` → value, of the last epoch that was estimated."""
+    last: dict[str, tuple[float, float]] = {}
+    for line in run.estimates:
+        if not isinstance(line.get("value"), Real) or not isinstance(line.get("quantity"), str):
+            continue
+        name = f"{line.get('split', 'train')}/{line['quantity']} ({line.get('estimator', 'unnamed')})"
+        epoch = float(line.get("epoch") or 0)
+        if name not in last or epoch >= last[name][0]:
+            last[name] = (epoch, float(line["value"]))
+    return {name: value for name, (_, value) in last.items()}
+
+
+def results(runs: Sequence[Run]) -> DataFrame:
+    """A row per run, in nats; row i is runs[i].
+
+    Columns: id, study, status, objective, lagrangian, the multipliers, seed, epochs, planned_epochs, seconds,
+    `split/measure`, `split/quantity (estimator)`, the config keys that differ, unread_lines, problem, folder.
+    """
+    import pandas as pd
+
+    taken = {"seed", "epochs", "name", *MULTIPLIERS}
+    keys = [key for key in differing(runs) if key not in taken]
+    names = [name for name in MULTIPLIERS if any(name in run.multipliers for run in runs)]
+    finals = [final_measures(run) for run in runs]
+    measures = [
+        f"{split}/{name}"
+        for split in SPLITS
+        for name in in_order({name for final in finals for name in final.get(split, {})})
+    ]
+    rows = [_row(run, final, names, keys) for run, final in zip(runs, finals)]
+    estimates = dict.fromkeys(name for run in runs for name in final_estimates(run))
+    head = ["id", "study", "status", "objective", "lagrangian", *names, "seed", "epochs", "planned_epochs", "seconds"]
+    table = pd.DataFrame(rows, columns=[*head, *measures, *estimates, *keys, "unread_lines", "problem", "folder"])
+    for name in (*names, "seconds", *measures, *estimates):
+        table[name] = table[name].astype(float)
+    for name in ("seed", "epochs", "planned_epochs"):
+        table[name] = pd.to_numeric(table[name], errors="coerce").astype("Int64")
+    for name in keys:
+        values = table[name].dropna()
+        if not all(isinstance(value, Real) for value in values):  # a file's column has one type
+            table[name] = table[name].map(lambda value: None if value is None else str(value)).astype(object)
+    return table
+
+
+def trajectory(runs: Sequence[Run]) -> DataFrame:
+    """A row per run, epoch and split, in nats: `run` is the row of the results table."""
+    import pandas as pd
+
+    runs_with = [(i, run) for i, run in enumerate(runs) if len(run.splits)]
+    sizes = [len(run.splits) for _, run in runs_with]
+    names = dict.fromkeys(name for _, run in runs_with for name in run.metrics)
+    ordered = [*(n for n in ("epoch", "step") if n in names), *in_order(set(names) - {"epoch", "step"})]
+    columns: dict[str, Any] = {"run": np.repeat([i for i, _ in runs_with], sizes).astype(np.int32)}
+    for name, of in (("id", lambda run: run.id), ("study", lambda run: run.study)):
+        values = [of(run) for _, run in runs_with]
+        codes, kinds = pd.factorize(np.array(values, dtype=object))
+        columns[name] = pd.Categorical.from_codes(np.repeat(codes, sizes), kinds)
+    columns["split"] = pd.Categorical(_joined([run.splits for _, run in runs_with]))
+    for name in ordered:
+        columns[name] = _joined(
+            [run.metrics[name] if name in run.metrics else np.full(len(run.splits), np.nan) for _, run in runs_with]
+        )
+    table = pd.DataFrame(columns)
+    for name in {"epoch", "step"} & set(ordered):
+        table[name] = table[name].astype("Int64")
+    return table
+
+
+def converted(table: DataFrame, units: str, also: Iterable[str] = ()) -> DataFrame:
+    """The table with its measures, and the columns `also`, in the units; in bits the columns' names say so."""
+    if units == "nats":
+        return table
+    names = [name for name in table.columns if name in also or has_units(_bare(name))]
+    table = table.assign(**{name: table[name] / NATS_PER[units] for name in names})
+    return table.rename(columns={name: f"{name} ({units})" for name in names})
+
+
+def _bare(name: str) -> str:
+    """`test/I[X;Z] (mixture)` → `I[X;Z]`."""
+    return name.rpartition("/")[2].partition(" (")[0]
+
+
+def write_parquet(table: DataFrame, file: Path, units: str) -> None:
+    """Write with `units` in the file's metadata."""
+    import pyarrow
+    import pyarrow.parquet
+
+    arrow = pyarrow.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), b"units": units.encode()})
+    with replacing(file) as part:
+        pyarrow.parquet.write_table(arrow, part, compression="zstd")
+
+
+def write_csv(table: DataFrame, file: Path) -> None:
+    """Write as text that reads back to the same floats."""
+    with replacing(file) as part:
+        table.to_csv(part, index=False)
+
+
+def _row(run: Run, final: Mapping[str, Mapping[str, float]], names: Iterable[str], keys: Iterable[str]) -> dict:
+    return {
+        "id": run.id,
+        "study": run.study,
+        "status": run.status,
+        "objective": run.result.get("objective") or run.config.get("objective.name"),
+        "lagrangian": run.result.get("lagrangian"),
+        **{name: run.multipliers.get(name, np.nan) for name in names},
+        "seed": run.result.get("seed", run.config.get("seed")),
+        "epochs": run.epochs,
+        "planned_epochs": run.config.get("epochs"),
+        "seconds": run.result.get("seconds", np.nan),
+        **{f"{split}/{name}": value for split, of in final.items() for name, value in of.items()},
+        **final_estimates(run),
+        **{key: run.config.get(key) for key in keys},
+        "unread_lines": run.unread,
+        "problem": run.problem,
+        "folder": str(run.folder),
+    }
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.array([], dtype=float)

@@ -1,0 +1,94 @@
+"""A run in words: its data, model, optimiser and device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ib_cli.config.public_names import short_name
+from ib_cli.contracts.passes import Spec
+from ib_cli.experiment.experiment import Experiment
+
+
+def describe(
+    config: Mapping[str, Any], experiment: Experiment, instead: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The facts that a person wants to see before a run starts, in the order to show them.
+
+    `instead`: what a procedure that trains no model says in place of those of the model and its training.
+    """
+    settings, spec = experiment.settings, experiment.data.spec
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in experiment.data.splits.items())
+    shape = "×".join(map(str, spec.input_shape))
+    return {
+        "data": f"{_name(config, 'dataset')}: {sizes}; {shape}, {_target(spec)}",
+        **(_of_model(config, experiment) if instead is None else instead),
+        "device": f"{_device(experiment.device)}, {settings.precision}{_emulated(experiment)}",
+    }
+
+
+def doubts(experiment: Experiment) -> list[str]:
+    """What a person may not have meant, though it can be run: a line each."""
+    model, classes = experiment.model, experiment.data.spec.classes
+    size, discrete = model.bottleneck.size, model.bottleneck.discrete
+    if discrete and model.classifier is not None and classes is not None and size < classes:
+        return [f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart"]
+    unbounded = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.needs_noise]
+    if unbounded and not model.bottleneck.least_noise:
+        return [
+            f"{' and '.join(unbounded)} has no least value with this bottleneck, whose z can shrink for ever: "
+            "bottleneck=zero_entropy_noise keeps it from that"
+        ]
+    return []
+
+
+def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
+    model = experiment.model
+    parts = [_name(config, "architecture"), f"{_name(config, 'bottleneck')} (K = {model.bottleneck.size})"]
+    if model.decoder is not None:
+        likelihood = config["decoder"].get("likelihood")
+        parts.append(f"{_name(config, 'decoder')} decoder" + (f" ({likelihood})" if likelihood else ""))
+    if model.classifier is not None:
+        parts.append("classifier")
+    count = f"{sum(p.numel() for p in model.parameters()):,}"
+    if model.weights is not None:
+        count += f", {sum(weight.value.numel() for weight in model.weights.weights):,} of them of drawn weights"
+    return {
+        "model": f"{' → '.join(parts[:2])} → {' + '.join(parts[2:])}",
+        "parameters": count,
+        **_of_training(config, experiment),
+    }
+
+
+def _of_training(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
+    """Of a procedure other than `fit`, which may know nothing of batches and optimisers, no more than its length."""
+    settings, procedure = experiment.settings, _name(config, "procedure")
+    if procedure != "fit":
+        return {"procedure": f"{procedure}, {settings.epochs} epochs, seed {settings.seed}"}
+    optimiser = f"{_name(config, 'optimizer')} lr {config['optimizer'].get('lr')}"
+    return {
+        "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {optimiser}, seed {settings.seed}"
+    }
+
+
+def _target(spec: Spec) -> str:
+    """What y is."""
+    return f"continuous y of {spec.target_shape[0]}" if spec.classes is None else f"{spec.classes} classes"
+
+
+def _name(config: Mapping[str, Any], group: str) -> str:
+    return short_name(group, config[group]["_target_"])
+
+
+def _emulated(experiment: Experiment) -> str:
+    """A word where 16 bits cost time instead of saving it."""
+    native = experiment.device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return "" if experiment.settings.precision != "bf16" or native else " (emulated by this CPU: fp32 is faster)"
+
+
+def _device(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads"

@@ -1,0 +1,58 @@
+"""How much memory a run takes in training, and how much there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ib_cli.contracts.noise import draw
+from ib_cli.engine.loss import make_loss, plan
+from ib_cli.experiment.experiment import Experiment
+
+SHARE = 0.6  # of the memory that is free: the rest is for evaluations, caches and what others do
+COPIES = 6  # of the parameters: themselves, gradient, two moments, average, and the old ones while they are updated
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def bytes_of(experiment: Experiment) -> int:
+    """What one run adds to a stack: copies of its parameters, its batch and noise, what a step keeps for its gradient.
+
+    The last is measured in a forward pass of a full batch.
+    """
+    settings, model, data = experiment.settings, experiment.model, experiment.data
+    size = min(settings.batch_size, len(data.splits["train"]))
+    batch = data.batch("train", torch.arange(size, device=data.device), torch.Generator(data.device))
+    was_training = model.training
+    model.train()
+    noise = draw(plan(model, batch, settings.samples, settings.precision), torch.Generator(data.device))
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    params = dict(model.named_parameters())
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    multipliers = {name: torch.tensor(value, device=data.device) for name, value in experiment.multipliers.items()}
+    loss = make_loss(model, experiment.objective, settings.samples, settings.precision)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        loss(params, buffers, batch, noise, multipliers)
+    model.train(was_training)
+    parameters = sum(p.nbytes for p in params.values())
+    passing = sum(tensor.nbytes for tensor in (*batch, *noise) if tensor is not None)
+    return COPIES * parameters + passing + 2 * sum(kept.values())  # the gradients pass through once more
+
+
+def available(device: torch.device) -> int:
+    """Bytes that are free for a stack."""
+    if device.type == "cuda":
+        return int(SHARE * torch.cuda.mem_get_info(device)[0])
+    lines = Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []
+    free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+    limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
+    if limit.exists() and used.exists() and (most := limit.read_text().strip()) != "max":
+        free.append(int(most) - int(used.read_text()))
+    return int(SHARE * min(free)) if free else 2**32

@@ -1,0 +1,93 @@
+"""The pictures of a run at its end: its curves, and what its decoder makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.functional import one_hot
+
+from ib_cli.contracts.noise import Planner, Tape, draw
+from ib_cli.engine.loss import forward, plan
+from ib_cli.engine.seeds import derived_seed, generator
+from ib_cli.experiment.estimates import tabulated
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.model.model import Model
+from ib_cli.watch.pictures.curves import image_grid, training_curves, write
+from ib_cli.watch.pictures.i_diagram import atoms, i_diagrams
+from ib_cli.watch.pictures.tables import Tables, draw_tables
+
+COLUMNS = 10  # images a row
+ROWS = 8  # rows of samples
+
+
+class _Generate(torch.nn.Module):
+    """`Model.generate` as a forward, which is what functional_call calls."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, count: int) -> Tensor:
+        return self.model.generate(count, Planner("cpu"))
+
+
+@torch.no_grad()
+def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
+    """figures/training.png, with estimates i_diagram.png; with a decoder reconstructions.png, and samples.png where
+    there is a marginal, too.
+
+    Where x and z are both discrete, instead of these distributions.png, which says all.
+    """
+    folder, model, data = experiment.records.folder / "figures", experiment.model, experiment.data
+    training_curves(
+        experiment.records.metrics.read(),
+        folder / "training.png",
+        experiment.objective.lagrangian(experiment.multipliers),
+        evaluated=experiment.settings.evaluate_train,
+    )
+    if named := atoms(experiment.records.estimates.read()):
+        write(i_diagrams(named), folder / "i_diagram.png")
+    model.eval()
+    if model.bottleneck.discrete and data.spec.one_hot:
+        measured = [line for line in experiment.records.metrics.read() if line["split"] == "test"][-1]
+        caption = "   ".join(f"{name} = {measured[name]:.4g}" for name in ("R", "C", "D", "S") if name in measured)
+        title = f"minimised: {experiment.objective.lagrangian(experiment.multipliers)}"
+        draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"test split: {caption} nats")
+        return
+    if model.decoder is None:
+        return
+    seed, device = experiment.settings.seed, experiment.device
+    batch = data.batch("test", torch.arange(min(COLUMNS, len(data.splits["test"])), device=device))
+    numbers = draw(plan(model, batch, 1, "fp32"), generator(device, seed, "figures"))
+    p = forward(model, params, dict(model.named_buffers()), batch, Tape(numbers), 1, "fp32")
+    image_grid(
+        [batch.x.cpu(), p.decoder.mean[0].cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval
+    )
+    if model.marginal is None:
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(derived_seed(seed, "samples"))
+        named = {f"model.{name}": value for name, value in params.items()}
+        images = functional_call(_Generate(model), named, (ROWS * COLUMNS,))
+    image_grid([images.cpu()], folder / "samples.png", ["E d(x|z), z ~ m(z)"], data.spec.interval)
+
+
+@torch.no_grad()
+def tables_of(experiment: Experiment, params: Mapping[str, Tensor]) -> Tables:
+    """The distributions of a model whose x and z are discrete, with p(x, y) of the test split."""
+    model, data, buffers = experiment.model, experiment.data, dict(experiment.model.named_buffers())
+    encodings, y, weight = tabulated(model, data, experiment.settings, params, buffers, "test")
+    samples = data.batch("test", torch.arange(len(y), device=data.device))
+    share = (torch.ones(len(y), device=y.device) if weight is None else weight).double()
+    x = samples.x.double() * (share / share.sum()).unsqueeze(1)
+    labels = one_hot(y, data.spec.classes).double()
+    p = forward(model, params, buffers, samples, Planner(data.device), 1, "fp32")
+    return Tables(
+        joint=(x.T @ labels).cpu(),
+        encoder=(x.T @ encodings.double() / x.sum(0).unsqueeze(1)).cpu(),
+        marginal=None if p.marginal is None else p.marginal.mean.double().cpu(),
+        decoder=None if p.decoder is None else p.decoder.mean[:, 0].double().cpu(),
+    )

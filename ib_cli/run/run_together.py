@@ -1,0 +1,162 @@
+"""Several runs of a multirun in one process, trained together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Any
+
+import torch
+from torch.nn.modules.conv import _ConvNd
+
+from ib_cli.contracts.errors import BusyError, ConfigError, RunFailedError
+from ib_cli.datasets.data import Data
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.run.build import load_data, set_threads
+from ib_cli.run.memory import available, bytes_of
+from ib_cli.run.run import Run, log_file, prepare
+from ib_cli.study.job_outcomes import Outcome
+from ib_cli.system import idle_cores as processors
+from ib_cli.system.signals import Interrupted, catch_signals
+
+Tell = Callable[[int, Outcome], object]
+
+
+def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: int | None) -> str:
+    """Run the resolved configs, which differ only in what can be stacked, as many at once as the memory holds.
+
+    `tell` hears of each one, by its number, how it stands; `max_points` is taken instead of the memory's number.
+    Returns "", or why these have to be run one by one, in which case those not told of have not been touched.
+    Raises Interrupted at a signal, after all have been saved.
+    """
+    runs = _prepared(plains, _load_once(), tell)
+    if (first := next(runs, None)) is None:
+        return ""
+    if reason := _refusal(first[1]):
+        first[1].close()
+        return reason
+    runs = chain([first], runs)
+    try:
+        points = max_points or fitting(first[1].experiment)
+    except ConfigError as error:
+        for number, run in runs:
+            tell(number, replace(run.outcome("wrong"), error=str(error)))
+            run.close()
+        return ""
+    points = math.ceil(len(plains) / math.ceil(len(plains) / points))  # even groups
+    while group := dict(islice(runs, points)):
+        _train(group, tell)
+    return ""
+
+
+def _refusal(run: Run) -> str:
+    """Why runs like this one are not trained together, if they are not."""
+    if not hasattr(run.procedure, "together"):
+        return "their procedure trains one run at a time"
+    convolutional = any(isinstance(module, _ConvNd) for module in run.experiment.model.modules())
+    if convolutional and run.experiment.device.type == "cpu":
+        return "stacked convolutions are slower than single ones on a CPU"
+    return ""
+
+
+def fitting(experiment: Experiment) -> int:
+    """How many runs like this one can be trained together. Raises ConfigError, naming the sizes, where not even one."""
+    one, free = bytes_of(experiment), available(experiment.device)
+    if one > free:
+        raise ConfigError(
+            f"batch_size={experiment.settings.batch_size}: a step of this model takes about {one / 2**20:.0f} MiB and "
+            f"{free / 2**20:.0f} MiB can be used on this {experiment.device.type}: choose a smaller batch or model, or "
+            "hydra.launcher.max_points=1 to try all the same"
+        )
+    return free // one
+
+
+def _load_once() -> Callable[[Mapping[str, Any], torch.device], Data]:
+    """A `load_data` that loads once, for runs that have the dataset's config in common."""
+    loaded: list[Data] = []
+
+    def load(node: Mapping[str, Any], device: torch.device) -> Data:
+        if not loaded:
+            loaded.append(load_data(node, device))
+        return loaded[0]
+
+    return load
+
+
+def _prepared(
+    plains: Mapping[int, dict[str, Any]], load: Callable[[Mapping[str, Any], torch.device], Data], tell: Tell
+) -> Iterator[tuple[int, Run]]:
+    """The runs that are there to be trained, opened one by one; the others are told."""
+    for number, plain in plains.items():
+        try:
+            run = prepare(plain, screen=False, load=load)
+        except BusyError:
+            tell(number, Outcome("busy", error="another process is at this run"))
+        except ConfigError as error:
+            tell(number, Outcome("wrong", error=str(error)))
+        else:
+            if isinstance(run, Run):
+                yield number, run
+            else:
+                tell(number, run)
+
+
+def _train(runs: Mapping[int, Run], tell: Tell) -> None:
+    try:
+        with catch_signals() as stop:
+            checkpoints = _begin(runs, tell)
+            open_runs = {number: runs[number] for number in checkpoints}
+            if open_runs:
+                _train_begun(open_runs, checkpoints, stop, tell)
+            if (number := stop()) is not None:
+                raise Interrupted(number)
+    finally:
+        for run in runs.values():
+            run.close()
+
+
+def _begin(runs: Mapping[int, Run], tell: Tell) -> dict[int, dict[str, Any] | None]:
+    """The checkpoints of the runs that could be begun."""
+    checkpoints = {}
+    for number, run in runs.items():
+        try:
+            with log_file(run.folder):
+                checkpoints[number] = run.begin()
+            tell(number, run.outcome("running"))
+        except ConfigError as error:
+            tell(number, replace(run.outcome("wrong"), error=str(error)))
+    return checkpoints
+
+
+def _train_begun(
+    runs: Mapping[int, Run],
+    checkpoints: Mapping[int, dict[str, Any] | None],
+    stop: Callable[[], int | None],
+    tell: Tell,
+) -> None:
+    numbers, first = list(runs), next(iter(runs.values()))
+    if first.experiment.device.type == "cpu":
+        settings = first.experiment.settings
+        set_threads(settings, first.experiment.model, len(runs), most=processors.free())
+    experiments = [replace(run.experiment, stop=stop) for run in runs.values()]
+    left = dict(runs)
+    try:
+        for i, end in first.procedure.together(experiments, [checkpoints[number] for number in numbers], **first.keys):
+            run = left.pop(numbers[i])
+            with log_file(run.folder):
+                tell(numbers[i], run.fail(end) if isinstance(end, RunFailedError) else run.succeed(end))
+    except Interrupted as interruption:
+        for number, run in left.items():
+            run.interrupt(interruption)
+            tell(number, run.outcome("stopped"))
+        raise
+    except (ConfigError, BrokenPipeError):
+        raise
+    except Exception as error:  # of the group as a whole, such as memory that ran out
+        if first.experiment.settings.debug:
+            raise
+        for number, run in left.items():
+            with log_file(run.folder):
+                tell(number, run.fail(error))

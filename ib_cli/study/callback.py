@@ -1,0 +1,125 @@
+"""A multirun as a whole: which jobs it has, how they stand while it goes on, and its table at the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
+from ib_cli.study.study_log import StudyLog
+from ib_cli.study.study_screen import StudyScreen
+
+POLL = 0.5  # seconds between two looks at the jobs
+studies: list[Study] = []  # of this process: main asks them how they ended
+
+
+def config_flags(words: Sequence[str]) -> list[str]:
+    """The words of a command line that say where configs lie: --config-dir X and its kin."""
+    flags = []
+    for word, following in zip(words, [*words[1:], ""]):
+        if word.startswith(("--config-dir=", "--config-path=", "--config-name=")):
+            flags.append(word)
+        elif word in ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn"):
+            flags += [word, following]
+    return flags
+
+
+class Study(Callback):
+    """Hydra's callback: watches the jobs, and reports when the last one has ended."""
+
+    def __init__(self) -> None:
+        self.jobs: Jobs | None = None
+        self.plan: list[tuple[str, ...]] = []  # the overrides of each job, from the sweeper, where it knows them
+        self.error: OSError | None = None  # why the jobs cannot be watched
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        studies.append(self)
+
+    def __reduce__(self) -> tuple[type[Callback], tuple[()]]:
+        return Callback, ()  # in the process that a launcher sends it to, there is nothing to watch
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Make the study's folder and start watching."""
+        folder = Path(config.hydra.sweep.dir)
+        jobs = Jobs.of(config.hydra)
+        try:
+            jobs.claim()
+        except OSError as error:  # Hydra keeps what a callback raises to itself: `check` tells it
+            self.error = error
+            return
+        self.jobs = jobs
+        log = StudyLog(folder / "study.log", jobs.name)
+        log.write(shlex.join(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
+        self.screen = StudyScreen(str(config.name), log, config_flags(sys.argv[1:]))
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises OSError where the study's folder cannot be written, before a job starts that nobody would watch."""
+        if self.error is not None:
+            raise self.error
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called where the sweeper came to its end."""
+        self.close()
+
+    def outcomes(self) -> list[Outcome]:
+        """Every job as it stands: those that have not begun are waiting."""
+        begun = self.jobs.read() if self.jobs else {}
+        waiting = {number: Outcome("waiting", overrides) for number, overrides in enumerate(self.plan)}
+        return [outcome for _, outcome in sorted({**waiting, **begun}.items())]
+
+    @property
+    def begun(self) -> bool:
+        """Whether any job has."""
+        return bool(self.jobs and self.jobs.read())
+
+    def _watch(self) -> None:
+        while not self._stop.wait(POLL):
+            self.screen.update(self.outcomes())
+
+    def close(self) -> None:
+        """Stop watching; show the last state."""
+        if self._thread is not None:
+            self._stop.set()
+            self._thread.join()
+            self._thread = None
+            self.screen.update(self.outcomes())
+            self.screen.close()
+
+    def give_up(self, reason: str) -> None:
+        """End a multirun of which no job has begun."""
+        self.close()
+        if self.jobs is not None:
+            self.screen.log.write(reason)
+            self.jobs.remove()
+
+    def end(self, stopped: bool = False) -> int:
+        """Print the table and return the exit code: 0 if every job is done, 2 if every config is wrong, else 1.
+
+        `stopped`: it was this process that was asked to stop, and its jobs with it.
+        """
+        self.close()
+        ended = [_without_a_word(outcome, stopped) for outcome in self.outcomes()]
+        self.screen.table(ended)
+        if self.jobs is not None:
+            self.jobs.remove()
+        codes = {outcome.exit_code for outcome in ended}
+        return codes.pop() if len(codes) == 1 else int(bool(codes))
+
+
+def _without_a_word(outcome: Outcome, stopped: bool) -> Outcome:
+    """At the end of a study no job is running, whatever was last heard of it."""
+    if outcome.status != "running":
+        return outcome
+    if stopped:
+        return replace(outcome, status="stopped")
+    return replace(outcome, status="failed", error="its process ended without a word")

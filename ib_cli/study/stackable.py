@@ -1,0 +1,47 @@
+"""Which runs can be trained together: those whose configs differ only in numbers that a stack holds for each run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ib_cli.config.multipliers import MULTIPLIERS
+
+# Of the top level and of the groups; dropout only where neither run is without it. Widths are those of the toy model of
+# TherML at the start: they are in its first parameters only.
+STACKABLE = {*MULTIPLIERS, "seed", "optimizer.lr", "optimizer.weight_decay", "bottleneck.width", "decoder.width"}
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"optimizer": {"lr": 1}}` as `{"optimizer.lr": 1}`."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+def common_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What runs of one stack must have in common, of a resolved config."""
+    rest = {key: value for key, value in flat(config).items() if key not in STACKABLE}
+    return {key: value > 0 if _is_dropout(key, value) else value for key, value in rest.items()}
+
+
+def grouped(configs: Mapping[int, Mapping[str, Any]]) -> list[list[int]]:
+    """The numbers of the configs, those together that can be stacked, in the order of their first."""
+    groups: dict[str, list[int]] = {}
+    for number, config in configs.items():
+        groups.setdefault(json.dumps(common_part(config), sort_keys=True, default=str), []).append(number)
+    return list(groups.values())
+
+
+def apart(configs: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    """The keys that keep configs from being stacked all together."""
+    parts = [common_part(config) for config in configs.values()]
+    keys = dict.fromkeys(key for part in parts for key in part)
+    return [key for key in keys if any(part.get(key) != parts[0].get(key) for part in parts)]
+
+
+def _is_dropout(key: str, value: Any) -> bool:
+    return "dropout" in key.rpartition(".")[2] and isinstance(value, float | int)

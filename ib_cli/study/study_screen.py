@@ -1,0 +1,187 @@
+"""What a person sees of a multirun: in a terminal a live table, elsewhere and in study.log a line a change."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ib_cli.study.job_outcomes import FAILED, Outcome
+from ib_cli.study.study_log import StudyLog
+from ib_cli.watch.screen import Terminal, duration, number, readable
+
+LIVE = ("J", "accuracy", "mse", "C", "D")
+MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy", "mse")
+STYLES = {
+    "done": "green",
+    "skipped": "dim",
+    "running": "cyan",
+    "stopped": "yellow",
+    "waiting": "dim",
+    "busy": "yellow",
+    "failed": "bold red",
+    "wrong": "bold red",
+}
+LAST_BYTES = 4096  # of metrics.jsonl: more than its last line
+ROWS_BESIDE = 12  # lines of a terminal that the live table leaves to other things
+
+
+class StudyScreen:
+    """Follows the outcomes of a study's jobs."""
+
+    def __init__(self, study: str, log: StudyLog, flags: Sequence[str] = (), console: Console | None = None) -> None:
+        """`flags` are the command line's words that are no overrides but belong to each job, such as --config-dir X."""
+        self.flags = flags
+        self.study, self.log, self.console = study, log, console or Terminal()
+        self.started = time.monotonic()
+        self._shown: dict[int, str] = {}
+        self._outcomes: Sequence[Outcome] = ()
+        self._live: Live | None = None
+
+    def update(self, outcomes: Sequence[Outcome]) -> None:
+        """Take in how the jobs stand: a line for each change, or a new picture of the table."""
+        self._outcomes = outcomes
+        interactive = self.console.is_interactive
+        if interactive and self._live is None:
+            self._live = Live(get_renderable=self._picture, console=self.console, transient=True, refresh_per_second=2)
+            self._live.start()
+        for position, outcome in enumerate(outcomes):
+            if outcome.status != "waiting" and self._shown.get(position) != outcome.status:
+                self._shown[position] = outcome.status
+                self._tell(f"{position + 1}/{len(outcomes)} {self._line(outcome)}", interactive)
+
+    def close(self) -> None:
+        """Take the live table away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def table(self, outcomes: Sequence[Outcome]) -> None:
+        """The table at the end; then why runs failed and the commands that run just these again.
+
+        Jobs that never began are counted only.
+        """
+        self.console.print(self._end_table([outcome for outcome in outcomes if outcome.status != "waiting"]))
+        varied = varying(outcomes)
+        for outcome in outcomes:
+            if outcome.status in FAILED:
+                label = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
+                known = not label or outcome.error.startswith(f"{label}:")
+                self._print(outcome.error if known else f"{label}: {outcome.error}", "red")
+        failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+        if failed and len(outcomes) > 1:
+            self._print("to run just the failed ones again:", "")
+            for outcome in failed:
+                self._print(f"  {shlex.join(['ib-train', *self.flags, *outcome.overrides])}", "")
+        summary = f"{counts(outcomes)} in {duration(time.monotonic() - self.started)}"
+        self.log.write(summary)
+        self._print(f"{summary}; {self.log.file.parent}", "bold")
+
+    def _print(self, text: str, style: str) -> None:
+        self.console.print(Text(readable(text, self.console.encoding), style), soft_wrap=True)
+
+    def _tell(self, line: str, log_only: bool) -> None:
+        self.log.write(line)
+        if not log_only:
+            self._print(line, "")
+
+    def _line(self, outcome: Outcome) -> str:
+        varied = varying(self._outcomes)
+        words = [word for word in outcome.overrides if word.partition("=")[0] in varied]
+        measured = [f"{name} {number(outcome.test[name])}" for name in MEASURES if name in outcome.test]
+        return "  ".join([outcome.status, " ".join(words), *measured, outcome.error]).rstrip()
+
+    def _picture(self) -> Group:
+        """The jobs that fit the terminal, the ones under way and the latest first, and where the study stands."""
+        outcomes = self._outcomes
+        room = max(self.console.height - ROWS_BESIDE, 3)
+        running = [outcome for outcome in outcomes if outcome.status == "running"]
+        ended = [outcome for outcome in outcomes if outcome.status not in ("running", "waiting", "busy")]
+        waiting = [outcome for outcome in outcomes if outcome.status in ("waiting", "busy")]
+        shown = [*ended[-max(room - len(running), 1) :], *running]
+        shown += waiting[: max(room - len(shown), 0)]
+        standing = Text(f"{self.study}: {counts(outcomes)}{self._time_left(outcomes)}")
+        return Group(standing, self._live_table(shown))
+
+    def _time_left(self, outcomes: Sequence[Outcome]) -> str:
+        own = sum(outcome.status in ("done", "failed") for outcome in outcomes)
+        rest = sum(outcome.status in ("waiting", "running") for outcome in outcomes)
+        if not own or not rest:
+            return ""
+        return f"; about {duration((time.monotonic() - self.started) / own * rest)} left"
+
+    def _live_table(self, outcomes: Sequence[Outcome]) -> Table:
+        """A line a job: how it stands, and its measures so far."""
+        varied = varying(self._outcomes or outcomes)
+        table = Table()
+        table.add_column("run", no_wrap=True, min_width=10)
+        table.add_column("", no_wrap=True, overflow="ellipsis", max_width=max(self.console.width - 61, 12))
+        table.add_column("status", no_wrap=True, min_width=7)
+        table.add_column("", no_wrap=True, overflow="ellipsis")
+        for outcome in outcomes:
+            shown = [f"{name} {number(outcome.test[name])}" for name in LIVE if name in outcome.test]
+            text = outcome.error or _now(outcome) or "  ".join(shown)
+            table.add_row(*self._about(outcome, varied), Text(readable(text, self.console.encoding)))
+        return table
+
+    def _about(self, outcome: Outcome, varied: set[str]) -> tuple[str, Text, Text]:
+        """The id of a job's run, what it differs by, and its status."""
+        own = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
+        name = Path(outcome.folder).name or "-"
+        return name, Text(readable(own, self.console.encoding)), Text(outcome.status, STYLES[outcome.status])
+
+    def _end_table(self, outcomes: Sequence[Outcome]) -> Table:
+        """A row a job, with a column a measure, and all of what it differs by."""
+        varied = varying(self._outcomes or outcomes)
+        measured = [name for name in MEASURES if any(name in outcome.test for outcome in outcomes)]
+        table = Table(caption="test split; nats", caption_justify="left")
+        table.add_column("run", no_wrap=True, min_width=10)
+        table.add_column("", overflow="fold")
+        table.add_column("status", no_wrap=True, min_width=7)
+        for name in measured:
+            table.add_column(Text(name), justify="right", no_wrap=True)
+        for outcome in outcomes:
+            cells = [number(outcome.test.get(name)) if outcome.test else "" for name in measured]
+            table.add_row(*self._about(outcome, varied), *cells)
+        return table
+
+
+def counts(outcomes: Sequence[Outcome]) -> str:
+    """`3 waiting, 1 running, 20 done`."""
+    of = Counter(outcome.status for outcome in outcomes)
+    return ", ".join(f"{of[status]} {status}" for status in STYLES if of[status])
+
+
+def varying(outcomes: Sequence[Outcome]) -> set[str]:
+    """The keys whose overrides differ between the jobs."""
+    values: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        for word in outcome.overrides:
+            values.setdefault(word.partition("=")[0], set()).add(word)
+    return {key for key, words in values.items() if len(words) > 1}
+
+
+def _now(outcome: Outcome) -> str:
+    """Epoch and J of a job under way, from the last line of its metrics.jsonl."""
+    line = last_line(Path(outcome.folder) / "metrics.jsonl") if outcome.status == "running" and outcome.folder else None
+    return f"epoch {line['epoch']}  J {number(line.get('J'))}" if line else ""
+
+
+def last_line(file: Path) -> dict[str, Any] | None:
+    """The last whole line of a JSONL file that is being written, or None."""
+    if not file.exists():
+        return None
+    with file.open("rb") as handle:
+        handle.seek(max(os.fstat(handle.fileno()).st_size - LAST_BYTES, 0))
+        lines = handle.read().split(b"\n")[:-1]  # what follows the last line break is not whole
+    return json.loads(lines[-1]) if len(lines) > 1 or (lines and lines[0].startswith(b"{")) else None

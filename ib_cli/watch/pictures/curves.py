@@ -1,0 +1,181 @@
+"""The pictures of one run: its training curves, and images or vectors beside their reconstructions.
+
+Matplotlib is imported where it is used, as that takes a second, and only its objects are, as pyplot is global state.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ib_cli.contracts import labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 200
+SMALL, MEDIUM = 7, 8  # points: ticks and legends, labels
+# Colours that the colour-blind tell apart (Okabe and Ito 2008), and lines that a grey print does.
+STYLES = {
+    "train": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
+    "test": {"color": "#D55E00", "linestyle": "--", "marker": "s"},
+    "validation": {"color": "#009E73", "linestyle": ":", "marker": "^"},
+}
+ALWAYS = ("J", "R", "C", "D")  # drawn where measured; the objective's other functionals follow, then the accuracy
+MARKED_EPOCHS = 20  # a line of more points has no room for markers
+COLUMNS = 3  # panels side by side
+SAMPLES = 10  # images side by side
+BARS = 20  # a vector of more features is a line
+
+
+def training_curves(lines: list[dict[str, Any]], file: Path, lagrangian: str, evaluated: bool = False) -> None:
+    """Draws the measures of metrics.jsonl's `lines` over the epochs, a panel each, as a PNG that replaces `file`.
+
+    The panels are J, R, C, D, the other functionals in `lagrangian`, and the accuracy or mse, as far as they were
+    measured; where none was, nothing is written. `evaluated` says that the lines of train are evaluations, too.
+    """
+    from matplotlib.figure import Figure
+
+    names = panels(lines, lagrangian)
+    if not names:
+        return
+    columns = 2 if len(names) == 4 else min(len(names), COLUMNS)
+    rows = math.ceil(len(names) / columns)
+    figure = Figure(figsize=(2.4 * columns + 0.2, 1.9 * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    splits = [split for split in STYLES if any(line["split"] == split for line in lines)]
+    for panel, name in zip(axes, names):
+        for split in splits:
+            averaged = split == "train" and not evaluated  # with noise and moving parameters
+            _curve(panel, lines, split, name, f"{split}, while training" if averaged else split)
+        _label(panel, name)
+    for panel in axes[len(names) :]:
+        panel.set_visible(False)
+    figure.suptitle(f"minimised: {lagrangian}", fontsize=MEDIUM, parse_math=False)
+    axes[0].legend(fontsize=SMALL, frameon=False)
+    write(figure, file)
+
+
+def panels(lines: Sequence[Mapping[str, Any]], lagrangian: str) -> list[str]:
+    """The measures that the training curves show, in order."""
+    measured = dict.fromkeys(
+        name
+        for line in lines
+        for name in line
+        if name not in ("epoch", "step", "split") and _value(line, name) is not None
+    )
+    minimised = [name for name in measured if re.search(rf"(?<![\w\[|]){re.escape(name)}(?![\w\[|\]])", lagrangian)]
+    return [name for name in dict.fromkeys((*ALWAYS, *minimised, "accuracy", "mse")) if name in measured]
+
+
+def image_grid(rows: list[Tensor], file: Path, titles: list[str], interval: tuple[float, float] | None = None) -> None:
+    """Draws the samples of `rows` below each other, as a PNG that replaces `file`.
+
+    Each row holds the same number n of images (n, C, H, W), or of vectors (n, F), which become bars or lines; `titles`
+    name the rows. `interval` holds the values that are black and white; None: the smallest and largest that occur. More
+    than 10 samples go on below, each row below the other again.
+    """
+    from matplotlib.figure import Figure
+
+    rows = [row.detach().float().cpu() for row in rows]
+    images = rows[0].dim() == 4
+    low, high = interval or _extent(rows)
+    n = len(rows[0])
+    columns = min(n, SAMPLES)
+    strips = [
+        (title, row[first : first + columns]) for first in range(0, n, columns) for title, row in zip(titles, rows)
+    ]
+    height, width = rows[0].shape[-2:] if images else (3, 4)
+    cell = min(0.7, 6.4 / columns)  # inches
+    size = (cell * columns + 0.9, max(cell * height / width * len(strips), 0.4) + 0.1)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    axes = figure.subplots(len(strips), columns, squeeze=False)
+    for i, (panels_of_strip, (title, samples)) in enumerate(zip(axes, strips)):
+        for panel in panels_of_strip:
+            panel.set(xticks=[], yticks=[])
+            panel.axis("off")
+        for panel, sample in zip(panels_of_strip, samples):
+            _image(panel, sample, low, high) if images else _vector(panel, sample, low, high)
+        if len(rows) > 1 or i == 0:  # a name only once where the strips are all of one row
+            _title(panels_of_strip[0], title)
+    write(figure, file)
+
+
+def _value(line: Mapping[str, Any], name: str) -> float | None:
+    value = line.get(name)
+    return float(value) if isinstance(value, Real) else None
+
+
+def _curve(panel: Axes, lines: Sequence[Mapping[str, Any]], split: str, name: str, label: str) -> None:
+    points = [(line["epoch"], _value(line, name)) for line in lines if line["split"] == split]
+    points = [(epoch, value if math.isfinite(value) else math.nan) for epoch, value in points if value is not None]
+    style = STYLES[split] | ({} if len(points) <= MARKED_EPOCHS else {"marker": ""})
+    epochs, values = zip(*points) if points else ((), ())
+    panel.plot(epochs, values, label=label, linewidth=1.2, markersize=3, **style)
+
+
+def _label(panel: Axes, name: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    panel.set_xlabel("epoch", fontsize=MEDIUM)
+    panel.set_ylabel(labels.label(name, "nats"), fontsize=MEDIUM)
+    panel.tick_params(labelsize=SMALL)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+    panel.grid(color="0.9", linewidth=0.5)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+    epochs = {epoch for line in panel.lines for epoch in line.get_xdata()}
+    if len(epochs) == 1:
+        panel.set_xlim(min(epochs) - 1, max(epochs) + 1)
+    if not any(math.isfinite(value) for line in panel.lines for value in line.get_ydata()):
+        panel.set_yticks([])
+        panel.text(0.5, 0.5, "not finite", transform=panel.transAxes, ha="center", va="center", fontsize=SMALL)
+
+
+def _extent(rows: Sequence[Tensor]) -> tuple[float, float]:
+    values = torch.cat([row[row.isfinite()] for row in rows])
+    return (values.min().item(), values.max().item()) if len(values) else (0.0, 1.0)
+
+
+def _image(panel: Axes, image: Tensor, low: float, high: float) -> None:
+    """Grey for any number of channels but three; what is not finite is black."""
+    scaled = ((image - low) / ((high - low) or 1.0)).nan_to_num(0.0, 0.0, 0.0).clamp(0, 1)
+    pixels = scaled.permute(1, 2, 0) if len(scaled) == 3 else scaled.mean(0)
+    panel.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+
+def _vector(panel: Axes, vector: Tensor, low: float, high: float) -> None:
+    values = vector.where(vector.isfinite(), torch.nan).numpy()
+    panel.axhline(0, color="0.7", linewidth=0.5)
+    color = STYLES["train"]["color"]
+    if len(values) <= BARS:
+        panel.bar(range(len(values)), values, color=color, width=0.8)
+    else:
+        panel.plot(values, color=color, linewidth=0.7)
+    low, high = min(low, 0.0), max(high, 0.0)
+    margin = 0.05 * (high - low) or 1.0
+    panel.set_ylim(low - margin, high + margin)
+
+
+def _title(panel: Axes, title: str) -> None:
+    panel.text(-0.1, 0.5, title, transform=panel.transAxes, ha="right", va="center", fontsize=SMALL, parse_math=False)
+
+
+def write(figure: Figure, file: Path) -> None:
+    """Writes beside the file first, so that a kill leaves no half picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.partial")
+    FigureCanvasAgg(figure)
+    figure.savefig(partial, format="png", dpi=DPI)
+    partial.replace(file)

@@ -1,0 +1,147 @@
+"""The mirror of a run in Weights & Biases."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal
+
+from ib_cli.watch.observer import Observer, RunInfo, estimate_name
+
+if TYPE_CHECKING:
+    import wandb
+
+log = logging.getLogger(__name__)
+
+INIT_TIMEOUT = 15.0  # seconds; wandb would wait 90 for a network that is not there
+FINISH_TIMEOUT = 30.0  # seconds; wandb would wait for its uploads for ever
+LONGEST_ID = 128  # characters that wandb allows
+
+
+class Wandb(Observer):
+    """Mirrors a run to W&B, as a run of group `study`; its files are in `wandb/` of the run's folder.
+
+    Nothing that goes wrong in it reaches the run: the first failure is a warning in the log, and after it the mirror is
+    silent. `offline` needs neither network nor account, and `wandb sync` uploads later.
+    """
+
+    def __init__(
+        self, *, project: str, mode: Literal["offline", "online"], entity: str | None, tags: list[str]
+    ) -> None:
+        self._project = project
+        self._mode = mode
+        self._entity = entity
+        self._tags = tags
+        self._run: wandb.Run | None = None
+
+    def start(self, run: RunInfo) -> None:
+        """Opens the run in W&B, or goes on with the one of the same id."""
+        self._guarded("start", lambda: self._open(run))
+
+    def evaluated(self, line: Mapping[str, Any]) -> None:
+        """Logs `<split>/<measure>` over `epoch`."""
+        self._guarded("log", lambda: self._log(line))
+
+    def estimated(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Logs `<split>/<quantity> (<estimator>)` over `epoch`."""
+        self._guarded("log", lambda: self._log_estimates(lines))
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Writes the summary and closes the run, as failed if it has."""
+        self._guarded("finish", lambda: self._close(0 if result["status"] == "done" else 1, summary(result)))
+
+    def interrupt(self, reason: str) -> None:
+        """Closes the run as stopped; the same id goes on with it."""
+        self._guarded("finish", lambda: self._close(130, {"status": reason}))
+
+    def _open(self, run: RunInfo) -> None:
+        import wandb  # takes half a second, which --help and other trackers need not pay
+
+        quiet = {"silent": True, "console": "off"}
+        if self._mode == "online":
+            wandb.setup(settings=_settings(quiet))
+            # wandb.init would ask for a key at the terminal and wait for the answer.
+            if not wandb.login(prompt=False, verify=False):
+                raise PermissionError("no account: run `wandb login`, set WANDB_API_KEY or use tracker.mode=offline")
+        self._run = wandb.init(
+            project=self._project,
+            entity=self._entity,
+            group=run.study,
+            id=wandb_id(run.study, run.id),
+            name=run.id,
+            tags=self._tags,
+            config=dict(run.config),
+            dir=str(run.folder.resolve()),
+            mode=self._mode,
+            resume="allow",
+            reinit="create_new",  # runs of a group are open at the same time
+            settings=_settings(
+                quiet
+                | {
+                    "x_transaction_log_flush_interval": 1.0,  # a killed offline run loses 15 s of its mirror otherwise
+                    "init_timeout": INIT_TIMEOUT,
+                    "finish_timeout": FINISH_TIMEOUT,
+                    "finish_timeout_raises": True,
+                    "save_code": False,
+                    "disable_code": True,
+                    "disable_git": True,
+                    "disable_job_creation": True,
+                }
+            ),
+        )
+        self._run.define_metric("epoch", hidden=True)
+        self._run.define_metric("*", step_metric="epoch")
+
+    def _log(self, line: Mapping[str, Any]) -> None:
+        if self._run is None:
+            return
+        split = line["split"]
+        measures = {f"{split}/{name}": value for name, value in line.items() if name not in ("epoch", "step", "split")}
+        self._run.log({"epoch": line["epoch"], "step": line["step"], **measures})
+
+    def _log_estimates(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        if self._run is not None:
+            values = {estimate_name(line): line["value"] for line in lines if line["value"] is not None}
+            self._run.log({"epoch": lines[0]["epoch"], **values})
+
+    def _close(self, exit_code: int, summary: Mapping[str, Any]) -> None:
+        if self._run is None:
+            return
+        run, self._run = self._run, None
+        run.summary.update(dict(summary))
+        run.finish(exit_code=exit_code)
+
+    def _guarded(self, what: str, action: Callable[[], None]) -> None:
+        # Deliberately every exception: the records do not need the mirror, so no fault of it may end a run.
+        try:
+            action()
+        except Exception as error:
+            self._run = None
+            reason = " ".join(str(error).split()) or type(error).__name__
+            log.warning("W&B could not %s: %s. The run goes on without it, and its records are complete.", what, reason)
+
+
+def wandb_id(study: str, run_id: str) -> str:
+    """The id of a run in W&B, the same for the same run, of characters and of a length that W&B allows."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{study}-{run_id}")[-LONGEST_ID:]
+
+
+def summary(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What W&B keeps of a result: how it ended, and its final measures as `<split>/<measure>`."""
+    ended = {key: result[key] for key in ("status", "lagrangian", "seconds", "error") if key in result}
+    splits = {split: result.get(split) or {} for split in ("train", "validation", "test")}
+    return ended | {
+        f"{split}/{name}": value
+        for split, measures in splits.items()
+        for name, value in measures.items()
+        if isinstance(value, Real)
+    }
+
+
+def _settings(wanted: Mapping[str, Any]) -> wandb.Settings:
+    """The wanted settings, less those (private to wandb, some of them) that the installed one does not know."""
+    import wandb
+
+    return wandb.Settings(**{name: value for name, value in wanted.items() if name in wandb.Settings.model_fields})

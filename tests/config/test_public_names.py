@@ -1,0 +1,62 @@
+"""Public names: run ids depend on them, so that runs of earlier versions are found whatever moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.utils import get_object
+
+from ib_cli.config.catalogue import groups
+from ib_cli.config.public_names import FIRST_PATHS, hashed_name, path_of, paths, public_name, short_name
+from ib_cli.run.build import GROUPS, run_id
+
+# Made by the version before modules had floors: ids by command, and whole configs as their runs' folders have them.
+STORED = json.loads((Path(__file__).parent / "stored_runs.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("stored", STORED["configs"], ids=lambda stored: stored["id"])
+def test_a_stored_config_has_the_id_of_its_folder(stored: dict[str, Any]) -> None:
+    assert run_id(stored["config"], "") == stored["id"]
+
+
+def test_commands_find_the_runs_that_they_made(config: Callable[..., dict[str, Any]]) -> None:
+    wrong = {
+        command: run_id(config(*command.split()), "")
+        for command, expected in STORED["commands"].items()
+        if run_id(config(*command.split()), "") != expected
+    }
+    assert not wrong
+
+
+def test_a_composed_config_has_no_path_of_ours(config: Callable[..., dict[str, Any]]) -> None:
+    assert "ib_cli." not in json.dumps(config())
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_names_and_paths_are_one_to_one(group: str) -> None:
+    today = paths(group)
+    assert today and len(set(today.values())) == len(today)
+    for name, path in today.items():
+        assert callable(get_object(path))
+        assert public_name(group, path) == public_name(group, name) == name
+        assert path_of(group, name) == path
+    for name, first in FIRST_PATHS.get(group, {}).items():
+        assert name in today, f"{group}={name} has gone: its runs can no longer be read"
+        assert public_name(group, first) == name and path_of(group, first) == today[name]
+
+
+def test_a_moved_class_keeps_its_id_and_a_new_one_gets_its_name() -> None:
+    first, today = FIRST_PATHS["bottleneck"]["gaussian"], paths("bottleneck")["gaussian"]
+    assert first != today
+    assert hashed_name("bottleneck", "gaussian") == hashed_name("bottleneck", today) == first
+    assert hashed_name("bottleneck", "my_package.net.Mine") == "my_package.net.Mine"
+    assert short_name("bottleneck", "my_package.net.Mine") == "Mine"
+    assert hashed_name("tracker", "wandb") == "tracker=wandb"  # a group without first paths, as a new class
+
+
+def test_every_group_with_classes_is_covered() -> None:
+    assert {group for group in groups() if group not in ("objective", "sweep")} == set(GROUPS)

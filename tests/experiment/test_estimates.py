@@ -1,0 +1,104 @@
+"""Estimates in a run: what is written, when, and that a run goes on where they cannot be made."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ib_cli.estimators.information_plane import UNKNOWN
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.procedures.fit.fit import fit
+from ib_cli.system.signals import Interrupted
+from tests.conftest import SMALL
+
+NO_END = {"patience": None, "watch": "J"}
+
+
+def lines(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "estimates.jsonl").read_text().splitlines()]
+
+
+def test_a_run_ends_with_estimates_and_their_cost(ib_train: Callable) -> None:
+    ended = ib_train(*SMALL, "dataset.train_size=400")
+    assert ended.code == 0, ended.err
+    (folder,) = Path("outputs/runs").iterdir()
+    result = json.loads((folder / "result.json").read_text())
+    assert set(result["estimates"]) == {"mixture", "kraskov"}
+    of = result["estimates"]["mixture"]
+    assert of["I[X;Z]"]["lower"] <= of["I[X;Z]"]["value"] <= of["I[X;Z]"]["upper"]
+    assert 0 < of["I[X;Z]"]["value"] < result["train"]["R"] + 0.1  # R bounds it from above
+    assert 0 < result["estimate_seconds"] < result["seconds"]
+    written = lines(folder)
+    assert {line["epoch"] for line in written} == {2} and {line["split"] for line in written} == {"train"}
+    assert {line["n"] for line in written if line["estimator"] == "kraskov"} == {400}
+    fields = ("quantity", "estimator", "value", "lower", "upper", "stderr", "k", "n", "saturated", "reason", "units")
+    assert all(set(fields) <= set(line) for line in written)
+    assert "estimate" in ended.out and "for estimates" in ended.out
+
+
+def test_a_trajectory_and_which_samples(ib_train: Callable) -> None:
+    ib_train(*SMALL, "epochs=4", "estimators.every=2", "estimators.use=[copula,binned]", "estimators.split=test",
+             "estimators.samples=90")  # fmt: skip
+    (folder,) = Path("outputs/runs").iterdir()
+    written = lines(folder)
+    assert [epoch for epoch in (2, 4) if any(line["epoch"] == epoch for line in written)] == [2, 4]
+    assert {line["split"] for line in written} == {"test"}
+    assert {line["n"] for line in written if line["quantity"] == "TC[Z]"} == {90}
+
+
+def test_what_cannot_be_estimated_is_told_and_ends_no_run(ib_train: Callable) -> None:
+    ended = ib_train(
+        *SMALL, "dataset.train_size=60", "estimators.k=30", "estimators.use=[kraskov]", "estimators.sweep=false"
+    )
+    assert ended.code == 0
+    (folder,) = Path("outputs/runs").iterdir()
+    told = [line for line in lines(folder) if line["quantity"] == "I[Y;Z]"]
+    assert told[0]["value"] is None and told[0]["saturated"] and "class" in told[0]["reason"]
+
+
+def test_no_estimates(ib_train: Callable) -> None:
+    assert ib_train(*SMALL, "estimators=none").code == 0
+    (folder,) = Path("outputs/runs").iterdir()
+    assert not (folder / "estimates.jsonl").exists()
+    assert "estimates" not in json.loads((folder / "result.json").read_text())
+
+
+def test_a_split_that_is_not_there_is_named(ib_train: Callable) -> None:
+    ended = ib_train(*SMALL, "estimators.split=validation")
+    assert ended.code == 2 and "estimators.split=validation: the data have train, test" in ended.err
+
+
+def test_an_interrupted_run_has_the_estimates_of_an_undisturbed_one(experiment: Callable[..., Experiment]) -> None:
+    options = ("epochs=3", "estimators.every=1", "estimators.use=[mixture,kraskov]")
+    whole = experiment(*options, folder="whole")
+    finished = fit(whole, None, **NO_END)
+    asked = iter([None] * 6 + [signal.SIGTERM] * 100)  # 4 steps an epoch: within the second one
+    part = replace(experiment(*options, folder="part"), stop=lambda: next(asked))
+    with pytest.raises(Interrupted):
+        fit(part, None, **NO_END)
+    rest = experiment(*options, folder="part2")
+    for name in ("checkpoint.pt", "metrics.jsonl", "estimates.jsonl"):
+        (rest.records.folder / name).write_bytes((part.records.folder / name).read_bytes())
+    again = fit(rest, rest.records.load_checkpoint(rest.device), **NO_END)
+    assert rest.records.estimates.read() == whole.records.estimates.read()
+    assert again.estimates == finished.estimates
+
+
+def test_a_deterministic_bottleneck_has_no_finite_information(ib_train: Callable) -> None:
+    assert ib_train(*SMALL, "objective=ce", "bottleneck=deterministic").code == 0
+    (folder,) = Path("outputs/runs").iterdir()
+    found = {line["quantity"]: line for line in lines(folder) if line["estimator"] == "kraskov"}
+    assert found["I[X;Z]"]["value"] is None and "deterministic" in found["I[X;Z]"]["reason"]
+    assert found["I[Y;Z]"]["value"] is not None
+
+
+def test_a_z_that_is_drawn_from_an_unknown_density_is_not_called_deterministic(ib_train: Callable) -> None:
+    assert ib_train(*SMALL, "objective=ce", "bottleneck=dropout").code == 0
+    (folder,) = Path("outputs/runs").iterdir()
+    told = [line["reason"] for line in lines(folder) if line["quantity"] == "I[X;Z]"]
+    assert told == [UNKNOWN, UNKNOWN]

@@ -1,0 +1,147 @@
+"""The mirror in W&B: it is written, and it never stops a run."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from ib_cli.watch.observer import RunInfo
+from ib_cli.watch.trackers.wandb import LONGEST_ID, Wandb, summary, wandb_id
+
+wandb = pytest.importorskip("wandb")
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+LINE = {"epoch": 1, "step": 10, "split": "train", "R": 2.0, "H_model[Y|X]": 0.5, "D": float("nan")}
+RESULT = {"status": "done", "seconds": 1.5, "train": {"R": 2.0}, "test": {"accuracy": 0.9}}
+
+
+def run_info(folder: Path, run_id: str = "ab12") -> RunInfo:
+    folder.mkdir(parents=True, exist_ok=True)
+    return RunInfo("my study", run_id, folder, "C + 0.01 R", {}, 3, 0, {"gamma": 0.01, "model": {"width": 8}})
+
+
+def tracker(mode: str = "offline") -> Wandb:
+    return Wandb(project="ib-train", mode=mode, entity=None, tags=["a"])
+
+
+def whole_run(observer: Wandb, info: RunInfo) -> None:
+    observer.start(info)
+    observer.progress(0, 1, 2, {"R": 1.0})
+    observer.evaluated(LINE)
+    observer.evaluated(LINE | {"split": "test"})
+    observer.finish(RESULT)
+
+
+def warnings_of(caplog) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def content_of(file: Path) -> bytes:
+    # The service of wandb writes on for a moment after finish() has returned.
+    deadline = time.monotonic() + 10
+    while b"test/H_model[Y|X]" not in file.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return file.read_bytes()
+
+
+ESTIMATE = {"epoch": 1, "split": "train", "quantity": "I[X;Z]", "estimator": "mixture", "value": 1.25}
+
+
+def test_runs_that_are_open_at_the_same_time_keep_apart(tmp_path, caplog):
+    observers = {run_id: tracker() for run_id in ("one", "two")}
+    for run_id, observer in observers.items():
+        observer.start(run_info(tmp_path / run_id, run_id))
+    for run_id, observer in observers.items():
+        observer.evaluated(LINE | {"split": "test", f"of_{run_id}": 1.0})
+        observer.estimated([ESTIMATE, ESTIMATE | {"estimator": "kraskov", "value": None}])
+    for observer in observers.values():
+        observer.finish(RESULT)
+    assert not warnings_of(caplog)
+    for run_id, other in (("one", "two"), ("two", "one")):
+        (file,) = (tmp_path / run_id / "wandb").glob(f"offline-run-*/run-my-study-{run_id}.wandb")
+        content = content_of(file)
+        assert f"of_{run_id}".encode() in content and f"of_{other}".encode() not in content
+        assert b"train/I[X;Z] (mixture)" in content and b"(kraskov)" not in content
+
+
+def test_offline_runs_in_one_process_write_their_own_folders(tmp_path, monkeypatch, caplog, capfd):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    for run_id in ("one", "two"):
+        whole_run(tracker(), run_info(tmp_path / run_id, run_id))
+    for run_id in ("one", "two"):
+        (file,) = (tmp_path / run_id / "wandb").glob(f"offline-run-*/run-my-study-{run_id}.wandb")
+        content = content_of(file)
+        assert b"test/H_model[Y|X]" in content and b"train/R" in content and b"width" in content
+        written = [path for path in (tmp_path / run_id).rglob("*") if path.is_file() and not path.is_symlink()]
+        assert not any(KEY.encode() in path.read_bytes() for path in written)
+    assert wandb.run is None and not warnings_of(caplog)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_interrupted_run_goes_on_under_its_id(tmp_path, caplog):
+    first = tracker()
+    first.start(run_info(tmp_path))
+    first.evaluated(LINE)
+    first.interrupt("stopped by Ctrl-C")
+    whole_run(tracker(), run_info(tmp_path))
+    assert {file.name for file in (tmp_path / "wandb").glob("offline-run-*/*.wandb")} == {"run-my-study-ab12.wandb"}
+    assert not warnings_of(caplog)
+
+
+@pytest.mark.parametrize("broken", ["init", "log", "finish"])
+def test_a_broken_wandb_is_reported_once_and_stops_nothing(broken, tmp_path, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise RuntimeError("no\nspace")
+
+    class Run:
+        summary: dict = {}  # noqa: RUF012
+        define_metric = log = finish = staticmethod(lambda *_, **__: None)
+
+    monkeypatch.setattr(wandb, "init", lambda **_: Run())
+    monkeypatch.setattr(wandb if broken == "init" else Run, broken, fail)
+    whole_run(tracker(), run_info(tmp_path))
+    (record,) = warnings_of(caplog)
+    assert "no space" in record.getMessage() and "records are complete" in record.getMessage()
+
+
+def test_without_the_package_the_run_goes_on(tmp_path, monkeypatch, caplog):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "wandb":
+            raise ModuleNotFoundError("No module named 'wandb'")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    whole_run(tracker(), run_info(tmp_path))
+    assert "No module named 'wandb'" in caplog.text
+
+
+def test_online_without_an_account_asks_nothing(tmp_path, monkeypatch, caplog):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    monkeypatch.setattr("sys.stdin", None)
+    monkeypatch.setattr(builtins, "input", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(wandb, "init", lambda **_: pytest.fail("started without an account"))
+    monkeypatch.setattr(wandb, "login", lambda **options: options["prompt"])
+    whole_run(tracker("online"), run_info(tmp_path / "run"))
+    assert "wandb login" in caplog.text and len(warnings_of(caplog)) == 1
+
+
+def test_an_id_is_one_that_wandb_takes():
+    assert wandb_id("a/b: c", "12ab") == "a-b-c-12ab"
+    assert len(wandb_id("s" * 300, "12ab")) == LONGEST_ID
+    assert wandb_id("s" * 300, "12ab").endswith("-12ab")
+
+
+def test_the_summary_holds_the_final_measures():
+    assert summary(RESULT | {"estimates": {"I[X;Z]": {"value": 1.0}}}) == {
+        "status": "done",
+        "seconds": 1.5,
+        "train/R": 2.0,
+        "test/accuracy": 0.9,
+    }
