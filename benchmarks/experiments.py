@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
 
 from ib_cli.config.catalogue import directory
 from ib_cli.datasets.data import Data
+from ib_cli.datasets.dataset import DataSet
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
-from ib_cli.engine.loss import make_loss, of_many
+from ib_cli.engine.loss import loss_of_copies, make_loss
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import Epoch, Reporter
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
-from ib_cli.procedures.fit.progress import Course
-from ib_cli.run.build import build, load_data, resolve, set_threads
+from ib_cli.procedures.fit.progress import Progress
+from ib_cli.procedures.fit.train_copies import starting_state
+from ib_cli.run.build import build
+from ib_cli.run.process import set_threads, set_up
+from ib_cli.run.validation import resolve, validate
 
 
 def made(*overrides: str, folder: Path = Path("unopened")) -> Experiment:
     """The experiment of a command's overrides. Nothing is written before its records are opened."""
     with initialize_config_dir(str(directory("conf")), version_base="1.3"):
         config = resolve(compose("config", overrides=list(overrides)))
-    return build(config, Records(folder), (), _load)
+    experiment = build(validate(config), Records(folder), (), _load)
+    set_up(experiment)
+    return experiment
 
 
 _loaded: dict[str, Data] = {}
 
 
-def _load(node: Mapping[str, Any], device: torch.device) -> Data:
-    """The data of a config node; runs of one node share them."""
-    key = f"{node} {device}"
+def _load(dataset: DataSet, device: torch.device) -> Data:
+    """The data of a data set; runs with the same one share them."""
+    key = f"{dataset} {device}"
     if key not in _loaded:
-        _loaded[key] = load_data(node, device)
+        _loaded[key] = dataset.load(device)
     return _loaded[key]
 
 
@@ -54,7 +59,7 @@ class Solo:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        self.course = Course(experiment, None, None, "J")
+        self.progress = Progress(experiment, None, None, "J")
         settings = experiment.settings
         loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
         self.backward = Backward(loss, settings.compile, experiment.device)
@@ -67,16 +72,16 @@ class Solo:
         begin = self._begin()
         epoch = self._train()
         spent = now(self.experiment.device) - begin
-        self.course.state.close_epoch()
+        self.progress.state.close_epoch()
         return spent / len(epoch.order)
 
     def epoch(self) -> float:
         """Seconds of an epoch as `fit` has it: its steps, averages, evaluation, records and checkpoint."""
         begin = self._begin()
-        self.course.trained(self._train().averages())
-        params = self.course.state.evaluated_params
-        self.course.evaluated({split: self.evaluation.of(params, split) for split in self.course.evaluated_splits})
-        self.course.save(0.0)
+        self.progress.trained(self._train().averages())
+        params = self.progress.state.evaluated_params
+        self.progress.evaluated({split: self.evaluation.of(params, split) for split in self.progress.evaluated_splits})
+        self.progress.save(0.0)
         return now(self.experiment.device) - begin
 
     def _begin(self) -> float:
@@ -88,7 +93,7 @@ class Solo:
     def _train(self) -> Epoch:
         experiment = self.experiment
         epoch = Epoch(
-            self.course.state,
+            self.progress.state,
             experiment.model,
             self.backward,
             experiment.data,
@@ -105,11 +110,11 @@ class Together:
     def __init__(self, experiments: Sequence[Experiment]) -> None:
         self.experiments, self.first = experiments, experiments[0]
         settings = self.first.settings
-        self.states = [Course(each, None, None, "J").state for each in experiments]
+        self.states = [starting_state(each) for each in experiments]
         self.stack = Stack(self.states, self.first.optimizer)
         loss = make_loss(self.first.model, self.first.objective, settings.samples, settings.precision)
         axis = 0 if len({each.settings.seed for each in experiments}) > 1 else None
-        self.backward = Backward(of_many(loss, axis, weighted=False), settings.compile, self.first.device)
+        self.backward = Backward(loss_of_copies(loss, axis, weighted=False), settings.compile, self.first.device)
         self.requests: dict[int, list] = {}
 
     def step(self) -> float:

@@ -16,7 +16,8 @@ from ib_cli.config.catalogue import directory
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
 from ib_cli.main import main
-from ib_cli.run.build import build, resolve
+from ib_cli.run.build import build
+from ib_cli.run.validation import resolve, validate
 
 torch.set_num_threads(1)  # the models here are tiny, and threads that wait for each other cost more than they bring
 
@@ -77,7 +78,7 @@ def experiment(tmp_path: Path, config: Callable[..., dict[str, Any]]) -> Callabl
         tabular = "dataset=therml_toy" in overrides  # its samples are the cells of a table
         dropped = ("architecture.",) * other + ("dataset.",) * tabular
         small = [word for word in SMALL if not word.startswith(dropped)]
-        made = build(config(*small, *overrides), records, observers)
+        made = build(validate(config(*small, *overrides)), records, observers)
         records.open("")
         return made
 

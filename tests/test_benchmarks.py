@@ -118,7 +118,7 @@ def test_our_sides_train(tmp_path: Path) -> None:
     experiment.records.open("")
     for measure in (many.step, alone.step, alone.epoch):
         assert measure() > 0
-    assert [state.step for state in many.states] == [2, 2] and alone.course.state.step == 4
+    assert [state.step for state in many.states] == [2, 2] and alone.progress.state.step == 4
     assert [line["split"] for line in experiment.records.metrics.read()] == ["train", "test"]
     experiment.records.close()
 

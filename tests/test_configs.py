@@ -11,10 +11,9 @@ import pytest
 
 from ib_cli.config.catalogue import choices, directory, groups
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.fit.fit import fit
 
 IMAGES = {"all_cnn", "cnn", "resnet18"}
-GROUPS = [group for group in groups() if group not in ("sweep", "dataset", "tracker")]
+GROUPS = [group for group in groups() if group not in ("sweep", "dataset", "tracker", "procedure")]
 OPTIONS = [(group, option) for group in GROUPS for option in choices(group)]
 # What makes the part in question appear, and a network of any kind small.
 CONTEXT = {
@@ -40,9 +39,23 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez("numbers.npz", x=rng.normal(size=(30, 4)), y=rng.normal(size=(30, 2)))
 
 
-def one_epoch(made: Experiment) -> None:
-    finished = fit(made, None, patience=None, watch="J")
-    assert finished.epochs == 1
+# Every procedure on data and a model that suit it, made short: how many epochs it ends with.
+PROCEDURES = {
+    "exact_frontier": (0, [*DISCRETE, "weights=point", "sigma=0", "procedure.restarts=1"]),
+    "fit": (1, []),
+    "hand_crafted": (0, DISCRETE),
+    "langevin": (3, ["procedure.temperature=1", "procedure.burn_in=0", "procedure.steps=3", "epochs=3", "procedure.step_size=1e-9"]),
+    "noise_scaling": (1, ["objective=ce", "bottleneck=zero_entropy_noise"]),
+    "second_law": (1, [*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1",
+                       "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"]),
+    "zeroth_law": (3, [*DISCRETE, "weights=point", "sigma=1", "epochs=3", "procedure.burn_in=0", "procedure.steps=2",
+                       "procedure.chains=2"]),
+}  # fmt: skip
+
+
+def one_epoch(made: Experiment, epochs: int = 1) -> None:
+    finished = made.procedure.run(made, None)
+    assert finished.epochs == epochs
     for split in ("train", "test"):
         assert all(math.isfinite(value) for value in finished.measures[split].values())
 
@@ -56,6 +69,14 @@ def test_option_trains(experiment: Callable[..., Experiment], group: str, option
     chosen = ["objective=decoder_uncertainty"] if option == "optimal" else chosen
     data = REGRESSION if (group, option) == ("classifier", "gaussian") else data
     one_epoch(experiment(*chosen, f"{group}={option}", *data, "epochs=1", "batch_size=30"))
+
+
+@pytest.mark.parametrize("option", choices("procedure"))
+def test_procedure_runs(experiment: Callable[..., Experiment], option: str) -> None:
+    epochs, words = PROCEDURES[option]
+    if "weights=point" in words or option == "hand_crafted":
+        words = [*words, "batch_size=2000"]
+    one_epoch(experiment("batch_size=30", f"procedure={option}", "epochs=1", *words), epochs)
 
 
 def test_every_key_of_every_option_has_a_comment() -> None:

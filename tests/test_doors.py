@@ -56,7 +56,13 @@ LOOSE = {"__init__.py", "__main__.py", "main.py"}
 PARTS = [folder for folder in FLOORS if folder.startswith("model/")]
 ROOMS = [*PARTS, "estimators", "estimators/neighbours", "functionals", "sampling"]
 SEEN_BY_FUNCTIONALS = ("ib_cli.contracts", "ib_cli.estimators", "ib_cli.config")
-HYDRA = {"main.py", "run/build.py", "run/run.py", "study/callback.py"}  # the only users of Hydra and OmegaConf
+HYDRA = {
+    "main.py",
+    "run/validation.py",
+    "run/run.py",
+    "run/library.py",
+    "study/callback.py",
+}  # the only users of Hydra and OmegaConf
 
 
 def imports(file: Path) -> set[str]:

@@ -1,5 +1,5 @@
-"""Launchers and a sweeper for Hydra, which accepts them from the package `hydra_plugins` only.
+"""Launchers and sweepers for Hydra, which accepts plugins from the package `hydra_plugins` only.
 
-Hydra imports every module here at every start, but for those with a leading underscore: they stay light, and import
-what they need where they need it.
+Hydra imports every module here at every start, except those with a leading underscore. So these modules stay light, and
+make heavy imports within functions.
 """

@@ -1,4 +1,4 @@
-"""What the launchers share: jobs as requests, and a line in the study's table for a job that was lost."""
+"""The base of the launchers: jobs as requests, and a line in the study's table for a lost job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ib_cli.study.job_outcomes import Jobs, Outcome
 
 @dataclass(frozen=True)
 class Lost:
-    """The answer for a job whose process ended without one."""
+    """Stands for the answer of a job whose process ended without an answer."""
 
     reason: str
 
@@ -37,8 +37,8 @@ class JobLauncher(Launcher):
     that fails or is lost never stops the others.
     """
 
-    name: ClassVar[str]  # of the option and of the extra that brings its requirements
-    module: ClassVar[str]  # which the extra installs
+    name: ClassVar[str]  # name of the option, and of the extra with its requirements
+    module: ClassVar[str]  # a module that the extra installs
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Raises ConfigError for a missing extra or a wrong key, before anything starts."""
@@ -61,10 +61,10 @@ class JobLauncher(Launcher):
 
     @abstractmethod
     def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
-        """By the requests' numbers: what each one returned when called, or a Lost."""
+        """Number of each request → the value that it returned when called, or a Lost."""
 
     def _returned(self, request: Request, answer: Any) -> JobReturn:
-        if isinstance(answer, ConfigError):  # of the whole study: what is wrong with a single job is told by the job
+        if isinstance(answer, ConfigError):  # an error of the whole study: a job reports its own errors itself
             return _job_return(request, answer, JobStatus.FAILED)
         if isinstance(answer, Lost | Exception):
             self._tell(request, answer.reason if isinstance(answer, Lost) else str(answer))
@@ -84,6 +84,6 @@ def _job_return(request: Request, value: Any, status: JobStatus) -> JobReturn:
 
 
 def require(group: str, name: str, module: str) -> None:
-    """Raises ConfigError, naming the extra to install, where the module of an option is missing."""
+    """Raises ConfigError, naming the extra to install, if the module of an option is missing."""
     if find_spec(module) is None:
         raise ConfigError(f"{group}={name} needs an extra: pip install 'ib-train[{name}]'")

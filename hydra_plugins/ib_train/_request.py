@@ -1,4 +1,4 @@
-"""One job of a multirun, as it travels to the process that runs it."""
+"""One job of a multirun, as sent to the process that runs it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ib_cli.contracts.errors import ConfigError
 
 @dataclass(frozen=True)
 class Request:
-    """Called in any process that sees the same files, it composes the job's config and runs it."""
+    """A job. Calling it composes the job's config and runs it, in any process that sees the same files."""
 
     number: int
     overrides: tuple[str, ...]
@@ -29,7 +29,7 @@ class Request:
     task: TaskFunction
     singletons: Mapping[type, Any]
     command: tuple[str, ...]
-    folder: str  # the working directory, which relative paths start from
+    folder: str  # the working directory, from which relative paths start
 
     def compose(self) -> DictConfig:
         """The job's config."""
@@ -39,7 +39,7 @@ class Request:
         return config
 
     def __call__(self) -> Any:
-        """What the task returned, or the error that it raised: a ConfigError as it is, others as a line of text."""
+        """The task's return value, or its error: a ConfigError unchanged, others as a RuntimeError of one line."""
         os.chdir(self.folder)
         sys.argv = list(self.command)
         setup_globals()
@@ -61,5 +61,5 @@ class Request:
         except Exception as error:
             if config.get("debug"):
                 traceback.print_exc()
-            # Told in the study's table as a line: its class may be one that cannot travel.
+            # One line for the study's table. The error itself may be of a class that cannot be sent to another process.
             return RuntimeError(f"{type(error).__name__}: {error}")

@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU a period, or `max`
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # a container's quota: microseconds of CPU (or `max`), then of a period
 
 
 def environments(
     jobs: int, n_jobs: int | None, threads: int | None, cores: int, gpus: Sequence[str]
 ) -> list[dict[str, str]]:
-    """What each worker has in its environment: a share of the CPU threads and, where there are GPUs, one of them.
+    """Environment variables of each worker: its share of the CPU threads and, if there are GPUs, one GPU.
 
     There are `n_jobs` workers, by default one for each GPU, else one for each core, and never more than jobs. A worker
-    keeps its GPU for all its runs; with more workers than GPUs, they take them in turn.
+    keeps its GPU for all its runs; with more workers than GPUs, several workers share a GPU.
     """
     workers = min(n_jobs or len(gpus) or cores, jobs)
     share = str(threads or max(cores // workers, 1))
@@ -38,7 +38,7 @@ def cores() -> int:
 
 
 def gpus(environment: Mapping[str, str]) -> list[str]:
-    """What CUDA_VISIBLE_DEVICES would name each CUDA GPU of this machine, or of the part of it that is visible."""
+    """The CUDA GPUs of this machine, or the visible part of them, each as CUDA_VISIBLE_DEVICES would name it."""
     if "CUDA_VISIBLE_DEVICES" in environment:
         words = [word.strip() for word in environment["CUDA_VISIBLE_DEVICES"].split(",")]
         return [word for word in words if word not in ("", "-1", "NoDevFiles")]

@@ -23,11 +23,11 @@ CONTEXT = get_context("spawn")  # a forked process could not use CUDA
 
 
 class Worker:
-    """A process with an environment of its own, seen from the process that gives it work."""
+    """A process with an environment of its own, as seen from the process that hands out the jobs."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = environment
-        self.request: Request | None = None  # which it is at
+        self.request: Request | None = None  # the job in progress
         self._connection, theirs = CONTEXT.Pipe()
         self.process = CONTEXT.Process(target=serve, args=(theirs, os.getpid()))
         with env_override(dict(environment)):  # before the process loads a library that reads it
@@ -41,16 +41,16 @@ class Worker:
         self.request = request
         try:
             self._connection.send_bytes(cloudpickle.dumps(request))
-        except BrokenPipeError:  # it is dead: `answer` will say so
+        except BrokenPipeError:  # the process is dead: `answer` will say so
             return
 
     @property
     def signs(self) -> tuple[Any, Any]:
-        """What becomes ready, for multiprocessing.connection.wait, when there is an answer or the process has ended."""
+        """Objects for multiprocessing.connection.wait: ready when there is an answer or the process has ended."""
         return self._connection, self.process.sentinel
 
     def answer(self) -> Any:
-        """What the job returned, or a Lost; waits for it."""
+        """The value that the job returned, or a Lost; waits for it."""
         try:
             return pickle.loads(self._connection.recv_bytes())
         except (EOFError, ConnectionResetError):
@@ -58,13 +58,13 @@ class Worker:
             return Lost(ended(self.process.exitcode or 0))
 
     def dismiss(self) -> None:
-        """Let it end: at once where it is idle; a job in progress saves itself and stops."""
+        """Let the process end: at once if it is idle; a job in progress is saved and stopped."""
         self._connection.close()
         if self.request is not None and self.process.is_alive():
             self.process.terminate()
 
     def wait(self) -> None:
-        """Until the process has ended."""
+        """Wait until the process has ended."""
         self.process.join()
 
 
@@ -77,7 +77,7 @@ def ended(code: int) -> str:
 
 
 def serve(connection: Connection, parent: int) -> None:
-    """The life of a worker: call one request after the other, until there are no more."""
+    """The loop of a worker: call one request after the other, until there are no more."""
     signal.signal(signal.SIGTERM, _terminated)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     while True:
@@ -93,7 +93,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _follow(parent: int) -> None:
-    """End as at SIGTERM, saving the run in progress, when the process that gives work is gone."""
+    """When the parent process is gone, end as at SIGTERM: the run in progress is saved."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)

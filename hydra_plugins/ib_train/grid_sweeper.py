@@ -1,4 +1,4 @@
-"""hydra/sweeper=grid: every combination of the values, as Hydra's own, but no job stops the others."""
+"""hydra/sweeper=grid: every combination of the values, as in Hydra's own sweeper, but no job stops the others."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ib_cli.config.error_lines import explain
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import Jobs, Outcome
 
-PAUSE = 5  # seconds between two tries of a run that another process is at
+PAUSE = 5  # seconds between two tries of a run that another process is working on
 
 
 class GridSweeper(BasicSweeper):
-    """Hydra's sweeper composes every job before the first and ends where one cannot be; here the others run.
+    """Every combination of the values. Hydra's own sweeper ends if one job cannot be composed; here the others run.
 
-    Jobs are numbered in the order of the values; those whose config cannot be composed come last. Jobs whose run
-    another process is at are tried again when the others are through.
+    Jobs are numbered in the order of the values; jobs whose config cannot be composed come last. Jobs whose run another
+    process is working on are tried again after the others.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class GridSweeper(BasicSweeper):
         params: Mapping[str, Any] | None = None,
         points: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """`points` are values of several keys that belong together, by a name that is for the reader alone."""
+        """`points`: name → values of several keys that belong together. The names are only for the reader."""
         super().__init__(max_batch_size, params)
         self.points = points
 
     def sweep(self, arguments: list[str]) -> None:
-        """Plan, launch, and go back to what was busy. Raises what composing raised where no job can be composed."""
+        """Plan, launch, and retry busy runs. If no job can be composed, raises the error of the first."""
         points = self._points(arguments)
         composer = Composer(self.hydra_context, self.config)
         errors = [_error(composer, point) for point in points]
@@ -63,7 +63,7 @@ class GridSweeper(BasicSweeper):
     def _points(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: each of `points` with every combination of the other values.
 
-        A key on the command line stands in place of the study's, in `points` as well, which may leave fewer of them.
+        A key on the command line replaces the study's, in `points` as well; points that become equal count once.
         """
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         given = {override.get_key_element() for override in parser.parse_overrides(arguments)}
@@ -87,7 +87,7 @@ class GridSweeper(BasicSweeper):
 
 
 def _error(composer: Composer, point: Sequence[str]) -> Exception | None:
-    """Why the job's config cannot be composed."""
+    """The error if the job's config cannot be composed, else None."""
     try:
         composer.check(list(point))
     except (HydraException, OmegaConfBaseException) as error:

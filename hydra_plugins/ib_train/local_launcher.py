@@ -16,7 +16,7 @@ Count = Annotated[int, Gt(0)]
 
 
 class LocalLauncher(JobLauncher):
-    """Each worker runs one job after the other; one that dies takes only its own job with it and is replaced."""
+    """Each worker runs one job after the other. A worker that dies loses only its own job, and is replaced."""
 
     name, module = "local", "cloudpickle"
 
@@ -24,7 +24,7 @@ class LocalLauncher(JobLauncher):
         self.n_jobs, self.threads = n_jobs, threads
 
     def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
-        """Hand the requests to workers as these come free."""
+        """Hand the requests to workers as they become free."""
         from multiprocessing.connection import wait
 
         from hydra_plugins.ib_train import _shares

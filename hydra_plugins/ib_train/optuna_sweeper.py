@@ -1,4 +1,4 @@
-"""hydra/sweeper=optuna: a search by Optuna over keys of the command line, whose trials are runs of a study."""
+"""hydra/sweeper=optuna: a search by Optuna over keys of the command line; its trials are runs of a study."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Direction = Literal["minimize", "maximize"]
 
 
 class OptunaSweeper(Sweeper):
-    """Asks Optuna for some points at a time, has the launcher run them, and tells Optuna what they measured.
+    """Asks Optuna for some points at a time, has the launcher run them, and returns the measured values to Optuna.
 
-    The sampler is seeded and keeps no state of its own on disk: the same command asks for the same points again, those
-    whose runs are done answer at once, and so the search goes on where it was interrupted.
+    The sampler is seeded and keeps no state on disk. The same command proposes the same points again; finished runs
+    answer at once, and so the search continues where it was interrupted.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run the trials, in batches of n_jobs, and write what was best to optuna.yaml in the study's folder."""
+        """Run the trials, in batches of n_jobs, and write the best ones to optuna.yaml in the study's folder."""
         import optuna
         from hydra.utils import instantiate
         from optuna.trial import TrialState
@@ -97,7 +97,7 @@ class OptunaSweeper(Sweeper):
 
 
 def _words(params: dict[str, Any]) -> list[str]:
-    """A trial's point as overrides, in numbers that a person can type again."""
+    """A trial's point as overrides; numbers have 4 significant digits, so that a person can type them again."""
     return [f"{key}={float(f'{x:.4g}') if isinstance(x, float) else x}" for key, x in params.items()]
 
 
@@ -106,7 +106,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _values(returned: JobReturn, count: int) -> list[float] | None:
-    """What a trial measured, or None where its run failed. Raises what the task raised, such as a wrong measure."""
+    """The values that a trial measured, or None if its run failed. Raises the task's error, such as a wrong measure."""
     values = _listed(returned.return_value)
     return values if len(values) == count and all(isinstance(value, float) for value in values) else None
 

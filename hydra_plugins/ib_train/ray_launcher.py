@@ -1,4 +1,4 @@
-"""hydra/launcher=ray: the runs as tasks of a Ray cluster, or of a Ray that is started on this machine."""
+"""hydra/launcher=ray: the runs as tasks of a Ray cluster, or of a Ray started on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ib_cli.contracts.errors import ConfigError
 
 
 class RayLauncher(JobLauncher):
-    """Ray starts each run where its CPUs and GPUs are free, and again where a node is lost."""
+    """Ray starts each run where enough CPUs and GPUs are free, and starts it again if its process or node is lost."""
 
     name, module = "ray", "ray"
 

@@ -1,4 +1,4 @@
-"""hydra/launcher=sequential: one job after the other in this process. Unlike in Hydra's own, none stops the rest."""
+"""hydra/launcher=sequential: one job after the other, in this process. Unlike with Hydra's own, none stops the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hydra_plugins.ib_train._request import Request
 
 
 class SequentialLauncher(JobLauncher):
-    """The default."""
+    """The default launcher."""
 
     name, module = "sequential", "hydra"
 

@@ -18,7 +18,7 @@ from ib_cli.contracts.errors import ConfigError
 
 POLL = 1.0  # seconds between two looks at the jobs' answers, which are files
 QUEUE_POLL = 10.0  # seconds between two questions to Slurm's controller
-# Of the batch script: since Slurm 22.05 srun must be told the job's cores anew; and torch takes no more threads.
+# Lines of the batch script. Since Slurm 22.05 srun must be given the job's cores again; torch takes no more threads.
 SETUP = (
     "export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}",
     "export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}",
@@ -63,11 +63,11 @@ class SlurmLauncher(JobLauncher):
         try:
             return _answers(jobs, arrays)
         except KeyboardInterrupt:
-            subprocess.run(["scancel", *arrays], check=False)  # the runs save themselves, and the same line goes on
+            subprocess.run(["scancel", *arrays], check=False)  # the runs save themselves; the same command continues
             raise
 
     def _submitted(self, requests: Sequence[Request]) -> list[Any]:
-        """submitit's jobs. Raises ConfigError where Slurm does not take them."""
+        """Submit the requests; returns submitit's jobs. Raises ConfigError if Slurm refuses them."""
         from submitit import SlurmExecutor
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
@@ -91,7 +91,7 @@ class SlurmLauncher(JobLauncher):
         try:
             executor = SlurmExecutor(self.folder, max_num_timeout=self.max_num_timeout)
             executor.update_parameters(**{key: value for key, value in wanted.items() if value is not None})
-            with redirect_stderr(StringIO()) as said:  # submitit lets sbatch speak; the error below has what it said
+            with redirect_stderr(StringIO()) as said:  # sbatch's messages; an error below contains them too
                 jobs = executor.map_array(SlurmTask(), requests)
             sys.stderr.write(said.getvalue())
             return jobs
@@ -106,7 +106,7 @@ def _answers(jobs: Mapping[int, Any], arrays: Sequence[str]) -> dict[int, Any]:
     from submitit.core.utils import UncompletedJobError
 
     answers: dict[int, Any] = {}
-    absent: set[int] = set()  # from the queue at the last question, and without an answer
+    absent: set[int] = set()  # jobs without an answer that were not in the queue at the last question
     asked = time.monotonic()
     while len(answers) < len(jobs):
         for number, job in jobs.items():
@@ -120,7 +120,7 @@ def _answers(jobs: Mapping[int, Any], arrays: Sequence[str]) -> dict[int, Any]:
             queue = _queue(arrays)
             if queue is not None:
                 gone = {number for number, job in jobs.items() if number not in answers and job.job_id not in queue}
-                for number in gone & absent:  # twice: a file may take a while to be seen from another node
+                for number in gone & absent:  # twice in a row, as an answer's file may take a while to be seen here
                     job = jobs[number]
                     answers[number] = Lost(f"Slurm ended it: {_state(job.job_id)}; {job.paths.stderr}")
                 absent = gone
@@ -136,9 +136,9 @@ def _reason(trace: str) -> str:
 
 
 def _queue(arrays: Sequence[str]) -> set[str] | None:
-    """The ids of the jobs that Slurm still has, or None where it does not answer.
+    """The ids of the jobs in Slurm's queue, or None if Slurm does not answer.
 
-    squeue, as sacct needs an accounting that small clusters lack.
+    Uses squeue, as sacct needs accounting, which small clusters lack.
     """
     command = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={','.join(arrays)}"]
     said = subprocess.run(command, capture_output=True, text=True)
@@ -148,7 +148,7 @@ def _queue(arrays: Sequence[str]) -> set[str] | None:
 
 
 def _state(job: str) -> str:
-    """How Slurm says that a job ended, as far as it remembers."""
+    """The state in which a job ended, if Slurm still remembers it."""
     said = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True).stdout.split()
     found = [word.partition("=")[2] for word in said if word.startswith("JobState=")]
     return found[0] if found else "it is no longer in the queue"

@@ -1,4 +1,4 @@
-"""hydra/launcher=vectorized: jobs that differ only in what can be stacked, trained together in this process."""
+"""hydra/launcher=vectorized: jobs that differ only in stackable values, trained together in this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ib_cli.study.search_measure import optimised
 
 
 class VectorizedLauncher(JobLauncher):
-    """Groups the jobs; what cannot be grouped runs one after the other, as with Hydra's own launcher."""
+    """Groups the jobs; jobs without a group run one after the other, as with Hydra's own launcher."""
 
     name, module = "vectorized", "torch"
 
@@ -28,7 +28,7 @@ class VectorizedLauncher(JobLauncher):
         self.max_points = max_points
 
     def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
-        """Run group after group, then what is alone."""
+        """Run group after group, then the jobs without a group."""
         from ib_cli.study.stackable import apart, grouped
 
         by_number = {request.number: request for request in requests}
@@ -47,8 +47,8 @@ class VectorizedLauncher(JobLauncher):
         return answers | {number: by_number[number]() for number in alone}
 
     def _resolved(self, requests: Sequence[Request]) -> dict[int, dict[str, Any]]:
-        """The jobs' configs; one that cannot be resolved runs alone, and says what is wrong with it."""
-        from ib_cli.run.build import resolve
+        """Number → resolved config. A job whose config cannot be resolved is left out: it runs alone and says why."""
+        from ib_cli.run.validation import resolve
 
         found = {}
         for request in requests:
@@ -62,7 +62,7 @@ class VectorizedLauncher(JobLauncher):
     def _together(
         self, plains: Mapping[int, dict[str, Any]], requests: Mapping[int, Request]
     ) -> tuple[dict[int, Any], str]:
-        """What the jobs of a group that could be run together returned, and why the others could not."""
+        """The return values of the jobs that ran together, and the reason, or '', why the others could not."""
         from ib_cli.run.run_together import run_together
 
         jobs = Jobs.of(self.config.hydra)

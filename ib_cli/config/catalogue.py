@@ -1,4 +1,4 @@
-"""What can be chosen on the command line, read from conf/ and sweeps/ without torch or Hydra."""
+"""The choices on the command line, read from conf/ and sweeps/ without torch or Hydra."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def directory(name: str) -> Path:
 
 
 def choices(group: str) -> list[str]:
-    """The options of a config group, such as `objective`; of `sweep`, the studies."""
+    """The options of a config group, such as `objective`; the studies for `sweep`."""
     folder = directory("sweeps") if group == "sweep" else directory("conf") / group
     return sorted(file.stem for file in folder.glob("*.yaml"))
 
 
 def groups() -> list[str]:
-    """The config groups that a person chooses from."""
+    """The config groups to choose from."""
     folders = (
         file.name for file in directory("conf").iterdir() if file.is_dir() and not file.name.endswith("_options")
     )
@@ -76,9 +76,9 @@ interrupted run and shows a finished one. More flags: ib-train --hydra-help
 
 
 def help_text() -> str:
-    """What `ib-train --help` prints: groups with their options, and objectives with what they minimise.
+    """The text of `ib-train --help`: groups with their options, and objectives with their sums.
 
-    Hydra's own help looks at every group of every plugin first, which takes longer than all else here.
+    Hydra's own help reads every group of every plugin first, which takes longer than everything here.
     """
     width = max(map(len, groups()))
     lines = ["Groups (group=option)"]

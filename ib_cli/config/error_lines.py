@@ -15,7 +15,7 @@ from ib_cli.contracts.errors import ConfigError
 
 
 def explain(error: Exception, arguments: Sequence[str]) -> str:
-    """One line for an error that composing the config raised; our own errors are one already."""
+    """One line for an error raised while composing the config; our own errors are one line already."""
     text = " ".join(str(error).split())
     if match := re.search(r"Could not override '([^']+)'", text):
         return _no_such_key(match[1], arguments)
@@ -35,12 +35,12 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
 
 
 def again(command: Sequence[str]) -> str:
-    """The command line that goes on with what this one began: the same, but that it repeats nothing."""
+    """The command line that continues this command: the same without `rerun=true`."""
     return shlex.join(["ib-train", *(word for word in command[1:] if word != "rerun=true")])
 
 
 def check_words(arguments: Sequence[str]) -> None:
-    """Raises ConfigError for words that Hydra would take in a way that nobody means."""
+    """Raises ConfigError for words that Hydra would take in an unintended way."""
     for word in arguments:
         if word.startswith("="):
             raise ConfigError(f"{word}: an override is KEY=VALUE")
@@ -62,7 +62,7 @@ def check_words(arguments: Sequence[str]) -> None:
 
 
 def _chosen_objective(arguments: Sequence[str]) -> str:
-    """The objective of this command line, or the default one."""
+    """The objective of the command line, or the default."""
     chosen = [word.partition("=")[2] for word in arguments if word.startswith("objective=")]
     if chosen and chosen[-1] in choices("objective"):
         return chosen[-1]
@@ -71,7 +71,7 @@ def _chosen_objective(arguments: Sequence[str]) -> str:
 
 
 def _no_such_key(key: str, arguments: Sequence[str]) -> str:
-    """A key that the composed config does not have."""
+    """The line for a key that the composed config does not have."""
     key = key.lstrip("+~")
     if key in MULTIPLIERS:
         objective = _chosen_objective(arguments)

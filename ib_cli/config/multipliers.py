@@ -1,4 +1,4 @@
-"""The multipliers of the papers, and weights made of them. Imports no torch: the help text reads them too."""
+"""The multipliers of the papers, and weights made of them. Imports no torch, as the help text needs it too."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _SIGNED = re.compile(r"\s*([+-])?\s*([^+\s-].*?)\s*")
 
 
 def parse_weight(symbol: str, text: str | float) -> tuple[float, tuple[str, ...]]:
-    """A weight as an objective's file gives it: a number, a multiplier, or a product such as `-0.5*beta`.
+    """Coefficient and multiplier names of a weight in an objective's file.
 
-    Returns its coefficient and the names of its multipliers. Raises ConfigError naming the term for anything else.
+    A weight is a number, a multiplier, or a product such as `-0.5*beta`. Raises ConfigError, naming the term, for
+    anything else.
     """
     match = _SIGNED.fullmatch(str(text))
     coefficient, names = 1.0, []

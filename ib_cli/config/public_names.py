@@ -13,7 +13,7 @@ from ib_cli.config.catalogue import directory
 _TARGET = re.compile(r"^( *)_target_: (\S+)", re.MULTILINE)
 
 # Group → public name → the text that a run's id hashes for it: the path of the class when ids were first made.
-# Frozen, as another text is another id, which orphans finished runs. New classes need no entry.
+# Frozen, as another text would give another id and orphan finished runs. New classes need no entry.
 FIRST_PATHS = {
     "architecture": {
         "all_cnn": "ib_cli.architectures.all_cnn.AllCnn",
@@ -86,6 +86,11 @@ FIRST_PATHS = {
         "plateau": "ib_cli.engine.schedules.Plateau",
         "step": "ib_cli.engine.schedules.Step",
     },
+    "tracker": {
+        "none": "ib_cli.observer.Observer",
+        "tensorboard": "ib_cli.trackers.tensorboard.Tensorboard",
+        "wandb": "ib_cli.trackers.wandb.Wandb",
+    },
     "weights": {
         "gaussian": "ib_cli.weights.gaussian.GaussianWeights",
         "lognormal": "ib_cli.weights.lognormal.LognormalWeights",
@@ -99,9 +104,9 @@ FIRST_PATHS = {
 
 @cache
 def paths(group: str) -> dict[str, str]:
-    """Public name → path of its class today, of a group's options in conf/.
+    """Public name → today's path of its class, for the options of a group in conf/.
 
-    Two options may configure one class: the name is that of the file that has `_target_` at its top level.
+    If two options configure one class, the file with `_target_` at its top level gives the name.
     """
     found: dict[str, tuple[int, str]] = {}
     for file in sorted((directory("conf") / group).glob("*.yaml")):
@@ -114,28 +119,28 @@ def paths(group: str) -> dict[str, str]:
 
 @cache
 def _names(group: str) -> dict[str, str]:
-    """Path → public name, of today's paths and the first ones."""
+    """Path → public name, for today's paths and the first paths."""
     return {path: name for name, path in (*FIRST_PATHS.get(group, {}).items(), *paths(group).items())}
 
 
 def public_name(group: str, target: str) -> str:
-    """The public name of a `_target_`; of a person's own class its path, as given."""
+    """The public name of a `_target_`; for a user's own class its path, unchanged."""
     return _names(group).get(target, target)
 
 
 def path_of(group: str, target: str) -> str:
-    """The importable path of a `_target_`, which may be a public name or a path, also one of an earlier version."""
+    """The importable path of a `_target_`: a public name, a path, or a path of an earlier version."""
     name = public_name(group, target)
     return paths(group).get(name, name)
 
 
 def short_name(group: str, target: str) -> str:
-    """A name to show: the public name, or the class's own."""
+    """A name to show: the public name, or the name of the class."""
     return public_name(group, target).rpartition(".")[2]
 
 
 def hashed_name(group: str, target: str) -> str:
-    """What a run's id hashes for a `_target_`: it depends on the public name, or a person's own path, alone."""
+    """The text that a run's id hashes for a `_target_`; it depends on the public name, or a user's own path, alone."""
     name = public_name(group, target)
     if name in FIRST_PATHS.get(group, {}):
         return FIRST_PATHS[group][name]

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ib_cli.contracts.errors import ConfigError
 
-KINDS = ("int", "float", "bool", "str", "constrained-int", "constrained-float")  # pydantic's names of a union's kinds
+KINDS = ("int", "float", "bool", "str", "constrained-int", "constrained-float")  # pydantic's names of union members
 
 
 def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> None:
-    """Hold values against the keyword-only parameters of a class or function, types and ranges included.
+    """Check values against the keyword-only parameters of a class or function: names, types and ranges.
 
     Raises ConfigError, one line naming the key (`key.parameter`, or the parameter alone where key is empty).
     """
@@ -27,13 +27,13 @@ def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> No
         schema(**values)
     except ValidationError as errors:
         first, *others = errors.errors()
-        same = [other for other in others if other["loc"][0] == first["loc"][0]]  # the other kinds that a union takes
+        same = [other for other in others if other["loc"][0] == first["loc"][0]]  # errors of the other union members
         raise ConfigError(_line(key, list(schema.model_fields), first, same)) from None
 
 
 @cache
 def _schema(target: Callable[..., Any]) -> type[BaseModel]:
-    """The keyword-only parameters of a class or function as a model of pydantic."""
+    """The keyword-only parameters of a class or function as a pydantic model."""
     hints = get_type_hints(
         target if is_dataclass(target) or not inspect.isclass(target) else target.__init__, include_extras=True
     )
@@ -44,7 +44,7 @@ def _schema(target: Callable[..., Any]) -> type[BaseModel]:
 
 
 def _line(key: str, fields: list[str], error: dict[str, Any], others: list[dict[str, Any]]) -> str:
-    """One line of what pydantic found; `others` are what it found of the same key."""
+    """One line for an error of pydantic; `others` are its further errors for the same key."""
     place = ".".join(str(part) for part in error["loc"] if str(part) not in KINDS and "[" not in str(part))
     name = ".".join(filter(None, (key, place)))
     if error["type"] == "extra_forbidden":

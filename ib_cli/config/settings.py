@@ -1,4 +1,4 @@
-"""The top-level keys of a run's config that are no group and no multiplier. Their values live in conf/config.yaml."""
+"""The top-level keys of a run's config, except groups and multipliers. Their defaults are in conf/config.yaml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Count = Annotated[int, Interval(gt=0, lt=2**31)]
 class Settings:
     """conf/config.yaml says what each key means; the annotations say which values it may take."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^\w[\w .+-]*$")]  # it becomes a folder in output
+    name: Annotated[str, StringConstraints(pattern=r"^\w[\w .+-]*$")]  # becomes a folder in `output`
     seed: Annotated[int, Ge(0)]
     epochs: Count
     batch_size: Count
@@ -37,7 +37,7 @@ class Settings:
     debug: bool
 
 
-# Keys that do not enter a run's id: they change its numbers not at all, or in the last bits (device, threads).
+# Keys that do not enter a run's id: they do not change its numbers, or only in the last bits (device, threads).
 COSMETIC = (
     "name",
     "output",

@@ -1,4 +1,4 @@
-"""The two ways in which a run can end badly through no fault of the program."""
+"""Errors that are no fault of the program: a command that cannot run, and a run that cannot end well."""
 
 
 class ConfigError(ValueError):
@@ -6,7 +6,7 @@ class ConfigError(ValueError):
 
 
 class BusyError(ConfigError):
-    """Another process is at this very run."""
+    """Another process is working on this run."""
 
 
 class RunFailedError(RuntimeError):

@@ -1,4 +1,4 @@
-"""Measures and multipliers as a reader of the papers knows them, with their units."""
+"""Names, symbols and units of measures and multipliers, as in the papers."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ NAMES = {
     "I_pairwise": "pairwise bound",
     "L2[Z]": "mean squared norm",
 }
-SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # that are not set as they are written
-# The measures that are amounts of information.
+SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
+# Measures that are amounts of information.
 INFORMATION = re.compile(r"[JRCDSVI](_\w+)?|S/N|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
-# The rest after them.
+# Order of display; all other measures follow.
 ORDER = (
     "J", "R", "R_Y", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]",
     "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
     "log_Var_window[Z|Y]", "accuracy", "error",
 )  # fmt: skip
-WIDE = 22  # letters of name and symbol: with more the name stands above it, as a figure's axis is short
+WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 
 
 def has_units(measure: str) -> bool:
@@ -53,12 +53,12 @@ def has_units(measure: str) -> bool:
 
 
 def unit(measure: str, units: str) -> str:
-    """`nats`, `bits`, or nothing."""
+    """`units` (nats or bits) for an amount of information, else ''."""
     return units if has_units(measure) else ""
 
 
 def in_order(measures: set[str]) -> list[str]:
-    """The measures as a person wants them: J, the functionals, the accuracy, the rest by name."""
+    """The measures in order of display: J, the functionals, the accuracy, the rest by name."""
     return [name for name in ORDER if name in measures] + sorted(measures - set(ORDER))
 
 
@@ -80,7 +80,7 @@ def mathtext(name: str) -> str:
 
 
 def label(measure: str, units: str) -> str:
-    """A measure on an axis of a figure: `rate $R$ (nats)`; a long name has a line of its own."""
+    """Axis label of a measure in a figure: `rate $R$ (nats)`; a long name has a line of its own."""
     name = NAMES.get(measure, "")
     between = "\n" if name and len(name) + len(measure) > WIDE else " "
     text = f"{name}{between}{mathtext(measure)}".strip()
@@ -88,7 +88,7 @@ def label(measure: str, units: str) -> str:
 
 
 def plain(measure: str, units: str) -> str:
-    """A measure on an axis of the page: `rate R (nats)`."""
+    """Axis label of a measure on the HTML page: `rate R (nats)`."""
     text = f"{NAMES.get(measure, '')} {GREEK.get(measure, measure)}".strip()
     return f"{text} ({unit(measure, units)})" if has_units(measure) else text
 

@@ -1,8 +1,8 @@
 """The random numbers of one pass, drawn before it starts, so that the pass itself is a pure function.
 
-A layer that needs randomness asks the tape for it; a layer that measures something on the way reports it there.
-The same pass asks for the same numbers in the same order, so a first pass with a `Planner` finds out which,
-and `draw` makes them from one generator: one model or many trained together, each sees its own stream.
+A layer takes its random numbers from the tape, and reports its measurements there. Equal passes ask for the same
+numbers in the same order. So a first pass with a `Planner` lists the requests, and `draw` makes the numbers from one
+generator: each model sees its own stream, whether it is trained alone or with others.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Request(NamedTuple):
 
 
 class Tape:
-    """Hands out numbers drawn beforehand, in order, and collects what layers report."""
+    """Hands out numbers drawn beforehand, in order, and collects the reports of layers."""
 
     def __init__(self, numbers: Sequence[Tensor]) -> None:
         self._numbers = iter(numbers)
-        self.draws = 1  # of z that the pass wants of each row, until `spread` makes rows of them
+        self.draws = 1  # draws of z per sample; 1 after `spread` has expanded rows
         self.reports: dict[str, Tensor] = {}
 
     def _next(self, request: Request) -> Tensor:
@@ -45,20 +45,21 @@ class Tape:
         return self._next(Request("uniform", shape))
 
     def spread(self, h: Tensor) -> Tensor:
-        """(B, …) → (S·B, …): all rows for the first draw of z, then for the second, …; asked again, rows as they are.
+        """(B, …) → (S·B, …): all rows for the first draw of z, then all rows for the second, …; later calls return h.
 
-        A layer whose noise is part of q(z|x) begins with it, so that what comes before is computed once for all draws.
+        A layer whose noise is part of q(z|x) begins with this call, so that the layers before it are computed only once
+        for all draws.
         """
         draws, self.draws = self.draws, 1
         return h if draws == 1 else h.expand(draws, *h.shape).flatten(0, 1)
 
     def report(self, name: str, nats: Tensor) -> None:
-        """Note per-sample nats (B,) under a name; layers that report the same name add up."""
+        """Record per-sample nats (B,) under a name; reports of the same name add up."""
         self.reports[name] = self.reports[name] + nats if name in self.reports else nats
 
 
 class Planner(Tape):
-    """Answers with zeros and notes what was asked for."""
+    """A tape that returns zeros and lists the requests."""
 
     def __init__(self, device: torch.device | str) -> None:
         super().__init__(())

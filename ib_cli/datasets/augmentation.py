@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 
 class CropFlip:
-    """Shifts each image by up to `crop` pixels each way over a border of stored value 0, and mirrors every second one.
+    """Shifts each image by up to `crop` pixels each way over a border of stored value 0, and mirrors it or not.
 
     The images are padded once. Every crop is then a window of one view of them, so that a batch of crops is a single
-    gather, on any device, without a loop over the images.
+    gather, on any device, without a loop over the images. With `flip`, an image is mirrored with probability ½.
     """
 
     def __init__(self, images: Tensor, crop: int, flip: bool) -> None:
@@ -23,7 +23,7 @@ class CropFlip:
         self.windows = windows.permute(0, 2, 3, 1, 4, 5)
 
     def offsets(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Where `count` crops begin in the padded images, down and across: each (count,), uniform on 0 … 2 crop."""
+        """First row and column of `count` crops in the padded images: each (count,), uniform on 0 … 2 crop."""
         drawn = torch.randint(2 * self.crop + 1, (2, count), generator=generator, device=self.windows.device)
         return drawn[0], drawn[1]
 

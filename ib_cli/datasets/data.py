@@ -39,7 +39,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Splits `train`, `test` and, where some was held out, `validation`, all on one device.
+    """Splits `train`, `test` and, where some samples were held out, `validation`, all on one device.
 
     Pixels stay bytes until a batch is made: a quarter of the memory, and normalising costs little beside the gather.
     """
@@ -48,24 +48,24 @@ class Data:
     splits: dict[str, Split]
     affine: Affine
     augmentation: CropFlip | None  # of the training images; None: none
-    passes: int = 1  # times that an epoch goes over the train split
-    shared: int = 1  # samples of each split that stand together and have one x
-    source: JointGaussian | None = None  # where every batch of training is drawn anew; None: from the train split
+    passes: int = 1  # passes over the train split in an epoch
+    shared: int = 1  # so many consecutive samples of each split share one x
+    source: JointGaussian | None = None  # draws every training batch anew; None: batches are from the train split
 
     @property
     def device(self) -> torch.device:
         return self.splits["train"].y.device
 
     def whole(self, batch_size: int) -> bool:
-        """Whether each batch is the train split as it stands, whose order says nothing: for tables that fit in one."""
+        """True if each batch is the full train split, so no shuffling; only for tables (`passes` > 1)."""
         return self.passes > 1 and len(self.splits["train"]) <= batch_size
 
     def batch(self, split: str, indices: Tensor, generator: Generator | None = None) -> Batch:
         """The normalised samples of a split at `indices` (B,), which lie on the data's device.
 
-        Given a generator (on the data's device) the samples of `train` are augmented, if the data set asks for it, or
-        as many new ones drawn from its source, if it has one; the same state of the generator makes the same batch.
-        Other splits always stay as they are.
+        With a generator (on the data's device), the samples of `train` are augmented if the data set asks for it, or
+        replaced by B new ones from its source if it has one. The same state of the generator makes the same batch.
+        Other splits are never changed.
         """
         if generator is not None and self.source is not None and split == "train":
             x, y = self.source.draw(len(indices), generator)
@@ -78,14 +78,14 @@ class Data:
         return Batch(self.affine(x), part.y[indices], None if part.weight is None else part.weight[indices])
 
     def whole_batch(self) -> Batch:
-        """The train split as it stands, normalised, each x once for the samples that share it."""
+        """The train split, normalised and in its order; each x appears once for the samples that share it."""
         part = self.splits["train"]
         return Batch(self.affine(part.x[:: self.shared]), part.y, part.weight)
 
     def label_entropy(self, split: str) -> float | None:
-        """H[Y] in nats: of labels the entropy of their frequencies in the split.
+        """H[Y] in nats. For labels: the entropy of their frequencies in the split.
 
-        Of a continuous y the differential entropy of its law, or None where that is not known.
+        For a continuous y: the differential entropy of its law, or None where that is not known.
         """
         part = self.splits[split]
         if self.spec.classes is None:
@@ -94,7 +94,7 @@ class Data:
         return torch.special.entr(frequencies).sum().item()
 
     def label_noise(self, split: str) -> float:
-        """H[Y|X] of labels in nats: of a discrete x that of the split's p(x, y); else 0, as no x occurs twice."""
+        """H[Y|X] of labels in nats: for a discrete x from the split's p(x, y); else 0, as no x occurs twice."""
         if not self.spec.one_hot:
             return 0.0
         part = self.splits[split]
@@ -104,5 +104,5 @@ class Data:
         return (torch.special.entr(joint).sum() - torch.special.entr(joint.sum(1)).sum()).item()
 
     def target_variance(self, split: str) -> float:
-        """Of a continuous y: its variance about the split's mean, averaged over its dimensions."""
+        """Variance of a continuous y about the split's mean, averaged over its dimensions."""
         return self.splits[split].y.double().var(0, correction=0).mean().item()

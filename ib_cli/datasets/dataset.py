@@ -1,4 +1,4 @@
-"""What every data set has in common: its options, and the way from arrays to `Data`."""
+"""What data sets of stored samples share: their options, and the way from arrays to `Data`."""
 
 # Annotations are evaluated here, not kept as text: the signature of a data set is the schema of its config, and text
 # would be looked up in the subclass's module, where these names do not exist.
@@ -22,7 +22,7 @@ from ib_cli.datasets.normalisation import INTERVALS, Normalisation, fit
 
 @dataclass(frozen=True)
 class Arrays:
-    """A data set as it lies on disk, on the CPU."""
+    """A data set as it is stored, on the CPU."""
 
     train: Split  # x: (N, C, H, W) or (N, F)
     test: Split
@@ -33,38 +33,38 @@ class Arrays:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet(ABC):
-    """The options of every data set; a subclass adds its own and says how to `read` it.
+    """The options of every data set of stored samples; a subclass adds its own and says how to `read` it.
 
-    All randomness here (subsets, splits, label noise, permutations) comes from `seed` alone, and each of them has its
-    own stream: changing one option leaves the others' draws as they were, and larger subsets contain smaller ones.
+    All randomness here (subsets, splits, label noise, permutations) comes from `seed` alone. Each of these has its own
+    stream: changing one option leaves the draws of the others as they were, and larger subsets contain smaller ones.
     """
 
     normalise: Normalisation  # see `ib_cli.datasets.normalisation.fit`
-    likelihood: Literal["bernoulli", "gaussian", "laplace", "categorical"]  # suits x; for decoders to refer to
-    classes: list[int] | None  # only these, relabelled 0, 1, … in this order
-    train_size: Annotated[int, Ge(1)] | None  # how many to train on, out of what the validation split leaves
+    likelihood: Literal["bernoulli", "gaussian", "laplace", "categorical"]  # suits x; decoders refer to it
+    classes: list[int] | None  # only these, relabelled 0, 1, … in this order; None: all
+    train_size: Annotated[int, Ge(1)] | None  # of what the validation split leaves; None: all
     test_size: Annotated[int, Ge(1)] | None
-    validation_size: Annotated[int, Ge(0)] | Annotated[float, Ge(0), Lt(1)]  # a float is a fraction
-    label_noise: Annotated[float, Ge(0), Le(1)]  # fraction of training labels that a uniformly random class replaces
+    validation_size: Annotated[int, Ge(0)] | Annotated[float, Ge(0), Lt(1)]  # a float is a fraction of the train split
+    label_noise: Annotated[float, Ge(0), Le(1)]  # fraction of training labels replaced by a uniformly random class
     crop: Annotated[int, Ge(0)]  # pixels of padding for random crops
     flip: bool
     seed: Annotated[int, Ge(0)]
 
     def fingerprint(self) -> str:
-        """What tells apart data that may change under the same options; empty for data that cannot.
+        """Identifies data that may change under the same options; empty for data that cannot.
 
-        Raises ConfigError where they cannot be read.
+        Raises ConfigError where the data cannot be read.
         """
         return ""
 
     @abstractmethod
     def read(self) -> Arrays:
-        """All of the data set. Raises ConfigError where there is none, or it is not what it should be."""
+        """The whole data set. Raises ConfigError where there is none, or it is not as it should be."""
 
     def load(self, device: torch.device | str) -> Data:
         """The data set with its options applied, on the device.
 
-        Raises ConfigError where it cannot be read or the options ask for what it does not have.
+        Raises ConfigError where it cannot be read, or the options ask for more than it has.
         """
         arrays = self.read()
         if arrays.classes is None:
@@ -93,7 +93,7 @@ class DataSet(ABC):
         return Data(spec, splits, affine.to(device), augmentation)
 
     def rng(self, purpose: str) -> np.random.Generator:
-        """The stream of random numbers that this data set has for one purpose."""
+        """This data set's own stream of random numbers for one purpose."""
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
 
     def shuffled(self, count: int, purpose: str) -> Tensor:
@@ -101,7 +101,7 @@ class DataSet(ABC):
         return torch.from_numpy(self.rng(purpose).permutation(count))
 
     def _check_label_options(self) -> None:
-        """Raises ConfigError for options that only labels have."""
+        """Raises ConfigError for options that apply to labels only."""
         for key, off in (("classes", None), ("label_noise", 0)):
             if getattr(self, key) != off:
                 shown = "null" if off is None else off

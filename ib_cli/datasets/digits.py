@@ -15,7 +15,7 @@ TEST_SIZE = 360  # a fifth
 class Digits(DataSet):
     """1797 handwritten digits, (1, 8, 8) with values 0 … 16 (Alpaydin and Kaynak 1998, the UCI test set).
 
-    They come in one piece. The test split is always the same 360 of them, drawn once for all, whatever `seed` is, so
+    The source is not split. The test split is always the same 360 digits, drawn once for all, whatever `seed` is, so
     that results with different seeds stay comparable. Training and test digits share writers.
     """
 

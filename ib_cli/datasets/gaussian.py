@@ -1,4 +1,4 @@
-"""Jointly Gaussian x and y, of which everything is known in closed form."""
+"""Jointly Gaussian x and y, with every entropy and information known in closed form."""
 
 # Annotations are evaluated here, as in `dataset.py`: the signature is the schema of a config.
 
@@ -15,39 +15,39 @@ from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import fit
 
-SYMMETRIC = 1e-10  # by which two mirrored entries may differ, in parts of the largest
+SYMMETRIC = 1e-10  # largest difference of two mirrored entries, relative to the largest entry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gaussian:
     """(x, y) ~ N(0, Σ) with a continuous y (B, y_dimensions); its Σ and h(Y) are in `Data.source`.
 
-    Every batch of training is a fresh draw, so that nothing can be overfitted; an epoch has `samples` of them. The
-    splits are draws that stay as they are: `train` is what is evaluated under that name at the end of a run.
-    Without a covariance, x and y have unit covariances each and the `correlations` are those of x_1 and y_1, x_2 and
-    y_2, …, which are then the canonical ones: to these the problem can be brought for any Σ, by linear maps of x and
-    of y, which no information depends on.
+    Every training batch is a fresh draw, so that nothing can be overfitted; an epoch has `samples` samples. The splits
+    are fixed draws; `train` is the split evaluated under that name at the end of a run.
+
+    Without a covariance, x and y each have unit covariance, and `correlations` are between x_1 and y_1, x_2 and y_2, …:
+    the canonical correlations. Linear maps of x and of y bring any Σ to this form, and no information depends on them.
     """
 
     x_dimensions: Annotated[int, Gt(0)]
     y_dimensions: Annotated[int, Gt(0)]
     covariance: list[list[float]] | None  # of x and y together, x first; None: made from the correlations
-    correlations: list[Annotated[float, Interval(gt=-1, lt=1)]]  # where no covariance is given; the rest are 0
-    samples: Annotated[int, Gt(0)]  # N, of an epoch
+    correlations: list[Annotated[float, Interval(gt=-1, lt=1)]]  # used without a covariance; the rest are 0
+    samples: Annotated[int, Gt(0)]  # N, in an epoch
     test_size: Annotated[int, Gt(0)]
     validation_size: Annotated[int, Ge(0)]
-    likelihood: Literal["gaussian", "laplace"]  # suits x; for decoders to refer to
-    seed: Annotated[int, Ge(0)]  # of the splits; what is trained on follows the run's seed
+    likelihood: Literal["gaussian", "laplace"]  # suits x; decoders refer to it
+    seed: Annotated[int, Ge(0)]  # of the splits; training batches follow the run's seed
 
     def fingerprint(self) -> str:
-        """Empty: the options say all."""
+        """Empty: the options determine the data."""
         return ""
 
     def load(self, device: torch.device | str) -> Data:
         """The law and a fixed draw for each split, on the device.
 
-        Raises ConfigError for a covariance that is not one, or not of these dimensions, and for correlations that do
-        not fit them.
+        Raises ConfigError for a covariance that is not symmetric and positive definite or not of these dimensions, and
+        for more correlations than the smaller of x and y has dimensions.
         """
         source = JointGaussian(self._covariance(), self.x_dimensions)
         generator = Generator().manual_seed(self.seed)
@@ -76,7 +76,7 @@ class Gaussian:
 
 
 def _canonical(n: int, m: int, correlations: list[float]) -> Tensor:
-    """Unit variances, and correlations between x_i and y_i alone."""
+    """Σ with unit variances, and correlations between x_i and y_i alone."""
     if len(correlations) > min(n, m):
         raise ConfigError(
             f"dataset.correlations: must be {min(n, m)} at most, as many as the smaller of x and y has dimensions, "

@@ -21,19 +21,19 @@ from ib_cli.datasets.normalisation import fit
 class Joint(ABC):
     """The options of every table; a subclass adds its own and says what the `table` is.
 
-    Each cell of the table is a sample, x one-hot and y its label, whose weight is what the cell is worth: its
-    probability, or how often it was drawn. The test split is always the table itself, so that nothing about an
-    evaluation is due to a finite test set (TherML, App. B). Shapes are those of the table, whatever is drawn.
+    Each cell of the table is a sample: x one-hot, y its label, weighted by the cell's probability or by how often it
+    was drawn. The test split is always the table itself, so that no evaluation suffers from a finite test set
+    (TherML, App. B). Shapes follow the table, whatever is drawn.
     """
 
     infinite: bool  # train on the table itself; false: on samples of it
-    draws: Annotated[int, Gt(0)]  # N: how many samples are drawn; S is divided by N for infinite as well
-    passes: Annotated[int, Gt(0)]  # how often an epoch goes over the cells
-    likelihood: Literal["one_hot", "bernoulli"]  # suits x; for decoders to refer to
+    draws: Annotated[int, Gt(0)]  # N: the number of samples drawn; S is divided by N for infinite as well
+    passes: Annotated[int, Gt(0)]  # passes over the cells in an epoch
+    likelihood: Literal["one_hot", "bernoulli"]  # suits x; decoders refer to it
     seed: Annotated[int, Ge(0)]  # of the draws
 
     def fingerprint(self) -> str:
-        """What tells apart tables that may change under the same options; empty where they cannot."""
+        """Identifies tables that may change under the same options; empty where they cannot."""
         return ""
 
     @abstractmethod
@@ -41,7 +41,7 @@ class Joint(ABC):
         """p(x, y), (X, Y) float64. Raises ConfigError where the options or a file give none."""
 
     def load(self, device: torch.device | str) -> Data:
-        """The cells as samples, on the device. Raises ConfigError where there is no table, or a seed draws nothing."""
+        """The cells as samples, on the device. Raises ConfigError without a table, or if `seed` is set but not used."""
         if self.infinite and self.seed:
             raise ConfigError(f"dataset.seed={self.seed}: nothing is drawn for dataset.infinite=true")
         table = self.table()

@@ -1,4 +1,4 @@
-"""Jointly Gaussian x and y: where fresh samples come from."""
+"""Jointly Gaussian x and y: the source of fresh samples."""
 
 from __future__ import annotations
 

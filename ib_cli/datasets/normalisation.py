@@ -1,4 +1,4 @@
-"""The affine map from stored values to those that a model sees."""
+"""The affine map from stored values to the values that a model sees."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHUNK = 4096  # samples turned to float64 at a time: statistics of 50 000 colour
 
 
 class Affine(NamedTuple):
-    """stored · scale + shift, and where `bounds` are given what lies outside of them is moved to the nearer one."""
+    """stored · scale + shift; with `bounds`, values outside of them are moved to the nearer bound."""
 
     scale: Tensor  # float32: () one for all, (C, 1, 1) per channel, (F,) per feature
     shift: Tensor  # like scale
@@ -31,10 +31,10 @@ class Affine(NamedTuple):
 def fit(kind: Normalisation, x: Tensor, levels: int | None) -> Affine:
     """The map for training samples x, (N, C, H, W) images or (N, F) vectors.
 
-    `unit` and `symmetric` take stored values 0 … levels − 1, or where levels is None each channel's or feature's own
-    training range, onto [0, 1] and [−1, 1]; held-out values beyond that range are clamped. `standard` gives each
-    channel or feature of x mean 0 and standard deviation 1. What is constant in x is only shifted. `none` changes
-    nothing but the type.
+    `unit` and `symmetric` map to [0, 1] and [−1, 1], either from the stored values 0 … levels − 1 or, where levels is
+    None, from the training range of each channel or feature; held-out values beyond that range are clamped. `standard`
+    gives each channel or feature of x mean 0 and standard deviation 1. What is constant in x is only shifted. `none`
+    changes nothing but the type.
     """
     if kind == "none":
         return Affine(torch.tensor(1.0), torch.tensor(0.0), None)
@@ -56,7 +56,7 @@ def _affine(scale: Tensor, shift: Tensor, bounds: tuple[float, float] | None = N
 
 
 def _axes(x: Tensor) -> tuple[int, ...]:
-    """All but the channels of images, all but the features of vectors."""
+    """The axes over which statistics are taken: all but the channels of images, all but the features of vectors."""
     return (0, *range(2, x.dim()))
 
 

@@ -20,16 +20,16 @@ UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 @dataclass(frozen=True, kw_only=True)
 class Npz(DataSet):
-    """Arrays x and y, and x_test and y_test where the test split is given, of an .npz file.
+    """The arrays x and y of an .npz file, and x_test and y_test where it has a test split.
 
     x: (N, F) vectors, (N, H, W) or (N, C, H, W) images. Bytes are kept as pixels of 256 levels, other numbers become
     float32. y: (N,) integers 0 … classes − 1, where each class occurs, or for a regression (N,) or (N, d) real numbers.
-    Without a test part, `test_fraction` of the samples, chosen by `seed`, becomes one.
+    Without a test split, `test_fraction` of the samples, chosen by `seed`, becomes one.
     """
 
     path: str  # of the .npz file; relative: to the working directory
-    targets: Literal["auto", "labels", "standard", "stored"]  # what y is; auto: numbers with a decimal point standard
-    test_fraction: Annotated[float, Gt(0), Lt(1)]  # of the samples, where the file has no test part
+    targets: Literal["auto", "labels", "standard", "stored"]  # what y is; auto: floats standard, integers labels
+    test_fraction: Annotated[float, Gt(0), Lt(1)]  # of the samples, where the file has no test split
 
     def read(self) -> Arrays:
         """Raises ConfigError where the file or one of its arrays is missing or is not as described above."""
@@ -105,7 +105,7 @@ class Npz(DataSet):
         return torch.from_numpy(self._finite(y, f"y{suffix}").reshape(N, -1))
 
     def _finite(self, values: np.ndarray, name: str) -> np.ndarray:
-        """As float32."""
+        """`values` as float32. Raises ConfigError for NaN and infinities."""
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
             values = values.astype(np.float32)
         if not np.isfinite(values).all():

@@ -9,7 +9,7 @@ from ib_cli.datasets.mnist import Mnist
 
 @dataclass(frozen=True, kw_only=True)
 class PermutedMnist(Mnist):
-    """MNIST whose 784 pixels are permuted, the same way in every image, by the order that `seed` draws."""
+    """MNIST whose 784 pixels are permuted, the same way in every image, in an order that `seed` draws."""
 
     def read(self) -> Arrays:
         arrays = super().read()

@@ -12,7 +12,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.joint import Joint
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, IndexError, TypeError, zipfile.BadZipFile, zlib.error)
-TOLERANCE = 1e-6  # by which the sum of a table may miss 1, as that of one in float32 does
+TOLERANCE = 1e-6  # largest deviation of a table's sum from 1, enough for float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,5 +52,5 @@ class Table(Joint):
 
 
 def _worst(p: np.ndarray) -> float:
-    """An entry that is not finite, or the smallest."""
+    """The first entry that is not finite, else the smallest."""
     return float(p[~np.isfinite(p)][0] if not np.isfinite(p).all() else p.min())

@@ -13,9 +13,9 @@ from ib_cli.datasets.toy_table import toy_table
 
 @dataclass(frozen=True, kw_only=True)
 class ThermlToy(Joint):
-    """y ~ Bernoulli(prior), h|y ~ Normal(means[y], s²), and x the bin of h among equal ones of [0, 1].
+    """y ~ Bernoulli(prior), h|y ~ Normal(means[y], s²), and x is the bin of h among equal bins of [0, 1].
 
-    The paper says I(X;Y) = 0.5 nats, 30 bins and prior 0.7; of means and s it says no more, so s is solved for.
+    The paper says I(X;Y) = 0.5 nats, 30 bins and prior 0.7. It does not give means and s, so s is solved for.
     """
 
     bins: Annotated[int, Ge(2)]

@@ -22,20 +22,20 @@ UNREACHABLE = (*UNREADABLE, HTTPException)
 
 @dataclass(frozen=True, kw_only=True)
 class TorchvisionDataSet(DataSet):
-    """Ten classes of 8-bit images, read at once and without a detour over PIL."""
+    """Ten classes of 8-bit images, read as whole arrays, without a detour over PIL."""
 
     root: str  # the folder that holds torchvision's own folder for the data set; relative: to the working directory
     download: bool  # fetch the files that are missing
 
     peer: ClassVar[str]  # torchvision's class
-    folder: ClassVar[str]  # where under root its files are
-    files: ClassVar[tuple[str, ...]]  # in that folder
+    folder: ClassVar[str]  # folder of its files under root
+    files: ClassVar[tuple[str, ...]]  # files in that folder
     shape: ClassVar[tuple[int, int, int]]  # (C, H, W)
-    sizes: ClassVar[tuple[int, int]]  # of train and test
+    sizes: ClassVar[tuple[int, int]]  # samples in train and test
 
     @abstractmethod
     def images(self, stored: Any) -> torch.Tensor:
-        """What torchvision keeps as `.data` → (N, C, H, W) uint8."""
+        """torchvision's `.data` as (N, C, H, W) uint8."""
 
     def read(self) -> Arrays:
         """Raises ConfigError where files are missing and may not or cannot be fetched, or are damaged."""
@@ -53,7 +53,7 @@ class TorchvisionDataSet(DataSet):
         return Arrays(train, test, classes=10, levels=256)
 
     def _fetch(self, peer: type, home: Path) -> None:
-        """Downloads to a folder of its own first: neither a killed run nor several at once leave half a file."""
+        """Downloads to a temporary folder first: neither a killed run nor several at once leave half a file."""
         try:
             home.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(dir=home) as scratch:

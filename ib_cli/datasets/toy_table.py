@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.special import entr
 from scipy.stats import norm
 
-NARROWEST, WIDEST = 1e-3, 1e3  # standard deviations that the wanted one lies between
+NARROWEST, WIDEST = 1e-3, 1e3  # bounds of the standard deviation that is solved for
 
 
 def toy_table(
@@ -17,9 +17,9 @@ def toy_table(
 ) -> np.ndarray:
     """p(x, y) with y ~ Bernoulli(prior), h|y ~ Normal(means[y], s²) and x the bin of h (TherML, App. B): (bins, 2).
 
-    The bins are equal parts of [0, 1], and those at its edges hold the tails. The paper says of means and s only that
-    I(X;Y) = 0.5 nats: here s is solved so that it is `information`.
-    Raises ValueError where no s makes it so, and for fewer than two bins or a prior outside (0, 1).
+    The bins are equal parts of [0, 1]; the first and the last also hold the tails. The paper gives neither means nor s,
+    only I(X;Y) = 0.5 nats: here s is solved so that I(X;Y) is `information`. Raises ValueError where no s makes it so,
+    and for fewer than two bins or a prior outside (0, 1).
     """
     if bins < 2 or not 0 < prior < 1:
         raise ValueError(f"the toy table needs 2 bins or more and a prior within (0, 1), not {bins} and {prior}")
@@ -39,7 +39,7 @@ def _binned(bins: int, means: Sequence[float], prior: float, width: float) -> np
     inner = np.linspace(0, 1, bins + 1)[1:-1, None]
     below, above = norm.cdf(inner, means, width), norm.sf(inner, means, width)
     first, last = below[:1], above[-1:]
-    of_bins = np.where(above[:-1] < 0.5, above[:-1] - above[1:], below[1:] - below[:-1])  # the small ones are accurate
+    of_bins = np.where(above[:-1] < 0.5, above[:-1] - above[1:], below[1:] - below[:-1])  # small tails are accurate
     return np.concatenate([first, of_bins, last]) * [1 - prior, prior]
 
 

@@ -29,11 +29,11 @@ def forward(
         return call(model, {**params, **buffers}, (batch, tape, samples))
 
 
-def hits(p: Pass) -> dict[str, Tensor]:
-    """How well y is predicted, (B,): `accuracy`, of the label with the largest E_{q(z|x)} c(y|z).
+def prediction_measures(p: Pass) -> dict[str, Tensor]:
+    """How well y is predicted, per sample, (B,): `accuracy`, 1 where the label has the largest E_{q(z|x)} c(y|z).
 
-    Of a continuous y `mse`, the squared error of its mean by E_{q(z|x)} c(y|z), averaged over the dimensions of y.
-    Nothing where the model does not predict y.
+    A continuous y has `mse` instead: the squared error of the mean of E_{q(z|x)} c(y|z), averaged over y's dimensions.
+    Empty where the model does not predict y.
     """
     if p.label_density is None:
         return {}
@@ -45,7 +45,7 @@ def hits(p: Pass) -> dict[str, Tensor]:
 def make_loss(model: Model, objective: Objective, samples: int, precision: str) -> LossFunction:
     """(parameters, buffers, batch, noise, multipliers) → J and its parts: each functional, and the accuracy or mse.
 
-    Nothing else goes in, and parts are detached scalars; `noise` is what `draw` makes of `plan`.
+    Nothing else goes in. The parts are detached scalars, batch means in nats; `noise` comes from `draw(plan(…))`.
     """
 
     def loss(
@@ -54,17 +54,17 @@ def make_loss(model: Model, objective: Objective, samples: int, precision: str) 
         p = forward(model, params, buffers, batch, Tape(noise), samples, precision)
         J, parts = objective(p, multipliers)
         parts = {"J": J, **parts}
-        parts |= {name: p.mean(values) for name, values in hits(p).items()}
+        parts |= {name: p.mean(values) for name, values in prediction_measures(p).items()}
         return J, {name: value.detach() for name, value in parts.items()}
 
     return loss
 
 
-def of_many(loss: LossFunction, axis: int | None, weighted: bool, same: bool = False) -> LossFunction:
-    """The loss of many models, whose parameters, buffers and multipliers have a leading axis 0.
+def loss_of_copies(loss: LossFunction, axis: int | None, weighted: bool, same: bool = False) -> LossFunction:
+    """The loss of M copies: parameters, buffers and multipliers have a leading axis, (M, …); J and its parts are (M,).
 
-    Batch and noise have theirs at `axis`, or share one; `weighted` is whether the batch's samples have weights, `same`
-    whether the batch is shared whatever the noise is.
+    `axis`: the leading axis of batch and noise, 0, or None where all copies share them. `weighted`: whether samples
+    have weights. `same`: whether all copies share the batch, whatever the noise is.
     """
     of_batch = None if same else axis
     return vmap(loss, in_dims=(0, 0, Batch(of_batch, of_batch, of_batch if weighted else None), axis, 0))

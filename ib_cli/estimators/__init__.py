@@ -1,4 +1,4 @@
-"""Estimates of information: tensors in, nats out. Imports nothing but torch, SciPy and this room."""
+"""Estimates of information: tensors in, nats out. Imports torch, NumPy, SciPy and this folder, nothing else."""
 
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.information_plane import information_plane

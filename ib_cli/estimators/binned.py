@@ -10,18 +10,18 @@ from torch import Tensor
 from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
 
-MOST_BIAS = 0.1  # nats that the plug-in entropy may miss to first order before it is flagged
+MOST_BIAS = 0.1  # nats; a plug-in entropy with a larger first-order bias is flagged
 
 
 def bin_codes(
     z: Tensor, bins: int | None = 30, width: float | None = None, span: tuple[float, float] | None = None
 ) -> Tensor:
-    """The bin that each sample of z (N, K) falls into, as codes 0 … M−1 (N,) for the M bins that are occupied.
+    """The occupied bin of each sample of z (N, K): codes 0 … M−1 (N,) for M occupied bins.
 
-    Each dimension has `bins` equal bins over `span` (default: from its smallest to its largest value; values beyond
-    belong to the outer bins), or bins of the given `width` with an edge at 0. Rows are numbered anew after each
-    dimension, so that distinct rows get distinct codes, and no hash can collide. Raises ValueError for NaN, infinities
-    and options that make no bins.
+    Each dimension has either `bins` equal bins over `span` (default: its smallest to its largest value; values outside
+    fall into the outer bins), or bins of `width` with an edge at 0. Rows are renumbered after each dimension, so
+    distinct rows get distinct codes and no hash can collide. Raises ValueError for NaN, infinities and options that
+    make no bins.
     """
     z = checked.matrix(z, "z")
     if (bins is None) == (width is None):
@@ -49,14 +49,16 @@ def binned_information(
     width: float | None = None,
     span: tuple[float, float] | None = None,
 ) -> dict[str, Estimate]:
-    """H[Z], I[X;Z] = H[Z], and with labels H[Z|Y], I[Y;Z] and H[Y|Z] in nats, of z (N, K) cut into bins.
+    """H[Z], I[X;Z], H[Z|X] and, with labels, H[Z|Y], I[Y;Z], I[X;Z|Y], H[Y|Z] in nats, of z (N, K) in bins.
 
     Shwartz-Ziv & Tishby 2017, "Opening the Black Box of Deep Neural Networks via Information" (30 bins). Z is a
-    function of X, so I[X;Z] of the *binned* Z is its entropy; of Z itself it would be infinite, and the bins decide
-    what is seen. Frequencies stand for probabilities: with M occupied bins H falls short by (M − 1)/2N nats to first
-    order (Miller 1955). Where that is over 0.1 nats for H[Z] or H[Z|Y], as when nearly every sample has a bin of its
-    own and H[Z] is near ln N, it is flagged together with what is made of it. Options and errors as in
-    `bin_codes`, and ValueError for labels that are not integers or do not match.
+    function of X, so the *binned* Z has I[X;Z] = H[Z] and H[Z|X] = 0; the continuous Z has I[X;Z] = ∞. The values
+    depend on the bins.
+
+    Frequencies stand for probabilities: with M occupied bins H is too low by (M − 1)/2N nats to first order
+    (Miller 1955). Where this is over 0.1 nats for H[Z] or H[Z|Y], as when nearly every sample has its own bin and H[Z]
+    is near ln N, the entropy is flagged, and so is every quantity computed from it. Options and errors as in
+    `bin_codes`; also ValueError for labels that are not integers or do not match.
     """
     codes = bin_codes(z, bins, width, span)
     n = len(codes)
@@ -78,7 +80,7 @@ def binned_information(
 
 
 def _equal_bins(z: Tensor, bins: int, span: tuple[float, float] | None) -> Tensor:
-    """Bins of each dimension (N, K), 0 … bins − 1; a constant dimension is all in one."""
+    """Bin of each value (N, K), 0 … bins − 1; a constant dimension has one bin."""
     if bins < 1:
         raise ValueError(f"bins must be 1 or more, not {bins}")
     if span is None:
@@ -92,14 +94,14 @@ def _equal_bins(z: Tensor, bins: int, span: tuple[float, float] | None) -> Tenso
 
 
 def _surprise(codes: Tensor) -> tuple[Tensor, float]:
-    """−ln frequency of each sample's code (N,), and by how much its mean falls short to first order, (M − 1)/2N."""
+    """−ln frequency of each sample's code (N,), and the first-order shortfall of its mean, (M − 1)/2N."""
     _, place, counts = codes.unique(return_inverse=True, return_counts=True)
     n = len(codes)
     return -(counts.double() / n).log()[place], (len(counts) - 1) / (2 * n)
 
 
 def _doubts(quantity: str, missing: float) -> list[str]:
-    """Why an entropy of frequencies cannot be trusted, nor what is made of it."""
+    """Reasons not to trust an entropy of frequencies, nor what is computed from it; empty if there are none."""
     return [f"too few samples for the bins: {quantity} is low by {missing:.2f} or more"] if missing > MOST_BIAS else []
 
 

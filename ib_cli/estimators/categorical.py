@@ -10,14 +10,14 @@ from torch import Tensor
 from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
 
-TOLERANCE = 1e-4  # by which a row of probabilities may miss 1
+TOLERANCE = 1e-4  # largest deviation of a row's sum from 1
 
 
 def optimal_decoder(table: Tensor, y: Tensor) -> Tensor:
     """p(y|z) (C, classes) by Bayes from p(z|x) (N, C) and labels (N,), classes in the order of the labels.
 
-    No classifier has a lower cross-entropy on these samples than this one, whose is H[Y|Z]. A code that no sample uses
-    tells nothing: its row is p(y). Raises ValueError as `categorical_information` does.
+    Its cross-entropy on these samples is H[Y|Z], the lowest of any classifier. The row of a code that no sample uses is
+    p(y). Raises ValueError as `categorical_information` does.
     """
     table = _checked_table(table)
     index, counts = checked.classes(y.to(table.device), len(table), at_least=1)
@@ -31,13 +31,14 @@ def categorical_information(
     """H[Z], H[Z|X], I[X;Z] and, with labels, H[Y], H[Z|Y], I[Y;Z], I[X;Z|Y], H[Y|Z] and I[X;Y|Z] in nats, exact for the
     samples at hand.
 
-    From p(z|x) `table` (N, C) and labels `y` (N,), with x uniform on the N samples or as probable as `weight` (N,)
-    says: p(z) and p(z|y) are means of rows ("Unpacking Information Bottlenecks", §5.4). Each quantity is written as a
-    mean over samples, e.g. I[Y;Z] of Σ_z p(z|x_i) ln p(z|y_i)/p(z), so that all identities hold to rounding; the
-    standard errors are of those means and say how far the population's values may be, which with weights nothing tells.
-    `noise` is H[Y|X] of labels, 0 where x determines y.
+    `table` (N, C) is p(z|x), `y` (N,) the labels. x is uniform on the N samples, or distributed as `weight` (N,). p(z)
+    and p(z|y) are means of rows ("Unpacking Information Bottlenecks", §5.4). Each quantity is a mean over samples, e.g.
+    I[Y;Z] of Σ_z p(z|x_i) ln p(z|y_i)/p(z), so all identities hold to rounding. The standard error is the error of this
+    mean: how far the population's value may be; with weights it is None. `noise` is H[Y|X] of the labels in nats, 0
+    where x determines y.
+
     Raises ValueError for NaN, infinities, rows that are no probabilities, labels that are not integers or do not match,
-    and weights that are negative, all 0 or not as many.
+    and weights that are negative, all 0 or not N numbers.
     """
     table = _checked_table(table)
     share = _shares(weight, table)
@@ -89,13 +90,16 @@ def _weighted_log(weights: Tensor, p: Tensor) -> Tensor:
 
 
 def _mean(quantity: str, terms: Tensor, share: Tensor, alike: bool) -> Estimate:
-    """Samples without weight, whose class may have none, add nothing."""
+    """The mean of `terms` (N,), weighted by `share` (N,); no standard error unless all samples weigh `alike`.
+
+    Samples of weight 0 add nothing: their terms are NaN or infinite where their class has probability 0.
+    """
     n, value = len(terms), float(share @ terms.where(share > 0, 0))
     return Estimate(quantity, "categorical", value, stderr=float(terms.std()) / math.sqrt(n) if alike else None, n=n)
 
 
 def _checked_table(table: Tensor) -> Tensor:
-    """Probabilities in float64, each row divided by its sum, which is 1 up to rounding."""
+    """Probabilities in float64, each row divided by its sum. ValueError unless the sum is 1 within `TOLERANCE`."""
     if table.dim() != 2:
         raise ValueError(f"p(z|x) must have the shape (samples, codes), not {tuple(table.shape)}")
     table = checked.matrix(table, "p(z|x)")

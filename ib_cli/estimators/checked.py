@@ -1,4 +1,4 @@
-"""What an estimator is given, looked at before anything is computed: one clear line for each thing that is wrong."""
+"""Checks of an estimator's input before anything is computed: one clear line for each thing that is wrong."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def scales(scale: Tensor | float, mean: Tensor) -> Tensor:
 
 
 def same_length(first: Tensor, second: Tensor, names: str) -> None:
-    """ValueError where the two do not have one row for each sample."""
+    """Raises ValueError unless both have the same number of samples."""
     if len(first) != len(second):
         raise ValueError(f"{names} must have as many samples: {len(first)} is not {len(second)}")
 
 
 def classes(y: Tensor, n: int, at_least: int = 2) -> tuple[Tensor, Tensor]:
-    """Labels (N,) as class indices 0 … C−1 (N,), in the order of the labels, and the samples of each class (C,).
+    """Labels (N,) as class indices 0 … C−1 (N,), in the order of the labels, and the number of samples per class (C,).
 
-    ValueError for labels that are not integers, not `n` of them, or a class of fewer than `at_least` samples.
+    ValueError for labels that are not integers or not `n` of them, and for a class of fewer than `at_least` samples.
     """
     if y.is_floating_point() or y.is_complex():
         raise ValueError(f"labels must be integers, not {y.dtype}")
@@ -60,7 +60,7 @@ def classes(y: Tensor, n: int, at_least: int = 2) -> tuple[Tensor, Tensor]:
 
 
 def entropy_of_labels(counts: Tensor) -> float:
-    """H[Y] in nats of the labels as they are, from the samples of each class (C,)."""
+    """H[Y] in nats of the labels' own frequencies, from the number of samples per class (C,)."""
     p = counts.double() / counts.sum()
     return float(-(p * p.log()).sum())
 

@@ -1,4 +1,4 @@
-"""Gaussian copula: dependence as of a Gaussian once ranks have made each dimension normal; margins by spacings."""
+"""Gaussian copula: ranks make each dimension normal, the dependence is then a Gaussian's; margins by spacings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.gaussian import gaussian_mutual_information, gaussian_total_correlation
 
-STEPS = 3  # order statistics to either side; more smooth the uniform's noise and blur every other density's shape
-TIES = 0.05  # the share of a dimension's values that may repeat others before ranks stop being a copula
+STEPS = 3  # order statistics to either side; more lower the noise for a uniform density and blur the shape of any other
+TIES = 0.05  # largest share of repeated values in a dimension; beyond it ranks are no copula
 
 
 def normal_scores(z: Tensor) -> Tensor:
@@ -28,24 +28,25 @@ def normal_scores(z: Tensor) -> Tensor:
 
 
 def copula_total_correlation(z: Tensor) -> Estimate:
-    """TC[Z] in nats from samples z (N, K): that of a Gaussian with their normal scores, a lower bound in the limit.
+    """TC[Z] in nats from samples z (N, K): the Gaussian TC of their normal scores, a lower bound as N → ∞.
 
     Ince et al. 2017, "A statistical framework for neuroimaging data analysis based on mutual information estimated via
-    a Gaussian copula". TC does not change as dimensions are bent monotonically, and of all with the same normal margins
-    and correlations the Gaussian has the least. The correction is the Gaussian's (`gaussian_total_correlation`), for
-    which the ranks' is no more than close. A constant dimension is left out, duplicates give ∞ and no value, and a
-    dimension of which over 5 % of the values repeat others is flagged. Raises ValueError for NaN, infinities and
-    N ≤ K + 1.
+    a Gaussian copula". Monotone maps of single dimensions do not change TC, and among all laws with the same normal
+    margins and correlations the Gaussian has the least TC. The bias correction is the Gaussian's
+    (`gaussian_total_correlation`); for ranks it is close, not exact.
+
+    A constant dimension is left out. Duplicate dimensions make TC ∞: `value` is None. A dimension with over 5 %
+    repeated values is flagged. Raises ValueError for NaN, infinities and N ≤ K + 1.
     """
     z = checked.matrix(z, "z")
     return _flagged(gaussian_total_correlation(normal_scores(z)), z)
 
 
 def copula_mutual_information(x: Tensor, z: Tensor, quantity: str = "I[X;Z]") -> Estimate:
-    """I[X;Z] in nats from samples x (N, K) and z (N, L): that of Gaussians with their normal scores (Ince et al. 2017).
+    """I[X;Z] in nats from samples x (N, K) and z (N, L): the Gaussian I of their normal scores (Ince et al. 2017).
 
-    A lower bound in the limit where each of x and z is Gaussian after the transformation. Corrections, degenerate
-    dimensions and errors as in `gaussian_mutual_information`; ties as in `copula_total_correlation`.
+    A lower bound as N → ∞ where x and z are each Gaussian after the transformation. Corrections, degenerate dimensions
+    and errors as in `gaussian_mutual_information`; ties as in `copula_total_correlation`. `quantity` names the result.
     """
     checked.same_length(x, z, "x and z")
     x, z = checked.matrix(x, "x"), checked.matrix(z, "z")
@@ -56,7 +57,7 @@ def copula_entropy(z: Tensor) -> Estimate:
     """H[Z] = Σ_k H[Z_k] − TC[Z] in nats from samples z (N, K), margins by spacings and TC by the Gaussian copula.
 
     Where a dimension has an atom (so many equal values that a spacing is empty: 4 to 7), or is a copy of another, H[Z]
-    is −∞ and `value` None. The standard error adds those of the two parts as if they were independent.
+    is −∞ and `value` None. The standard error treats the two parts as independent.
     """
     dependence = copula_total_correlation(z)
     z = checked.matrix(z, "z")
@@ -72,10 +73,10 @@ def copula_entropy(z: Tensor) -> Estimate:
 
 
 def spacing_terms(z: Tensor) -> Tensor:
-    """Terms (N, K) in nats whose mean over samples (N, K) estimates the entropy of each dimension.
+    """Terms (N, K) in nats from samples z (N, K); their mean over samples estimates the entropy of each dimension.
 
-    ln (z_(i+3) − z_(i−3)) + ψ(N + 1) − ψ(steps between the two), the indices held within 1 … N: Vasicek 1976, with the
-    mean logarithm of each uniform spacing taken off, which makes it unbiased for the uniform distribution. −∞ where the
+    ln (z_(i+3) − z_(i−3)) + ψ(N + 1) − ψ(steps between the two), the indices held within 1 … N (Vasicek 1976).
+    Subtracting the mean logarithm of each uniform spacing makes it unbiased for the uniform distribution. −∞ where the
     spacing is empty.
     """
     n = len(z)
@@ -89,7 +90,7 @@ def spacing_terms(z: Tensor) -> Tensor:
 
 
 def _flagged(estimate: Estimate, z: Tensor) -> Estimate:
-    """The estimate under this estimator's name, flagged where dimensions of z (N, K) that vary repeat their values."""
+    """The estimate under this estimator's name, flagged where varying dimensions of z (N, K) repeat their values."""
     estimate = dataclasses.replace(estimate, estimator="copula")
     distinct = torch.tensor([len(column.unique()) for column in z.T])
     tied = ((distinct > 1) & (distinct < (1 - TIES) * len(z))).nonzero()[:, 0].tolist()

@@ -10,9 +10,9 @@ import math
 class Estimate:
     """An estimate of one quantity.
 
-    `lower` and `upper` enclose the true value, up to the standard error, where the estimator is a bound; they are None
-    where it promises none. `value` is None where the quantity does not exist as a finite number, and `reason` then says
-    why. Negative values are never clipped.
+    `lower` and `upper` enclose the true value, up to the standard error, where the estimator is a bound; otherwise they
+    are None. `value` is None where the quantity is no finite number; `reason` then says why. Negative values are never
+    clipped. Raises ValueError for numbers that are NaN or infinite.
     """
 
     quantity: str  # 'H[Z]', 'I[Y;Z]', …
@@ -40,5 +40,5 @@ class Estimate:
         return dataclasses.replace(self, quantity=quantity)
 
     def flagged(self, reason: str) -> Estimate:
-        """The same numbers, marked as not to be trusted, for one more reason."""
+        """The same numbers, marked as not to be trusted; `reason` is added to the reasons there are."""
         return dataclasses.replace(self, saturated=True, reason="; ".join(filter(None, (self.reason, reason))))

@@ -29,14 +29,17 @@ def gao(
 
         I = ⟨ψ(k̃) + ln N − ψ(n_x) − ψ(n_z)⟩
 
-    n_x and n_z are the samples, this one included, that are strictly nearer than the k-th neighbour in the joint
-    space, whose distance is the larger of those in x and in z, each by `norm`, 'euclidean' or 'max', and k̃ is k.
-    Where the k-th neighbour coincides with the sample, all three count the samples that coincide with it instead.
-    This is what the authors' program computes; their algorithm 1 has ln(n + 1) for ψ(n) and counts the border, which
-    at k = 3 is too small by ln 4 − ψ(3) = 0.46 where z determines a discrete x. A class is a variable of one integer
-    dimension; as the distances compete, its unit should be large beside the spread of z. A sequence of `k` gives a
-    list of estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`; kraskov.summarised has their
-    rule. ValueError for N ≤ k, NaN, infinities, samples that do not pair and another norm.
+    n_x and n_z count the samples, this one included, that are nearer in x or in z (strictly) than the k-th neighbour in
+    the joint space; k̃ is k. The joint distance is the larger of the distances in x and in z, each by `norm`,
+    'euclidean' or 'max'. Where the k-th neighbour coincides with the sample, k̃, n_x and n_z count the samples that
+    coincide with it instead: in both variables, in x, in z.
+
+    The authors' program computes this. Their algorithm 1 has ln(n + 1) for ψ(n) and counts the border; at k = 3 it is
+    too small by ln 4 − ψ(3) = 0.46 where z determines a discrete x. A class is a variable of one integer dimension; the
+    distances compete, so its unit should be large beside the spread of z.
+
+    A sequence of `k` gives a list of estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`
+    (rule: kraskov.summarised). ValueError for N ≤ k, NaN, infinities, x and z of different lengths and an unknown norm.
     """
     numbers = neighbour_numbers(k, sweep)
     x, z = points(x, "x", numbers[-1]), points(z, "z", numbers[-1])
@@ -60,7 +63,7 @@ def gao(
 
 
 def _add(terms: Terms, block: Neighbourhood, k: int, twins: list[Tensor]) -> None:
-    """Adds the terms of a block, given how many samples coincide with each of its rows: in both variables, x, z."""
+    """Adds the terms of a block. `twins`: how many samples coincide with each row in both variables, in x, in z."""
     radius = block.distances[:, :, k - 1].amax(0)
     apart = radius > 0
     own = torch.where(apart, digamma(k), torch.digamma(twins[0])) + math.log(len(terms.own))

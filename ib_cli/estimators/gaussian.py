@@ -16,7 +16,7 @@ from ib_cli.estimators.scatter import Scatter, precision_of, wishart
 def gaussian_entropy(z: Tensor) -> Estimate:
     """H[Z] = ½ ln |2πe Σ| in nats from samples z (N, K): unbiased for a Gaussian, else an upper bound.
 
-    The bias of ln |Σ̂| is known exactly (`wishart`) and taken off; the standard error is a Gaussian's. No distribution
+    The bias of ln |Σ̂| is known exactly (`wishart`) and subtracted; the standard error is a Gaussian's. No distribution
     of the same covariance has more entropy, so `upper` is the value. Where a dimension is constant or a combination of
     others, H[Z] is −∞: `value` is None and `reason` names them. Raises ValueError for NaN, infinities and N ≤ K + 1.
     """
@@ -30,10 +30,10 @@ def gaussian_entropy(z: Tensor) -> Estimate:
 def gaussian_total_correlation(z: Tensor) -> Estimate:
     """TC[Z] = ½ (Σ_k ln Σ_kk − ln |Σ|) in nats from samples z (N, K), unbiased for a Gaussian.
 
-    Twice its variance's root is that of ln |Σ̂| − Σ_k ln Σ̂_kk: ln |Σ̂| − ln Σ̂_kk is independent of ln Σ̂_kk (Bartlett's
-    decomposition), and two of the ln Σ̂_kk covary by 2ρ²/ν to first order. A constant dimension adds nothing and is left
-    out, which `reason` says; where one is a combination of others TC is ∞ and `value` None. Raises ValueError for NaN,
-    infinities and N ≤ K + 1.
+    The standard error is half the standard deviation of ln |Σ̂| − Σ_k ln Σ̂_kk: ln |Σ̂| − ln Σ̂_kk is independent of
+    ln Σ̂_kk (Bartlett's decomposition), and two of the ln Σ̂_kk have the covariance 2ρ²/ν to first order, ν = N − 1. A
+    constant dimension adds nothing: it is left out and `reason` says so. Where a dimension is a combination of others,
+    TC is ∞ and `value` None. Raises ValueError for NaN, infinities and N ≤ K + 1.
     """
     scatter, n = Scatter.of(z, "z", precision_of(z)), len(z)
     if scatter.dependent:
@@ -43,17 +43,17 @@ def gaussian_total_correlation(z: Tensor) -> Estimate:
     correlations = scatter.standard.T @ scatter.standard / freedom
     squares = float(correlations.square().sum()) - d
     value = -(scatter.log_det + d * bias_of_one - bias) / 2
-    stderr = math.sqrt(max(variance - d * of_one + 2 * squares / freedom, 0.0)) / 2  # rounding, in one dimension
+    stderr = math.sqrt(max(variance - d * of_one + 2 * squares / freedom, 0.0)) / 2  # below 0 by rounding where d = 1
     return Estimate("TC[Z]", "gaussian", value, stderr=stderr, n=n, reason=_without(scatter.left_out("z")))
 
 
 def gaussian_mutual_information(x: Tensor, z: Tensor, quantity: str = "I[X;Z]") -> Estimate:
     """I = ½ (ln |Σ_x| + ln |Σ_z| − ln |Σ_xz|) in nats from samples x (N, K) and z (N, L), unbiased for Gaussians.
 
-    The variance follows as that of the total correlation, with canonical correlations in place of correlations.
-    Dimensions of x or of z that are constant, or combinations of others of the same, change nothing and are left out,
-    which `reason` says; where z determines a combination of x, I is ∞ and `value` None. Raises ValueError for NaN,
-    infinities, different numbers of samples and N ≤ K + L + 1.
+    The variance follows as for the total correlation, with canonical correlations in place of correlations. Dimensions
+    of x that are constant, or combinations of other dimensions of x, change nothing: they are left out and `reason`
+    says so; likewise for z. Where z determines a combination of x, I is ∞ and `value` None. `quantity` names the
+    result. Raises ValueError for NaN, infinities, different numbers of samples and N ≤ K + L + 1.
     """
     checked.same_length(x, z, "x and z")
     precision, n, freedom = max(precision_of(x), precision_of(z)), len(x), len(x) - 1
@@ -75,13 +75,15 @@ def gaussian_mutual_information(x: Tensor, z: Tensor, quantity: str = "I[X;Z]") 
 def gaussian_information(z: Tensor, y: Tensor) -> dict[str, Estimate]:
     """H[Z], H[Z|Y], I[Y;Z] and H[Y|Z] in nats from samples z (N, K) and labels y (N,), each class one Gaussian.
 
-    H[Z] from the covariance of all, H[Z|Y] from those of the classes: upper bounds, the second exact where classes are
-    Gaussian. As then Z as a whole is not, I[Y;Z] = H[Z] − H[Z|Y] is an upper bound *if* the classes are Gaussian, and
-    neither bound nor estimate otherwise; it is flagged where it exceeds H[Y], which I[Y;Z] cannot. The standard errors
-    are those of means over samples. Dimensions that are constant or combinations of others are left out, which the
-    `reason` of I[Y;Z] says, and H[Z] and H[Z|Y] are then −∞, so None; where they are so in a class only, H[Z|Y] is −∞
-    and I[Y;Z] ∞, so None. Raises ValueError for NaN, infinities, labels that are not integers and a class of fewer than
-    K + 2 samples.
+    H[Z] comes from the covariance of all samples, H[Z|Y] from the covariances within the classes. Both are upper
+    bounds; H[Z|Y] is exact where the classes are Gaussian. Z as a whole is then not Gaussian, so I[Y;Z] = H[Z] − H[Z|Y]
+    is an upper bound *if* the classes are Gaussian, and neither bound nor estimate otherwise. It is flagged where it
+    exceeds H[Y], which I[Y;Z] cannot. The standard errors are the errors of means over samples.
+
+    Dimensions that are constant or combinations of others are left out and the `reason` of I[Y;Z] says so; H[Z] and
+    H[Z|Y] are then −∞, with `value` None. Where dimensions are so within a class only, H[Z|Y] is −∞ and I[Y;Z] ∞, with
+    `value` None. Raises ValueError for NaN, infinities, labels that are not integers and a class of fewer than K + 2
+    samples.
     """
     precision, z = precision_of(z), checked.matrix(z, "z")
     index, counts = checked.classes(y.to(z.device), len(z), at_least=z.shape[1] + 2)
@@ -110,7 +112,7 @@ def gaussian_information(z: Tensor, y: Tensor) -> dict[str, Estimate]:
 
 
 def _of_terms(quantity: str, terms: Tensor, infinite: str) -> Estimate:
-    """The mean of terms (N,), or no value where the quantity is `infinite`, which says how."""
+    """The mean of terms (N,); no value where `infinite` is not empty: it holds ±∞ and the reason."""
     n = len(terms)
     if infinite:
         return _degenerate(quantity, n, f"{quantity} = {infinite}")
@@ -118,7 +120,7 @@ def _of_terms(quantity: str, terms: Tensor, infinite: str) -> Estimate:
 
 
 def _degenerate(quantity: str, n: int, reason: str) -> Estimate:
-    """An estimate of what is no finite number."""
+    """An estimate without a value: the quantity is no finite number."""
     return Estimate(quantity, "gaussian", None, n=n, saturated=True, reason=reason)
 
 

@@ -34,7 +34,7 @@ QUANTITIES = (
 )  # fmt: skip
 UNKNOWN = "z is drawn given x, but the density of q(z|x) is not known"
 FUNCTION = "z is taken as a deterministic function of x"
-SWEEP = (1, 3, 5, 10)  # the neighbours of a k-sweep
+SWEEP = (1, 3, 5, 10)  # numbers of neighbours in a k-sweep
 
 
 def information_plane(
@@ -53,25 +53,26 @@ def information_plane(
     drawn: bool = False,
     generator: Generator | None = None,
 ) -> list[Estimate]:
-    """What each estimator says of a representation, in nats, in the order of `QUANTITIES`.
+    """The quantities of the information plane by each of `estimators`, in nats, in the order of `QUANTITIES`.
 
-    z (N, K), one draw for each x; y (N,) integers, or continuous (N, d) floating point; `mean` and `scale` those of
-    q(z|x_i) = N(mean_i, diag scale_i²), None where z is a deterministic function of x: then H[Z|X] = −∞ and I[X;Z] = ∞,
-    which is told instead of a value, and the estimators `mixture` and `pairwise` say that they need them. `noise` is
-    H[Y|X] of labels, 0 where x determines y. `drawn`: z is no function of x, though the density of q(z|x) is not known,
-    as under dropout; H[Z|X] and I[X;Z] are then not known either.
+    `z` (N, K) holds one draw for each x; `y` is (N,) integers, or (N, d) floating point where y is continuous. `mean`
+    and `scale` describe the noise: q(z|x_i) = N(mean_i, diag scale_i²). Without them z is taken as a deterministic
+    function of x: H[Z|X] = −∞ and I[X;Z] = ∞ are told as a `reason` instead of a value, and `mixture` and `pairwise`
+    say that they need the noise. `drawn`: z is random given x but the density of q(z|x) is not known, as under dropout;
+    H[Z|X] and I[X;Z] are then not known either. `noise` is H[Y|X] of labels, 0 where x determines y.
 
     Within one estimator the identities hold for the reported values:
 
         I[X;Z] = H[Z] − H[Z|X],  I[Y;Z] = H[Z] − H[Z|Y] = H[Y] − H[Y|Z],  I[X;Z|Y] = H[Z|Y] − H[Z|X],
         I[X;Y|Z] = H[Y|Z] − H[Y|X].
 
-    `kraskov` is Kozachenko–Leonenko for H[Z] and Ross for I[Y;Z], with `k` neighbours; the rest follows. `sweep` runs
-    it with 1, 3, 5 and 10 neighbours and `halve` with half of the samples; values that then move are flagged.
+    `kraskov` is Kozachenko–Leonenko for H[Z] and Ross for I[Y;Z], with `k` neighbours; the other quantities follow.
+    `sweep` also runs it with 1, 3, 5 and 10 neighbours, `halve` with half of the samples; values that then move are
+    flagged.
 
-    Where y is continuous, I[Y;Z] is that of Kraskov, Stögbauer and Grassberger, of Gaussians or of their copula, and
-    `mixture`, `pairwise` and `binned` say nothing of it. H[Y] is then `y_entropy`, if it is known, and I[X;Y|Z] is left
-    out.
+    For a continuous y, `kraskov` takes I[Y;Z] from Kraskov, Stögbauer and Grassberger, `gaussian` and `copula` from
+    closed forms; `mixture`, `pairwise` and `binned` have no I[Y;Z]. H[Y] is then `y_entropy`, if it is known, and
+    I[X;Y|Z] is left out.
 
     Raises ValueError for NaN, infinities, labels that are not integers, a class of k samples or fewer, and one of
     `mean` and `scale` without the other.
@@ -112,7 +113,7 @@ def information_plane(
 
 
 def _of_classes(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
-    """What an estimator that knows no more than samples says itself, of labels y (N,)."""
+    """The quantities that an estimator from samples alone measures itself, with labels y (N,)."""
     if name == "kraskov":
         return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ross(z, y, **neighbours)}
     if name == "gaussian":
@@ -121,7 +122,7 @@ def _of_classes(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> 
 
 
 def _of_samples(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
-    """The same of a continuous y (N, d)."""
+    """The same for a continuous y (N, d)."""
     if name == "kraskov":
         return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ksg(y, z, **neighbours).of("I[Y;Z]")}
     if name == "gaussian":
@@ -134,9 +135,10 @@ def _of_samples(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> 
 def completed(
     own: dict[str, Estimate], known: dict[str, Estimate], noise: float | None, drawn: bool = False
 ) -> dict[str, Estimate]:
-    """An estimator's quantities with those that follow by the identities; what it has itself stays as it is.
+    """The `own` quantities of an estimator, the `known` ones, and all that follow from them by the identities.
 
-    `noise` is H[Y|X]; None where it is not known. `drawn`: z without a known density is no function of x all the same.
+    Own quantities are not replaced. `noise` is H[Y|X]; None where it is not known. `drawn`: z has no known density, but
+    is no function of x all the same.
     """
     found = known | own
 
@@ -164,7 +166,7 @@ def completed(
 def difference(quantity: str, first: Estimate, second: Estimate) -> Estimate:
     """first − second, with opposite ends of their bounds, and standard errors as if they were independent.
 
-    What is wrong with either is wrong with the difference.
+    The difference is flagged if either is, and has the reasons of both.
     """
     reasons = dict.fromkeys(filter(None, (first.reason, second.reason)))
     both = first.value is not None and second.value is not None
@@ -186,12 +188,12 @@ def difference(quantity: str, first: Estimate, second: Estimate) -> Estimate:
 
 
 def _both(first: float | None, second: float | None) -> float | None:
-    """The largest move that two moves can add up to."""
+    """The largest move that two moves can add up to; None if there is neither."""
     return None if first is None and second is None else abs(first or 0.0) + abs(second or 0.0)
 
 
 def _exact(H: float, n: int) -> Estimate:
-    """H[Y] of the law that all quantities refer to: the frequencies of the labels as they are, or the given one."""
+    """H[Y] without error, from the labels' own frequencies or as given; all quantities refer to this law of Y."""
     return Estimate("H[Y]", "", H, H, H, 0.0, n=n)
 
 

@@ -33,9 +33,9 @@ def kozachenko_leonenko(
 
     (Kozachenko and Leonenko 1987; Kraskov et al. 2004, eq. 20, with radii for diameters), εᵢ the distance to the k-th
     neighbour and c_d the volume of the unit ball of `norm`, 'euclidean' or 'max'. A sequence of `k` gives a list of
-    estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`; kraskov.summarised has their rule.
-    Where the samples have no density (a constant or dependent dimension, many coinciding points) H is −∞ and `value`
-    None. ValueError for N ≤ k, NaN, infinities and an unknown norm.
+    estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n` (rule: kraskov.summarised). Where the
+    samples have no density (a constant or dependent dimension, many coinciding points) H is −∞ and `value` None.
+    ValueError for N ≤ k, NaN, infinities and an unknown norm.
     """
     numbers = neighbour_numbers(k, sweep)
     z, template = _prepared(z, numbers[-1], "kozachenko-leonenko")
@@ -51,11 +51,11 @@ def kozachenko_leonenko(
 def weighted_entropy(z: Tensor, *, norm: str = "euclidean", halve: bool = False) -> Estimate:
     """Differential entropy H[Z] in nats of samples `z` (N, …), N > 32, without the leading bias of few dimensions.
 
-    A weighted mean of Kozachenko and Leonenko's estimates over the numbers of neighbours `LADDER`. Where a density
-    jumps, as at the border of a cube, the bias of each falls as (k/N)^(1/d) only, in proportion to Γ(k + 1/d)/Γ(k);
-    the weights of least norm that add up to one and are orthogonal to these remove it (the idea of Sricharan, Wei and
-    Hero 2013 and of Berrett, Samworth and Yuan 2019). For d ≤ 5; in many dimensions the orders of the bias lie too
-    close together to be told apart. Otherwise as `kozachenko_leonenko`.
+    A weighted mean of Kozachenko and Leonenko's estimates over the numbers of neighbours in `LADDER`. Where a density
+    jumps, as at the border of a cube, the bias of each estimate falls only as (k/N)^(1/d), in proportion to
+    Γ(k + 1/d)/Γ(k). The weights of least norm that add up to one and are orthogonal to these biases remove it (the idea
+    of Sricharan, Wei and Hero 2013 and of Berrett, Samworth and Yuan 2019). For d ≤ 5: in many dimensions the orders of
+    the bias lie too close together to be told apart. Otherwise as `kozachenko_leonenko`.
     """
     z, template = _prepared(z, LADDER[-1], "weighted kozachenko-leonenko")
     if template.saturated:
@@ -72,14 +72,14 @@ def weighted_entropy(z: Tensor, *, norm: str = "euclidean", halve: bool = False)
 
 
 def ladder_weights(width: int) -> list[float]:
-    """The weights of `LADDER`, which add up to one and remove a bias in proportion to Γ(k + 1/d)/Γ(k)."""
+    """The weights of `LADDER`: they add up to one and remove a bias in proportion to Γ(k + 1/d)/Γ(k)."""
     k = np.array(LADDER, dtype=np.float64)
     bias = np.exp(gammaln(k + 1 / width) - gammaln(k))
     return np.linalg.lstsq(np.stack([np.ones_like(k), bias]), np.array([1.0, 0.0]), rcond=None)[0].tolist()
 
 
 def _prepared(z: Tensor, k: int, estimator: str) -> tuple[Tensor, Estimate]:
-    """Samples (N, d) without ties, and an estimate to fill, which is flagged where the entropy is −∞."""
+    """Samples (N, d) without ties, and an estimate to fill in; it is already flagged where the entropy is −∞."""
     z = points(z, "z", k)
     template = Estimate("H[Z]", estimator, None, n=len(z))
     if why := degenerate(z):

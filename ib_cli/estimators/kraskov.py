@@ -11,18 +11,18 @@ from torch import Tensor
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.neighbours.search import Neighbourhood
 
-TRUST = 2.0  # standard errors that an estimate without bias may drift
+TRUST = 2.0  # standard errors; a larger drift is flagged
 
 
 @dataclasses.dataclass(frozen=True)
 class Terms:
-    """What each sample adds to an estimate, which is the mean of `own`, and by how much it moves it.
+    """Each sample's own term and its influence on the estimate; the estimate is the mean of `own`.
 
-    A sample moves the estimate by its own term and by those of the others that count it. With balls of fixed size,
-    the logarithm of a count n changes by 1/n for each sample that enters the ball, so that the influence of a sample
-    is its own term plus 1/k for each ball whose k nearest it is one of, less 1/(n + 1) for each ball of n others that
-    it lies in. The spread of `influence` gives the standard error; that of `own` alone is too small by up to a factor
-    of two and a half in many dimensions, where few samples are neighbours of many.
+    A sample moves the estimate by its own term and by the terms of the samples whose balls it lies in. With balls of
+    fixed size, the logarithm of a count n changes by 1/n for each sample that enters the ball. The influence of a
+    sample is therefore its own term, plus 1/k for each ball in which it is one of the k nearest, less 1/(n + 1) for
+    each ball of n others in which it lies. The spread of `influence` gives the standard error. The spread of `own`
+    alone is too small by up to a factor of two and a half in many dimensions, where few samples are neighbours of many.
     """
 
     own: Tensor  # (n,)
@@ -30,13 +30,13 @@ class Terms:
 
     @classmethod
     def zeros(cls, size: int, device: torch.device) -> Terms:
-        """Terms to be added to."""
+        """Zero terms of `size` samples, to be added to."""
         return cls(*torch.zeros(2, size, dtype=torch.float64, device=device))
 
     def add(self, block: Neighbourhood, k: int, own: Tensor, *counted: Tensor, weight: Tensor | float = 1.0) -> None:
-        """Adds the terms `own` of a block and the influences of its samples on each other.
+        """Adds the terms `own` (B,) of a block's rows, and the influences through their balls.
 
-        `counted` come from `spread`; `weight`, (B,) or a number, is what a ball's k nearest share.
+        Each of a ball's k nearest gains `weight`/k, (B,) or a number. `counted`, from `spread`, is subtracted.
         """
         self.own[block.rows] = own
         self.influence[block.rows] += own
@@ -52,7 +52,7 @@ Contributions = Callable[[Tensor, Sequence[int]], dict[int, Terms]]
 
 
 def neighbour_numbers(k: int | Sequence[int], sweep: Sequence[int]) -> list[int]:
-    """Every number of neighbours that is asked for, ascending; ValueError for those below one or no integers."""
+    """All numbers of neighbours in `k` and `sweep`, ascending; ValueError unless all are integers ≥ 1."""
     asked = [k] if isinstance(k, int) else list(k)
     numbers = sorted({*asked, *sweep})
     if not asked or any(isinstance(number, bool) or not isinstance(number, int) or number < 1 for number in numbers):
@@ -61,14 +61,14 @@ def neighbour_numbers(k: int | Sequence[int], sweep: Sequence[int]) -> list[int]
 
 
 def whole_class(values: Tensor) -> Tensor:
-    """Labels (N,) of samples that are all of one class."""
+    """Labels (N,) that put all samples into one class."""
     return torch.zeros(len(values), dtype=torch.int64, device=values.device)
 
 
 def shuffled_halves(labels: Tensor, least: int) -> tuple[Tensor, ...]:
-    """Two halves of the samples, the same at every call, with equal shares of every class of `labels` (N,).
+    """Indices of two halves of the samples, the same at every call, with equal shares of every class of `labels` (N,).
 
-    None where a class would be left with fewer than `least`.
+    Empty where a half would have fewer than `least` samples of a class.
     """
     if int(torch.bincount(labels).min()) // 2 < least:
         return ()
@@ -87,10 +87,11 @@ def summarised(
 ) -> Estimate | list[Estimate]:
     """One estimate for each k (a list where `k` is a sequence), with drifts where `sweep` or `halve` asks for them.
 
-    `drift_k` is the farthest that the value moves over the numbers of neighbours in `sweep`, `drift_n` the value of all
-    samples less the mean of the values of the two halves. Either flags the estimate where it exceeds `TRUST` standard
-    errors: then the bias at this N, which the standard error does not see, is larger than the noise. The converse does
-    not hold: in many dimensions the bias falls so slowly with N that it may be large where both drifts are small.
+    `drift_k` is the largest change of the value over the numbers of neighbours in `sweep`. `drift_n` is the value of
+    all samples less the mean of the values of the two halves. The estimate is flagged where either exceeds `TRUST`
+    standard errors: the bias at this N, which the standard error does not see, is then larger than the noise. The
+    converse does not hold: in many dimensions the bias falls so slowly with N that it may be large where both drifts
+    are small.
     """
     numbers = neighbour_numbers(k, sweep)
     whole = contributions(torch.arange(template.n, device=labels.device), numbers)
@@ -112,12 +113,12 @@ def summarised(
 
 
 def noted(estimate: Estimate, note: str) -> Estimate:
-    """The same estimate with one more remark on what was done to the data."""
+    """The same estimate with one more remark in `reason` on what was done to the data."""
     return dataclasses.replace(estimate, reason="; ".join(filter(None, (estimate.reason, note))))
 
 
 def alike(estimate: Estimate, k: int | Sequence[int]) -> Estimate | list[Estimate]:
-    """The answer where it is the same for every number of neighbours."""
+    """The same estimate for every number of neighbours: one for a number `k`, a list for a sequence."""
     return estimate if isinstance(k, int) else [estimate for _ in k]
 
 

@@ -30,11 +30,11 @@ def ksg(
         variant 1, eq. 8:  ψ(k) + ψ(N) − ⟨ψ(n_x + 1) + ψ(n_z + 1)⟩    n: others strictly nearer than the k-th neighbour
         variant 2, eq. 9:  ψ(k) − 1/k + ψ(N) − ⟨ψ(n_x) + ψ(n_z)⟩       n: others within the farthest of k, in x and in z
 
-    Neighbours are those by the larger of the distances in x and in z, each by `norm`, 'euclidean' or 'max'. A
-    sequence of `k` gives a list of estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`;
-    kraskov.summarised has their rule. Coinciding samples are parted by noise and the estimate says so; it is flagged
-    where they are many, for the equations take both laws to have densities (gao.py does not). ValueError for N ≤ k,
-    NaN, infinities, samples that do not pair, and another variant or norm.
+    The distance of two samples is the larger of their distances in x and in z, each by `norm`, 'euclidean' or 'max'. A
+    sequence of `k` gives a list of estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`
+    (rule: kraskov.summarised). Small noise separates coinciding samples, and `reason` says so; many of them flag the
+    estimate, as the equations take both laws to have densities (gao.py does not). ValueError for N ≤ k, NaN,
+    infinities, x and z of different lengths, and an unknown variant or norm.
     """
     numbers = neighbour_numbers(k, sweep)
     if variant not in (1, 2):
@@ -68,7 +68,7 @@ def ksg(
 
 
 def _counts(block: Neighbourhood, k: int, variant: int) -> tuple[list[Tensor], list[Tensor]]:
-    """n_x and n_z, and what each sample gets of 1/(n + 1) from the rows that count it."""
+    """n_x and n_z of each row, and for each sample and variable the sum of 1/(n + 1) over the rows that count it."""
     distances = block.distances[:, :, :k]
     radii = distances.amax(2) if variant == 2 else distances[:, :, -1].amax(0).expand(2, -1)
     counts, spreads = [], []

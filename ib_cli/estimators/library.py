@@ -1,4 +1,4 @@
-"""The three questions that one asks most, each answered by the estimator of one's choice, of tensors or arrays."""
+"""Entropy, mutual information and total correlation of tensors or arrays, each by an estimator of your choice."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Samples = Tensor | np.ndarray
 def entropy(
     z: Samples, estimator: Literal["kraskov", "weighted", "gaussian", "copula", "binned"] = "kraskov", **options: Any
 ) -> Estimate:
-    """H[Z] in nats of samples z (N, K); `options` are those of the estimator's own function, such as k=3.
+    """H[Z] in nats of samples z (N, K); `options` go to the estimator's own function, such as k=3.
 
-    kraskov: Kozachenko–Leonenko. weighted: over several numbers of neighbours, with less bias up to 5 dimensions.
-    gaussian: the largest that the covariance allows. copula: that of a Gaussian copula. binned: discrete, of z in bins.
-    Raises ValueError as they do.
+    kraskov: Kozachenko–Leonenko. weighted: the same over several numbers of neighbours, with less bias up to 5
+    dimensions. gaussian: the largest entropy that the covariance allows. copula: by a Gaussian copula. binned:
+    discrete, of z in bins. Raises ValueError for another estimator, and as these functions do.
     """
     z = torch.as_tensor(z)
     if estimator == "binned":
@@ -49,9 +49,10 @@ def mutual_information(
 ) -> Estimate:
     """I[A;B] in nats of pairs of samples (N, …); one of the two may be labels (N,) of an integer type.
 
-    kraskov: Kraskov et al. 2004 (`variant` 1 or 2) between numbers, Ross 2014 between numbers and labels. gao: Gao et
-    al. 2017, for mixtures of both. gaussian, copula: closed forms under their assumption. binned: of numbers in bins
-    with labels. Raises ValueError as these do.
+    kraskov: Kraskov et al. 2004 (`variant` 1 or 2) between numbers, Ross 2014 between numbers and labels; numbers that
+    look like labels are flagged. gao: Gao et al. 2017, for mixtures of both. gaussian, copula: closed forms under their
+    assumption. binned: numbers in bins against labels. Raises ValueError for another estimator, two integer variables
+    (except gao), binned without labels, and as these functions do.
     """
     a, b = torch.as_tensor(a), torch.as_tensor(b)
     discrete = [not each.is_floating_point() for each in (a, b)]
@@ -78,8 +79,8 @@ def total_correlation(
 ) -> Estimate:
     """TC[Z] = Σ_j H[Z_j] − H[Z] in nats of samples z (N, K).
 
-    gaussian: ½(Σ ln Σ_jj − ln |Σ|); copula: the same of normal scores; kraskov: differences of Kozachenko–Leonenko
-    entropies, whose bias grows with K. Raises ValueError as they do.
+    gaussian: ½(Σ ln Σ_jj − ln |Σ|). copula: the same for normal scores. kraskov: differences of Kozachenko–Leonenko
+    entropies, whose bias grows with K. Raises ValueError for another estimator, and as these functions do.
     """
     z = torch.as_tensor(z)
     if estimator != "kraskov":
@@ -98,7 +99,7 @@ def total_correlation(
 
 
 def _like_labels(values: Tensor) -> bool:
-    """Whether floating-point values are whole numbers, fewer than half as many as there are samples."""
+    """Whether floating-point values (N,) or (N, 1) are whole numbers with fewer than N/2 different ones."""
     whole = values.numel() == len(values) and bool((values == values.round()).all())
     return whole and 2 * len(values.unique()) < len(values)
 

@@ -14,12 +14,12 @@ from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
 
 LOG_2PI = math.log(2 * math.pi)
-MARGIN = 2.4  # nats below ln N at which the sandwich still stands; measured in docs/estimators.md
-WIDTH = 0.6  # nats between the two ends at which their middle still says something
-APART = 3.0  # nats between the two terms of one sample that still count for the value
-ROUNDING = 1e-4  # nats
-SEED = 2_718_281  # of the noise by default; unlike what data are drawn with, for they must not agree
-FEW = 100  # samples below which a regressed coefficient would bias more than it steadies; it is then 1
+MARGIN = 2.4  # nats; an I[X;Z] closer to ln N is flagged; measured in docs/estimators.md
+WIDTH = 0.6  # nats; ends farther apart are flagged, their middle says too little
+APART = 3.0  # nats; the most that the gap between a sample's two terms counts in the value
+ROUNDING = 1e-4  # nats; larger rounding errors are flagged
+SEED = 2_718_281  # of the noise by default; not a seed that data are drawn with: noise must be independent of them
+FEW = 100  # samples; with fewer a regressed coefficient adds more bias than it removes noise, so it is 1
 BLOCK = {"cpu": 2**22, "cuda": 2**26}  # log-densities held at a time: 32 and 512 MiB
 
 
@@ -58,7 +58,7 @@ class Components:
 
 @dataclasses.dataclass(frozen=True)
 class Entropy:
-    """The terms (N,) whose means are the two ends of an entropy and the value between them, in nats."""
+    """Terms (N,) in nats whose means are an entropy's lower end, the value between the ends, and the upper end."""
 
     low: Tensor
     middle: Tensor
@@ -83,19 +83,20 @@ def mixture_information(
     generator: Generator | None = None,
     noise: Tensor | None = None,
 ) -> dict[str, Estimate]:
-    """H[Z], H[Z|X] and I[X;Z] of Z = mean(X) + scale(X) ε, ε ~ N(0, 1); with labels also what concerns Y.
+    """H[Z], H[Z|X], I[X;Z] and, with labels, H[Z|Y], I[Y;Z], I[X;Z|Y], H[Y|Z] of Z = mean(X) + scale(X) ε, in nats.
 
-    `mean` is (N, K); `scale` is a number or (K,) where the noise is the same for every x, or (N, K); `y` (N,) holds
-    integers. z_i = mean_i + scale_i ε_i is drawn `draws` times for each x_i with `generator` (or one of a fixed seed),
-    or with `noise` ε (S, N, K), which must not depend on the means. N × N log-densities are computed a block at a time,
-    once for all quantities.
+    ε ~ N(0, 1). `mean` is (N, K); `scale` is a number or (K,) where the noise is the same for every x, or (N, K); `y`
+    (N,) holds integers. z_i = mean_i + scale_i ε_i is drawn `draws` times for each x_i, with `generator` (default: one
+    of a fixed seed) or with given `noise` ε (S, N, K), which must not depend on the means. N × N log-densities are
+    computed a block at a time, once for all quantities.
 
     Two sums enclose H[Z]. The second is the leave-one-out bound of Poole et al. 2019, "Structured bounds with tractable
     encoders"; I[X;Z] by the first is InfoNCE with the known density as critic.
 
         lower = −(1/N) Σ_i log (1/N) Σ_j q(z_i|x_j),     upper = −(1/N) Σ_i log 1/(N−1) Σ_{j≠i} q(z_i|x_j).
 
-    *Of which truth?* Let p be the population's density, E_x q(z|x), and p_N the mixture of these N components.
+    *Which truth do they enclose?* Let p be the population's density, E_x q(z|x), and p_N the mixture of these N
+    components.
 
     - Given the x_j, z_i is drawn from p_N as i runs over its components, so E lower = H[p_N] exactly; and since entropy
       is concave, E H[p_N] ≤ H[p].
@@ -104,16 +105,18 @@ def mixture_information(
     - upper ≥ H[p_N] too, for every training set: with r = q(z|x_i) / m(z), m the mixture of the others,
       upper − lower is the mean over i of E_m[r log(1 + (r − 1)/N)], which is convex in r and 0 at E_m r = 1.
 
-    So lower ≤ H[p] ≤ upper and lower = H[p_N] ≤ upper, in expectation over the noise and (for p) over the x. `value` is
-    the middle, since to first order in 1/N the ends err by equal amounts; but of a sample whose two terms lie more than
-    3 nats apart, which is a sample far from all others, only 3 nats enter, or a few of those would decide it. H[Z|Y] is
-    the same within each class, and differences take opposite ends: I[Y;Z] ≥ lower of H[Z] − upper of H[Z|Y]. H[Z|X] =
-    (1/N) Σ_i Σ_k ½ ln(2πe s_ik²) is exact. |ε|²/2, whose mean K/2 is known, is the control variate, with a regressed
-    coefficient, which biases by O(1/N), or for fewer than 100 samples the coefficient 1.
+    So lower ≤ H[p] ≤ upper and lower = H[p_N] ≤ upper, in expectation over the noise and (for p) over the x.
 
-    A sum over N samples shows at most about ln N nats: an estimate is flagged where I[X;Z] (for H[Z]) or I[X;Z|Y] (for
-    H[Z|Y], with a class's samples for N) comes within 2.4 nats of it, or its ends are over 0.6 nats apart; the lower
-    end is a bound all the same. The standard error is that of a mean over samples; the bias shows in the two ends.
+    `value` is the middle, since to first order in 1/N the ends err by equal amounts. For a sample far from all others,
+    whose two terms lie more than 3 nats apart, only 3 nats of the gap count; otherwise a few such samples would decide
+    the value. H[Z|Y] is computed in the same way within each class. Differences take opposite ends: I[Y;Z] ≥ lower of
+    H[Z] − upper of H[Z|Y]. H[Z|X] = (1/N) Σ_i Σ_k ½ ln(2πe s_ik²) is exact. The control variate is |ε|²/2, whose mean
+    K/2 is known. Its coefficient is regressed, which biases by O(1/N), or 1 for fewer than 100 samples.
+
+    A sum over N samples shows at most about ln N nats. H[Z] and I[X;Z] are flagged where I[X;Z] comes within 2.4 nats
+    of that, or its ends are over 0.6 nats apart; H[Z|Y] and I[X;Z|Y] likewise, with a class's samples for N. The lower
+    end is a bound all the same. Everything is flagged where rounding may reach 1e-4 nats. The standard error is the
+    error of a mean over samples; the bias shows in the distance of the two ends.
 
     Raises ValueError for NaN, infinities, scales ≤ 0, shapes that do not match, labels that are not integers, and a
     class of fewer than 2 samples.
@@ -148,7 +151,7 @@ def _noise(mean: Tensor, draws: int, generator: Generator | None, noise: Tensor 
 
 
 def _entropies(mean: Tensor, scale: Tensor, epsilon: Tensor, index: Tensor) -> tuple[Entropy, Entropy]:
-    """H[Z] and H[Z|Y], from one pass over the log-densities of every z under every component for each draw."""
+    """H[Z] and H[Z|Y], from the log-densities of every z under every component, in one pass for each draw."""
     order = index.argsort(stable=True)  # so that a class is a slice
     mean, epsilon, scale = mean[order], epsilon[:, order], scale if scale.dim() == 1 else scale[order]
     components, n = Components.of(mean, scale), len(mean)
@@ -174,7 +177,7 @@ def _entropies(mean: Tensor, scale: Tensor, epsilon: Tensor, index: Tensor) -> t
 
 def _log_sum(logs: Tensor) -> Tensor:
     """log Σ exp of each row, in place."""
-    # What lies 100 nats below a row's largest adds nothing, but exp is four times slower where it underflows.
+    # Terms 100 nats below a row's largest add nothing, but exp is four times slower where it underflows.
     largest = logs.amax(1, keepdim=True)
     return logs.sub_(largest).clamp_(min=-100).exp_().sum(1).log_().add_(largest[:, 0])
 
@@ -194,7 +197,7 @@ def _rounding(mean: Tensor, scale: Tensor, epsilon: Tensor) -> float:
 
 
 def _blocks(ends: list[int], n: int, device: str) -> Iterator[tuple[slice, int, int]]:
-    """Rows to take at a time, never of two classes, and where their class starts and ends."""
+    """Rows to take at a time, all of one class, and the start and end of that class."""
     rows = max(1, BLOCK.get(device, BLOCK["cpu"]) // n)
     for start, end in itertools.pairwise(ends):
         for first in range(start, end, rows):
@@ -212,7 +215,7 @@ def _controlled(terms: Tensor, excess: Tensor) -> Tensor:
 def _estimates(
     z: Entropy, z_of_y: Entropy, z_of_x: Tensor, labels: tuple[Tensor, Tensor] | None
 ) -> dict[str, Estimate]:
-    """Every quantity as a mean over samples of sums and differences of the same terms, so that identities hold."""
+    """Every quantity, from sums and differences of the same terms of each sample, so that the identities hold."""
     n = len(z_of_x)
     noise = Entropy(z_of_x, z_of_x, z_of_x)
     found = {"H[Z|X]": noise.estimate("H[Z|X]")}
@@ -233,7 +236,7 @@ def _estimates(
 
 
 def doubts(information: Estimate, most: float, what: str) -> list[str]:
-    """Why an information cannot be trusted: too near the `most` that a sum over the samples can show, or too wide."""
+    """Reasons not to trust an information: too near the `most` that a sum over the samples shows, or ends far apart."""
     width = information.upper - information.lower
     reasons = []
     if most - information.value < MARGIN:

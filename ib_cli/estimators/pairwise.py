@@ -25,14 +25,14 @@ def pairwise_information(mean: Tensor, scale: Tensor, kind: Kind = "kl") -> Tens
         KL = Σ_k ln(s_j/s_i) + (s_i² + (m_i − m_j)²) / 2s_j² − ½,
         B  = Σ_k (m_i − m_j)² / 4(s_i² + s_j²) + ½ ln((s_i² + s_j²) / 2 s_i s_j).
 
-    The bounds are of the information in this mixture: both lie between 0 and ln N. In expectation over the x the lower
-    one also bounds the population's I[X;Z]; the upper one does not.
+    They bound the information in this mixture: both lie between 0 and ln N. In expectation over the x the lower bound
+    also holds for the population's I[X;Z]; the upper bound does not.
 
     `mean` is (N, K); `scale` is (N, K), or (K,) or a scalar tensor where it is the same for all. The Bhattacharyya
     distance between different scales is no matrix product and takes N²K logarithms; all else is fast. Works in float64
-    and returns the dtype of `mean`; differentiable, and free of data-dependent control flow, so that it runs under
-    `torch.func`. Without gradients its memory is bounded by blocks of rows. It looks at no value: `pairwise_estimate`
-    does.
+    and returns the dtype of `mean`. Differentiable, and without data-dependent control flow, so that it runs under
+    `torch.func`. Without gradients, blocks of rows bound its memory. Values are not checked here but in
+    `pairwise_estimate`.
     """
     divergence = {"kl": _kl, "bhattacharyya": _bhattacharyya}[kind]
     m, s = mean.double(), scale.double()
@@ -43,7 +43,7 @@ def pairwise_information(mean: Tensor, scale: Tensor, kind: Kind = "kl") -> Tens
     for first in range(0, n, rows):
         chosen = slice(first, first + rows)
         distances = divergence(m[chosen], s[chosen] if s.dim() == 2 else s, m, s)
-        # One of them is 0, so what lies beyond 100 adds nothing; but exp is slow where it underflows.
+        # One distance is 0, so distances beyond 100 add nothing; but exp is slow where it underflows.
         terms.append(math.log(n) - (-distances.clamp(max=100)).logsumexp(1))
     return torch.cat(terms).to(mean.dtype)
 
@@ -79,7 +79,7 @@ def _kl(m: Tensor, s: Tensor, means: Tensor, scales: Tensor) -> Tensor:
 
 
 def _bhattacharyya(m: Tensor, s: Tensor, means: Tensor, scales: Tensor) -> Tensor:
-    """The Bhattacharyya distance of each of the rows to each component (rows, N); no product of matrices gives it."""
+    """Bhattacharyya distance of each row to each component (rows, N); with different scales no matrix product."""
     if s.dim() < 2:
         return _half_squares(m / s, means / s) / 4
     variance = (s.square().unsqueeze(1) + scales.square()) / 2

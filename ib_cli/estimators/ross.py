@@ -28,11 +28,11 @@ def ross(
 
         I = ψ(N) + ψ(k) − ⟨ψ(N_y)⟩ − ⟨ψ(m)⟩
 
-    N_y is the number of samples of the class, and m that of all other samples not farther than the k-th neighbour in
-    the sample's own class, by `norm`, 'euclidean' or 'max'. A sequence of `k` gives a list of estimates from one
-    search. `sweep` and `halve` fill `drift_k` and `drift_n`; kraskov.summarised has their rule. Coinciding samples
-    are parted by noise and the estimate says so; it is flagged where they are many. ValueError for a class of k
-    samples or fewer, NaN, infinities, labels that are no integers and another norm.
+    N_y is the number of samples of the sample's class, m the number of other samples of any class not farther than the
+    k-th neighbour in its own class, by `norm`, 'euclidean' or 'max'. A sequence of `k` gives a list of estimates from
+    one search. `sweep` and `halve` fill `drift_k` and `drift_n` (rule: kraskov.summarised). Small noise separates
+    coinciding samples, and `reason` says so; many of them flag the estimate. ValueError for a class of k samples or
+    fewer, NaN, infinities, labels that are no integers and an unknown norm.
     """
     numbers = neighbour_numbers(k, sweep)
     z = points(z, "z", numbers[-1])

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from ib_cli.estimators import checked
 
-ROUNDINGS = 16  # of the given numbers, by which a dimension may miss a combination of others and still be one
+ROUNDINGS = 16  # of the given numbers; a dimension this close to a combination of others counts as one
 
 
 @dataclasses.dataclass(frozen=True)
 class Scatter:
     """The correlation matrix of samples (N, K), on the largest set of dimensions that has a density."""
 
-    kept: list[int]  # dimensions
+    kept: list[int]  # dimensions that were kept
     standard: Tensor  # (N, d) in float64: dimensions of mean 0 and variance 1, none a combination of others
     log_spread: Tensor  # (d,) ln of their standard deviations
     log_det: float  # ln |R| of their correlation matrix
@@ -31,8 +31,8 @@ class Scatter:
     def of(cls, z: Tensor, name: str, precision: float) -> Scatter:
         """From samples (N, K); ValueError for NaN, infinities and N ≤ K + 1.
 
-        Dimensions are dependent where a pivoted QR of the samples finds them so within 16 roundings of the largest
-        number, `precision` (relative) each; the eigenvalues of a covariance would only see the square of that.
+        A dimension is dependent where a pivoted QR of the samples finds it so within 16 roundings of the largest
+        number, each `precision` (relative). The eigenvalues of a covariance would only see the square of that.
         """
         z = checked.matrix(z, name)
         n, size = z.shape
@@ -56,7 +56,7 @@ class Scatter:
 
     @property
     def size(self) -> int:
-        """d, the dimensions that were kept."""
+        """d, the number of dimensions that were kept."""
         return self.standard.shape[1]
 
     @property
@@ -68,11 +68,11 @@ class Scatter:
 
     @property
     def orthonormal(self) -> Tensor:
-        """A basis (N, d) of what the kept dimensions span."""
+        """An orthonormal basis (N, d) of the span of the dimensions that were kept."""
         return torch.linalg.qr(self.standard).Q
 
     def surprise(self) -> Tensor:
-        """−ln N(z_i; z̄, Σ̂) (N,) of the dimensions that were kept, shifted to have the unbiased entropy as mean."""
+        """−ln N(z_i; z̄, Σ̂) (N,) in nats, of the dimensions that were kept, shifted so that the mean is `entropy`."""
         squares = (len(self.standard) - 1) * self.orthonormal.square().sum(1)
         return self.entropy + (squares - squares.mean()) / 2
 

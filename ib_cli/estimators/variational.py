@@ -20,13 +20,13 @@ def variational_bounds(
     conditional_rate: Tensor | None = None,
     y: Tensor | None = None,
 ) -> dict[str, Estimate]:
-    """What measured functionals bound, in nats; each functional is given per sample (N,) and may be left out.
+    """Bounds on information from measured functionals, in nats; each functional is given per sample (N,) and optional.
 
-    I[X;Z] ≤ R = E ln q(z|x)/m(z); H[Y|Z] ≤ C = −E ln c(y|z), so that I[Y;Z] ≥ H[Y] − C, H[Y] being that of the labels
-    `y` (N,); I[X;Z|Y] ≤ E ln q(z|x)/b(z|y) (Alemi et al. 2018, "Fixing a Broken ELBO"; Fischer 2020, "The Conditional
-    Entropy Bottleneck"). They miss by KL(p(z) ‖ m), E KL(p(y|z) ‖ c) and E KL(p(z|y) ‖ b). `value` is the bound, which
-    also stands under `upper` or `lower`, whichever it is. Raises ValueError for NaN, infinities, shapes that do not
-    match, labels that are not integers, and where nothing is given.
+    I[X;Z] ≤ R = E ln q(z|x)/m(z); H[Y|Z] ≤ C = −E ln c(y|z), so that I[Y;Z] ≥ H[Y] − C, with H[Y] the entropy of the
+    labels `y` (N,); I[X;Z|Y] ≤ E ln q(z|x)/b(z|y) (Alemi et al. 2018, "Fixing a Broken ELBO"; Fischer 2020, "The
+    Conditional Entropy Bottleneck"). The gaps are KL(p(z) ‖ m), E KL(p(y|z) ‖ c) and E KL(p(z|y) ‖ b). `value` is the
+    bound; `upper` or `lower` repeats it. Raises ValueError for NaN, infinities, shapes that do not match, labels that
+    are not integers, and where nothing is given.
     """
     given = {"rate": rate, "cross_entropy": cross_entropy, "conditional_rate": conditional_rate}
     given = {name: _per_sample(terms, name) for name, terms in given.items() if terms is not None}
@@ -48,13 +48,15 @@ def variational_bounds(
 
 
 def batch_bounds(mean: Tensor, scale: Tensor | float, batch: int, *, generator: Generator | None = None) -> Estimate:
-    """I[X;Z] of a known encoder N(mean_i, diag scale_i²) between two bounds over batches of B samples.
+    """I[X;Z] of a known encoder N(mean_i, diag scale_i²) between two bounds over batches of B samples, in nats.
 
-    Poole et al. 2019, "On Variational Bounds of Mutual Information", structured bounds with tractable encoders:
-    InfoNCE with the density as critic, the mean of ln q(z_i|x_i) / (1/B) Σ_j q(z_i|x_j) ≤ ln B, from below, and the
-    same with the sum over j ≠ i from above. These are the two ends of `mixture_information` for a training set of B,
-    averaged over the N // B batches of a random order; the rest is left out. Both tighten as B grows. `mean` is (N, K),
-    `scale` a number, (K,) or (N, K). Flagged as there. Raises ValueError as there, and unless 2 ≤ B ≤ N.
+    Poole et al. 2019, "On Variational Bounds of Mutual Information", structured bounds with tractable encoders. `lower`
+    is InfoNCE with the density as critic, the mean of ln q(z_i|x_i) / (1/B) Σ_j q(z_i|x_j) ≤ ln B; `upper` is the same
+    with the sum over j ≠ i. They are the two ends of `mixture_information` for a training set of B, averaged over the
+    N // B batches of a random order; samples left over are not used. Both tighten as B grows.
+
+    `mean` is (N, K), `scale` a number, (K,) or (N, K). Flagged where I[X;Z] comes within 2.4 nats of ln B or the ends
+    are over 0.6 nats apart. Raises ValueError as `mixture_information` does, and unless 2 ≤ B ≤ N.
     """
     mean = checked.matrix(mean, "mean")
     scale = checked.scales(scale, mean)

@@ -1,4 +1,4 @@
-"""The physical limit of the frontier: optima of ρR + δD + γC with tables or Gaussians in place of networks.
+"""The limit of the frontier: exact optima of ρR + δD + γC with tables or Gaussians in place of networks.
 
-Imports nothing of ours, and the Gaussian limit no torch either.
+Imports no other folder of ours, and the Gaussian limit does not import torch either.
 """

@@ -1,4 +1,4 @@
-"""The information bottleneck of tables, solved to a bound: accelerated iterations, and states that come and go."""
+"""The information bottleneck of tables, solved to a bound: accelerated iterations that add and remove states."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from torch import Tensor
 
 from ib_cli.exact.fixed_point import Problem, best_state, insert, merge, prune, step
 
-ROUND = 25  # iterations between looks at the states
-MEMORY = 6  # differences that an extrapolation is made of
-RIDGE = 1e-13  # of the largest square among the differences
-ROUNDS = 400  # after which a problem is left as it is, and its gap tells
-ROUNDING = 1e-14  # what F may seem to rise by
-RESIDUAL = 0.1  # of the tolerance: how far an iteration still moves p(z, y), in Hellinger's distance, at the end
+ROUND = 25  # iterations between checks of the states
+MEMORY = 6  # differences that an extrapolation combines
+RIDGE = 1e-13  # relative to the largest squared difference
+ROUNDS = 400  # a problem is left unfinished after this many; its gap says by how much
+ROUNDING = 1e-14  # a smaller rise of F counts as none
+RESIDUAL = 0.1  # relative to the tolerance: Hellinger's distance by which the last iteration may move p(z, y)
 
 
 @dataclass
 class Found:
-    """Where the problems of a batch stand."""
+    """What is found so far for each problem of a batch."""
 
     joint: Tensor  # (B, K, Y) P(z, y)
-    gap: Tensor  # (B,) what F is at most above its least value for any number of states
+    gap: Tensor  # (B,) how far F is at most above its least value for any number of states
     residual: Tensor  # (B,)
     iterations: Tensor  # (B,)
 
 
 def solve(problem: Problem, joint: Tensor, tolerance: float) -> Found:
-    """Minimise F = I(X;Z) + β H(Y|Z) of each problem from its P(z, y) (B, K, Y), with at most K states.
+    """Minimise F = I(X;Z) + β H(Y|Z) of each problem, from its P(z, y) (B, K, Y), with at most K states.
 
-    A problem ends where P(z, y) stands still, to a tenth of `tolerance`, and either F is within `tolerance` nats of its
-    bound or there is no room for another state.
+    A problem ends where an iteration moves P(z, y) by at most a tenth of `tolerance`, and either F is within
+    `tolerance` nats of its lower bound or no state is free.
     """
     size, states = joint.shape[:2]
     unknown = joint.new_full((size,), torch.inf)
@@ -48,7 +48,7 @@ def solve(problem: Problem, joint: Tensor, tolerance: float) -> Found:
 
 
 def _round(problem: Problem, found: Found, active: Tensor, states: int, tolerance: float) -> Tensor:
-    """Iterate the active problems for a round, and look at their states; returns which of them go on, a mask."""
+    """A round of iterations of the active problems and a check of their states; returns a mask of those that go on."""
     width = int((found.joint[active].sum(-1) > 0).sum(-1).max())  # used states come first
     joint, residual = accelerated(problem, prune(problem, found.joint[active, :width]))
     last = step(problem, joint)
@@ -74,10 +74,10 @@ def _round(problem: Problem, found: Found, active: Tensor, states: int, toleranc
 
 
 def accelerated(problem: Problem, joint: Tensor) -> tuple[Tensor, Tensor]:
-    """A round of iterations, each extrapolated in √P(z, y), and how far the last would have moved.
+    """P(z, y) after a round of iterations, each extrapolated in √P(z, y), and the length of the last move (B,).
 
-    Where iterations slow down the extrapolation is Anderson's (1965); where they speed up, which is how a new state
-    grows, and where Anderson's would lead back, it is a stride along the iteration that doubles as long as F falls.
+    Where iterations slow down, the extrapolation is Anderson's (1965). Where they speed up, as when a new state grows,
+    Anderson's would lead back: the extrapolation is then a stride along the iteration that doubles as long as F falls.
     An extrapolation that did not lower F is replaced by the iteration itself, which always does.
     """
     at = joint.flatten(1).sqrt()
@@ -106,7 +106,7 @@ def _unit(at: Tensor) -> Tensor:
 
 
 def _extrapolated(f: Tensor, g: Tensor, of_f: Tensor, of_g: Tensor) -> Tensor:
-    """g less the combination of its differences whose f-differences come closest to f, all (B, n); of unit norm."""
+    """g less the combination of its differences whose f-differences come closest to f; (B, n), scaled to unit norm."""
     gram = of_f @ of_f.mT
     scale = gram.diagonal(dim1=1, dim2=2).amax(-1)
     ridge = torch.where(scale > 0, RIDGE * scale, 1)[:, None, None] * torch.eye(MEMORY, dtype=f.dtype)

@@ -1,8 +1,8 @@
-"""The fixed-point iteration of the information bottleneck, many problems at once, and what keeps it from being stuck.
+"""The fixed-point iteration of the information bottleneck, many problems at once, and moves that free stuck ones.
 
-Minimised is F = I(X;Z) + β H(Y|Z), for each problem of a batch with its own β. The state of a problem is its joint
-P(z, y) (K, Y), of which m(z) and c(y|z) are made; a state z that is not used has a row of zeros. Letters of shapes:
-B problems, K states, X values of x, Y of y.
+F = I(X;Z) + β H(Y|Z) is minimised for each problem of a batch, with its own β. Its variable is the joint P(z, y)
+(K, Y), which determines m(z) and c(y|z); a state z that is not used has a row of zeros. Letters of shapes: B problems,
+K states, X values of x, Y values of y.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.special import entr
 
 FORBIDDEN = -1e30  # stands for ln 0: unlike −∞ it gives 0 when multiplied by a probability of 0
-ASCENTS = 20  # steps from every start that the search for a better state makes
+ASCENTS = 20  # steps from every start in the search for a better state
 ROUNDING = 1e-15  # of a difference of F
-GRID = 512  # starts between the extreme p(y|x) of two labels
+GRID = 512  # for two labels: starts between the extreme p(y|x)
 
 
 class Problem(NamedTuple):
@@ -32,9 +32,9 @@ class Problem(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What an iteration found; `value`, `log_mix` and `encoder` belong to the state that it started from."""
+    """The result of an iteration; `value`, `log_mix` and `encoder` belong to the P(z, y) that it started from."""
 
-    value: Tensor  # (B,) F = −Σ p(x) ln Σ_z m(z) L(x, z), its least over encoders at these m and c
+    value: Tensor  # (B,) F = −Σ p(x) ln Σ_z m(z) L(x, z), the least over encoders at these m and c
     log_mix: Tensor  # (B, X) ln Σ_z m(z) L(x, z)
     encoder: Tensor  # (B, K, X) e(z|x)
     joint: Tensor  # (B, K, Y) the next P(z, y)
@@ -61,10 +61,11 @@ def step(problem: Problem, joint: Tensor) -> Step:
 
 
 def merge(problem: Problem, encoder: Tensor) -> Tensor:
-    """The encoder after joining pairs of states that F does not need apart.
+    """The encoder after joining pairs of states where that does not raise F.
 
-    Joining z and z' changes F by (m + m') (β JS(c, c') − JS(d, d')), with Jensen and Shannon's divergence (Slonim and
-    Tishby 1999, the agglomerative bottleneck); each state that is the nearest to its nearest, in c, is tried.
+    Joining z and z' changes F by (m + m') (β JS(c, c') − JS(d, d')), with the Jensen–Shannon divergence of c(y|z) and
+    of d(x|z) (Slonim and Tishby 1999, the agglomerative bottleneck). Pairs that are nearest to each other in c are
+    tried.
     """
     if encoder.shape[1] < 2:
         return encoder
@@ -97,7 +98,7 @@ def merge(problem: Problem, encoder: Tensor) -> Tensor:
 
 
 def prune(problem: Problem, joint: Tensor) -> Tensor:
-    """P(z, y) without the state that F is better off without, if there is one in a problem."""
+    """P(z, y) without the state whose removal changes F least, in each problem where that does not raise F."""
     m, terms = joint.sum(-1), log_likelihood(problem, conditional(joint))
     weighted = m.log()[..., None] + terms
     mix = weighted.logsumexp(1, keepdim=True)
@@ -112,12 +113,12 @@ def prune(problem: Problem, joint: Tensor) -> Tensor:
 
 
 def best_state(problem: Problem, joint: Tensor, log_mix: Tensor) -> tuple[Tensor, Tensor]:
-    """The c(y) (B, Y) of a state whose addition would lower F fastest, and ln A of it (B,), A = E_x L(x, c) / mix(x).
+    """The c(y) (B, Y) of the state whose addition would lower F fastest, and its ln A (B,), A = E_x L(x, c) / mix(x).
 
-    At an optimum A ≤ 1 everywhere, and F* ≥ F − ln max_c A(c) always: F is convex in the distribution of c
-    (a mixture's likelihood; Lindsay 1983 for the condition, Csiszár 1974 for the bound). max A is sought from every
-    p(y|x), from the states and, where there are two labels, from a grid, each followed uphill by c ← Σ_x r(x) p(y|x),
-    r(x) ∝ p(x) L(x, c) / mix(x).
+    At an optimum A ≤ 1 everywhere, and F* ≥ F − ln max_c A(c) always: F is convex in the distribution of c (a mixture's
+    likelihood; Lindsay 1983 for the condition, Csiszár 1974 for the bound). The search for max A starts from every
+    p(y|x), from the states and, for two labels, from a grid; each start climbs by c ← Σ_x r(x) p(y|x), r(x) ∝ p(x)
+    L(x, c) / mix(x).
     """
     rows = problem.y_given_x
     starts = [rows.expand(len(joint), *rows.shape), torch.where(joint.sum(-1, True) > 0, conditional(joint), rows[0])]
@@ -135,7 +136,7 @@ def best_state(problem: Problem, joint: Tensor, log_mix: Tensor) -> tuple[Tensor
 
 
 def insert(problem: Problem, joint: Tensor, log_mix: Tensor, c: Tensor) -> Tensor:
-    """P(z, y) with a state c (B, Y) in the first free row, with the probability out of 1/2, 1/4, … that is best."""
+    """P(z, y) with a state c (B, Y) in the first free row; its probability is the best of 1/2, 1/4, …."""
     shares = 0.5 ** torch.arange(1, 50, dtype=c.dtype)
     ratio = log_likelihood(problem, c[:, None])[:, 0] - log_mix  # ln L / mix
     mixed = torch.logaddexp(torch.log1p(-shares)[:, None], shares.log()[:, None] + ratio[:, None])  # (B, shares, X)

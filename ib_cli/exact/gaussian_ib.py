@@ -13,7 +13,7 @@ ENTROPY_OF_UNIT = 0.5 * np.log(2 * np.pi * np.e)  # nats, of a standard normal
 
 @dataclass(frozen=True)
 class GaussianPoint:
-    """An optimum of R + γC, in nats; arrays have the shape of the γ that was asked for."""
+    """Optima of R + γC, in nats; arrays have the shape of the given γ."""
 
     gamma: NDArray[np.float64]
     R: NDArray[np.float64]  # I(X;Z)
@@ -25,14 +25,15 @@ class GaussianPoint:
 class GaussianIB:
     """min I(X;Z) − γ I(Y;Z) over all z of jointly Gaussian x, y (Chechik, Globerson, Tishby and Weiss 2005).
 
-    The optimum is z = A(γ) x + ξ, ξ ~ N(0, I), whose rows are left eigenvectors of Σ_{x|y} Σ_x⁻¹ (their Theorem 3.1);
-    the i-th appears where γ passes its critical value 1 / (1 − λ_i). One minimises R + γC here, with C = h(Y|Z).
+    The optimum is z = A(γ) x + ξ, ξ ~ N(0, I). The rows of A are left eigenvectors of Σ_{x|y} Σ_x⁻¹
+    (their Theorem 3.1); the i-th appears where γ passes its critical value 1 / (1 − λ_i). Here R + γC is minimised,
+    with C = h(Y|Z).
     """
 
     def __init__(self, covariance: ArrayLike, inputs: int) -> None:
-        """`covariance` (n + m, n + m) of (x, y) together, of which the first n = `inputs` dimensions are x.
+        """`covariance` (n + m, n + m) of x and y together; the first n = `inputs` dimensions are x.
 
-        Raises ValueError where it is not a square, symmetric, positive definite matrix of more dimensions than x has.
+        Raises ValueError unless it is a square, symmetric, positive definite matrix of more dimensions than x has.
         """
         joint = np.asarray(covariance, dtype=np.float64)
         if joint.ndim != 2 or joint.shape[0] != joint.shape[1] or not 0 < inputs < len(joint):
@@ -51,7 +52,7 @@ class GaussianIB:
         squares[: len(correlations)] = correlations**2
         self.eigenvalues: NDArray[np.float64] = 1 - squares  # (n,) λ_i, ascending
         with np.errstate(divide="ignore"):
-            self.critical: NDArray[np.float64] = 1 / squares  # (n,) the γ from which each appears, ascending
+            self.critical: NDArray[np.float64] = 1 / squares  # (n,) the γ at which each appears, ascending
         self.x_entropy, self.y_entropy = _entropy(of_x), _entropy(of_y)  # h(X), h(Y)
         self._rows = solve_triangular(of_x, vectors, lower=True, trans=1).T  # (n, n) v_iᵀ, of Σ_x-norm 1
 
@@ -77,7 +78,7 @@ class GaussianIB:
 
 
 def _entropy(factor: NDArray[np.float64]) -> float:
-    """½ ln |2πe Σ| of Cholesky's factor of Σ."""
+    """½ ln |2πe Σ| in nats, from Cholesky's factor of Σ."""
     return float(ENTROPY_OF_UNIT * len(factor) + np.log(np.diag(factor)).sum())
 
 

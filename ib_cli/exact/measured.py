@@ -1,4 +1,4 @@
-"""The tables of a solution held against a joint table, theirs or another."""
+"""The functionals of a solution's tables under a joint table: its own or another."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from ib_cli.exact.table import Table, entropy
 
 
 def measured(solution: Solution, table: Table) -> dict[str, float]:
-    """What the solution's encoder, marginal, decoder and classifier come to where (x, y) follows `table` (X, Y).
+    """Measures of a solution's encoder, marginal, decoder and classifier where (x, y) follows `table` (X, Y); nats.
 
-    In nats, by the names that measures of models have; `accuracy` is of the most probable label, Σ_z e(z|x) c(y|z).
-    I[X;Z] and I[Y;Z] are of the encoder alone, and R ≥ I[X;Z], C ≥ H[Y] − I[Y;Z]. A functional is infinite where
-    something happens to which the tables give no probability, as D does for an x that they have never seen.
+    Names are the same as for models. `accuracy` and `error` concern the most probable label under Σ_z e(z|x) c(y|z).
+    I[X;Z] and I[Y;Z] depend on the encoder alone; R ≥ I[X;Z] and C ≥ H[Y] − I[Y;Z]. A functional is infinite where
+    something happens to which the solution's tables give probability 0, as D is for an x that the solution has never
+    seen.
     """
     encoder, predicted = solution.encoder, solution.encoder @ solution.classifier
     joint, of_labels = table.x[:, None] * encoder, encoder.T @ table.joint  # p(x, z), p(z, y)

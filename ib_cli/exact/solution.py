@@ -1,4 +1,4 @@
-"""What an exact optimum consists of."""
+"""An exact optimum: its tables and its functionals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Solution:
     """An optimum of ρR + δD + γC as tables of float64, K states of z; R, C, D and J in nats.
 
     The used states come first, the most probable at the front. A state of probability 0 has an empty column in the
-    encoder, and p(x) and p(y) as its decoder and classifier.
+    encoder; its decoder and classifier rows are p(x) and p(y).
     """
 
     rho: float
@@ -30,18 +30,18 @@ class Solution:
     C: float  # H(Y|Z), as c is Bayes'
     D: float  # H(X|Z), as d is Bayes'
     J: float  # ρR + δD + γC
-    gap: float  # J is at most so much above the least one that any number of states has (see `tabular.solve`)
-    residual: float  # how far one more iteration moves p(z, y), in Hellinger's distance
+    gap: float  # how far J is at most above the least J for any number of states (see `tabular.solve`)
+    residual: float  # Hellinger's distance by which one more iteration moves p(z, y)
     iterations: int
 
     @property
     def derivatives(self) -> dict[str, float]:
-        """∂J*/∂ of each multiplier: by the envelope theorem the functional that it multiplies."""
+        """∂J*/∂ρ, ∂J*/∂δ and ∂J*/∂γ: by the envelope theorem R, D and C."""
         return {"rho": self.R, "delta": self.D, "gamma": self.C}
 
     @property
     def states(self) -> int:
-        """How many states are used."""
+        """Number of states that are used."""
         return int((self.marginal > 0).sum())
 
 
@@ -53,9 +53,9 @@ def from_encoder(
     residual: float = 0.0,
     iterations: int = 0,
 ) -> Solution:
-    """The solution with this encoder (X, K) and the marginal, decoder and classifier that suit it best: Bayes'.
+    """The solution with this encoder (X, K) and its best marginal, decoder and classifier, by Bayes.
 
-    `multipliers` are ρ, δ, γ, and `bound` is a J that no encoder has less than.
+    `multipliers` are ρ, δ, γ. `bound` is a lower bound of J over encoders.
     """
     order = (table.x @ encoder).argsort(descending=True, stable=True)
     joint = table.x[:, None] * encoder[:, order]  # p(x, z)

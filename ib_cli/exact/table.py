@@ -1,4 +1,4 @@
-"""A joint table p(x, y), looked at before anything is computed from it."""
+"""A joint table p(x, y), checked before anything is computed from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-SUM_TOLERANCE = 1e-6  # what rounding to float32 may leave of a table's sum of 1
+SUM_TOLERANCE = 1e-6  # largest deviation of a table's sum from 1, enough for rounding to float32
 
 
 def entropy(p: Tensor) -> Tensor:
@@ -21,9 +21,9 @@ def entropy(p: Tensor) -> Tensor:
 class Table:
     """p(x, y) of discrete x and y; entropies and information in nats.
 
-    A row of probability 0 is a value that x never takes: it stays in the table, and has no p(y|x).
-    Raises ValueError for a table that is not (X, Y), or has values that are negative or not finite, or does not sum
-    to 1 within 1e-6; it is scaled to sum to 1 to the last bit.
+    A row of probability 0 is a value that x never takes: it stays in the table, and p(y) stands for its p(y|x). Raises
+    ValueError for a table that is not (X, Y), or has values that are negative or not finite, or does not sum to 1
+    within 1e-6. The table is then scaled to sum to 1 to the last bit.
     """
 
     joint: Tensor | Sequence[Sequence[float]] = field(repr=False)  # (X, Y), kept as float64 on the CPU

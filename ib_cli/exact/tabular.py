@@ -14,8 +14,8 @@ from ib_cli.exact.partitions import best_partition
 from ib_cli.exact.solution import Solution, from_encoder
 from ib_cli.exact.table import Table
 
-AT_ONCE = 10_000_000  # elements (problems, states, values of x) of the tables that are solved at once
-SAME = 10  # decimals to which p(y|x) agree of values of x that are one for y
+AT_ONCE = 10_000_000  # elements (problems × states × values of x) of the tables solved at once
+SAME = 10  # decimals: values of x whose p(y|x) agree to so many are lumped together
 SPREAD = 5.0  # standard deviation of the logits of random encoders
 
 Multipliers = float | Sequence[float] | Tensor
@@ -33,20 +33,26 @@ def solve(
     tolerance: float = 1e-9,
     seed: int = 0,
 ) -> Solution:
-    """Least ρR + δD + γC with K = `states` values of z (null: as many as x has), in nats (TherML, eq. 17 and App. B).
+    """Least ρR + δD + γC with K = `states` values of z (None: as many as x has), in nats (TherML, eq. 17 and App. B).
 
     Stationary is e(z|x) ∝ m(z) d(x|z)^(δ/ρ) exp((γ/ρ) Σ_y p(y|x) ln c(y|z)) with m, d and c by Bayes. Eliminating d,
-    e(z|x) ∝ m(z) exp(γ/(ρ − δ) Σ_y p(y|x) ln c(y|z)): as then D = H(X) − I(X;Z), the objective is
+    e(z|x) ∝ m(z) exp(γ/(ρ − δ) Σ_y p(y|x) ln c(y|z)). Then D = H(X) − I(X;Z), and the objective is
 
         δ H(X) + τ I(X;Z) + γ H(Y|Z),  τ = ρ − δ,
 
-    and τ alone decides. τ > 0 is an information bottleneck with β = γ/τ, convex in the distribution of c(y|z), so that
-    an optimum over any number of states can be told from a stationary point: `gap` bounds what J is above it, and
-    iterations end where it is within τ · `tolerance`. With two labels the search for the bound is dense, with more it
-    follows one path from every p(y|x). τ < 0 rewards information: z is x. Between them, τ = 0, every z that keeps
-    I(X;Y) is optimal; returned is the limit τ → 0+, the one of least R, where values of x with the same p(y|x) share a
-    state. This covers ρ = 0. Where K is less than such an optimum uses, `restarts` random encoders (τ > 0) or
-    partitions (τ ≤ 0) compete, and `gap` is still to the optimum of any number of states.
+    so τ alone decides:
+
+    - τ > 0 is an information bottleneck with β = γ/τ, convex in the distribution of c(y|z), so that an optimum over any
+      number of states can be told from a stationary point. `gap` bounds how far J is above it, and iterations end where
+      it is within τ · `tolerance`. With two labels the search for the bound is dense; with more it follows one path
+      from every p(y|x).
+    - τ < 0 rewards information: z is x.
+    - τ = 0: every z that keeps I(X;Y) is optimal. Returned is the limit τ → 0+, the optimum of least R, where values
+      of x with the same p(y|x) share a state.
+
+    These cases include ρ = 0. Where such an optimum uses more than K states, the best of `restarts` random encoders
+    (τ > 0) or partitions (τ ≤ 0) is returned; `gap` is still to the optimum of any number of states (for τ < 0: with
+    I(X;Z) ≤ ln K).
 
     Raises ValueError for multipliers that are negative, not finite or all 0, and for `states` or `restarts` below 1.
     """
@@ -64,7 +70,7 @@ def frontier(
     tolerance: float = 1e-9,
     seed: int = 0,
 ) -> list[Solution]:
-    """`solve` for many multipliers at once, each a number or a sequence; the solutions in their order."""
+    """`solve` for many multipliers at once, numbers or sequences (broadcast together); the solutions in order."""
     settings = _settings(rho, delta, gamma)
     if (states is not None and states < 1) or restarts < 1:
         raise ValueError(f"states and restarts must be 1 or more, not {states} and {restarts}")
@@ -87,12 +93,12 @@ def _settings(*multipliers: Multipliers) -> list[Setting]:
 
 
 def _tau(rho: float, delta: float) -> float:
-    """ρ − δ, and 0 where rounding alone keeps them apart."""
+    """ρ − δ; 0 where only rounding keeps them apart."""
     return 0.0 if math.isclose(rho, delta, rel_tol=1e-12) else rho - delta
 
 
 class _Solver:
-    """One table, with the values of x that are one for y lumped together: p(t), p(y|t), t ~ `of_x`."""
+    """One table; values of x with the same p(y|x) are lumped to t (`lump`): p(t) is `x`, p(y|t) `y_given_x`."""
 
     def __init__(self, table: Table, states: int, restarts: int, tolerance: float, seed: int) -> None:
         self.table, self.states, self.restarts, self.tolerance = table, states, restarts, tolerance
@@ -124,7 +130,7 @@ class _Solver:
         return [self._solution(*each) for each in zip(settings, encoder, *told)]
 
     def _few_states(self, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
-        """Encoders (B, K, X), residuals and iterations of the best restarts with as many states as are allowed."""
+        """Encoders (B, K, X), residuals and iterations of the best restarts with the K states that are allowed."""
         size = len(problem.beta)
         many = problem.of(torch.arange(size).repeat_interleave(self.restarts))
         logits = torch.randn(len(many.beta), self.states, len(self.x), generator=self.generator, dtype=torch.float64)
@@ -147,7 +153,7 @@ class _Solver:
             of_support, sweeps = self._partition(table.joint[self.support], tau, gamma)
         encoder = table.x.new_zeros(len(table.x), self.states)
         encoder[self.support, of_support] = 1
-        most = min(table.x_entropy, math.log(self.states))  # of I(X;Z)
+        most = min(table.x_entropy, math.log(self.states))  # the largest I(X;Z)
         bound = delta * table.x_entropy + min(tau, 0) * most + gamma * table.conditional_entropy
         return from_encoder(table, setting, encoder, bound, iterations=sweeps)
 
@@ -157,7 +163,7 @@ class _Solver:
         return best_partition(joint, tau, gamma, self.states, self.restarts, self.generator)
 
     def _solution(self, setting: Setting, encoder: Tensor, bound: float, residual: float, iterations: int) -> Solution:
-        """Of an encoder (K', X') of the lumped table, and a bound of I(X;Z) + β H(Y|Z)."""
+        """The solution with an encoder (K', X') of the lumped table and a lower bound of I(X;Z) + β H(Y|Z)."""
         rho, delta, _ = setting
         wide = encoder.new_zeros(len(self.table.x), self.states)
         wide[self.support, : len(encoder)] = encoder.T[self.lump]

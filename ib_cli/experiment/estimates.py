@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from ib_cli.config.settings import Settings
-from ib_cli.contracts.noise import Tape, draw
 from ib_cli.datasets.data import Data
-from ib_cli.engine.loss import Tensors, forward, plan
+from ib_cli.engine.loss import Tensors
+from ib_cli.engine.passes import draws_numbers, passes
 from ib_cli.engine.seeds import generator
 from ib_cli.estimators import Estimate, information_plane
 from ib_cli.estimators.categorical import categorical_information
@@ -91,22 +91,22 @@ def tabulated(
 
     Where the weights of the model are drawn, p(z|x) is the mean over `eval_samples` draws.
     """
-    was_training = model.training
-    model.eval()
-    noise = generator(data.device, settings.seed, "estimate", "z")
-    tables = []
-    for indices in torch.arange(len(data.splits[split]), device=data.device).split(settings.eval_batch_size):
-        batch = data.batch(split, indices)
-        requests = plan(model, batch, 1, settings.precision)
-        draws = []
-        for _ in range(settings.eval_samples if requests else 1):
-            tape = Tape(draw(requests, noise))
-            p = forward(model, params, buffers, batch, tape, 1, settings.precision)
-            draws.append(p.expected(p.z))
-        tables.append(torch.stack(draws).mean(0))
-    model.train(was_training)
+    repeats = settings.eval_samples if draws_numbers(model, data, split, settings.precision) else 1
+    found = passes(
+        model,
+        data,
+        split,
+        params=params,
+        buffers=buffers,
+        noise=generator(data.device, settings.seed, "estimate", "z"),
+        precision=settings.precision,
+        batch_size=settings.eval_batch_size,
+        repeats=repeats,
+    )
+    tables = [p.expected(p.z) for p in found]
+    means = [torch.stack(tables[i : i + repeats]).mean(0) for i in range(0, len(tables), repeats)]
     whole = data.splits[split]
-    return torch.cat(tables), whole.y, whole.weight
+    return torch.cat(means), whole.y, whole.weight
 
 
 @torch.no_grad()
@@ -115,24 +115,28 @@ def represented(
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), and what is known of q(z|x).
 
-    Of a Gaussian `mean` and `scale`, (N, K), or (K,) for a scale that all x share; else whether z is `drawn`.
+    A Gaussian q(z|x) gives `mean` and `scale`, (N, K), or (K,) for a scale that all x share; any other one gives
+    `drawn`, whether z is random at all.
     """
-    was_training = model.training
-    model.eval()
     chosen = generator(data.device, settings.seed, "estimate", "samples")
     members = torch.randperm(len(data.splits[split]), generator=chosen, device=data.device)[:samples]
-    noise = generator(data.device, settings.seed, "estimate", "z")
-    passes = []
-    for indices in members.split(settings.eval_batch_size):
-        batch = data.batch(split, indices)
-        requests = plan(model, batch, 1, settings.precision)
-        numbers = draw(requests, noise)
-        passes.append(forward(model, params, buffers, batch, Tape(numbers), 1, settings.precision))
-    model.train(was_training)
-    z, y = torch.cat([p.z[0] for p in passes]), torch.cat([p.y for p in passes])
-    if not _is_gaussian(passes[0].encoder):
-        return z, y, {"drawn": bool(requests)}
-    mean, scale = (torch.cat([getattr(p.encoder, name) for p in passes]) for name in ("mean", "stddev"))
+    found = list(
+        passes(
+            model,
+            data,
+            split,
+            params=params,
+            buffers=buffers,
+            noise=generator(data.device, settings.seed, "estimate", "z"),
+            precision=settings.precision,
+            batch_size=settings.eval_batch_size,
+            members=members,
+        )
+    )
+    z, y = torch.cat([p.z[0] for p in found]), torch.cat([p.y for p in found])
+    if not _is_gaussian(found[0].encoder):
+        return z, y, {"drawn": draws_numbers(model, data, split, settings.precision)}
+    mean, scale = (torch.cat([getattr(p.encoder, name) for p in found]) for name in ("mean", "stddev"))
     return z, y, {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
 
 

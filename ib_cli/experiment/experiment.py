@@ -1,10 +1,10 @@
-"""What build hands to a procedure."""
+"""Everything that a procedure works with, and what it hands back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,12 +19,16 @@ from ib_cli.functionals.objective import Objective
 from ib_cli.model.model import Model
 from ib_cli.watch.observer import Observer
 
+if TYPE_CHECKING:
+    from ib_cli.experiment.procedure import Procedure
+
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that a procedure works with; nothing in it knows of Hydra."""
+    """Data, model, objective and procedure of one run, on their device. Nothing in it knows of Hydra."""
 
-    settings: Settings
+    config: Mapping[str, Any]  # resolved, as plain containers
+    settings: Settings  # the config's top-level keys
     data: Data
     model: Model
     objective: Objective
@@ -32,20 +36,26 @@ class Experiment:
     optimizer: Callable[[Iterable[Tensor]], Optimizer]
     schedule: Schedule
     estimates: Estimates
+    procedure: Procedure
     records: Records
     observers: tuple[Observer, ...]
     device: torch.device
-    stop: Callable[[], int | None] = lambda: None  # the number of a signal that asks this run to stop, if one came
+    stop: Callable[[], int | None] = lambda: None  # number of the signal that asks this run to stop, or None
+
+    @property
+    def lagrangian(self) -> str:
+        """What is minimised, with numbers: `C + 0.01 R`."""
+        return self.objective.lagrangian(self.multipliers)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a procedure hands back."""
+    """What a procedure hands back at its end."""
 
     epochs: int
     seconds: float  # over all interruptions
-    measures: dict[str, dict[str, float]]  # of each split
-    estimates: list[dict[str, Any]]  # the lines of estimates.jsonl of the last epoch
-    compile_seconds: float  # of the seconds, those that compiling took
-    estimate_seconds: float  # of the seconds, those that estimates took
-    params: dict[str, Tensor] | None  # those that were evaluated: the averages where there are any; None: no model
+    measures: dict[str, dict[str, float]]  # split → measures
+    estimates: list[dict[str, Any]] = field(default_factory=list)  # lines of estimates.jsonl of the last epoch
+    compile_seconds: float = 0.0  # part of `seconds`: compiling
+    estimate_seconds: float = 0.0  # part of `seconds`: estimates of information
+    params: dict[str, Tensor] | None = None  # the parameters that were evaluated; None: there is no trained model

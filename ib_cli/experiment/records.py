@@ -86,24 +86,31 @@ class Records:
             os.fsync(handle.fileno())
         replace_durably(part, self.folder / "checkpoint.pt")
 
-    def load_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
-        """The last checkpoint with its tensors on the device, or None; the lines are cut back to its moment.
+    def read_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
+        """The last checkpoint with its tensors on the device, or None; no file changes.
 
         Raises ConfigError for a file that is no checkpoint of this program.
         """
         file = self.folder / "checkpoint.pt"
         if not file.exists():
-            for lines in self._lines:
-                lines.delete()  # of an attempt that came to no checkpoint
             return None
         try:
             state = torch.load(file, map_location=device, weights_only=True)
-            counts = state["lines"]
+            _ = state["lines"]
         except Exception as error:
             raise ConfigError(
                 f"output: {file} cannot be read ({type(error).__name__}): start this run anew with rerun=true"
             ) from error
-        for lines, count in zip(self._lines, counts):
+        return state
+
+    def load_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
+        """`read_checkpoint`, to go on from it: the lines of the other files are cut back to its moment."""
+        state = self.read_checkpoint(device)
+        if state is None:
+            for lines in self._lines:
+                lines.delete()  # of an attempt that came to no checkpoint
+            return None
+        for lines, count in zip(self._lines, state["lines"]):
             lines.keep(count)
         return state
 

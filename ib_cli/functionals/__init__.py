@@ -1,4 +1,4 @@
-"""The functionals, one a file. A new file here is found by its symbol; nothing else has to know of it."""
+"""The functionals. A new file in this folder is enough: its functionals are found without being listed anywhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Entropies of a discrete z, exact for the samples at hand: those of a batch in training, of a split in evaluations.
+"""Entropies of a discrete z in nats, exact for the batch in training and for the split in evaluations.
 
-All are sums over p(y, z) and p(z), which are means of the encoder's q(z|x) over samples (Unpacking, §5.4), in nats.
+All are sums over p(y, z) and p(z), the means of the encoder's q(z|x) over samples (Unpacking, §5.4).
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from ib_cli.functionals.functional import functional, of_whole
 
 
 def _entropy(masses: Tensor) -> Tensor:
-    """−Σ p ln p of p = masses/Σ masses over all entries, (); 0 ln 0 = 0, with a gradient of 0 where there is none."""
+    """−Σ p ln p with p = masses/Σ masses over all entries, (). At p = 0 the term and its gradient are 0."""
     p = masses / masses.sum()
     return -(p * p.where(p > 0, 1).log()).sum()
 
 
 def _of_codes(p: Pass) -> Tensor:
-    """p(z), (1, K)."""
+    """Unnormalised p(z), (1, K)."""
     return p.weighed(p.z_weight.T.double()).sum(0, keepdim=True)
 
 
 def _joint(p: Pass) -> Tensor:
-    """p(y, z), (classes, K)."""
+    """Unnormalised p(y, z), (classes, K)."""
     return p.by_class(p.z_weight.T)
 
 
 def _with_uncertainty(p: Pass) -> Tensor:
-    """q(z|x) and then H[Z|x], (G, K + 1), in float64."""
+    """q(z|x) and H[Z|x] as the last column, (G, K + 1), in float64."""
     log_q = p.encoder.logits.double()
     q = log_q.exp()
     return torch.cat([q, -(q * log_q).sum(1, keepdim=True)], 1)
 
 
 def _of_codes_with_uncertainty(p: Pass) -> Tensor:
-    """p(z) and E H[Z|x], (1, K + 1)."""
+    """Unnormalised p(z) and E H[Z|x], (1, K + 1)."""
     return p.weighed(_with_uncertainty(p)).sum(0, keepdim=True)
 
 
 def _joint_with_uncertainty(p: Pass) -> Tensor:
-    """p(y, z) and p(y) E[H[Z|x] | y], (classes, K + 1)."""
+    """Unnormalised p(y, z) and p(y) E[H[Z|x] | y], (classes, K + 1)."""
     return p.by_class(_with_uncertainty(p))
 
 
-# It brings the classifier too, so that the cross-entropy that it bounds stands beside it.
+# It needs the classifier too, so that C, which it bounds, is measured beside it.
 @of_whole("H[Y|Z]", "decoder uncertainty, ≤ C", "z_weight", "classes", "label_density", sums=_joint)
 def decoder_uncertainty(joint: Tensor) -> Tensor:
-    """H[Y|Z] = H[Y,Z] − H[Z] (Unpacking §5.4), the least C that any classifier of z has on these samples, ().
+    """H[Y|Z] = H[Y,Z] − H[Z] (Unpacking §5.4), the least C of any classifier of z on these samples, ().
 
     Its gradient is E_{p(x,z)} [∇ ln q(z|x) E_{p(y|x)} (−ln p(y|z))] (App. A.3), which automatic differentiation gives.
     """
@@ -75,7 +75,7 @@ def reverse_decoder_uncertainty(joint: Tensor) -> Tensor:
 
 @of_whole("I[X;Z]", "preserved information", "z_weight", "encoder", sums=_of_codes_with_uncertainty, costly=True)
 def preserved_information(sums: Tensor) -> Tensor:
-    """I[X;Z] = H[Z] − H[Z|X] (Unpacking eq. 14), (); of B samples it is at most ln B."""
+    """I[X;Z] = H[Z] − H[Z|X] (Unpacking eq. 14), (); at most ln B for B samples."""
     masses, uncertainty = sums[:, :-1], sums[:, -1]
     return _entropy(masses) - uncertainty.sum() / masses.sum()
 

@@ -13,7 +13,7 @@ def classification_error(p: Pass) -> Tensor:
 
     For a continuous y it bounds a differential entropy, which depends on the units of y and may be negative.
     """
-    if p.z_weight is not None and p.class_logits is not None:  # of all labels, then of the true ones: fewer numbers
+    if p.z_weight is not None and p.class_logits is not None:  # all labels first, then the true one: fewer numbers
         of_labels = p.expected(log_softmax(p.class_logits, -1))
         return -of_labels.gather(-1, p.y.view(len(of_labels), -1)).flatten()
     return -p.expected(p.label_density.log_prob(p.y))

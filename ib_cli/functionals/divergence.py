@@ -1,4 +1,4 @@
-"""The divergence that rates are made of."""
+"""The divergence in the rates R and R_Y and in the volume V."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ib_cli.contracts.passes import Pass
 
 
 def divergence(p: Pass, m: Distribution) -> Tensor:
-    """E_{q(z|x)} log q(z|x) − log m(z), (B,): in closed form between densities of a kind, else over the values of z."""
+    """E_{q(z|x)} log q(z|x) − log m(z), (B,): closed form if both densities are of one kind, else over values of z."""
     q = p.encoder
     if isinstance(m, type(q)):
         return kl_divergence(q, m)

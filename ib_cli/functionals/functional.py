@@ -1,4 +1,4 @@
-"""What a functional is: a named map of a pass to nats, for each sample or of the batch as a whole."""
+"""Functionals: named maps from a Pass to nats, per sample or for the batch as a whole."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from ib_cli.contracts.passes import Pass
 
 @dataclass(frozen=True)
 class Functional:
-    """One of the quantities that objectives are sums of.
+    """A quantity that an objective can contain.
 
-    `needs` names the fields of `Pass` that it reads beside x, y and z, and so the parts that a model must have.
-    One that is `costly` is measured only where the objective has it. What belongs to no sample, as S, is a scalar.
+    `needs` names the fields of `Pass` that it reads besides x, y and z, and so the parts that a model must have.
+    A `costly` functional is measured only if the objective contains it. A functional without a value per sample, such
+    as S, is a scalar.
 
-    What is no mean over samples, such as a variance or the entropy of p(z), is a function `of_sums` of `sums` over
-    them: over a batch in training, and in an evaluation over the whole split, so that it does not depend on how that is
-    cut.
+    A functional that is not a mean over samples, such as a variance or the entropy of p(z), is the function `of_sums`
+    of sums over samples, `sums`: over a batch in training, over the whole split in an evaluation. So its value does not
+    depend on how the split is cut into batches.
     """
 
     symbol: str
@@ -28,16 +29,16 @@ class Functional:
     nats: Callable[[Pass], Tensor]  # → (B,) or ()
     costly: bool = False
     continuous: bool = False  # whether it has no meaning for a discrete z
-    sums: Callable[[Pass], Tensor] | None = None  # over the batch, each sample as often as it weighs
+    sums: Callable[[Pass], Tensor] | None = None  # weighted sums over the batch
     of_sums: Callable[[Tensor], Tensor] | None = None  # → ()
 
     @property
     def needs_noise(self) -> bool:
-        """Whether it falls without end as a z shrinks that has no noise of its own: what is of variances does."""
+        """Whether it is unbounded below for noiseless z, as functions of variances are."""
         return self.continuous and self.of_sums is not None
 
     def measurable(self, p: Pass) -> bool:
-        """Whether a pass has all that it reads."""
+        """Whether the pass has all the fields that it reads, and a z that it has a meaning for."""
         if self.continuous and p.z_weight is not None:
             return False
         return all(getattr(p, need) is not None for need in self.needs)
@@ -46,7 +47,7 @@ class Functional:
 def functional(
     symbol: str, meaning: str, *needs: str, costly: bool = False, continuous: bool = False
 ) -> Callable[[Callable[[Pass], Tensor]], Functional]:
-    """Decorator that makes a function of a pass the functional of its module."""
+    """Decorator that makes a function of a Pass a `Functional`."""
     return lambda nats: Functional(symbol, meaning, frozenset(needs), nats, costly, continuous)
 
 
@@ -58,7 +59,7 @@ def of_whole(
     costly: bool = False,
     continuous: bool = False,
 ) -> Callable[[Callable[[Tensor], Tensor]], Functional]:
-    """Decorator that makes a function of sums over samples a functional of the batch, or the split, as a whole."""
+    """Decorator that makes a function of sums over samples a `Functional` of the whole batch or split."""
 
     def named(of_sums: Callable[[Tensor], Tensor]) -> Functional:
         def nats(p: Pass) -> Tensor:

@@ -1,4 +1,4 @@
-"""Entropies of z bounded by its variances: those of all z, or of the z of each class."""
+"""Bounds on entropies of z from its variances, over all samples or within each class."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ib_cli.functionals.functional import Functional, of_whole
 
 
 def _variances(sums: Tensor) -> tuple[Tensor, Tensor]:
-    """n (groups, 1) and Var[z_k] in each group, (groups, K), of sums (groups, 1 + 3K), by the law of total variance.
+    """Counts n (groups, 1) and variances Var[z_k] (groups, K) from sums (groups, 1 + 3K), by the law of total variance.
 
-    Var E[z|x] has Bessel's correction, and where there are several groups their mean variance counts as one more degree
-    of freedom of each: (Q_g + Q/Σ(n_g − 1)) / n_g with Q_g the sum of the squared deviations of group g and Q = Σ Q_g.
-    So it is unbiased where the groups have one variance; a single sample has the mean variance of all groups, and a
-    large group its own.
+    Var E[z|x] has Bessel's correction. With several groups, their mean variance counts as one more degree of freedom of
+    each group: (Q_g + Q/Σ(n_g − 1)) / n_g, with Q_g the sum of squared deviations in group g and Q = Σ Q_g. This is
+    unbiased if all groups have one variance. A single sample gets the mean variance of all groups; a large group keeps
+    its own.
     """
     K = (sums.shape[1] - 1) // 3
     n, mean, square, within = sums.split([1, K, K, K], 1)
@@ -49,7 +49,7 @@ def log_variance(sums: Tensor) -> Tensor:
     "log_Var[Z|Y]", "log-variance in a class, ≥ H[Z|Y]", "classes", sums=sums_of_classes, costly=True, continuous=True
 )
 def log_variance_given_y(sums: Tensor) -> Tensor:
-    """E_y Σ_k ½ ln(2πe Var[Z_k|y]) (Unpacking, Obs. 7), () nats. How few samples of a class count: `_variances`."""
+    """E_y Σ_k ½ ln(2πe Var[Z_k|y]) (Unpacking, Obs. 7), () nats. For classes with few samples see `_variances`."""
     n, variances = _variances(sums)
     there = n.squeeze(1) > 0
     entropies = _entropy(variances.where(there.unsqueeze(1), 1))
@@ -63,17 +63,17 @@ def log_variance_given_y(sums: Tensor) -> Tensor:
 def log_variance_pooled(sums: Tensor) -> Tensor:
     """Σ_k ½ ln(2πe E_y Var[Z_k|y]), () nats: one variance for all classes, ≥ `log_Var[Z|Y]` as ln is concave.
 
-    The paper has no such bound. It needs few samples of a class, as their deviations from the class's mean are pooled.
+    The paper has no such bound. Few samples per class are enough, as deviations from the class means are pooled.
     """
     n, variances = _variances(sums)
     return _entropy((n * variances).sum(0, keepdim=True) / n.sum()).sum()
 
 
 def _in_window(p: Pass) -> Tensor:
-    """`log_Var[Z|Y]` of the batch and the window of earlier ones together, ().
+    """`log_Var[Z|Y]` over the batch and the window of earlier batches together, ().
 
-    Earlier batches have no gradient. What the batch's own samples have is that of their share in the window; so it is
-    divided by this share, and a sample counts for the gradient what it counts in C.
+    Only the batch itself has a gradient. It is divided by the batch's share of the window, so that a sample weighs as
+    much in this gradient as in the gradient of C.
     """
     own = sums_of_classes(p)
     nats = log_variance_given_y.of_sums(p.earlier + own)

@@ -16,7 +16,7 @@ from ib_cli.functionals.functional import Functional
 
 @dataclass(frozen=True)
 class Term:
-    """coefficient · Π multipliers · functional^power, the power being that of the mean."""
+    """coefficient · Π multipliers · (mean of the functional)^power."""
 
     functional: Functional
     power: int
@@ -24,7 +24,7 @@ class Term:
     multipliers: tuple[str, ...]
 
     def weight(self, multipliers: Mapping[str, Tensor | float]) -> Tensor | float:
-        """The number that the functional is multiplied by."""
+        """The factor of the functional: coefficient · Π multipliers."""
         weight: Tensor | float = self.coefficient
         for name in self.multipliers:
             weight = weight * multipliers[name]
@@ -37,7 +37,7 @@ class Term:
 
 
 def parse_symbol(text: str) -> tuple[str, int]:
-    """`R^2` as ("R", 2). Raises ConfigError for a power that is no positive whole number."""
+    """`R^2` as ("R", 2). Raises ConfigError unless the power is a positive whole number."""
     symbol, mark, power = text.partition("^")
     if mark and not (power.isdecimal() and int(power) > 0):
         raise ConfigError(f"objective.minimise.{text}: a power is a positive whole number, as in {symbol}^2")
@@ -47,12 +47,12 @@ def parse_symbol(text: str) -> tuple[str, int]:
 class Objective:
     """Minimise Σ weight · functional, each functional a mean over the batch of per-sample nats, or a power of it."""
 
-    def __init__(self, minimise: Mapping[str, str | float]) -> None:
-        """`minimise` maps symbols of functionals, such as `R` or `R^2`, to weights.
+    def __init__(self, minimise: Mapping[str, str | float], own: Mapping[str, Functional] | None = None) -> None:
+        """`minimise` maps symbols of functionals, such as `R` or `R^2`, to weights; `own`: further functionals.
 
         Raises ConfigError for an unknown symbol or weight.
         """
-        known = functionals()
+        self.known = known = {**functionals(), **(own or {})}  # symbol → functional
         parsed = {text: parse_symbol(text) for text in minimise}
         for text, (symbol, _) in parsed.items():
             if symbol not in known:
@@ -71,7 +71,7 @@ class Objective:
         return frozenset().union(*(term.functional.needs for term in self.terms))
 
     def required(self, multipliers: Mapping[str, float]) -> frozenset[str]:
-        """Those of them that J needs, given the multipliers: a term whose weight is 0 may go without."""
+        """The fields that J needs with these multipliers: a term of weight 0 needs none."""
         return frozenset().union(*(each.needs for each in self.weighted(multipliers)))
 
     def weighted(self, multipliers: Mapping[str, float]) -> list[Functional]:
@@ -86,18 +86,18 @@ class Objective:
     def __call__(self, p: Pass, multipliers: Mapping[str, Tensor | float]) -> tuple[Tensor, dict[str, Tensor]]:
         """J, a scalar, and the batch mean of each functional by symbol.
 
-        A term whose weight is the number 0 is measured only, where the model has the parts for it.
+        A term whose weight is the number 0 is only measured, and only if the model has the parts for it.
         """
         asked = {term.functional.symbol: term.functional for term in self.terms}
         means = {symbol: p.mean(entry.nats(p)) for symbol, entry in asked.items() if entry.measurable(p)}
         return self.total(means, multipliers), means
 
     def total(self, means: Mapping[str, Tensor], multipliers: Mapping[str, Tensor | float]) -> Tensor:
-        """J of given means of the functionals. A weight of 0 counts even an infinite one, or one not given, for 0."""
+        """J from means of the functionals. The number 0 as a weight adds 0 even if the mean is infinite or missing."""
         J: Tensor | float = 0.0
         for term in self.terms:
             weight, symbol = term.weight(multipliers), term.functional.symbol
-            # Whether a tensor is 0 nobody may ask here; that all is there that is `required` has been seen to.
+            # The value of a tensor must not be read here; all means that are `required` have been checked before.
             counts = symbol in means if isinstance(weight, Tensor) else weight != 0
             if counts and term.coefficient != 0:
                 mean = means[symbol]
@@ -105,7 +105,7 @@ class Objective:
         return J
 
     def lagrangian(self, multipliers: Mapping[str, float]) -> str:
-        """The sum with numbers in it, as in `C + 0.01 R`; terms of weight 0 are left out."""
+        """The sum with numbers, such as `C + 0.01 R`; terms of weight 0 are left out."""
         text = ""
         for term in self.terms:
             weight = float(term.weight(multipliers))

@@ -1,4 +1,4 @@
-"""The information of a batch's own mixture, by pairwise divergences."""
+"""A bound on the information in a batch, from pairwise divergences."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from ib_cli.functionals.functional import functional
 def pairwise_information(p: Pass) -> Tensor:
     """−ln (1/B) Σ_j exp(−KL(q(z|x_i) ‖ q(z|x_j))) (Kolchinsky & Tracey 2017, eq. 10), in nats, (B,).
 
-    An upper bound of I(X;Z) for x uniform on the B samples of the batch, and so at most ln B: it is no bound for the
-    population, and its value depends on the batch's size. Needs a Gaussian q(z|x).
+    An upper bound of I(X;Z) for x uniform on the B samples of the batch; the bound is at most ln B. It is no bound for
+    the population, and its value depends on the batch size. Needs a Gaussian q(z|x).
     """
     return pairwise(p.encoder.mean, p.encoder.stddev)

@@ -12,10 +12,10 @@ from ib_cli.functionals.functional import functional
 def prediction_cross_entropy(p: Pass) -> Tensor:
     """H_Θ[Y|X] = −log E_{q(z|x)} c(y|z) (Unpacking eq. 4) in nats, (B,).
 
-    Exact where z is enumerated. Over S draws the logarithm of a mean is biased: the value is too large by about
+    Exact if z is enumerated. Over S draws the logarithm of a mean is biased: the value is too large by about
     Var[c]/(2 S E[c]²), and equals C for S = 1.
     """
     of_labels = p.label_density.log_prob(p.y)
-    if p.z_weight is not None:  # by log q(z|x), which is finite where q(z|x) itself has become 0
+    if p.z_weight is not None:  # log q(z|x) stays finite where q(z|x) underflows to 0
         return -logsumexp(of_labels + p.of_samples(p.encoder.logits).T, dim=0)
     return math.log(of_labels.shape[0]) - logsumexp(of_labels, dim=0)

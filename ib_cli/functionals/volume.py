@@ -11,6 +11,6 @@ from ib_cli.functionals.functional import functional
 def volume(p: Pass) -> Tensor:
     """V = E_{q(z|x,θ)} log q(z|x,θ) − log q(z|x) (TherML App. A) in nats, (B,), at the weights θ of this pass.
 
-    A bound on average over the draws of θ, tight where q(z|x) is the mean of q(z|x,θ) over them.
+    A bound on average over draws of θ; tight if q(z|x) is the mean of q(z|x,θ) over θ.
     """
     return divergence(p, p.averaged_encoder)

@@ -12,15 +12,15 @@ from torch.distributions import Distribution
 from ib_cli.contracts.noise import Tape
 from ib_cli.contracts.passes import Batch, Pass
 from ib_cli.model.blocks.layers import is_monte_carlo
+from ib_cli.model.blocks.refreshed import Refreshed
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck
-from ib_cli.model.classifiers.optimal import Optimal
 
 if TYPE_CHECKING:
     from ib_cli.model.weights.posterior import Posterior
 
 
 class Model(nn.Module):
-    """x → features → q(z|x) → z → c(y|z), d(x|z), beside m(z) and b(z|y); parts that are not needed are None."""
+    """x → features → q(z|x) → z → c(y|z), d(x|z), beside m(z) and b(z|y). A part that is not needed is None."""
 
     def __init__(
         self,
@@ -73,9 +73,9 @@ class Model(nn.Module):
     def _encoded(
         self, x: Tensor, tape: Tape, samples: int
     ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
-        """What the bottleneck gives; with Monte-Carlo dropout below it each draw of z has features of its own.
+        """q(z|x), z and, for a discrete z, the probability of each value.
 
-        q(z|x) is then a mean over all masks, whose density is not known.
+        With Monte-Carlo dropout each draw of z has features of its own; q(z|x), a mean over all masks, is not known.
         """
         tape.draws = samples
         features = self.architecture(x, tape)
@@ -84,11 +84,15 @@ class Model(nn.Module):
         _, z = self.bottleneck(features, tape, 1)  # (1, S·B, K)
         return None, z.view(samples, len(x), -1)
 
+    @property
+    def refreshed(self) -> dict[str, Refreshed]:
+        """The parts, by name, that are made from sums over the train split before each evaluation."""
+        return {name: part for name, part in self.named_children() if isinstance(part, Refreshed)}
+
     def _classify(self, p: Pass) -> Distribution:
-        """c(y|z); in training that of an optimal decoder may be of the batch itself."""
-        if isinstance(self.classifier, Optimal) and self.training and not self.classifier.of_split:
-            return self.classifier(p.z, p.by_class(p.z_weight.T))
-        return self.classifier(p.z)
+        """c(y|z). A classifier with `of_pass` sees the whole pass, any other one z alone."""
+        of_pass = getattr(self.classifier, "of_pass", None)
+        return self.classifier(p.z) if of_pass is None else of_pass(p)
 
     def _encode(self, tape: Tape) -> Callable[[Tensor], Distribution]:
         """x → q(z|x), for a marginal that is made of encodings."""

@@ -19,7 +19,8 @@ from ib_cli.exact.measured import measured
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import solve
 from ib_cli.experiment.experiment import Experiment, Finished
-from ib_cli.procedures.fit.progress import Clock
+from ib_cli.experiment.procedure import Procedure
+from ib_cli.experiment.recording import Clock, record
 from ib_cli.system.atomic import write_atomically
 from ib_cli.watch.pictures.tables import Tables, draw_tables
 
@@ -30,14 +31,7 @@ FILE = "tables.npz"  # of the optimum, in the run's folder
 log = logging.getLogger(__name__)
 
 
-def exact_frontier(
-    experiment: Experiment,
-    checkpoint: dict[str, Any] | None,
-    *,
-    states: Annotated[int, Gt(0)] | None,
-    restarts: Annotated[int, Gt(0)],
-    tolerance: Annotated[float, Gt(0)],
-) -> Finished:
+class ExactFrontier(Procedure):
     """The least ρR + δD + γC, with the weights of the experiment's objective, over all that there is (TherML, §2).
 
     For discrete x and labels: over all tables e(z|x), m(z), d(x|z), c(y|z), given the joint table of the train split
@@ -45,68 +39,82 @@ def exact_frontier(
     where splits make no difference. The optimum goes to `tables.npz` in the run's folder: x, p (X, Y), encoder (X, K),
     marginal (K,), decoder (K, X) and classifier (K, Y), or the Gaussian's covariance and projection, z = A x + N(0, I).
     The experiment's model is not used, and there is nothing to go on from.
-    Raises ConfigError for what `check` finds.
     """
-    clock, data = Clock(), experiment.data
-    if data.source is None:
-        measures, tables, steps = _of_table(experiment, states, restarts, tolerance)
-    else:
-        measures, tables, steps = _of_gaussian(experiment)
-    for split, found in measures.items():
-        found["J"] = float(experiment.objective.total(found, experiment.multipliers))
-        line = {"epoch": 0, "step": steps, "split": split, **found}
-        experiment.records.metrics.append(line)
-        for observer in experiment.observers:
-            observer.evaluated(line)
-    _save(experiment, tables)
-    if experiment.settings.figures and experiment.data.spec.one_hot:
-        _draw(experiment, tables, measures["train"])
-    return Finished(
-        epochs=0,
-        seconds=clock.read(),
-        measures=measures,
-        estimates=[],
-        compile_seconds=0.0,
-        estimate_seconds=0.0,
-        params=None,
-    )
 
+    name = "exact_frontier"
+    samples_weights = True  # a weight of S is for `check` to refuse
 
-def check(experiment: Experiment, *, states: int | None, restarts: int, tolerance: float) -> None:
-    """Raises ConfigError, before anything is written, for an objective or data without an exact optimum here.
+    def __init__(
+        self,
+        *,
+        states: Annotated[int, Gt(0)] | None,
+        restarts: Annotated[int, Gt(0)],
+        tolerance: Annotated[float, Gt(0)],
+    ) -> None:
+        self.states, self.restarts, self.tolerance = states, restarts, tolerance
 
-    The objective may weight R, D and C only, none of them negatively nor with a power; the data must be discrete, with
-    labels and at most 2,000 different x, or Gaussian, where R must outweigh D.
-    """
-    rho, delta, _ = weights(experiment)
-    data = experiment.data
-    if data.source is not None:
-        if rho <= delta:
+    def check(self, experiment: Experiment) -> None:
+        """Raises ConfigError for an objective or data without an exact optimum here.
+
+        The objective may weight R, D and C only, none of them negatively nor with a power. The data must be discrete,
+        with labels and at most 2,000 different x, or Gaussian, where R must outweigh D.
+        """
+        rho, delta, _ = weights(experiment)
+        data = experiment.data
+        if data.source is not None:
+            if rho <= delta:
+                raise ConfigError(
+                    "procedure=exact_frontier: for Gaussian data R needs a larger weight than D, or J has no least "
+                    "value"
+                )
+            return
+        if data.spec.classes is None:
             raise ConfigError(
-                "procedure=exact_frontier: for Gaussian data R needs a larger weight than D, or J has no least value"
+                "procedure=exact_frontier: needs labels, or data of a known Gaussian law (dataset=gaussian)"
             )
-        return
-    if data.spec.classes is None:
-        raise ConfigError("procedure=exact_frontier: needs labels, or data of a known Gaussian law (dataset=gaussian)")
-    if data.augmentation is not None:
-        raise ConfigError(
-            "procedure=exact_frontier: augmented images have no table: set dataset.crop=0, dataset.flip=false"
-        )
-    count = len(joint_tables(data)[0])
-    if count > MOST:
-        raise ConfigError(
-            f"procedure=exact_frontier: the data have {count:,} different x, and a table of them may have {MOST:,}: "
-            "choose discrete data, such as dataset=therml_toy, or set dataset.train_size and dataset.test_size"
-        )
-    if count == sum(map(len, data.splits.values())):
-        raise ConfigError(
-            f"procedure=exact_frontier: all {count:,} x are different, so that no table says anything of "
-            "others: choose discrete data, such as dataset=therml_toy"
-        )
+        if data.augmentation is not None:
+            raise ConfigError(
+                "procedure=exact_frontier: augmented images have no table: set dataset.crop=0, dataset.flip=false"
+            )
+        count = len(joint_tables(data)[0])
+        if count > MOST:
+            raise ConfigError(
+                f"procedure=exact_frontier: the data have {count:,} different x, and a table of them may have "
+                f"{MOST:,}: choose discrete data, such as dataset=therml_toy, or set dataset.train_size and "
+                "dataset.test_size"
+            )
+        if count == sum(map(len, data.splits.values())):
+            raise ConfigError(
+                f"procedure=exact_frontier: all {count:,} x are different, so that no table says anything of "
+                "others: choose discrete data, such as dataset=therml_toy"
+            )
 
+    def facts(self, experiment: Experiment) -> Mapping[str, str]:
+        """The model is `none`."""
+        if experiment.data.source is not None:
+            return {"model": "none: every Gaussian z, in closed form"}
+        return {
+            "model": f"none: all tables, {self.states or 'as many'} values of z{'' if self.states else ' as x has'}"
+        }
 
-exact_frontier.check = check  # what run calls before it opens the records
-exact_frontier.samples_weights = True  # a weight of S is for `check` to refuse
+    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
+        """Solve it; there is nothing to go on from."""
+        clock, data = Clock(), experiment.data
+        if data.source is None:
+            measures, tables, steps = _of_table(experiment, self.states, self.restarts, self.tolerance)
+        else:
+            measures, tables, steps = _of_gaussian(experiment)
+        for split, found in measures.items():
+            found["J"] = float(experiment.objective.total(found, experiment.multipliers))
+            record(experiment, 0, steps, split, found)
+        _save(experiment, tables)
+        if experiment.settings.figures and experiment.data.spec.one_hot:
+            _draw(experiment, tables, measures["train"])
+        return Finished(epochs=0, seconds=clock.read(), measures=measures)
+
+    def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Raises ValueError: there is no trained model."""
+        raise ValueError(f"procedure={self.name} trains no model: its optimum is in {FILE}")
 
 
 def weights(experiment: Experiment) -> tuple[float, float, float]:
@@ -144,16 +152,6 @@ def joint_tables(data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         tables[name] = counts.view(len(order), data.spec.classes) / counts.sum()
         start += len(split)
     return rows[first[order]], tables
-
-
-def describe(experiment: Experiment, *, states: int | None, restarts: int, tolerance: float) -> dict[str, str]:
-    """The facts of a run, in place of those of a model and its training."""
-    if experiment.data.source is not None:
-        return {"model": "none: every Gaussian z, in closed form"}
-    return {"model": f"none: all tables, {states or 'as many'} values of z{'' if states else ' as x has'}"}
-
-
-exact_frontier.describe = describe  # what a run asks for its facts
 
 
 def _of_table(

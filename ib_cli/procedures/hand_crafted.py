@@ -11,43 +11,48 @@ from torch.nn.functional import one_hot
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.procedure import Procedure
+from ib_cli.experiment.recording import Clock
 from ib_cli.model.bottlenecks.therml_toy import QuadraticEncoder
 from ib_cli.model.classifiers.therml_toy import QuadraticClassifier
 from ib_cli.model.decoders.therml_toy import QuadraticDecoder
 from ib_cli.model.marginals.categorical import Categorical
-from ib_cli.procedures.fit.progress import Clock, Course
+from ib_cli.procedures.fit.progress import Progress
 
 NEVER = 100.0  # b of an unused value of z, whose logit is then −10⁴
 
 
-def hand_crafted(experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
-    """Set the toy model's parameters so that z is the label as it can be told from x, and measure it.
+class HandCrafted(Procedure):
+    """Sets the toy model's parameters so that z is the label as far as x tells it, and measures them.
 
     Two values of z have q(z|x) = p(y|x), as nearly as the encoder's form allows; d(x|z), c(y|z) and m(z) follow from
     them by Bayes. Then R = I(X;Z) is about I(X;Y), the rate of the process that made the data. The table is that of the
     test split, which is exact.
     """
-    check(experiment)
-    clock, model = Clock(), experiment.model
-    with torch.no_grad():
-        craft(experiment)
-    course, evaluation = Course(experiment, None, None, "J"), Evaluation(experiment)
-    found = {split: evaluation.of(dict(model.named_parameters()), split) for split in experiment.data.splits}
-    course.evaluated(found)
-    course.save(clock.read())
-    return course.finish({}, 0.0)
 
+    name = "hand_crafted"
 
-def check(experiment: Experiment) -> None:
-    """Raises ConfigError where this is not the toy model with all of its parts, and two labels."""
-    model = experiment.model
-    parts = (model.bottleneck, model.decoder, model.classifier, model.marginal)
-    kinds = (QuadraticEncoder, QuadraticDecoder, QuadraticClassifier, Categorical)
-    if not all(isinstance(part, kind) for part, kind in zip(parts, kinds)) or experiment.data.spec.classes != 2:
-        raise ConfigError(
-            "procedure=hand_crafted sets all parts of one model, for two labels: choose dataset=therml_toy "
-            "architecture=therml_toy objective=therml"
-        )
+    def check(self, experiment: Experiment) -> None:
+        """Raises ConfigError where this is not the toy model with all of its parts, and two labels."""
+        model = experiment.model
+        parts = (model.bottleneck, model.decoder, model.classifier, model.marginal)
+        kinds = (QuadraticEncoder, QuadraticDecoder, QuadraticClassifier, Categorical)
+        if not all(isinstance(part, kind) for part, kind in zip(parts, kinds)) or experiment.data.spec.classes != 2:
+            raise ConfigError(
+                "procedure=hand_crafted sets all parts of one model, for two labels: choose dataset=therml_toy "
+                "architecture=therml_toy objective=therml"
+            )
+
+    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
+        """Set, evaluate and save."""
+        clock, model = Clock(), experiment.model
+        with torch.no_grad():
+            craft(experiment)
+        progress, evaluation = Progress(experiment, None, None, "J"), Evaluation(experiment)
+        found = {split: evaluation.of(dict(model.named_parameters()), split) for split in experiment.data.splits}
+        progress.evaluated(found)
+        progress.save(clock.read())
+        return progress.finish({}, 0.0)
 
 
 def craft(experiment: Experiment) -> None:
@@ -101,6 +106,3 @@ def _classifier(classifier: QuadraticClassifier, used: list[int], y_given_z: Ten
     for i, other in ((0, 1), (1, 0)):
         slope = (y_given_z[other, other] / y_given_z[other, i]).log().sqrt() / (at[other] - at[i])
         classifier.map.weight[i], classifier.map.bias[i] = slope.float(), (slope * at[i]).float()
-
-
-hand_crafted.check = check

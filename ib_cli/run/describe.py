@@ -12,14 +12,12 @@ from ib_cli.contracts.passes import Spec
 from ib_cli.experiment.experiment import Experiment
 
 
-def describe(
-    config: Mapping[str, Any], experiment: Experiment, instead: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def describe(experiment: Experiment, instead: Mapping[str, str] | None = None) -> dict[str, str]:
     """The facts that a person wants to see before a run starts, in the order to show them.
 
-    `instead`: what a procedure that trains no model says in place of those of the model and its training.
+    `instead`: facts in place of the facts of the model and its training, from a procedure that trains no model.
     """
-    settings, spec = experiment.settings, experiment.data.spec
+    config, settings, spec = experiment.config, experiment.settings, experiment.data.spec
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in experiment.data.splits.items())
     shape = "×".join(map(str, spec.input_shape))
     return {

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import one_hot
 
-from ib_cli.contracts.noise import Planner, Tape, draw
-from ib_cli.engine.loss import forward, plan
+from ib_cli.contracts.noise import Planner
+from ib_cli.engine.loss import forward
+from ib_cli.engine.passes import passes
 from ib_cli.engine.seeds import derived_seed, generator
 from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.experiment import Experiment
@@ -36,16 +37,16 @@ class _Generate(torch.nn.Module):
 
 @torch.no_grad()
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
-    """figures/training.png, with estimates i_diagram.png; with a decoder reconstructions.png, and samples.png where
-    there is a marginal, too.
+    """Draw figures/: training.png; i_diagram.png if there are estimates; reconstructions.png with a decoder, and
+    samples.png with a marginal as well.
 
-    Where x and z are both discrete, instead of these distributions.png, which says all.
+    Where x and z are both discrete, distributions.png replaces the last two.
     """
     folder, model, data = experiment.records.folder / "figures", experiment.model, experiment.data
     training_curves(
         experiment.records.metrics.read(),
         folder / "training.png",
-        experiment.objective.lagrangian(experiment.multipliers),
+        experiment.lagrangian,
         evaluated=experiment.settings.evaluate_train,
     )
     if named := atoms(experiment.records.estimates.read()):
@@ -54,17 +55,24 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     if model.bottleneck.discrete and data.spec.one_hot:
         measured = [line for line in experiment.records.metrics.read() if line["split"] == "test"][-1]
         caption = "   ".join(f"{name} = {measured[name]:.4g}" for name in ("R", "C", "D", "S") if name in measured)
-        title = f"minimised: {experiment.objective.lagrangian(experiment.multipliers)}"
+        title = f"minimised: {experiment.lagrangian}"
         draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"test split: {caption} nats")
         return
     if model.decoder is None:
         return
     seed, device = experiment.settings.seed, experiment.device
-    batch = data.batch("test", torch.arange(min(COLUMNS, len(data.splits["test"])), device=device))
-    numbers = draw(plan(model, batch, 1, "fp32"), generator(device, seed, "figures"))
-    p = forward(model, params, dict(model.named_buffers()), batch, Tape(numbers), 1, "fp32")
+    (p,) = passes(
+        model,
+        data,
+        "test",
+        params=params,
+        buffers=dict(model.named_buffers()),
+        noise=generator(device, seed, "figures"),
+        batch_size=COLUMNS,
+        members=torch.arange(min(COLUMNS, len(data.splits["test"])), device=device),
+    )
     image_grid(
-        [batch.x.cpu(), p.decoder.mean[0].cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval
+        [p.x.cpu(), p.decoder.mean[0].cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval
     )
     if model.marginal is None:
         return
@@ -81,10 +89,10 @@ def tables_of(experiment: Experiment, params: Mapping[str, Tensor]) -> Tables:
     model, data, buffers = experiment.model, experiment.data, dict(experiment.model.named_buffers())
     encodings, y, weight = tabulated(model, data, experiment.settings, params, buffers, "test")
     samples = data.batch("test", torch.arange(len(y), device=data.device))
+    p = forward(model, params, buffers, samples, Planner(data.device), 1, "fp32")  # drawn weights at their means
     share = (torch.ones(len(y), device=y.device) if weight is None else weight).double()
-    x = samples.x.double() * (share / share.sum()).unsqueeze(1)
+    x = p.x.double() * (share / share.sum()).unsqueeze(1)
     labels = one_hot(y, data.spec.classes).double()
-    p = forward(model, params, buffers, samples, Planner(data.device), 1, "fp32")
     return Tables(
         joint=(x.T @ labels).cpu(),
         encoder=(x.T @ encodings.double() / x.sum(0).unsqueeze(1)).cpu(),

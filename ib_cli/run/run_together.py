@@ -13,10 +13,14 @@ from torch.nn.modules.conv import _ConvNd
 
 from ib_cli.contracts.errors import BusyError, ConfigError, RunFailedError
 from ib_cli.datasets.data import Data
+from ib_cli.datasets.dataset import DataSet
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.run.build import load_data, set_threads
+from ib_cli.run.attempt import Attempt
+from ib_cli.run.build import Load
+from ib_cli.run.log_file import log_file
 from ib_cli.run.memory import available, bytes_of
-from ib_cli.run.run import Run, log_file, prepare
+from ib_cli.run.process import set_threads
+from ib_cli.run.run import prepare
 from ib_cli.study.job_outcomes import Outcome
 from ib_cli.system import idle_cores as processors
 from ib_cli.system.signals import Interrupted, catch_signals
@@ -25,7 +29,7 @@ Tell = Callable[[int, Outcome], object]
 
 
 def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: int | None) -> str:
-    """Run the resolved configs, which differ only in what can be stacked, as many at once as the memory holds.
+    """Attempt the resolved configs, which differ only in what can be stacked, as many at once as the memory holds.
 
     `tell` hears of each one, by its number, how it stands; `max_points` is taken instead of the memory's number.
     Returns "", or why these have to be run one by one, in which case those not told of have not been touched.
@@ -51,9 +55,9 @@ def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: i
     return ""
 
 
-def _refusal(run: Run) -> str:
-    """Why runs like this one are not trained together, if they are not."""
-    if not hasattr(run.procedure, "together"):
+def _refusal(run: Attempt) -> str:
+    """Why runs like this one are not trained together, or ''."""
+    if not run.experiment.procedure.trains_together:
         return "their procedure trains one run at a time"
     convolutional = any(isinstance(module, _ConvNd) for module in run.experiment.model.modules())
     if convolutional and run.experiment.device.type == "cpu":
@@ -73,21 +77,19 @@ def fitting(experiment: Experiment) -> int:
     return free // one
 
 
-def _load_once() -> Callable[[Mapping[str, Any], torch.device], Data]:
-    """A `load_data` that loads once, for runs that have the dataset's config in common."""
+def _load_once() -> Load:
+    """Loads once, for runs that have the data set's config in common."""
     loaded: list[Data] = []
 
-    def load(node: Mapping[str, Any], device: torch.device) -> Data:
+    def load(dataset: DataSet, device: torch.device) -> Data:
         if not loaded:
-            loaded.append(load_data(node, device))
+            loaded.append(dataset.load(device))
         return loaded[0]
 
     return load
 
 
-def _prepared(
-    plains: Mapping[int, dict[str, Any]], load: Callable[[Mapping[str, Any], torch.device], Data], tell: Tell
-) -> Iterator[tuple[int, Run]]:
+def _prepared(plains: Mapping[int, dict[str, Any]], load: Load, tell: Tell) -> Iterator[tuple[int, Attempt]]:
     """The runs that are there to be trained, opened one by one; the others are told."""
     for number, plain in plains.items():
         try:
@@ -97,13 +99,13 @@ def _prepared(
         except ConfigError as error:
             tell(number, Outcome("wrong", error=str(error)))
         else:
-            if isinstance(run, Run):
+            if isinstance(run, Attempt):
                 yield number, run
             else:
                 tell(number, run)
 
 
-def _train(runs: Mapping[int, Run], tell: Tell) -> None:
+def _train(runs: Mapping[int, Attempt], tell: Tell) -> None:
     try:
         with catch_signals() as stop:
             checkpoints = _begin(runs, tell)
@@ -117,7 +119,7 @@ def _train(runs: Mapping[int, Run], tell: Tell) -> None:
             run.close()
 
 
-def _begin(runs: Mapping[int, Run], tell: Tell) -> dict[int, dict[str, Any] | None]:
+def _begin(runs: Mapping[int, Attempt], tell: Tell) -> dict[int, dict[str, Any] | None]:
     """The checkpoints of the runs that could be begun."""
     checkpoints = {}
     for number, run in runs.items():
@@ -131,7 +133,7 @@ def _begin(runs: Mapping[int, Run], tell: Tell) -> dict[int, dict[str, Any] | No
 
 
 def _train_begun(
-    runs: Mapping[int, Run],
+    runs: Mapping[int, Attempt],
     checkpoints: Mapping[int, dict[str, Any] | None],
     stop: Callable[[], int | None],
     tell: Tell,
@@ -143,7 +145,8 @@ def _train_begun(
     experiments = [replace(run.experiment, stop=stop) for run in runs.values()]
     left = dict(runs)
     try:
-        for i, end in first.procedure.together(experiments, [checkpoints[number] for number in numbers], **first.keys):
+        procedure = first.experiment.procedure
+        for i, end in procedure.together(experiments, [checkpoints[number] for number in numbers]):
             run = left.pop(numbers[i])
             with log_file(run.folder):
                 tell(numbers[i], run.fail(end) if isinstance(end, RunFailedError) else run.succeed(end))

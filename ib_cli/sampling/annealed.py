@@ -16,11 +16,11 @@ POWER = 4  # inverse temperatures grow as the 4th power of their place: energies
 
 
 class LogPartition(NamedTuple):
-    """ln Z as M annealed chains tell it."""
+    """ln Z from M annealed chains."""
 
     value: float
-    stderr: float  # not a number where fewer than 2 chains carry the weight, and too small where few do
-    effective: float  # (Σ w)²/Σ w², of M: how many chains carry the weight
+    stderr: float  # NaN where fewer than 2 chains carry the weight; too small where few do
+    effective: float  # (Σ w)²/Σ w², at most M: how many chains carry the weight
 
 
 def annealed(
@@ -35,11 +35,12 @@ def annealed(
     dtype: torch.dtype = torch.float64,
     between: Callable[[int], object] = lambda j: None,
 ) -> LogPartition:
-    """ln ∫ q(θ) exp(−β E(θ)) dθ, by chains of shape (M, d) taken from draws of q to the law at β.
+    """ln ∫ q(θ) exp(−β E(θ)) dθ, by chains of shape (M, d) that go from draws of q to the law at β.
 
-    On the way each chain sums −(β_{j+1} − β_j) E(θ_j) to ln w (Neal 2001, eq. 11), β_j = β (j/`temperatures`)⁴, with
-    a Metropolis-adjusted Langevin step at each; the mean of w is Z without bias. `step` is that of the law at β; as
-    curvatures add up, 1/ε_j = d^⅓/prior² + (β_j/β)/step. `between` is called with j before each step.
+    Each chain adds −(β_{j+1} − β_j) E(θ_j) to its ln w at every temperature (Neal 2001, eq. 11),
+    β_j = β (j/`temperatures`)⁴, then makes a Metropolis-adjusted Langevin step there. The mean of w is Z without bias.
+    `step` is the step size at β; as curvatures add up, 1/ε_j = d^⅓/prior² + (β_j/β)/step. `between` is called with j
+    before each step.
     """
     M, d = shape
     options = {"generator": generator, "device": generator.device, "dtype": dtype}
@@ -57,7 +58,7 @@ def annealed(
 
 
 def log_mean(log_weight: Tensor) -> LogPartition:
-    """ln of the mean of M ≥ 2 independent weights (M,), with the error of first order."""
+    """ln of the mean of M ≥ 2 independent weights, given as logarithms (M,), with its standard error to first order."""
     log_weight = log_weight.double()
     highest = log_weight.max()
     w = (log_weight - highest).exp()

@@ -1,6 +1,6 @@
-"""The law that all samplers here have in common, and where a chain stands.
+"""The law that all samplers here share, and the positions of their chains.
 
-Letters: M chains side by side, d parameters of each, T records of a chain.
+Letters: M chains side by side, d parameters per chain, T records of a chain.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Point(NamedTuple):
-    """Where M chains stand, with all that is known of the energy there."""
+    """Positions of M chains, with all that is known of the energy there."""
 
     theta: Tensor  # (M, d)
     energy: Tensor  # E(θ), (M,)
@@ -60,7 +60,7 @@ class Boltzmann:
 
 
 def from_function(energy: Callable[[Tensor], Tensor]) -> Energy:
-    """The energy of a function of θ (M, d) → (M,) that torch can differentiate and that does not mix chains."""
+    """The `Energy` of a function θ (M, d) → (M,) that torch can differentiate and that does not mix chains."""
 
     def at(theta: Tensor) -> Point:
         with torch.enable_grad():

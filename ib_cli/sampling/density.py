@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def nearest_log_density(samples: Tensor, k: int = 3) -> Tensor:
-    """ln p̂ at each of M > k samples (M, d) of p, (M,), so that its mean is minus the entropy without bias as M → ∞.
+    """ln p̂ (M,) at each of M > k samples (M, d) of p; its mean is minus the entropy, without bias as M → ∞.
 
     ln p̂_i = ψ(k) − ψ(M) − ln c_d − d ln ε_i, ε_i the distance to the k-th neighbour and c_d the volume of the unit
     ball (Kozachenko and Leonenko 1987). Samples must differ.

@@ -12,7 +12,7 @@ from ib_cli.sampling.boltzmann import Energy, Point
 
 
 class System(NamedTuple):
-    """One of the systems: M copies of it, each of which is coupled to the other systems' copy of that number."""
+    """M copies of one system; each copy exchanges energy with the same-numbered copies of the other systems."""
 
     point: Point
     energy: Energy
@@ -21,13 +21,14 @@ class System(NamedTuple):
 
 
 def exchanged(systems: Sequence[System], demon: Tensor, generator: Generator) -> tuple[list[System], Tensor, Tensor]:
-    """One move of each system in turn, the sum of all energies and of the demon's (M,) being kept.
+    """One move of each system in turn, which keeps the sum of all energies and the demon's (M,).
 
-    The demon (Creutz 1983) holds an energy ≥ 0 of its own: a move θ → θ + step ξ that q would accept is taken where
-    the demon can pay E(θ′) − E(θ), or is given what it leaves. So all states of one total energy are visited with the
-    probabilities that q gives them, which is TherML's eq. 32 with its constraint kept exactly, and nobody sets a
-    temperature. The demon's energy is then distributed as exp(−e/σ) as long as the systems are much larger, so that
-    its mean is their common temperature. Returns the systems, the demon, and the shares of moves taken (systems, M).
+    The demon (Creutz 1983) holds an energy ≥ 0 of its own. A move θ → θ + step ξ that q would accept is taken if the
+    demon can pay E(θ′) − E(θ); if the energy falls, the demon gains the difference. So all states of one total energy
+    are visited with the probabilities that q gives them: TherML's eq. 32 with its constraint kept exactly, without
+    setting a temperature. As long as the systems are much larger than the demon, its energy is distributed as
+    exp(−e/σ), so that its mean is their common temperature. Returns the systems, the demon, and whether each move was
+    taken, (systems, M) bool.
     """
     moved, taken = [], []
     for system in systems:

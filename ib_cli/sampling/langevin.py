@@ -8,7 +8,7 @@ from ib_cli.sampling.boltzmann import Boltzmann, Energy, Point
 
 
 def step_size(t: int, a: float, b: float, c: float) -> float:
-    """ε_t = a (b + t)^−c (Welling and Teh 2011, §5). They take ½ < c ≤ 1; c = 0 keeps it at a."""
+    """ε_t = a (b + t)^−c (Welling and Teh 2011, §5). They take ½ < c ≤ 1; for c = 0 it is the constant a."""
     return a * (b + t) ** -c if c else a
 
 
@@ -19,9 +19,9 @@ def proposal(point: Point, target: Boltzmann, step: Tensor, noise: Tensor) -> Te
 
 
 def unadjusted(point: Point, target: Boltzmann, energy: Energy, step: Tensor, noise: Tensor) -> Point:
-    """One step of all chains, taken whatever it leads to. Its stationary law is π up to O(ε).
+    """One step of all chains, never refused. Its stationary law is π up to O(ε).
 
-    An energy found from part of the samples makes it stochastic gradient Langevin dynamics, which as ε → 0 has the
-    same law (Welling and Teh 2011, §4).
+    With an energy from a part of the samples it is stochastic gradient Langevin dynamics, which has the same law as
+    ε → 0 (Welling and Teh 2011, §4).
     """
     return energy(proposal(point, target, step, noise))

@@ -16,7 +16,8 @@ def adjusted(
     """One step of all chains of the Metropolis-adjusted Langevin algorithm, and the probability of acceptance (M,).
 
     Accepted where a uniform number (M,) lies below min(1, π(θ′) r(θ′, θ) / (π(θ) r(θ, θ′))) with
-    r(θ, θ′) = N(θ′; θ − ε/2 ∇U(θ), ε) (Roberts and Tweedie 1996, §1.4). A place of no finite energy is refused.
+    r(θ, θ′) = N(θ′; θ − ε/2 ∇U(θ), ε) (Roberts and Tweedie 1996, §1.4). A move to a place without a finite energy is
+    refused.
     """
     moved = energy(proposal(point, target, step, noise))
     back = (point.theta - moved.theta + step.unsqueeze(1) / 2 * target.gradient(moved)).square().sum(1) / step
@@ -26,9 +27,9 @@ def adjusted(
 
 
 def adapted(log_scale: Tensor, acceptance: Tensor, t: int, wanted: float = TARGET) -> Tensor:
-    """The logarithm of a step's factor after the t-th step (from 0), at which this acceptance was seen.
+    """The logarithm of the step size's factor after step t (from 0), given the acceptance of that step.
 
-    ln s ← ln s + (acceptance − wanted)/√(t + 1) (Robbins and Monro 1951). Only before what is measured begins: a
-    chain that learns from its past has another stationary law.
+    ln s ← ln s + (acceptance − wanted)/√(t + 1) (Robbins and Monro 1951). Only for the time before measurements begin:
+    a chain that learns from its past has another stationary law.
     """
     return log_scale + (acceptance - wanted) / (t + 1) ** 0.5

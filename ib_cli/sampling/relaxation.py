@@ -1,7 +1,7 @@
-"""How a law of parameters relaxes to equilibrium, where that is known exactly: Gaussians, and tables.
+"""How a law of parameters relaxes to equilibrium, where that is known exactly: Gaussians and tables.
 
-J(p) = ⟨E⟩_p + S(p)/β with S = KL(p ‖ q), and KL(p ‖ π) = β (J(p) − J(π)), J(π) = −ln Z/β (TherML eqs. 35 – 38). Both
-fall with each step of a chain whose stationary law is π (eq. 39).
+J(p) = ⟨E⟩_p + S(p)/β with S = KL(p ‖ q), and KL(p ‖ π) = β (J(p) − J(π)), J(π) = −ln Z/β (TherML eqs. 35 – 38). J(p)
+and KL(p ‖ π) fall with each step of a chain whose stationary law is π (eq. 39).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Gaussian(NamedTuple):
 
 @dataclass(frozen=True)
 class Quadratic:
-    """E(θ) = ½ (θ − centre)ᵀ A (θ − centre), with q(θ) = N(0, prior²): everything about it is known."""
+    """E(θ) = ½ (θ − centre)ᵀ A (θ − centre), with q(θ) = N(0, prior²): all is known in closed form."""
 
-    matrix: Tensor  # A, (d, d), symmetric and not negative
+    matrix: Tensor  # A, (d, d), symmetric, positive semi-definite
     centre: Tensor  # (d,)
 
     def __call__(self, theta: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class Quadratic:
         return ((away @ self.matrix) * away).sum(1) / 2
 
     def prior(self, prior: float) -> Gaussian:
-        """q."""
+        """q = N(0, prior²)."""
         return Gaussian(torch.zeros_like(self.centre), prior**2 * torch.eye(len(self.centre), dtype=self.matrix.dtype))
 
     def equilibrium(self, beta: float, prior: float) -> Gaussian:
@@ -65,7 +65,7 @@ class Quadratic:
         return self.mean(law) + law.divergence(self.prior(prior)) / beta
 
     def relaxed(self, law: Gaussian, beta: float, prior: float, time: float) -> Gaussian:
-        """The law after a time of dθ = −½ ∇U dt + dW, U = β E + |θ|²/(2 prior²), that started in a Gaussian one."""
+        """The law after a `time` of dθ = −½ ∇U dt + dW, U = β E + |θ|²/(2 prior²), from the Gaussian `law`."""
         end = self.equilibrium(beta, prior)
         decay = torch.linalg.matrix_exp(-time / 2 * self._precision(beta, prior))
         mean = end.mean + decay @ (law.mean - end.mean)
@@ -77,7 +77,7 @@ class Quadratic:
 
 @dataclass(frozen=True)
 class Table:
-    """A system with n states of energies E and prior probabilities q: laws are vectors (n,)."""
+    """A system with n states of energies E and prior probabilities q; laws are vectors (n,)."""
 
     energy: Tensor  # (n,)
     prior: Tensor  # (n,), of sum 1
@@ -103,19 +103,19 @@ class Table:
         return float(law @ self.energy) + divergence(law, self.prior) / self.beta
 
     def away(self, law: Tensor) -> float:
-        """KL(law ‖ π), also where π is too small for a number."""
+        """KL(law ‖ π) in nats, also where π is too small for a floating-point number."""
         return float(torch.special.xlogy(law, law).sum() - law @ self.log_equilibrium)
 
     def transitions(self, log_proposals: Tensor) -> Tensor:
         """Row-stochastic (n, n): j proposed at i with r_ij, accepted with min(1, π_j r_ji/(π_i r_ij)) (Hastings 1970).
 
-        `log_proposals` (n, n) holds ln r, whose rows of r sum to 1; what is not proposed is −∞.
+        `log_proposals` (n, n) holds ln r; each row of r sums to 1, and ln r is −∞ where nothing is proposed.
         """
         flow = self.log_equilibrium.unsqueeze(1) + log_proposals
-        accepted = (flow.mT - flow).exp().clamp(max=1).nan_to_num(0.0)  # not a number where neither is proposed
+        accepted = (flow.mT - flow).exp().clamp(max=1).nan_to_num(0.0)  # NaN where neither is proposed
         proposed = log_proposals.exp()
         moved = proposed * accepted
-        stays = torch.diag((proposed - moved).sum(1))  # no term of which is negative, unlike 1 less what moves
+        stays = torch.diag((proposed - moved).sum(1))  # a sum without negative terms, unlike 1 less the moves
         return moved + stays
 
 

@@ -1,4 +1,4 @@
-"""An energy on the few directions of a subspace, on which laws can be followed exactly."""
+"""An energy restricted to the few directions of a subspace, on which laws can be followed exactly."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ib_cli.sampling.boltzmann import Energy, Point
 
 @dataclass(frozen=True)
 class Subspace:
-    """The energy at θ = a B of coordinates a, as a function of these: (M, k)."""
+    """The energy at θ = a B as a function of the coordinates a, (M, k)."""
 
     energy: Energy  # of θ (M, d)
     basis: Tensor  # B, (k, d)
 
     def __call__(self, coordinates: Tensor) -> Point:
-        """Point of the coordinates, with the gradient by them, (M, k)."""
+        """The point at these coordinates, with the gradient with respect to them, (M, k)."""
         found = self.energy(coordinates @ self.basis)
         return found._replace(theta=coordinates, gradient=found.gradient @ self.basis.mT)
 

@@ -9,12 +9,12 @@ from ib_cli.sampling.boltzmann import Point
 
 
 def swapped(point: Point, beta: Tensor, first: int, uniform: Tensor) -> tuple[Point, Tensor]:
-    """Let replicas of neighbouring temperatures change places, and the probabilities of it, (pairs, M).
+    """The point after swaps of replicas at neighbouring temperatures, and the swaps' probabilities, (pairs, M).
 
-    `point` holds the M chains at beta[0], then the M at beta[1], …; beta is (K,). Tried are the temperatures
-    (first, first + 1), (first + 2, first + 3), …; `uniform` is (pairs, M). A pair i, j changes places with probability
-    min(1, exp((β_i − β_j)(E_i − E_j))) (Swendsen and Wang 1986; Geyer 1991), which keeps the law Π_i π_i. One chooses
-    `first` as 0 and 1 in turn.
+    `point` holds the M chains at beta[0], then the M at beta[1], …; beta is (K,). The pairs of temperatures
+    (first, first + 1), (first + 2, first + 3), … are tried; `uniform` is (pairs, M). A pair i, j changes places with
+    probability min(1, exp((β_i − β_j)(E_i − E_j))) (Swendsen and Wang 1986; Geyer 1991), which keeps the law Π_i π_i.
+    Take `first` as 0 and 1 in turn.
     """
     K = len(beta)
     low = torch.arange(first, K - 1, 2, device=beta.device)

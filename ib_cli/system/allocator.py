@@ -1,4 +1,4 @@
-"""The C library's allocator, told to keep what is freed."""
+"""The C library's allocator, set to keep freed memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MOST = 2**31 - 1
 
 @cache
 def keep_freed_memory() -> bool:
-    """Have glibc keep freed memory instead of returning it; whether there is a glibc to do so.
+    """Make glibc keep freed memory; True if it will, False without glibc.
 
-    It gives every large tensor back to the system as soon as it is freed, and each step then pays for fresh pages.
+    By default glibc returns every large tensor to the system when it is freed, and each step pays for fresh pages.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whenever the machine dies."""
+"""Atomic files: whenever the machine dies, a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_atomically(file: Path, content: str | bytes) -> None:
 
 
 def replace_durably(part: Path, file: Path) -> None:
-    """Rename a file that is on the disk already, and wait until the disk knows its new name too."""
+    """Rename a file whose content is on the disk already, and wait until its new name is on the disk too."""
     part.replace(file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
@@ -33,7 +33,7 @@ def replace_durably(part: Path, file: Path) -> None:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """Yields a path to write to; on leaving the block, what was written replaces `file` as a whole."""
+    """Yields a path to write to; on leaving the block, the file at that path replaces `file` as a whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
     try:
@@ -44,7 +44,7 @@ def replacing(file: Path) -> Iterator[Path]:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON as every reader accepts it: a number that is not finite becomes null."""
+    """JSON that every reader accepts: numbers that are not finite become null."""
 
     def finite(part: Any) -> Any:
         if isinstance(part, float) and not math.isfinite(part):

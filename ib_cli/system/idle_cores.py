@@ -1,4 +1,4 @@
-"""How many of the machine's processors others leave free."""
+"""The number of idle processors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 STAT = Path("/proc/stat")
-MOMENT = 0.2  # seconds to watch them for
-MOST_OF_IT = 0.6
+MOMENT = 0.2  # seconds of watching
+MOST_OF_IT = 0.6  # share of that time for which a processor must be idle
 
 
 def free() -> int | None:
-    """Processors that had nothing to do in a moment in which we slept, at least 1; None where the system does not tell.
+    """Number of processors that were idle while this process slept for a moment, at least 1; None without /proc/stat.
 
-    Threads that meet after every product wait for the slowest, and beside other work for a very long time.
+    Threads that synchronise after every product wait for the slowest thread: beside other work, for a very long time.
     """
     if not STAT.exists():
         return None

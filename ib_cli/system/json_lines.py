@@ -1,4 +1,4 @@
-"""A file of JSON lines that is appended to while a run goes on, and cut back to a checkpoint's moment."""
+"""A file of JSON lines: appended to during a run, and cut back to the lines of a checkpoint on resuming."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ib_cli.system.atomic import as_json, write_atomically
 
 
 class JsonLines:
-    """Lines of a file; one that a kill has cut short does not count."""
+    """The complete lines of a file; a line cut short by a kill does not count."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._open: TextIO | None = None
-        self._count: int | None = None  # of whole lines, once it is known
+        self._count: int | None = None  # number of complete lines, once it is known
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Write one line and flush it."""
@@ -30,17 +30,17 @@ class JsonLines:
             self._count += 1
 
     def read(self) -> list[dict[str, Any]]:
-        """The whole lines so far."""
+        """The complete lines so far."""
         return [json.loads(line) for line in self._whole()]
 
     def count(self) -> int:
-        """How many whole lines there are."""
+        """Number of complete lines."""
         if self._count is None:
             self._count = len(self._whole())
         return self._count
 
     def keep(self, count: int) -> None:
-        """Drop the lines past the first `count`. Raises ConfigError where there are fewer, as some have been lost."""
+        """Keep the first `count` lines only. Raises ConfigError if there are fewer, as lines have been lost."""
         self.close()
         whole = self._whole()
         if len(whole) < count:
@@ -60,7 +60,7 @@ class JsonLines:
         self.file.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the file; the next line opens it again."""
+        """Close the file; the next line opens it again."""
         if self._open is not None:
             self._open.close()
             self._open = None

@@ -1,6 +1,6 @@
-"""Ctrl-C, SIGTERM and SIGUSR2 as a question that the training loop asks between two steps.
+"""Ctrl-C, SIGTERM and SIGUSR2, noted so that the training loop can ask for them between two steps.
 
-SIGUSR2 is what Slurm sends some time before it ends a job.
+Slurm sends SIGUSR2 some time before it ends a job.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def catch_signals() -> Iterator[Callable[[], int | None]]:
-    """Within the block, yields a function that tells the signal received so far, if any.
+    """Yields a function that returns the first signal received within the block, or None.
 
-    A second signal acts at once, as it would without us. Outside the main thread signals are not ours to catch.
+    A second signal of the same kind acts at once, as without this block. Outside the main thread nothing is caught.
     """
     received: list[int] = []
 

@@ -1,4 +1,4 @@
-"""torchvision beside a torch that its compiled operators were not built for."""
+"""The import of torchvision, also beside a torch that its compiled operators were not built for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import ModuleType
 
 import torch
 
-# torchvision registers further kernels for these two while it is imported, and fails where they do not exist.
+# While it is imported, torchvision registers kernels for these two operators, and fails if they do not exist.
 SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -20,13 +20,13 @@ SCHEMAS = (
 
 
 def import_torchvision() -> ModuleType:
-    """The torchvision module, also where its compiled operators cannot load.
+    """The torchvision module, also if its compiled operators cannot load.
 
     The wheel of the package index is built for CUDA, so it does not find its libraries beside a CPU-only torch. Data
-    sets, models and transforms need none of the operators: it is enough that two of them are declared. Where the
-    operators do load, this is a plain import.
+    sets, models and transforms need none of the operators: it is enough that two of them are declared. If the operators
+    do load, this is a plain import.
 
-    Raises ModuleNotFoundError where torchvision is not installed.
+    Raises ModuleNotFoundError if torchvision is not installed.
     """
     if "torchvision" not in sys.modules and not _operators_load():
         _declare_operators()
@@ -34,7 +34,7 @@ def import_torchvision() -> ModuleType:
 
 
 def _operators_load() -> bool:
-    """Whether the compiled operators, found as torchvision itself finds them, can be loaded."""
+    """Whether the compiled operators load; they are searched for in the same way as by torchvision itself."""
     package = find_spec("torchvision")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("No module named 'torchvision'", name="torchvision")

@@ -1,4 +1,4 @@
-"""What watches a run: the screen and the trackers. They mirror the records and never influence the run."""
+"""Observers of a run: the screen and the trackers. They mirror the records and never influence the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run as its observers introduce it."""
+    """The facts about a run that its observers show at the start."""
 
     study: str
     id: str
@@ -23,28 +23,28 @@ class RunInfo:
 
 
 class Observer:
-    """Each method is called as its name says; the ones that an observer has no use for do nothing."""
+    """Methods called during a run; each does nothing unless a subclass overrides it."""
 
     def start(self, run: RunInfo) -> None:
-        """Before the first step."""
+        """Called before the first step."""
 
     def progress(self, epoch: int, step: int, steps: int, measures: Mapping[str, float]) -> None:
-        """A few times a second at most: `epoch` counts from 0 and is under way, `step` of its `steps` are done;
-        `measures` are the epoch's running averages."""
+        """Called at most a few times a second: `step` of the `steps` of the current epoch are done, `epoch` counts from
+        0; `measures` are the epoch's running averages."""
 
     def evaluated(self, line: Mapping[str, Any]) -> None:
-        """A line as written to metrics.jsonl: epoch, step, split, then the measures."""
+        """Called with a line as written to metrics.jsonl: epoch, step, split, then the measures."""
 
     def estimated(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """The lines written to estimates.jsonl after an epoch: epoch, split, then the fields of an Estimate."""
+        """Called with the lines written to estimates.jsonl after an epoch: epoch, split, the fields of an Estimate."""
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """The content of result.json, of a run that is done or failed."""
+        """Called with the content of result.json when the run is done or failed."""
 
     def interrupt(self, reason: str) -> None:
-        """The run stops before its end (Ctrl-C, SIGTERM) and can be continued."""
+        """Called when the run stops before its end (Ctrl-C, SIGTERM) and can be continued."""
 
 
 def estimate_name(line: Mapping[str, Any]) -> str:
-    """How an estimate is called where all of a run's numbers are: `train/I[X;Z] (mixture)`."""
+    """The name of an estimate among all numbers of a run: `train/I[X;Z] (mixture)`."""
     return f"{line['split']}/{line['quantity']} ({line['estimator']})"

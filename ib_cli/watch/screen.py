@@ -1,4 +1,4 @@
-"""What a person sees of a run: in a terminal a live bar and a closing table, elsewhere plain lines."""
+"""A run on the screen: a live bar and a closing table in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rich.text import Text
 from ib_cli.contracts.labels import unit
 from ib_cli.watch.observer import Observer, RunInfo
 
-LIVE = ("R", "C", "D", "J", "accuracy", "mse")  # what is shown while a run goes on
-# Of the closing table, the rest after it.
+LIVE = ("R", "C", "D", "J", "accuracy", "mse")  # measures shown during a run
+# Order of the closing table; all other measures follow.
 ORDER = ("J", "R", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "accuracy", "error")
 SPLITS = ("train", "validation", "test")
-REASONS = 3  # why estimates are flagged: so many for each estimator
+REASONS = 3  # most reasons shown for the flagged estimates of one estimator
 LINE_WIDTH = 80  # columns of a plain line; a log file has no width of its own
 PLAIN = str.maketrans(
     {
@@ -43,10 +43,10 @@ PLAIN = str.maketrans(
 
 
 class Terminal(Console):
-    """Standard output; where nobody reads it any more (`| head`) the program ends as others do."""
+    """Standard output. If nobody reads it any more (`| head`), the program ends as other programs do."""
 
     def on_broken_pipe(self) -> None:
-        """Called by rich. Raises BrokenPipeError, which leaves what runs to be continued."""
+        """Called by rich. Raises BrokenPipeError; a run in progress can be continued."""
         raise BrokenPipeError
 
 
@@ -61,7 +61,7 @@ class Screen(Observer):
         self._measures: dict[str, Mapping[str, Any]] = {}
 
     def start(self, run: RunInfo) -> None:
-        """Prints what is minimised, the facts, and the folder."""
+        """Prints the objective, the facts and the folder."""
         self._run = run
         rows = {**run.facts, "folder": _from_here(run.folder)}
         self._print(Text.assemble("minimise ", (self._readable(run.lagrangian), "bold")))
@@ -70,7 +70,7 @@ class Screen(Observer):
             self._print(Text(f"goes on at epoch {run.first_epoch + 1} of {run.epochs}"))
 
     def progress(self, epoch: int, step: int, steps: int, measures: Mapping[str, float]) -> None:
-        """Moves the bar of a terminal."""
+        """Moves the bar, if this is a terminal."""
         if self._run is None or not self._console.is_interactive:
             return
         self._measures["train"] = measures
@@ -80,7 +80,7 @@ class Screen(Observer):
         self._progress.update(self._progress.task_ids[0], completed=done, epoch=min(epoch + 1, self._run.epochs))
 
     def evaluated(self, line: Mapping[str, Any]) -> None:
-        """Shows a split's measures beside the bar, or as a plain line where there is none."""
+        """Shows a split's measures with the bar, or as plain lines if there is no bar."""
         if self._console.is_interactive:
             self._measures[line["split"]] = line
         elif self._run is not None and self._run.epochs > 0:  # without epochs the closing table has it all
@@ -91,7 +91,7 @@ class Screen(Observer):
                 self._print(Text(text))
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Prints the closing table, the bounds, the time and where things lie; of a failed run also its error."""
+        """Prints the closing table, bounds, time and paths; for a failed run also its error."""
         self._close()
         if result["status"] == "failed":
             self._print(Text(self._readable(f"failed: {result.get('error', 'no reason given')}"), style="bold red"))
@@ -144,7 +144,7 @@ class Screen(Observer):
 
 
 def show_finished(result: Mapping[str, Any], folder: Path, console: Console | None = None) -> None:
-    """Prints the result of a run that was done before, and how to repeat it; by default to standard output."""
+    """Prints the result of a run that was done before, and how to repeat the run; by default to standard output."""
     console = console or Terminal()
     console.print(Text("done before", style="bold green"), Text("rerun=true repeats it"), sep="; ", soft_wrap=True)
     if "lagrangian" in result:
@@ -159,7 +159,7 @@ def number(value: Any) -> str:
 
 
 def readable(text: str, encoding: str) -> str:
-    """The text with letters and signs that `encoding` lacks spelled out in ASCII."""
+    """The text; if `encoding` lacks some of its characters, with Greek letters and signs spelled out in ASCII."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -168,7 +168,7 @@ def readable(text: str, encoding: str) -> str:
 
 
 def packed(parts: Iterable[str], width: int) -> list[str]:
-    """The parts, two spaces apart, on as few lines of `width` columns as hold them; all but the first are indented."""
+    """The parts, two spaces apart, on as few lines of `width` columns as possible; all but the first are indented."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + 2 + len(part) <= width:
@@ -179,7 +179,7 @@ def packed(parts: Iterable[str], width: int) -> list[str]:
 
 
 def bounds(measures: Mapping[str, Any]) -> list[str]:
-    """What the measures of a split say about mutual information, in nats and bits."""
+    """The bounds on mutual information that a split's measures give, in nats and bits."""
     found = []
     if isinstance(R := measures.get("R"), Real):
         found.append(f"I(X;Z) ≤ R = {_nats_and_bits(R)}")
@@ -238,7 +238,7 @@ def _table(splits: Mapping[str, Mapping[str, Any]], encoding: str) -> Table:
 
 
 def _print_estimates(console: Console, estimates: Mapping[str, Mapping[str, Any]]) -> None:
-    """A column an estimator, as many as fit; `?` after a value that is flagged."""
+    """One column per estimator, as many as fit; `?` after a flagged value."""
     quantities = list(dict.fromkeys(name for of in estimates.values() for name in of))
     table = Table(header_style="bold")
     table.add_column("estimate", overflow="fold")
@@ -255,7 +255,7 @@ def _print_estimates(console: Console, estimates: Mapping[str, Mapping[str, Any]
 
 
 def _doubts(estimates: Mapping[str, Mapping[str, Any]]) -> str:
-    """The first reasons for which values of one estimator are flagged, each once."""
+    """The first reasons for the flagged values of one estimator, without repetitions."""
     flagged = (cell for cell in estimates.values() if cell["saturated"])
     reasons = list(dict.fromkeys(reason for cell in flagged for reason in cell.get("reason", "").split("; ") if reason))
     return "; ".join(reasons[:REASONS]) + (f"; {len(reasons) - REASONS} more" if len(reasons) > REASONS else "")
@@ -267,7 +267,7 @@ def _flagged(estimate: Mapping[str, Any]) -> str:
 
 
 def _print_rows(console: Console, rows: Mapping[str, str]) -> None:
-    """Aligned; a long text goes on below its beginning, but one without spaces stays whole, as it may be a path."""
+    """Prints aligned rows. A long text wraps below its beginning; one without spaces stays whole, as paths must."""
     width = max((len(name) for name in rows), default=0)
     for name, text in rows.items():
         lines = _wrapped(readable(text, console.encoding), min(console.width, LINE_WIDTH) - width - 2)
@@ -287,6 +287,6 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _from_here(path: Path) -> str:
-    """The path as one types it: relative to the working directory where it lies below it."""
+    """The path as one would type it: relative to the working directory if it lies below it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path)

@@ -12,7 +12,8 @@ from hydra.utils import get_object
 
 from ib_cli.config.catalogue import groups
 from ib_cli.config.public_names import FIRST_PATHS, hashed_name, path_of, paths, public_name, short_name
-from ib_cli.run.build import GROUPS, run_id
+from ib_cli.run.run_ids import run_id
+from ib_cli.run.validation import GROUPS
 
 # Made by the version before modules had floors: ids by command, and whole configs as their runs' folders have them.
 STORED = json.loads((Path(__file__).parent / "stored_runs.json").read_text(encoding="utf-8"))
@@ -49,13 +50,17 @@ def test_names_and_paths_are_one_to_one(group: str) -> None:
         assert public_name(group, first) == name and path_of(group, first) == today[name]
 
 
-def test_a_moved_class_keeps_its_id_and_a_new_one_gets_its_name() -> None:
+def test_a_moved_class_keeps_its_id_and_a_persons_own_has_its_path() -> None:
     first, today = FIRST_PATHS["bottleneck"]["gaussian"], paths("bottleneck")["gaussian"]
     assert first != today
     assert hashed_name("bottleneck", "gaussian") == hashed_name("bottleneck", today) == first
     assert hashed_name("bottleneck", "my_package.net.Mine") == "my_package.net.Mine"
     assert short_name("bottleneck", "my_package.net.Mine") == "Mine"
-    assert hashed_name("tracker", "wandb") == "tracker=wandb"  # a group without first paths, as a new class
+
+
+def test_a_new_class_enters_ids_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(FIRST_PATHS["bottleneck"], "gaussian")
+    assert hashed_name("bottleneck", paths("bottleneck")["gaussian"]) == "bottleneck=gaussian"
 
 
 def test_every_group_with_classes_is_covered() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ib_cli.contracts.noise import draw
-from ib_cli.engine.loss import make_loss, of_many, plan
+from ib_cli.engine.loss import loss_of_copies, make_loss, plan
 from ib_cli.experiment.experiment import Experiment
 
 
@@ -38,7 +38,7 @@ def test_many_models_under_vmap_equal_each_on_its_own(experiment: Callable[..., 
     steps = [one_step(run, seed) for seed, run in enumerate(runs)]
     loss = make_loss(runs[0].model, runs[0].objective, 2, "fp32")
     stacked = torch.utils._pytree.tree_map(lambda *of: None if of[0] is None else torch.stack(of), *steps)
-    together = of_many(loss, 0, weighted=False)(*stacked)
+    together = loss_of_copies(loss, 0, weighted=False)(*stacked)
     for i, step in enumerate(steps):
         J, parts = loss(*step)
         assert torch.allclose(together[0][i], J, atol=1e-5)

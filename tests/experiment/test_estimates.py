@@ -12,7 +12,7 @@ import pytest
 
 from ib_cli.estimators.information_plane import UNKNOWN
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 from ib_cli.system.signals import Interrupted
 from tests.conftest import SMALL
 
@@ -76,15 +76,15 @@ def test_a_split_that_is_not_there_is_named(ib_train: Callable) -> None:
 def test_an_interrupted_run_has_the_estimates_of_an_undisturbed_one(experiment: Callable[..., Experiment]) -> None:
     options = ("epochs=3", "estimators.every=1", "estimators.use=[mixture,kraskov]")
     whole = experiment(*options, folder="whole")
-    finished = fit(whole, None, **NO_END)
+    finished = Fit(**NO_END).run(whole, None)
     asked = iter([None] * 6 + [signal.SIGTERM] * 100)  # 4 steps an epoch: within the second one
     part = replace(experiment(*options, folder="part"), stop=lambda: next(asked))
     with pytest.raises(Interrupted):
-        fit(part, None, **NO_END)
+        Fit(**NO_END).run(part, None)
     rest = experiment(*options, folder="part2")
     for name in ("checkpoint.pt", "metrics.jsonl", "estimates.jsonl"):
         (rest.records.folder / name).write_bytes((part.records.folder / name).read_bytes())
-    again = fit(rest, rest.records.load_checkpoint(rest.device), **NO_END)
+    again = Fit(**NO_END).run(rest, rest.records.load_checkpoint(rest.device))
     assert rest.records.estimates.read() == whole.records.estimates.read()
     assert again.estimates == finished.estimates
 

@@ -14,7 +14,7 @@ from ib_cli.contracts.passes import Pass
 from ib_cli.functionals import functionals
 from ib_cli.model.blocks.densities import diagonal_gaussian
 from ib_cli.model.bottlenecks.zero_entropy_noise import SCALE
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 
 K, CLASSES = 3, 4
 SYMBOLS = ("log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]")
@@ -125,13 +125,13 @@ def test_a_weight_is_a_number_of_samples(symbol: str, p: Pass) -> None:
 
 @pytest.mark.parametrize("name", ["surrogate_logvar", "surrogate_logvar_given_y", "surrogate_logvar_pooled"])
 def test_a_split_is_measured_as_a_whole_however_it_is_cut(experiment: Callable, name: str) -> None:
+    overrides = (f"objective={name}", "epochs=1", "estimators=none")
     found = [
-        fit(
-            experiment(f"objective={name}", "epochs=1", f"eval_batch_size={size}", "estimators=none", folder=str(size)),
-            None, patience=None, watch="J",
-        ).measures
+        Fit(patience=None, watch="J")
+        .run(experiment(*overrides, f"eval_batch_size={size}", folder=str(size)), None)
+        .measures
         for size in (200, 7)
-    ]  # fmt: skip
+    ]
     (symbol,) = [symbol for symbol in SYMBOLS if symbol in found[0]["test"]]
     for split in ("train", "test"):
         assert found[1][split][symbol] == pytest.approx(found[0][split][symbol], abs=1e-5)

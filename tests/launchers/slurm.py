@@ -1,8 +1,8 @@
 """A Slurm of one node for tests, from Debian's packages: in a folder of its own, with ports and processes of its own.
 
-    python tests/integration/slurm.py install           # as root: apt-get install slurmctld slurmd slurm-client
-    python tests/integration/slurm.py start FOLDER      # prints what to put into the environment
-    python tests/integration/slurm.py stop FOLDER
+    python tests/launchers/slurm.py install           # as root: apt-get install slurmctld slurmd slurm-client
+    python tests/launchers/slurm.py start FOLDER      # prints what to put into the environment
+    python tests/launchers/slurm.py stop FOLDER
 
 It needs neither munge nor systemd nor cgroups, and leaves /etc/slurm alone. Whoever reaches its ports can start jobs:
 for tests only.

@@ -23,7 +23,7 @@ SLURM = "hydra/launcher=slurm"
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of commands that use the Slurm."""
     if lacking := slurm.missing():
-        pytest.skip(f"not installed: {lacking}; as root: python tests/integration/slurm.py install")
+        pytest.skip(f"not installed: {lacking}; as root: python tests/launchers/slurm.py install")
     pytest.importorskip("submitit", reason="pip install 'ib-train[slurm]'")
     folder = tmp_path_factory.mktemp("slurm")
     environment = slurm.start(folder)

@@ -18,7 +18,7 @@ from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.functionals import functionals
 from ib_cli.model.blocks.layers import Chain, Dropout, Linear
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 from tests.conftest import SMALL
 
 MASKED = (
@@ -122,7 +122,7 @@ def test_it_learns(experiment: Callable[..., Experiment]) -> None:
     made = experiment(
         "objective=ce", "bottleneck=deterministic", *MASKED, "samples=3", "epochs=30", "optimizer.lr=3e-3"
     )
-    assert fit(made, None, patience=None, watch="J").measures["train"]["accuracy"] > 0.8
+    assert Fit(patience=None, watch="J").run(made, None).measures["train"]["accuracy"] > 0.8
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ib_cli.engine.loss import plan
 from ib_cli.functionals import functionals
 from ib_cli.model.blocks.densities import diagonal_gaussian
 from ib_cli.model.windows.running import Running
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 
 K, CLASSES = 3, 4
 SPEC = Spec((2,), CLASSES, 100, None, None)
@@ -81,7 +81,7 @@ def test_a_class_that_a_batch_has_once_has_the_variance_of_the_window(samples: t
 
 def test_evaluations_know_no_window(experiment: Callable) -> None:
     made = experiment("objective=surrogate_logvar_window", "batch_size=20", "epochs=2", "estimators=none")
-    measures = fit(made, None, patience=None, watch="J").measures
+    measures = Fit(patience=None, watch="J").run(made, None).measures
     steps = 2 * math.ceil(len(made.data.splits["train"]) / 20)
     assert made.model.window.sums[:, 0].sum() == pytest.approx(20 * sum(0.9**t for t in range(steps)), rel=0.1)
     for split in ("train", "test"):

@@ -12,7 +12,7 @@ import torch
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.exact_frontier import joint_tables
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 
 WORDS = ("dataset=therml_toy", "architecture=therml_toy", "objective=therml", "bottleneck.size=30")
 
@@ -54,7 +54,7 @@ def test_there_are_184_parameters_and_all_of_them_learn(experiment: Callable[...
     assert sum(p.numel() for p in first.values()) == 184
     assert sum(p.numel() for p in made.model.classifier.parameters()) == 4
     assert sum(p.numel() for name, p in first.items() if name.endswith("alpha_logit")) == 30
-    learned = fit(made, None, patience=None, watch="J").params
+    learned = Fit(patience=None, watch="J").run(made, None).params
     assert learned.keys() == first.keys()
     assert all(bool((learned[name] != p).all()) for name, p in first.items())
 

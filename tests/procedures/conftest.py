@@ -12,11 +12,12 @@ import pytest
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
 from ib_cli.run.build import build
+from ib_cli.run.validation import validate
 
 # 40 points of the plane with labels that a network of 2 units and 12 parameters can tell apart; an exact loss.
 SMALL = (
     "dataset=npz", "dataset.path=points.npz", "objective=ce", "architecture.widths=[2]", "architecture.activation=tanh",
-    "batch_size=40", "estimators.use=[]", "figures=false", "device=cpu", "procedure=langevin",
+    "batch_size=40", "estimators.use=[]", "figures=false", "device=cpu",
 )  # fmt: skip
 
 
@@ -33,7 +34,7 @@ def small(
 
     def make(*overrides: str, folder: str = "run") -> Experiment:
         records = Records(tmp_path / folder)
-        made = build(config(*SMALL, *overrides), records)
+        made = build(validate(config(*SMALL, *overrides)), records)
         records.open("")
         return made
 

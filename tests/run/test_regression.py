@@ -18,8 +18,9 @@ from ib_cli.estimators import information_plane
 from ib_cli.exact.gaussian_ib import GaussianIB
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 from ib_cli.run.build import build
+from ib_cli.run.validation import validate
 from ib_cli.system.signals import Interrupted
 
 SMALL = (
@@ -102,7 +103,7 @@ def test_early_stopping_takes_a_larger_r2_for_better(ib_train: Callable) -> None
 def gaussian(tmp_path: Path, config: Callable[..., dict[str, Any]]) -> Callable[..., Experiment]:
     def make(folder: str) -> Experiment:
         records = Records(tmp_path / folder)
-        made = build(config(*SMALL, "epochs=3"), records)
+        made = build(validate(config(*SMALL, "epochs=3")), records)
         records.open("")
         return made
 
@@ -110,15 +111,15 @@ def gaussian(tmp_path: Path, config: Callable[..., dict[str, Any]]) -> Callable[
 
 
 def test_an_interrupted_run_meets_the_samples_of_an_undisturbed_one(gaussian: Callable[..., Experiment]) -> None:
-    whole = fit(gaussian("whole"), None, patience=None, watch="J")
+    whole = Fit(patience=None, watch="J").run(gaussian("whole"), None)
     asked = iter([None] * 12 + [signal.SIGTERM] * 100)  # 8 steps an epoch: within the second one
     part = replace(gaussian("part"), stop=lambda: next(asked))
     with pytest.raises(Interrupted):
-        fit(part, None, patience=None, watch="J")
+        Fit(patience=None, watch="J").run(part, None)
     rest = gaussian("rest")
     for name in ("checkpoint.pt", "metrics.jsonl"):
         (rest.records.folder / name).write_bytes((part.records.folder / name).read_bytes())
-    again = fit(rest, rest.records.load_checkpoint(rest.device), patience=None, watch="J")
+    again = Fit(patience=None, watch="J").run(rest, rest.records.load_checkpoint(rest.device))
     assert again.measures == whole.measures
 
 

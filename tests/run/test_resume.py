@@ -17,7 +17,7 @@ import torch
 
 from ib_cli.engine import train
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 from ib_cli.system.signals import Interrupted, catch_signals
 from ib_cli.watch.observer import Observer
 
@@ -142,15 +142,15 @@ def test_an_interruption_at_a_known_step_goes_on_bit_for_bit(
     monkeypatch.setattr(train, "SECONDS_BETWEEN_REPORTS", -1)
     words = (*STATEFUL, "epochs=3", *more)
     whole = experiment(*words)
-    expected = fit(whole, None, patience=None, watch="J")
+    expected = Fit(patience=None, watch="J").run(whole, None)
     part = experiment(*words, folder="part", observers=(Stopper(1, 2),))
     with catch_signals() as stop, pytest.raises(Interrupted):
-        fit(replace(part, stop=stop), None, patience=None, watch="J")
+        Fit(patience=None, watch="J").run(replace(part, stop=stop), None)
     checkpoint = part.records.load_checkpoint(torch.device("cpu"))
     assert (checkpoint["epoch"], checkpoint["step_in_epoch"]) == (1, 2)
     part.records.close()
     rest = experiment(*words, folder="part")
-    ended = fit(rest, rest.records.load_checkpoint(torch.device("cpu")), patience=None, watch="J")
+    ended = Fit(patience=None, watch="J").run(rest, rest.records.load_checkpoint(torch.device("cpu")))
     assert ended.measures == expected.measures
     assert all(torch.equal(ended.params[name], p) for name, p in expected.params.items())
     assert rest.records.metrics.read() == whole.records.metrics.read()
@@ -159,7 +159,7 @@ def test_an_interruption_at_a_known_step_goes_on_bit_for_bit(
 def test_a_signal_in_the_last_evaluation_is_not_lost(experiment: Callable[..., Experiment]) -> None:
     made = experiment("epochs=2", observers=(Stopper(2, "test"),))
     with catch_signals() as stop, pytest.raises(Interrupted):
-        fit(replace(made, stop=stop), None, patience=None, watch="J")
+        Fit(patience=None, watch="J").run(replace(made, stop=stop), None)
     assert made.records.load_checkpoint(torch.device("cpu"))["epoch"] == 2
 
 

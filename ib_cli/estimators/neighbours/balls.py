@@ -1,4 +1,4 @@
-"""Balls about each sample to its neighbours of its own class, and all samples that lie in them: exact."""
+"""Balls about each sample that reach to its neighbours of its own class, and all samples inside; exact."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TreeBalls:
         self.counts = torch.stack([block.count(0, radius) for radius in radii])  # (numbers, N)
 
     def spread(self, weights: Tensor) -> Tensor:
-        """For every sample the sum of the `weights` (numbers, N) of the balls of others it is in, (numbers, N)."""
+        """For every sample, the sum of `weights` (numbers, N) of the balls of others that it is in, (numbers, N)."""
         sums = [self._search.spread(0, reach, w.numpy()) - w.numpy() for reach, w in zip(self._reaches, weights)]
         return torch.stack([torch.from_numpy(part) for part in sums])
 
@@ -36,7 +36,7 @@ class TreeBalls:
 class BlockBalls:
     """Balls by blocks of the distance matrix, on any device; the same interface as `TreeBalls`.
 
-    A sample's own class needs no count: none but its k nearest are nearer than the k-th.
+    Within a sample's own class nothing is counted: only its k nearest are nearer than the k-th.
     """
 
     def __init__(self, values: Tensor, numbers: Sequence[int], norm: str, labels: Tensor) -> None:
@@ -55,7 +55,7 @@ class BlockBalls:
         self.counts = self._nearer.sum(2) + self._others.counts  # (numbers, N)
 
     def spread(self, weights: Tensor) -> Tensor:
-        """For every sample the sum of the `weights` (numbers, N) of the balls of others it is in, (numbers, N)."""
+        """For every sample, the sum of `weights` (numbers, N) of the balls of others that it is in, (numbers, N)."""
         total = self._others.spread(weights)
         for weight, nearer, into in zip(weights, self._nearer, total):
             owner, neighbour = nearer.nonzero(as_tuple=True)
@@ -64,11 +64,12 @@ class BlockBalls:
 
 
 def class_balls(values: Tensor, numbers: Sequence[int], norm: str, labels: Tensor) -> TreeBalls | BlockBalls:
-    """Balls about every sample of `values` (N, d) up to the k-th nearest of its own class, for each k of `numbers`.
+    """Balls about every sample of `values` (N, d) up to its k-th nearest of its own class, for each k of `numbers`.
 
-    `numbers` ascend, `labels` are 0, 1, …, each of more than the largest of `numbers` samples. A ball holds the other
-    samples of any class that are nearer than its k-th; exact as if all was done in float64, where distances that differ
-    by less than 2⁻⁴⁰, relatively, are equal. The result carries no gradient. ValueError for another norm.
+    `numbers` ascend. `labels` (N,) are 0, 1, …; each class has more samples than the largest of `numbers`. A ball holds
+    the other samples of any class that are nearer than its k-th. Exact as if all was done in float64, where distances
+    that differ by less than 2⁻⁴⁰, relatively, are equal. The result carries no gradient. ValueError for an unknown
+    norm.
     """
     search = TreeBalls if suit_trees([values], norm) else BlockBalls
     return search(values.detach(), numbers, norm, labels)

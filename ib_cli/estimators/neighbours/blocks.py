@@ -16,17 +16,17 @@ from ib_cli.estimators.neighbours.space import Space
 
 GROUP = 16  # columns that share a minimum
 SPARE = 2  # candidates beyond the k-th that are measured in float64
-SPARSE = 6  # counting within groups pays where fewer than one in so many is touched
-CROWD = 64  # groups of columns near the radius from which a row is counted in float64
-BLOCK_BYTES = 2**25  # of the blocks of float32 of all variables on the CPU
-FEW = 16  # rows that are not worth a matrix product of their own
-PROBES = 8  # rows that are measured beforehand
+SPARSE = 6  # groups are counted one by one where fewer than one in so many is touched
+CROWD = 64  # a row with more groups of columns near the radius is counted in float64
+BLOCK_BYTES = 2**25  # of all variables' float32 blocks together, on the CPU
+FEW = 16  # a region of fewer rows gets no matrix product of its own
+PROBES = 8  # rows measured beforehand, for the typical distance of neighbours
 
 
 def nearest(joint: Tensor, keep: int) -> tuple[Tensor, Tensor]:
-    """Columns of the `keep` smallest entries of each row, and the least entry (B,) that was left out.
+    """Columns (B, keep) of the `keep` smallest entries of each row, and the smallest entry (B,) that was left out.
 
-    The `keep` smallest lie in the groups with the `keep` smallest minima, which are far fewer than the entries.
+    The `keep` smallest entries lie in the groups with the `keep` smallest minima; groups are far fewer than entries.
     """
     groups = joint.shape[1] // GROUP
     if groups < 8 * (keep + 1):
@@ -72,14 +72,14 @@ class Block:
         self.rows = self._certain(self._samples, 0)  # samples of this block
 
     def unsure(self) -> Tensor:
-        """Columns whose neighbours float32 could not tell apart."""
+        """Columns of the block's own samples whose neighbours float32 could not tell apart."""
         return self._columns[~self._sure]
 
     def _certain(self, values: Tensor, axis: int) -> Tensor:
         return values if self._all_sure else values.index_select(axis, self._sure.nonzero()[:, 0])
 
     def count(self, variable: int, radius: Tensor, inclusive: bool = False) -> Tensor:
-        """Other samples nearer in `variable` than `radius` (B,), or, if `inclusive`, not farther; int64."""
+        """Number of other samples nearer in `variable` than `radius` (B,), or, if `inclusive`, not farther; int64."""
         search, measure, squared = self._search, self._measures[variable], self._squared[variable]
         limit = torch.ones(len(self._columns), dtype=torch.float64, device=radius.device)
         limit[self._sure] = (radius * search.scale).square_() * (1 + TIE if inclusive else 1 - TIE) + inclusive * 1e-300
@@ -93,7 +93,7 @@ class Block:
         return self._certain(self._count_all(variable, limit, slack, edge), 0)
 
     def spread(self, weights: Tensor) -> Tensor:
-        """For every sample (N,) the sum of the `weights` (B,) of the rows that counted it in the last `count`."""
+        """For every sample (N,), the sum of `weights` (B,) over the rows that counted it in the last `count`."""
         of_rows = torch.zeros(len(self._columns), dtype=torch.float64, device=weights.device)
         of_rows[self._sure] = weights
         if isinstance(self._inside, Tensor):
@@ -102,7 +102,7 @@ class Block:
         return torch.bincount(self._search.samples[column], of_rows[row], self._search.size)
 
     def _count_groups(self, variable: int, touched: Tensor, limit: Tensor, slack: Tensor, edge: Tensor) -> Tensor:
-        """Counts where few groups of columns reach inside: among their members alone."""
+        """Counts where few groups of columns reach inside the radius: only their members are compared."""
         row, group = touched.nonzero(as_tuple=True)
         gaps = self._squared[variable].unflatten(1, (GROUP, -1))[row, :, group] - edge[row]
         self._decide(variable, gaps, row, group, limit, slack)
@@ -113,7 +113,8 @@ class Block:
     def _count_all(self, variable: int, limit: Tensor, slack: Tensor, edge: Tensor) -> Tensor:
         """Counts over all columns.
 
-        Among numbers of both signs, the least in the order of their bits as integers is the negative one nearest to 0.
+        The gaps' bits are compared as integers: among numbers of both signs, the least is then the negative number
+        nearest to 0.
         """
         gaps = torch.sub(self._squared[variable], edge, out=self._squared[-1])
         known = torch.where(self._exact[variable] < limit[:, None], -torch.inf, torch.inf)
@@ -135,7 +136,7 @@ class Block:
         return counts
 
     def _decide(self, variable: int, gaps: Tensor, row: Tensor, group: Tensor, limit: Tensor, slack: Tensor) -> None:
-        """Gives gaps (groups, GROUP) to limit + slack between −2 slack and 0 the sign that float64 finds."""
+        """Gaps (groups, GROUP) to limit + slack that lie between −2 slack and 0 get the sign that float64 finds."""
         search = self._search
         which, member = ((gaps < 0) & (gaps > (-2 * slack[row]).to(gaps.dtype)[:, None])).nonzero(as_tuple=True)
         rows, column = row[which], member * (len(search.samples) // GROUP) + group[which]
@@ -156,7 +157,7 @@ class BlockSearch:
     """The k nearest neighbours of every sample, and counts within radii, block by block.
 
     The distance of two samples is the largest of their distances in each of `variables` (one or two tensors (N, d)).
-    Memory beyond the variables: one float32 copy of them, `BLOCK_BYTES`, and half of them for two variables.
+    Memory beyond the variables: one float32 copy of them, `BLOCK_BYTES`, and half as much again for two variables.
     """
 
     def __init__(self, variables: Sequence[Tensor], k: int, norm: str, space: Space | None = None) -> None:
@@ -172,7 +173,7 @@ class BlockSearch:
         self._space = space or Space(self.device)
 
     def buffers(self, dtype: torch.dtype) -> Tensor:
-        """Space for a block of each variable, and one for their joint distance and then the gaps to a radius."""
+        """Memory for a block of each variable, and one more for their joint distance, then the gaps to a radius."""
         return self._space.take(dtype, len(self.points) + 1, self.height, len(self.samples))
 
     def __iter__(self) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""How many samples of other classes lie within balls about each sample, from the distance of each pair once."""
+"""Counts of samples of other classes within balls about each sample; the distance of each pair is found once."""
 
 from __future__ import annotations
 
@@ -14,69 +14,69 @@ from ib_cli.estimators.neighbours.local_regions import localities
 from ib_cli.estimators.neighbours.space import Space
 
 GROUP = 16  # rows that share a minimum
-DENSE = 0.25  # share of the groups of a tile, from which it is marked entry by entry
-KEPT_BYTES = 2**27  # of what is kept until the weights are known
-TILE_BYTES = 2**22  # of distances on the CPU
+DENSE = 0.25  # a tile with a larger share of its groups touched is marked entry by entry
+KEPT_BYTES = 2**27  # of samples found inside balls, kept until the weights are known
+TILE_BYTES = 2**22  # of distances in a tile, on the CPU
 
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """Pairs of an owner of balls and a sample that lies in all of them but the `level` smallest."""
+    """Pairs of an owner of balls and a sample; the sample lies in all of the owner's balls but the `level` smallest."""
 
     owners: Tensor  # (P,)
     members: Tensor  # (P,)
     level: Tensor  # (P,)
 
     def counts(self, balls: int, size: int) -> Tensor:
-        """Members in each of the balls of `size` owners, (balls, size)."""
+        """Number of samples in each ball of `size` owners, (balls, size)."""
         return torch.bincount(self.level * size + self.owners, minlength=balls * size).view(balls, size).cumsum(0)
 
     def spread(self, weights: Tensor, total: Tensor) -> None:
-        """Adds to each member, `total` (balls, members), the `weights` (balls, owners) of the balls it lies in."""
+        """Adds to `total` (balls, members), for each member, the `weights` (balls, owners) of the balls it lies in."""
         for ball, (weight, into) in enumerate(zip(weights, total)):
             inside = (self.level <= ball).nonzero()[:, 0] if len(weights) > 1 else slice(None)
             into.index_add_(0, self.members[inside], weight[self.owners[inside]])
 
     def packed(self) -> Listed:
-        """The same in less space."""
+        """The same in less memory."""
         return Listed(self.owners.int(), self.members.int(), self.level.to(torch.int16))
 
     def bytes(self) -> int:
-        """The space it takes."""
+        """Its size in bytes."""
         return self.owners.nbytes + self.members.nbytes + self.level.nbytes
 
 
 @dataclasses.dataclass(frozen=True)
 class Marked:
-    """Ones and zeros: which samples lie in which balls; used like `Listed`, overwritten by the next unless packed."""
+    """A mark, 0 or 1, for each sample and ball; used like `Listed`, overwritten by the next one unless packed."""
 
     inside: Tensor  # (balls, rows, columns)
     by_rows: bool  # whether the rows own the balls
 
     def counts(self, balls: int, size: int) -> Tensor:
-        """Members in each of the balls of `size` owners, (balls, size)."""
+        """Number of samples in each ball of `size` owners, (balls, size)."""
         return self.inside.sum(2 if self.by_rows else 1).long()
 
     def spread(self, weights: Tensor, total: Tensor) -> None:
-        """Adds to each member, `total` (balls, members), the `weights` (balls, owners) of the balls it lies in."""
+        """Adds to `total` (balls, members), for each member, the `weights` (balls, owners) of the balls it lies in."""
         with full_float32():
             for weight, inside, into in zip(weights.float(), self.inside, total):
                 into += weight @ inside.float() if self.by_rows else inside.float() @ weight
 
     def packed(self) -> Marked:
-        """The same in less space."""
+        """The same in less memory."""
         return Marked(self.inside.to(torch.int8), self.by_rows)
 
     def bytes(self) -> int:
-        """The space it takes."""
+        """Its size in bytes."""
         return self.inside.nbytes
 
 
-Hits = tuple[slice, slice, Listed | Marked]  # owners, members, which
+Hits = tuple[slice, slice, Listed | Marked]  # places of owners, places of members, who is inside
 
 
 class Region:
-    """Samples whose distances are measured about one centre, and the limits of all balls with the error about it."""
+    """Samples measured about one centre; squared radii of all balls less (`low`) and plus (`edge`) the error."""
 
     def __init__(self, crossing: Crossing, start: int, stop: int) -> None:
         self.start = start
@@ -94,7 +94,7 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Spot:
-    """Where a tile lies, among the samples as they are laid out."""
+    """The place of a tile, in the order in which samples are laid out."""
 
     region: tuple[int, int]
     rows: slice
@@ -102,7 +102,7 @@ class Spot:
 
 
 class Tile:
-    """Distances of some rows from some columns, compared with the radii of both; valid until the next one is made."""
+    """Distances of some rows from some columns, compared with the radii of both; valid until the next tile is made."""
 
     def __init__(self, crossing: Crossing, region: Region, spot: Spot, left: Tensor) -> None:
         self._crossing, self._region, self._spot = crossing, region, spot
@@ -115,21 +115,21 @@ class Tile:
         self._leave_out()
 
     def _leave_out(self) -> None:
-        """Pairs of one class, and those that the tile would meet twice, become as distant as no sample is."""
+        """Moves pairs of one class, and pairs that the tile would meet twice, out of every ball."""
         rows, columns, crossing = self._spot.rows, self._spot.columns, self._crossing
         twice = rows.stop - columns.start
         if twice <= 0 and not crossing.entangled:
             return
         squared = self._squared[: self._shape[0]]
         out = crossing.marks.take(squared.dtype, *squared.shape)
-        labels = crossing.labels.to(squared.dtype)  # numbers are compared faster than integers
+        labels = crossing.labels.to(squared.dtype)  # floating-point numbers are compared faster than integers
         squared.add_(torch.eq(labels[rows, None], labels[columns], out=out), alpha=PADDING)
         if twice > 0:
             places = torch.arange(columns.start + twice, device=labels.device)
             squared[:, :twice] += (places[rows, None] > places[columns]) * PADDING
 
     def hits(self) -> Iterator[Hits]:
-        """Columns within the balls of the rows, then rows within those of the columns."""
+        """Columns inside the balls of the rows, then rows inside the balls of the columns."""
         rows, columns = self._spot.rows, self._spot.columns
         edges = torch.nn.functional.pad(self._of(self._region.edge, rows)[-1], (0, -self._shape[0] % GROUP))
         edges, others = edges.view(-1, GROUP), self._of(self._region.edge, columns)[-1]
@@ -149,7 +149,7 @@ class Tile:
         return edges[:, owners.start - self._region.start : owners.stop - self._region.start]
 
     def _listed(self, owners: slice, others: slice, owner: Tensor, other: Tensor, values: Tensor) -> Listed:
-        """Which of the pairs, given their distances, are inside, decided in float64 where float32 cannot tell."""
+        """The pairs, with squared distances `values`, that are inside; float64 decides where float32 cannot tell."""
         low, edge = (self._of(edges, owners)[:, owner] for edges in (self._region.low, self._region.edge))
         inside = values < edge
         unsure = (inside & (values >= low)).any(0).nonzero()[:, 0]
@@ -159,7 +159,7 @@ class Tile:
         return Listed(owner[kept], other[kept], (~inside[:-1, kept]).sum(0))
 
     def _marked(self, by_rows: bool) -> Marked:
-        """All pairs compared with the balls of one side; what float32 cannot tell is decided in float64."""
+        """All pairs compared with the balls of one side; float64 decides where float32 cannot tell."""
         sides = self._spot.rows, self._spot.columns
         owners, others = sides if by_rows else sides[::-1]
         low, edge = (
@@ -181,31 +181,31 @@ class Tile:
         return Marked(inside, by_rows)
 
     def _exact(self, owner: Tensor, member: Tensor) -> Tensor:
-        """Whether samples at the places `member` (P,) are inside each ball of those at `owner` (P,), (balls, P)."""
+        """Whether the sample at `member` (P,) is inside each ball of the sample at `owner` (P,): (balls, P)."""
         crossing = self._crossing
         squared = crossing.points.squared(crossing.samples[owner], crossing.samples[member, None])[:, 0]
         return squared * crossing.scale**2 < crossing.limits[:, owner]
 
 
 def members(tile: Tensor, group: Tensor, column: Tensor) -> Tensor:
-    """The entries of some groups of rows, each in one column, (groups, GROUP)."""
+    """Entries of `tile` in pairs of a group of rows and a column, (pairs, GROUP)."""
     return tile.unflatten(0, (-1, GROUP)).transpose(1, 2)[group, column]
 
 
 def equal_parts(start: int, stop: int, most: int) -> list[slice]:
-    """The way from `start` to `stop` in as few parts as there must be where none is longer than `most`."""
+    """`start` to `stop` in as few equal parts as possible, none longer than `most`."""
     number = -(-(stop - start) // most)
     edges = [start + (stop - start) * part // number for part in range(number + 1)] if number else []
     return [slice(*ends) for ends in itertools.pairwise(edges)]
 
 
 class Crossing:
-    """Balls about every sample of `radii` (balls, N), the smaller first, and the samples of other `labels` (N,) inside.
+    """Balls of `radii` (balls, N), smallest first, about every sample, and the samples of other `labels` (N,) inside.
 
     Samples are laid out class by class, so that every pair of classes is a tile above the diagonal of the matrix of
-    distances; each tile is compared with the radii of its rows and with those of its columns. Memory beyond the
-    samples: one float32 copy of them, a few tiles, and `KEPT_BYTES` of what lies in which ball. What takes more is
-    found again for `spread`.
+    distances. Each tile is compared with the radii of its rows and with the radii of its columns. Memory beyond the
+    samples: one float32 copy of them, a few tiles, and `KEPT_BYTES` of samples found inside. What takes more is found
+    again for `spread`.
     """
 
     def __init__(self, values: Tensor, labels: Tensor, radii: Tensor, norm: str, space: Space) -> None:
@@ -227,7 +227,7 @@ class Crossing:
         self.counts = self._count()  # (balls, N)
 
     def spread(self, weights: Tensor) -> Tensor:
-        """For every sample the sum of the `weights` (balls, N) of the balls that it lies in, (balls, N)."""
+        """For every sample, the sum of `weights` (balls, N) over the balls that it lies in, (balls, N)."""
         weights = weights[:, self.samples]
         total = torch.zeros_like(weights)
         again = (hits for tile, _ in self._tiles(self._again) for hits in tile.hits())
@@ -266,8 +266,8 @@ class Crossing:
     def _spots(self) -> Iterator[Spot]:
         """Tiles that meet each pair of different classes once.
 
-        A block of rows is a part of one class, or several whole ones, all of one region. Its columns begin after its
-        first class: nothing before is left, and the others of its classes meet each other.
+        A block of rows is a part of one class, or several whole classes, all of one region. Its columns begin after its
+        first class: earlier pairs are done, and the block's other classes still meet each other.
         """
         edge, size = self._edge(torch.float32 if self.points.norm == "euclidean" else torch.float64), len(self.samples)
         for region, rows, first in self._row_blocks(edge):

@@ -11,12 +11,12 @@ from torch import Tensor
 ROUNDING = 2.0**-24  # of float32
 TIE = 2.0**-40  # squared distances closer than this, relatively, count as equal
 PADDING = 1e30  # squared distance to a column that stands for no sample
-CHUNK = 250_000  # numbers of float64 that are made at once: they stay in the cache
+CHUNK = 250_000  # float64 numbers made at once, so that they stay in the cache
 
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Products of float32 matrices without TF32 or bfloat16 inside; the caller's setting comes back."""
+    """Float32 matrix products within use neither TF32 nor bfloat16; the caller's setting is restored."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -44,11 +44,11 @@ class Points:
         )
 
     def from_one(self, point: Tensor) -> Tensor:
-        """Euclidean distances (N,) from `point` (d,), rounded."""
+        """Euclidean distances (N,) from `point` (d,), in the samples' own precision."""
         return torch.cat([torch.linalg.vector_norm(part - point, dim=1) for part in self.values.split(self._step())])
 
     def squared(self, i: Tensor, j: Tensor) -> Tensor:
-        """Squared distances between samples `i` (B,) and `j` (B, m), in float64 from differences."""
+        """Squared distances (B, m) between samples `i` (B,) and `j` (B, m), in float64 from differences."""
         parts = []
         step = max(self._step() // max(j.shape[1], 1), 1)
         for a, b in zip(i.split(step), j.split(step)):
@@ -70,7 +70,7 @@ class Points:
         return torch.cat(parts, 1)
 
     def _step(self) -> int:
-        """Rows that are worked on at once."""
+        """Rows worked on at once."""
         return max(CHUNK // self.width, 1)
 
 
@@ -81,7 +81,7 @@ def scale_of(variables: Sequence[Points]) -> float:
 
 
 class Differences:
-    """Rows of squared distances in float64, without error worth a bound; any norm."""
+    """Squared distances in float64 from differences, of any norm; their error needs no bound."""
 
     dtype = torch.float64
 
@@ -89,27 +89,27 @@ class Differences:
         self.points, self.samples, self.scale = points, samples, scale
 
     def left(self, rows: Tensor | slice) -> Tensor:
-        """What stands for the samples in `rows` in `multiply`."""
+        """The samples in `rows` in the form that `multiply` takes."""
         return self.samples[rows]
 
     def multiply(self, left: Tensor, columns: slice, out: Tensor) -> None:
-        """Squared distances of some rows from the samples in `columns`, times scale²."""
+        """Writes the squared distances of `left` from the samples in `columns`, times scale², to `out`."""
         out.copy_(self.points.squared_rows(left, self.samples[columns].clamp(min=0)))
         out.mul_(self.scale**2)
         out.masked_fill_(self.samples[columns] < 0, PADDING)
 
     def slack(self, rows: Tensor | slice, squared: Tensor) -> Tensor:
-        """The largest error near the distance `squared`: none."""
+        """The largest error near the squared distance `squared`: none."""
         return torch.zeros_like(squared)
 
 
 class Products:
-    """Rows of squared Euclidean distances as a matrix product in float32: |a|² + |b|² − 2ab about a given centre.
+    """Squared Euclidean distances as a matrix product in float32: |a|² + |b|² − 2ab about a given centre.
 
     With unit roundoff u, a product of length d + 2 is off by at most (d + 2)u Σ|terms| in whatever order it is summed
-    (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §3.1), the terms add up to (|a| + |b|)² at most, and
+    (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §3.1). The terms add up to (|a| + |b|)² at most;
     rounded coordinates and norms add 3u(|a| + |b|)². A point b farther out than 3(|a| + r) is at least 2|b|/3 away from
-    a and cannot be taken for one within r, so that |b| need not be counted beyond that radius.
+    a and cannot be taken for one within r, so no larger |b| enters the bound.
     """
 
     dtype = torch.float32
@@ -133,17 +133,17 @@ class Products:
         self.right[:, -1] = 1.0
 
     def left(self, rows: Tensor | slice) -> Tensor:
-        """What stands for the samples in `rows` in `multiply`."""
+        """The samples in `rows` in the form that `multiply` takes."""
         right = self.right[rows]
         return torch.cat([right[:, :-2] * -2.0, right[:, -1:], right[:, -2:-1]], 1)
 
     def multiply(self, left: Tensor, columns: slice, out: Tensor) -> None:
-        """Squared distances of some rows from the samples in `columns`, times scale²."""
+        """Writes the squared distances of `left` from the samples in `columns`, times scale², to `out`."""
         with full_float32():
             torch.mm(left, self.right[columns].T, out=out)
 
     def slack(self, rows: Tensor | slice, squared: Tensor) -> Tensor:
-        """The largest error of `rows` near the distance `squared` (…, B), times scale²."""
+        """The largest error of `rows` near the squared distance `squared` (…, B), times scale²."""
         norm = self.norms[rows]
         reach = torch.minimum(self.farthest, 3 * (norm + squared.sqrt()))
         return self.bound(self.right.shape[1] - 2) * (norm + reach).square_() + 1e-30

@@ -1,4 +1,4 @@
-"""Regions of samples, so small that float32 about their own centres resolves their neighbours."""
+"""Regions of samples, small enough that float32 about their own centres resolves their neighbours."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ CENTRES = 64  # most regions with a centre of their own
 def localities(points: Points, typical: float) -> Tensor:
     """A region for each sample (N,), given a `typical` squared distance to a neighbour.
 
-    Each sample goes to the nearest of some centres: farthest points in turn (Gonzalez, Theor. Comput. Sci. 38, 1985),
-    until nine tenths of the samples lie so near to one that errors are harmless, at most `CENTRES` of them.
+    Each sample goes to its nearest centre. The centres are farthest points in turn (Gonzalez, Theor. Comput. Sci. 38,
+    1985), until nine tenths of the samples are so near to a centre that errors are harmless, or there are `CENTRES`.
     """
     # a radius R makes errors of up to bound · (2R)²; a twentieth of a neighbour's squared distance is harmless
     radius = (typical / (80 * Products.bound(points.width))) ** 0.5

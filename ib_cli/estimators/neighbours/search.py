@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: the way that suits the data."""
+"""Exact nearest neighbours, by trees or by blocks, whichever suits the data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from ib_cli.estimators.neighbours.blocks import BlockSearch
 from ib_cli.estimators.neighbours.tree import TreeSearch
 
-# dimensions, of all variables together, up to which trees are faster: norm → one variable, two (docs/estimators.md)
+# most dimensions, of all variables together, for which trees are faster: norm → one variable, two (docs/estimators.md)
 TREE_WIDTH = {"euclidean": (6, 4), "max": (12, 8)}
 
 
@@ -23,10 +23,10 @@ class Neighbourhood(Protocol):
     neighbours: Tensor  # (B, k) these neighbours
 
     def count(self, variable: int, radius: Tensor, inclusive: bool = False) -> Tensor:
-        """Other samples nearer in `variable` than `radius` (B,), or, if `inclusive`, not farther; int64."""
+        """Number of other samples nearer in `variable` than `radius` (B,), or, if `inclusive`, not farther; int64."""
 
     def spread(self, weights: Tensor) -> Tensor:
-        """For every sample (N,) the sum of the `weights` (B,) of the rows that counted it in the last `count`."""
+        """For every sample (N,), the sum of `weights` (B,) over the rows that counted it in the last `count`."""
 
 
 def suit_trees(variables: Sequence[Tensor], norm: str) -> bool:

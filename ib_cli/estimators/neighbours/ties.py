@@ -1,4 +1,4 @@
-"""Samples for nearest-neighbour estimators: checked, and their coinciding points found or set apart."""
+"""Samples for nearest-neighbour estimators: checked, with coinciding points found or set apart."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-CHUNK = 250_000  # numbers that are worked on at once: they stay in the cache
-JITTER = 1e-8  # of each dimension's standard deviation
-ATOMS = 0.01  # share of coinciding samples from which the law is taken to have atoms
+CHUNK = 250_000  # numbers worked on at once, so that they stay in the cache
+JITTER = 1e-8  # standard deviation of the noise, relative to each dimension's
+ATOMS = 0.01  # a larger share of coinciding samples means that the law has atoms
 
 
 def points(values: Tensor, name: str, k: int) -> Tensor:
@@ -33,7 +33,7 @@ def copies(*variables: Tensor) -> Tensor:
     """For each sample the number of samples (N,), itself included, that equal it in every variable."""
     first = _alike([values[:, :1] for values in variables])
     counts = torch.bincount(first)[first]
-    shared = (counts > 1).nonzero()[:, 0]  # few, as a rule, and only they can equal each other
+    shared = (counts > 1).nonzero()[:, 0]  # usually few, and only these can equal each other
     rest = _alike([values[shared] for values in variables])
     counts[shared] = torch.bincount(rest)[rest]
     return counts
@@ -85,7 +85,7 @@ def constant(values: Tensor) -> Tensor:
 
 
 def degenerate(values: Tensor) -> str:
-    """Why samples (N, d) have no density: a constant dimension, or a linear dependence; otherwise nothing."""
+    """Why samples (N, d) have no density: a constant dimension or a linear dependence; '' where they have one."""
     still = constant(values)
     if bool(still.any()):
         return f"dimension {int(still.nonzero()[0, 0])} of {values.shape[1]} is constant"

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 TIE = 2.0**-40  # distances closer than this, relatively, count as equal
-LISTS = 2048  # rows whose members are listed at once
+LISTS = 2048  # rows whose neighbours are listed at once
 
 
 class SortedLine:
@@ -21,19 +21,19 @@ class SortedLine:
         self.before = np.concatenate([[0], numbers.cumsum()])
 
     def count(self, values: np.ndarray, radius: np.ndarray) -> np.ndarray:
-        """Samples not farther than `radius` from each of `values`."""
+        """Number of samples not farther than `radius` from each of `values`."""
         low, high = self._edges(values, radius)
         return self.before[high + 1] - self.before[low]
 
     def spread(self, values: np.ndarray, radius: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """For each sample the sum of the weights of those that count it."""
+        """For each sample, the sum of `weights` over the values that count it."""
         low, high = self._edges(values, radius)
         size = len(self.line) + 1
         steps = np.bincount(low, weights, size) - np.bincount(high + 1, weights, size)
         return steps.cumsum()[self.where]
 
     def _edges(self, values: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first and the last distinct value not farther than `radius`, by rounded differences.
+        """Indices of the first and the last distinct value not farther than `radius`, by rounded differences.
 
         x − r and x + r alone would miss them by a rounding step.
         """
@@ -63,18 +63,21 @@ class TreeBlock:
         self.distances = torch.from_numpy(distances)  # (variables, N, k), nearest first
 
     def count(self, variable: int, radius: Tensor, inclusive: bool = False) -> Tensor:
-        """Other samples nearer in `variable` than `radius` (N,), or, if `inclusive`, not farther; int64."""
+        """Number of other samples nearer in `variable` than `radius` (N,), or, if `inclusive`, not farther; int64."""
         reach = radius.numpy() * (1 + TIE if inclusive else 1 - TIE)
         self._last = variable, reach
         return torch.from_numpy(self._search.within(variable, reach) - 1)  # not itself
 
     def spread(self, weights: Tensor) -> Tensor:
-        """For every sample (N,) the sum of the `weights` (N,) of the rows that counted it in the last `count`."""
+        """For every sample (N,), the sum of `weights` (N,) over the rows that counted it in the last `count`."""
         return torch.from_numpy(self._search.spread(*self._last, weights.numpy()) - weights.numpy())
 
 
 class TreeSearch:
-    """As `blocks.BlockSearch`, with a k-d tree for the joint space and one for each variable."""
+    """As `blocks.BlockSearch`, with a k-d tree for the joint space and one for each variable.
+
+    With `labels` (N,), neighbours are sought within each sample's own class; counts are over all samples.
+    """
 
     def __init__(self, variables: Sequence[Tensor], k: int, norm: str, labels: Tensor | None = None) -> None:
         self.values = [values.double().numpy() for values in variables]
@@ -94,14 +97,14 @@ class TreeSearch:
         yield TreeBlock(self, distances, neighbours)
 
     def within(self, variable: int, radius: np.ndarray) -> np.ndarray:
-        """Samples, itself included, not farther than `radius` (N,)."""
+        """Number of samples, itself included, not farther than `radius` (N,)."""
         values, counter = self.values[variable], self._counter(variable)
         if isinstance(counter, SortedLine):
             return counter.count(values[:, 0], radius)
         return counter.query_ball_point(values, radius, self.order, workers=self.workers, return_length=True)
 
     def spread(self, variable: int, radius: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """For each sample the sum of the weights of those within whose radius it lies."""
+        """For each sample, the sum of `weights` over the samples within whose `radius` it lies, itself included."""
         values, counter = self.values[variable], self._counter(variable)
         if isinstance(counter, SortedLine):
             return counter.spread(values[:, 0], radius, weights)
@@ -122,8 +125,9 @@ class TreeSearch:
     def _nearest(self, values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Distances (variables, n, k) and indices (n, k) of the k nearest by the largest distance of all variables.
 
-        One variable, or the maximum norm, is a single metric. Otherwise the tree is asked in the maximum norm, which is
-        never larger than ours: once the k-th of ours among those it returns is within its farthest, no other is nearer.
+        One variable, or the maximum norm, is a single metric. Otherwise the tree is searched in the maximum norm, which
+        is never larger than our distance: once our k-th nearest of the points found is within the farthest of them in
+        the maximum norm, no other point is nearer.
         """
         together = np.concatenate(values, 1)
         single = len(values) == 1 or self.order == np.inf or together.shape[1] == len(values)

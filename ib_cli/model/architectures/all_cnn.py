@@ -19,11 +19,11 @@ class AllCnn(nn.Module):
     """Stages of three 3×3 convolutions, the third with stride 2 and dropout, then a 3×3 and a 1×1 convolution.
 
     Every convolution is followed by batch norm and the activation. The table ends with a 1×1 convolution to the
-    classes and a spatial average. Those two commute, so the features are the average of the layer below them and a
-    linear classifier on top is the table's last layer, apart from the batch norm and ReLU that it puts on the logits.
+    classes and a spatial average. The two commute, so the features are the spatial average of the layer below, and a
+    linear classifier on top is the table's last layer, except for the table's batch norm and ReLU on the logits.
 
-    The paper leaves the padding open; here it keeps the size, so `variant` names the table and images may have
-    another size. `width` scales the number of filters.
+    The paper leaves the padding open; here it keeps the size. `variant` names the table; images may have another
+    size. `width` scales the number of filters.
 
     Raises `ConfigError` for anything but images of at least 4×4 (variant 32) or 16×16 pixels (variant 96).
     """

@@ -17,8 +17,8 @@ Probability = Annotated[float, Interval(ge=0, lt=1)]
 class Cnn(nn.Module):
     """Two 3×3 convolutions without padding, 2×2 max-pooling and a fully connected layer, all with ReLU.
 
-    The features are that layer's output after dropout: with the defaults, the network that Kirsch et al. (2020,
-    §7.2) put their latent on.
+    The features are the fully connected layer's output after dropout. With the defaults this is the network below the
+    latent of Kirsch et al. (2020, §7.2).
 
     Raises `ConfigError` for anything but images of at least 6×6 pixels.
     """

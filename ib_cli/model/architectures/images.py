@@ -1,4 +1,4 @@
-"""The check that a convolutional architecture makes of the shape it is given."""
+"""Check of the input shape, for convolutional architectures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ib_cli.contracts.errors import ConfigError
 def image_shape(architecture: str, input_shape: tuple[int, ...], smallest: int) -> tuple[int, int, int]:
     """The (channels, height, width) of images with at least `smallest` pixels a side.
 
-    Raises `ConfigError` for anything else; `architecture` is the name to blame.
+    Raises `ConfigError` for anything else; the message names `architecture`.
     """
     if len(input_shape) != 3:
         wanted = "images (channels, height, width)"

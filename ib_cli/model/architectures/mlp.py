@@ -15,7 +15,7 @@ from ib_cli.model.blocks.layers import Activation, dense
 class Mlp(nn.Module):
     """One fully connected layer per entry of `widths`, each with its activation; the last one is the features.
 
-    Images are flattened. No widths at all leaves x as it is, so that what follows is linear in x.
+    Images are flattened. Without widths the features are x itself, so a linear map of the features is linear in x.
     """
 
     def __init__(

@@ -10,13 +10,13 @@ from ib_cli.model.blocks.quadratic import positions
 
 
 class Position(nn.Module):
-    """One-hot x ↦ its place among equally spaced positive numbers of standard deviation 1. Nothing is learned.
+    """One-hot x ↦ its place among equally spaced positive numbers (see `positions`). Nothing is learned.
 
     Raises ConfigError for images.
     """
 
     features = 1
-    one_hot = True  # what x must be
+    one_hot = True  # x must be one-hot
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -25,5 +25,5 @@ class Position(nn.Module):
         self.register_buffer("positions", positions(input_shape[0]), persistent=False)
 
     def forward(self, x: Tensor, tape: Tape) -> Tensor:
-        """(B, X) → (B, 1)."""
+        """One-hot x (B, X) → its position (B, 1)."""
         return x @ self.positions.unsqueeze(1)

@@ -14,8 +14,8 @@ from ib_cli.system.torchvision_import import import_torchvision
 class Resnet18(nn.Module):
     """torchvision's ResNet18 for any number of channels, without its last layer: 512 features.
 
-    `stem: imagenet` is the original entrance, a 7×7 convolution with stride 2 and max-pooling, which leaves a
-    32×32 image 8×8 pixels. `stem: cifar` is a 3×3 convolution with stride 1 and no pooling.
+    `stem: imagenet` is the original first layer, a 7×7 convolution with stride 2 and max-pooling, which reduces a
+    32×32 image to 8×8 pixels. `stem: cifar` is a 3×3 convolution with stride 1 and no pooling.
 
     Raises `ConfigError` for anything but images of at least 8×8 (cifar) or 32×32 pixels (imagenet).
     """

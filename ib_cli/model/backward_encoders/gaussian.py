@@ -1,4 +1,4 @@
-"""The backward encoder b(z|y) of the conditional entropy bottleneck."""
+"""A Gaussian backward encoder b(z|y)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ib_cli.model.blocks.densities import UNIT_RHO, diagonal_gaussian
 class ClassConditionalGaussian(nn.Module):
     """b(z|y) = N(μ_y, diag s_y²), the backward encoder of the conditional entropy bottleneck (Fischer 2020).
 
-    Raises ConfigError where y is continuous.
+    Raises ConfigError if y is continuous.
     """
 
     def __init__(self, size: int, spec: Spec) -> None:

@@ -1,7 +1,7 @@
-"""Densities over z, x or y, made so that they work in any precision and under `torch.func.vmap`.
+"""Densities over z, x or y that work in any precision and under `torch.func.vmap`.
 
-Arguments are not validated here: the check reads tensor values, which stops a GPU and fails under vmap;
-that a loss stays finite is checked once an epoch instead.
+Arguments are not validated: the check would read tensor values, which stalls a GPU and fails under vmap. Instead, the
+loss is checked to be finite once an epoch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def mixture_of_gaussians(logits: Tensor, mean: Tensor, scale: Tensor) -> Mixture
 
 
 class Unchecked(Distribution):
-    """A density whose parameters nobody checks."""
+    """A density whose parameters are not validated."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {}
 
@@ -56,11 +56,11 @@ class OneHot(Unchecked):
         return one_hot(indices, self.logits.shape[-1]).to(self.logits.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Of unit vectors (…, K), as the product with the logits, which is a matrix product where shapes allow."""
+        """Log probability of unit vectors (…, K): their product with the logits, a matrix product if shapes allow."""
         return torch.einsum("...k,...k->...", value, self.logits)
 
     def enumerate_support(self, expand: bool = False) -> Tensor:
-        """All K unit vectors, (K, 1, …, 1, K): one that does not vary over the batch."""
+        """All K unit vectors, (K, 1, …, 1, K): the same for the whole batch, over which `expand` repeats them."""
         vectors = torch.eye(self.logits.shape[-1], dtype=self.logits.dtype, device=self.logits.device)
         vectors = vectors.view(-1, *(1,) * len(self.batch_shape), len(vectors))
         return vectors.expand(-1, *self.batch_shape, -1) if expand else vectors
@@ -68,7 +68,7 @@ class OneHot(Unchecked):
 
 @register_kl(OneHot, OneHot)
 def _kl_of_one_hot(q: OneHot, m: OneHot) -> Tensor:
-    """Σ_k q_k (ln q_k − ln m_k), of the broadcast batches."""
+    """Σ_k q_k (ln q_k − ln m_k), in nats, with the batches broadcast."""
     return (q.mean * (q.logits - m.logits)).sum(-1)
 
 
@@ -80,16 +80,16 @@ class Labels(Unchecked):
         super().__init__(logits.shape[:-1], validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Of labels (B,), for logits (S, B, C) or (S, 1, C): (S, B)."""
+        """Log probabilities (S, B) of labels (B,), for logits (S, B, C) or (S, 1, C)."""
         log_probabilities = log_softmax(self.logits, dim=-1)
         labels = value.expand(len(log_probabilities), -1).unsqueeze(-1)
         return log_probabilities.expand(-1, len(value), -1).gather(-1, labels).squeeze(-1)
 
 
 class CorrelatedGaussian(Unchecked):
-    """N(mean, (AᵀA)⁻¹), by a root A (d, d) of its precision that is lower triangular with a positive diagonal.
+    """N(mean, (AᵀA)⁻¹), given a root A (d, d) of the precision: lower triangular, with a positive diagonal.
 
-    mean (…, d), batch (…), event (d,). Every covariance has such a root, and none has to be inverted here.
+    mean (…, d), batch (…), event (d,). Every covariance has such a root, and no matrix is inverted here.
     """
 
     def __init__(self, mean: Tensor, root: Tensor) -> None:
@@ -102,7 +102,7 @@ class CorrelatedGaussian(Unchecked):
         return self._mean
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """−½ |A (y − mean)|² + Σ_i ln A_ii − (d/2) ln 2π of y (…, d)."""
+        """−½ |A (y − mean)|² + Σ_i ln A_ii − (d/2) ln 2π for y (…, d)."""
         whitened = (value - self._mean) @ self._root.mT
         constant = 0.5 * math.log(2 * math.pi) * value.shape[-1]
         return self._root.diagonal().log().sum() - 0.5 * whitened.square().sum(-1) - constant

@@ -24,10 +24,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class Linear(nn.Module):
-    """x ↦ x W + b with W stored (inputs, outputs), which spares many models trained together a copy each step.
+    """x ↦ x W + b, with W stored as (inputs, outputs): many models trained together then need no copy at each step.
 
-    Initialised as `torch.nn.Linear`: W and b uniform on ± 1/√inputs. `xavier` draws W uniform on
-    ± √(6/(inputs + outputs)) with b = 0 instead (Glorot and Bengio 2010).
+    Initialised as `torch.nn.Linear`: W and b uniform on ± 1/√inputs. `xavier` instead draws W uniform on
+    ± √(6/(inputs + outputs)), with b = 0 (Glorot and Bengio 2010).
     """
 
     def __init__(self, inputs: int, outputs: int, initialisation: Literal["torch", "xavier"] = "torch") -> None:
@@ -49,24 +49,24 @@ class Linear(nn.Module):
 
 
 class Noisy(nn.Module):
-    """A layer whose forward takes the tape as well; `Chain` hands it over."""
+    """A layer whose forward also takes the tape, which `Chain` passes on."""
 
 
 class Dropout(Noisy):
     """Sets each unit (or each channel, `channels=True`) to zero with probability p and scales the rest by 1/(1 − p).
 
-    `monte_carlo`: in evaluations too, with a mask of its own for each draw of z (Gal and Ghahramani 2016).
+    With `monte_carlo` it stays on in evaluations, with a mask of its own for each draw of z (Gal and Ghahramani 2016).
     """
 
     def __init__(self, p: float, channels: bool = False, monte_carlo: bool = False) -> None:
         super().__init__()
-        # A tensor, so that runs trained together may differ by it.
+        # A tensor, so that runs trained together may have different values.
         self.register_buffer("p", torch.tensor(p), persistent=False)
         self.on, self.channels = p > 0, channels
         self.monte_carlo = monte_carlo and self.on
 
     def forward(self, h: Tensor, tape: Tape) -> Tensor:
-        """(B, …) → (B, …), or (S·B, …) as `Tape.spread` if monte_carlo; else only in training."""
+        """(B, …) → (B, …); if monte_carlo, → (S·B, …) as `Tape.spread`, else h unchanged in evaluations."""
         if not (self.monte_carlo or (self.training and self.on)):
             return h
         if self.monte_carlo:
@@ -80,12 +80,12 @@ class Dropout(Noisy):
 
 
 def is_monte_carlo(module: nn.Module) -> bool:
-    """Whether dropout in it stays on in evaluations."""
+    """Whether any dropout layer of the module stays on in evaluations."""
     return any(isinstance(layer, Dropout) and layer.monte_carlo for layer in module.modules())
 
 
 class Chain(nn.Sequential):
-    """`nn.Sequential` that passes the tape to those of its layers that take it."""
+    """`nn.Sequential` that passes the tape to the layers that take it."""
 
     def forward(self, x: Tensor, tape: Tape) -> Tensor:
         for layer in self:
@@ -114,7 +114,7 @@ def dense(
 
 
 def full_precision(parameters: Tensor) -> Tensor:
-    """Outputs that a density is made of, raised to float32 where autocast left them in 16 bits."""
+    """Parameters of a density, raised to float32 if autocast left them in 16 bits."""
     return parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
 
 

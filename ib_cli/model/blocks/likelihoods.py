@@ -1,4 +1,4 @@
-"""The likelihoods that a decoder d(x|z) can have. Pixels are independent given z, so log d(x|z) is a sum over them."""
+"""The likelihoods of a decoder d(x|z). Pixels are independent given z, so log d(x|z) is a sum over pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Kind = Literal["bernoulli", "gaussian", "laplace", "categorical", "one_hot"]
 class GreyLevels(Distribution):
     """A categorical distribution over L equally spaced values between `low` and `high`, both included.
 
-    `logits` (…, L) gives batch (…) and event (). A value is taken for the level next to it.
+    `logits` (…, L) gives batch (…) and event (). A value counts as its nearest level.
     """
 
     arg_constraints = {"logits": constraints.real_vector}  # noqa: RUF012, torch's own convention
@@ -50,20 +50,20 @@ class GreyLevels(Distribution):
 
 @dataclass(frozen=True)
 class Likelihood:
-    """d(x|z) as a function of what the last layer of a decoder gives, for data that look like `spec`.
+    """d(x|z) as a function of h, the output of a decoder's last layer, for data described by `spec`.
 
     gaussian     N(x; h, scale²) of each pixel
     laplace      exp(−|x − h|/scale) / (2 scale) of each pixel
     bernoulli    x log p + (1 − x) log(1 − p) with p = sigmoid(h). For x between 0 and 1 that is the cross-entropy,
                  not a normalised density
     categorical  softmax(h) over the pixel's levels
-    one_hot      softmax(h) over the unit vectors, one of which x is
+    one_hot      softmax(h) over the unit vectors, for x one of them
 
-    Raises `ConfigError` where the data do not have the values that the kind is for.
+    Raises `ConfigError` if the values of the data do not suit the kind.
     """
 
     kind: Kind
-    scale: float  # of gaussian and laplace
+    scale: float  # in gaussian and laplace
     spec: Spec
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The one map that all parts of TherML's toy model are made of."""
+"""The map that all parts of TherML's toy model share."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 class Quadratic(nn.Module):
     """log p(i|u) = −(w_i u − b_i)² + constant, for i of `outputs` and a real number u (TherML, App. B).
 
-    The paper prints the minus sign before exp, which would give no probabilities. A discrete variable enters by its
-    place among `positions`, of which the paper says nothing: they are positive, so that noise on w_i moves the centre
-    b_i/w_i wherever it is. At the start output i answers to numbers near the i-th of as many positions, with a width of
-    about `width` spacings between them, of which the paper says nothing either.
+    The paper prints the minus sign before exp, which would not give probabilities.
+
+    Two choices are ours, as the paper leaves them open. A discrete variable enters as its place among `positions`; all
+    are positive, so that noise on w_i moves the centre b_i/w_i wherever it is. At the start, output i is centred at the
+    i-th of `outputs` positions, with a width of about `width` spacings between positions.
     """
 
     def __init__(self, outputs: int, width: float = 1.0) -> None:
@@ -29,5 +30,5 @@ class Quadratic(nn.Module):
 
 
 def positions(count: int) -> Tensor:
-    """The middles of `count` equal parts of [0, √12], whose standard deviation is almost 1: (count,)."""
+    """Midpoints of `count` equal parts of [0, √12], (count,). Their standard deviation is almost 1."""
     return math.sqrt(12) * (torch.arange(count) + 0.5) / count

@@ -1,4 +1,4 @@
-"""What every bottleneck is: features → q(z|x) and draws of z from it."""
+"""The interface of a bottleneck: features → q(z|x) and draws of z from it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class Bottleneck(nn.Module):
     size: int
     stochastic: bool
     discrete = False  # whether z is one of the unit vectors
-    least_noise = False  # whether Var[z|x] has a positive least value
+    least_noise = False  # whether Var[z|x] has a positive lower bound
 
     @property
     def linear(self) -> str | None:
-        """The name of the linear layer that gives Ẑ, where z is Ẑ alone or with noise that does not depend on x."""
+        """Name of the linear layer that computes Ẑ, if z is Ẑ or Ẑ plus noise independent of x; else None."""
         return None
 
     @abstractmethod
     def forward(
         self, features: Tensor, tape: Tape, samples: int
     ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
-        """(B, features) → q(z|x) with batch (B,) and event (K,), or None where it has no density; z (S, B, K).
+        """(B, features) → q(z|x), batch (B,), event (K,), or None if it has no density; and draws of z, (S, B, K).
 
-        One that goes through all values of z instead of drawing some gives these, (S, 1, K), and then the probability
-        of each, (S, B).
+        A bottleneck that enumerates z returns all its values instead of draws, (S, 1, K), and then the probability of
+        each, (S, B).
         """
 
 

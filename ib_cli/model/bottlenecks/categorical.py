@@ -1,4 +1,4 @@
-"""q(z|x) = softmax of a linear map of the features: any discrete encoder, where x is discrete, too."""
+"""q(z|x) = softmax of a linear map of the features; for a discrete x this can be any discrete encoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ib_cli.model.bottlenecks.enumerated import Enumerated
 
 
 class Categorical(Enumerated):
-    """q(z_k|x) ∝ exp(W h(x) + b)_k for features h: of a one-hot x itself, every table q(z|x) without zeros."""
+    """q(z_k|x) ∝ exp(W h(x) + b)_k for features h. If h is a one-hot x itself, every table q(z|x) without zeros."""
 
     def __init__(
         self, features: int, *, size: Annotated[int, Ge(2)], initialisation: Literal["torch", "xavier"]

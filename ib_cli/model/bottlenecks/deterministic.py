@@ -26,7 +26,7 @@ class Deterministic(Bottleneck):
 
     @property
     def linear(self) -> str | None:
-        """The map, if there is one."""
+        """Name of the linear map, if there is one."""
         return "map" if isinstance(self.map, Linear) else None
 
     def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[None, Tensor]:

@@ -1,4 +1,4 @@
-"""Monte-Carlo dropout as the stochastic encoder: z is a linear map of features of which some are dropped."""
+"""Monte-Carlo dropout as the stochastic encoder: z is a linear map of randomly dropped features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Dropout(Bottleneck):
     """Each draw of z has a mask of its own, in evaluations too (Gal and Ghahramani 2016; Unpacking §5.3).
 
     z = W (h ⊙ ε)/(1 − p) + b with ε ~ Bernoulli(1 − p) for each feature, or the dropped features themselves for
-    `size=null`. No density of z is known, and so no rate.
+    `size=null`. The density of z is not known, so there is no rate.
     """
 
     stochastic = False
@@ -32,13 +32,13 @@ class Dropout(Bottleneck):
     ) -> None:
         super().__init__()
         self.size = size or features
-        # A tensor, so that runs trained together may differ by it.
+        # A tensor, so that runs trained together may have different values.
         self.register_buffer("dropout", torch.tensor(dropout), persistent=False)
         self.map = nn.Identity() if size is None else Linear(features, size, initialisation)
 
     @property
     def linear(self) -> str | None:
-        """The map, if there is one."""
+        """Name of the linear map, if there is one."""
         return "map" if isinstance(self.map, Linear) else None
 
     def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[None, Tensor]:

@@ -1,4 +1,4 @@
-"""A discrete z, all of whose values are gone through instead of drawing some: expectations over z are exact."""
+"""A discrete z whose values are all enumerated instead of drawn: expectations over z are exact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ib_cli.model.bottlenecks.bottleneck import Bottleneck
 
 
 class Enumerated(Bottleneck):
-    """z is one of the K unit vectors; a subclass says with which probabilities."""
+    """z is one of the K unit vectors; a subclass gives their probabilities."""
 
     stochastic = True
     discrete = True
@@ -22,6 +22,6 @@ class Enumerated(Bottleneck):
         """(B, features) → q(z|x), batch (B,), event (K,)."""
 
     def forward(self, features: Tensor, tape: Tape, samples: int) -> tuple[OneHot, Tensor, Tensor]:
-        """q(z|x), its K values in order (K, 1, K), and the probability of each (K, B); `samples` says nothing here."""
+        """q(z|x), all K values of z in order (K, 1, K), and their probabilities (K, B); `samples` is not used."""
         q = self.density(features)
         return q, q.enumerate_support(), q.mean.mT

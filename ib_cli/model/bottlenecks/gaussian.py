@@ -16,7 +16,7 @@ from ib_cli.model.bottlenecks.bottleneck import GaussianBottleneck
 
 
 class Gaussian(GaussianBottleneck):
-    """Mean and standard deviation are each a linear map of the features.
+    """μ and ρ are linear maps of the features; s is a positive function of ρ.
 
     `scale=softplus`: s = softplus(ρ + offset), with offset −5 as in VIB (Alemi et al. 2016, §4);
     `scale=exp`: s = exp(ρ + offset).

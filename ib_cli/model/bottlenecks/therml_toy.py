@@ -16,8 +16,8 @@ from ib_cli.model.bottlenecks.enumerated import Enumerated
 class QuadraticEncoder(Enumerated):
     """q(z_i|x) ∝ exp[−(w_i x − b_i)²], x a position on a line: 2 K parameters (TherML, App. B).
 
-    `width` is that of each value of z at the start (`Quadratic`): wide ones merge, narrow ones stay apart.
-    Raises ConfigError where the features are not one number.
+    `width` is the initial width of each value of z (see `Quadratic`): wide ones merge, narrow ones stay apart.
+    Raises ConfigError if there is more than one feature.
     """
 
     def __init__(self, features: int, *, size: Annotated[int, Ge(2)], width: Annotated[float, Gt(0)]) -> None:

@@ -31,7 +31,7 @@ class ZeroEntropyNoise(GaussianBottleneck):
 
     @property
     def linear(self) -> str:
-        """The map to Ẑ."""
+        """Name of the linear map to Ẑ."""
         return "mean"
 
     def density(self, features: Tensor) -> Distribution:

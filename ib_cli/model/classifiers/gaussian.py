@@ -1,4 +1,4 @@
-"""A Gaussian density of a continuous y."""
+"""A Gaussian c(y|z) for a continuous y."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from ib_cli.model.blocks.layers import Activation, full_precision, perceptron
 
 
 class Gaussian(nn.Module):
-    """c(y|z) = N(μ(z), Σ) of a continuous y (B, d), with μ like a classifier's logits and Σ learned, from I.
+    """c(y|z) = N(μ(z), Σ) for a continuous y (B, d). Σ is learned and starts at I.
 
-    `covariance=full`: Σ = (AᵀA)⁻¹ with A lower triangular; `diagonal`: the d dimensions are independent given z.
-    Raises ConfigError where y is a label.
+    μ is a linear map of z for `widths=[]`, else a perceptron with these hidden widths. `covariance=full`:
+    Σ = (AᵀA)⁻¹ with A lower triangular; `diagonal`: the d dimensions are independent given z.
+    Raises ConfigError if y is a label.
     """
 
     def __init__(

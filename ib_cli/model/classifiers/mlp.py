@@ -16,7 +16,7 @@ from ib_cli.model.blocks.layers import Activation, full_precision, perceptron
 class Mlp(nn.Module):
     """c(y|z) = softmax of a linear map of z for `widths=[]`, else of a perceptron with these hidden widths.
 
-    Raises ConfigError where y is continuous.
+    Raises ConfigError if y is continuous.
     """
 
     def __init__(

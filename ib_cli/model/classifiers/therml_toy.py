@@ -11,13 +11,13 @@ from ib_cli.model.blocks.quadratic import Quadratic, positions
 
 
 class QuadraticClassifier(nn.Module):
-    """c(y_j|z) ∝ exp[−(w_j z − b_j)²], z a place on a line: two parameters a label (TherML, App. B).
+    """c(y_j|z) ∝ exp[−(w_j z − b_j)²], z a place on a line: two parameters per label (TherML, App. B).
 
-    The paper indexes w and b by z here, too, which would be 2 K parameters, where it counts 4. Raises ConfigError
-    without labels.
+    Here too the paper indexes w and b by z. That would be 2 K parameters, but the paper counts 4. Raises ConfigError if
+    y is continuous.
     """
 
-    discrete = True
+    discrete = True  # z must be discrete
 
     def __init__(self, size: int, spec: Spec) -> None:
         super().__init__()

@@ -15,15 +15,16 @@ from ib_cli.model.blocks.layers import ACTIVATIONS, Linear
 from ib_cli.model.blocks.likelihoods import Kind, Likelihood
 
 LAYERS = 4  # transposed convolutions
-SMALLEST = 4  # pixels a side of the grid that they start from
+SMALLEST = 4  # least side of the grid below the transposed convolutions, in pixels
 
 
 class Deconv(nn.Module):
     """A linear layer to a small grid, then four transposed convolutions up to the parameters of d(x|z).
 
     Gao and Chaudhari (2020, App. A) decode CIFAR-10 with such a network, batch norm and ReLU, but leave sizes open.
-    Here the grid is as small as halving the image up to four times allows, with at least 4×4 pixels: 4×4 for 32×32
-    images, 7×7 for 28×28. As many transposed convolutions double it (4×4, stride 2); the rest keep its size (3×3).
+    Here the grid is the image halved up to four times, while its sides are even and at least 4×4 pixels remain: 4×4 for
+    32×32 images, 7×7 for 28×28. For each halving one transposed convolution doubles the grid (4×4, stride 2); the rest
+    keep its size (3×3).
 
     Raises `ConfigError` unless x is an image with an even height and width of at least 8, or if the likelihood does
     not suit the data.
@@ -43,7 +44,7 @@ class Deconv(nn.Module):
         self.likelihood = Likelihood(likelihood, scale, spec)
         doublings = _doublings(spec.input_shape)
         grid = (channels[0], *(side // 2**doublings for side in spec.input_shape[1:]))
-        # Of the convolutions only the last has a bias, for batch norm would take it away from the others.
+        # Only the last convolution has a bias: batch norm would remove it from the others.
         layers = [Linear(size, math.prod(grid)), nn.Unflatten(1, grid)]
         for layer, (inputs, outputs) in enumerate(zip(channels, [*channels[1:], self.likelihood.shape[0]])):
             layers += [nn.BatchNorm2d(inputs), ACTIVATIONS[activation]()]
@@ -58,7 +59,7 @@ class Deconv(nn.Module):
 
 
 def _doublings(input_shape: tuple[int, ...]) -> int:
-    """How often the grid is doubled on the way to the image."""
+    """How many of the transposed convolutions double the grid."""
     for times in range(LAYERS, 0, -1):
         sides = input_shape[1:]
         if len(sides) == 2 and all(side % 2**times == 0 and side >= SMALLEST * 2**times for side in sides):

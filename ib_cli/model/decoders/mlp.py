@@ -35,7 +35,7 @@ class Mlp(nn.Module):
         super().__init__()
         self.likelihood = Likelihood(likelihood, scale, spec)
         sizes = [size, *widths]
-        # Without dropout none of these layers takes a tape.
+        # Without dropout no hidden layer takes a tape.
         hidden = dense(sizes, activation, batch_norm)
         self.layers = nn.Sequential(*hidden, Linear(sizes[-1], self.likelihood.parameters))
 

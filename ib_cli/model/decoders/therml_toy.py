@@ -16,11 +16,11 @@ from ib_cli.model.blocks.quadratic import Quadratic, positions
 class QuadraticDecoder(nn.Module):
     """d(x_j|z_i) ∝ exp[−(w_i x_j − b_i)²], x_j a place on a line: two parameters for each value of z (TherML, App. B).
 
-    As the paper indexes them; each value of z has a Gaussian over the values of x, at the start of `width` spacings.
-    Raises ConfigError where x is not one-hot.
+    w and b are indexed as in the paper. Each value of z has a Gaussian over the values of x; its initial width is
+    `width` spacings. Raises ConfigError if x is not one-hot.
     """
 
-    discrete = True  # what z must be
+    discrete = True  # z must be discrete
 
     def __init__(self, size: int, spec: Spec, *, width: Annotated[float, Gt(0)]) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class QuadraticDecoder(nn.Module):
         self.map = Quadratic(size, width)
 
     def forward(self, z: Tensor) -> OneHot:
-        """z (S, B, K) → d(x|z): batch (S, B), event (X,). Of shape (K, 1, K), z is all values in their order."""
+        """z (S, B, K) → d(x|z): batch (S, B), event (X,). A z of shape (K, 1, K) holds all values in order."""
         table = self.map(self.positions.unsqueeze(1)).mT
-        everything = z.shape == (z.shape[-1], 1, z.shape[-1])  # no product with a unit matrix then
+        everything = z.shape == (z.shape[-1], 1, z.shape[-1])  # z is then a unit matrix: no product needed
         return OneHot(table.unsqueeze(1) if everything else z @ table)

@@ -14,8 +14,8 @@ Encode = Callable[[Tensor], Distribution]  # x (B, *input_shape) → q(z|x)
 class Marginal(nn.Module):
     """m(z). Subclasses take the size K of z and the data's Spec, then their own keys."""
 
-    uses_encoder = False  # whether the density is made of the model's own encodings
-    discrete = False  # whether it is one of unit vectors z
+    uses_encoder = False  # whether m(z) is made of the model's own encodings
+    discrete = False  # whether z is a unit vector
 
     @abstractmethod
     def forward(self, encode: Encode) -> Distribution:

@@ -15,9 +15,9 @@ from ib_cli.model.marginals.marginal import Encode, Marginal
 
 
 class VampPrior(Marginal):
-    """m(z) = (1/M) Σ_k q(z|u_k), M learned pseudo-inputs u_k (Tomczak and Welling 2018, eq. 9).
+    """m(z) = (1/M) Σ_k q(z|u_k) with M learned pseudo-inputs u_k (Tomczak and Welling 2018, eq. 9).
 
-    Pseudo-inputs stay within the data's interval through a sigmoid where it has one.
+    If the data have an interval, a sigmoid keeps the pseudo-inputs within it.
     """
 
     uses_encoder = True

@@ -1,1 +1,1 @@
-"""Distributions over a model's weights: p(θ|data), its prior q(θ), and S, the divergence of the one from the other."""
+"""Distributions of a model's weights: the posterior p(θ|data), the prior q(θ), and S = KL(p(θ|data) ‖ q(θ))."""

@@ -1,4 +1,4 @@
-"""q(z|x), which V holds q(z|x,θ) against: an encoder whose weights are points (TherML App. A)."""
+"""q(z|x), to which V compares q(z|x,θ): an encoder whose weights are points (TherML App. A)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ib_cli.model.bottlenecks.bottleneck import Bottleneck
 
 
 class AveragedEncoder(nn.Module):
-    """An architecture and a bottleneck of its own, to be what q(z|x,θ) is on average over the weights θ.
+    """A second architecture and bottleneck, for the average of q(z|x,θ) over the weights θ.
 
-    It starts as the encoder does: V of narrow densities that lie apart would drown all else.
+    It starts as a copy of the encoder: with narrow densities far apart, V would dominate the objective.
     """
 
     def __init__(self, architecture: nn.Module, bottleneck: Bottleneck) -> None:
-        """Copies what it is given."""
+        """Copies both modules."""
         super().__init__()
         self.architecture, self.bottleneck = deepcopy(architecture), deepcopy(bottleneck)
 

@@ -23,12 +23,13 @@ class GaussianWeights(Posterior):
 
     S = Σ_i ln(t_i/s_i) + (s_i² + (μ_i − m_i)²)/(2 t_i²) − ½.
 
-    `local=linear` adds the noise of linear layers to their outputs, independently for each sample, which has the law
-    that weights drawn for each sample would give (Kingma, Salimans and Welling 2015); `all` does so in convolutions,
-    where each output has its law but those of an image's positions are drawn as if they had nothing in common. All
-    other weights, and with `none` these too, are drawn once a batch.
+    `local=linear` adds the noise of linear layers to their outputs, independently for each sample. The outputs have the
+    same law as with weights drawn for each sample (Kingma, Salimans and Welling 2015). `local=all` also does so for
+    convolutions: each output has its exact law, but outputs at different places of an image are drawn independently.
+    All other weights are drawn once a batch; with `local=none` these are all weights.
 
-    `prior=posterior` is what the run in the folder `run` has learned, where `start_there` starts as well.
+    `prior=posterior` is the posterior that the run in the folder `run` learned; with `start_there` training starts from
+    it as well.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class GaussianWeights(Posterior):
         local: Local,
         evaluate: Evaluate,
     ) -> None:
-        """Raises ConfigError for keys that do not go together, and a prior that does not fit."""
+        """Raises ConfigError for keys that do not go together, or a prior that does not fit the model."""
         super().__init__(model, parts, evaluate)
         found = _prior(prior, scale, run)
         for weight in self.weights:
@@ -60,7 +61,7 @@ class GaussianWeights(Posterior):
             layer.register_forward_hook(self._with_noise)
 
     def draw(self, tensors: Tensors, tape: Tape) -> dict[str, Tensor]:
-        """μ + s ε of the weights whose noise is not added to outputs."""
+        """μ + s ε, ε ~ N(0, 1), for the weights whose noise is not added to outputs."""
         return {
             path: tensors[path] + softplus(tensors[RHO.format(path)]) * tape.normal(*tensors[path].shape)
             for _, _, path in self.drawn
@@ -79,7 +80,7 @@ class GaussianWeights(Posterior):
         )
 
     def _with_noise(self, layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        """A layer's output with the noise of its weights, while a pass draws."""
+        """A layer's output plus the noise of its weights; None, which leaves the output, if the pass draws none."""
         if self.tape is None:
             return None
         names = ["weight"] if layer.bias is None else ["weight", "bias"]
@@ -89,7 +90,7 @@ class GaussianWeights(Posterior):
 
 
 def divergence(mean: Tensor, s: Tensor, m: Tensor, t: Tensor) -> Tensor:
-    """KL(N(mean, s²) ‖ N(m, t²)) of each number, in nats."""
+    """KL(N(mean, s²) ‖ N(m, t²)) elementwise, in nats."""
     return (t / s).log() + (s.square() + (mean - m).square()) / (2 * t.square()) - 0.5
 
 
@@ -106,7 +107,7 @@ def _prior(kind: Kind, scale: float | None, run: str | None) -> Prior:
 
 
 def _add(weight: Weight, mean: Tensor, spread: Tensor, deviation: float | Tensor) -> None:
-    """The parameter and the buffers that a weight with a distribution has beside itself."""
+    """Register ρ and the prior's mean and standard deviation beside a weight."""
     owner, name, _ = weight
     s = torch.as_tensor(deviation, dtype=torch.float64)
     rho = (s + torch.log(-torch.expm1(-s))).to(weight.value.dtype)  # softplus⁻¹

@@ -1,4 +1,4 @@
-"""Local reparameterisation: what independent Gaussian weights do to a layer's output, without drawing them."""
+"""Local reparameterisation: the noise of independent Gaussian weights, drawn on a layer's output."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def is_local(layer: nn.Module, local: Local) -> bool:
 
 
 def output_deviation(layer: nn.Module, x: Tensor, variances: dict[str, Tensor]) -> Tensor:
-    """The standard deviation of each number that the layer gives for x: √(x² Var[W] + Var[b]).
+    """Standard deviation of each output of the layer for x: √(x² Var[W] + Var[b]).
 
-    With Gaussian weights the output is Gaussian with this deviation around that of the means (Kingma, Salimans and
-    Welling 2015, eq. 6). `variances` are those of the layer's parameters, by name.
+    With Gaussian weights the output is Gaussian with this deviation; its mean is the output of the mean weights
+    (Kingma, Salimans and Welling 2015, eq. 6). `variances`: parameter name → variance of each entry.
     """
     weight, bias = variances["weight"], variances.get("bias")
     match layer:
@@ -34,5 +34,5 @@ def output_deviation(layer: nn.Module, x: Tensor, variances: dict[str, Tensor]) 
             variance = F.linear(x.square(), weight, bias)
         case nn.Conv2d():
             variance = F.conv2d(x.square(), weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
-    # Where all inputs are 0 a root has no gradient, and fast convolutions can end slightly below 0.
+    # At 0, where all inputs are 0, the root has no gradient; and fast convolutions can return slightly less than 0.
     return variance.clamp_min(torch.finfo(variance.dtype).tiny).sqrt()

@@ -20,12 +20,12 @@ LOGIT = "{}_alpha_logit"  # the name of the parameter whose sigmoid is α/α_max
 class LognormalWeights(Posterior):
     """θ_i = w_i ε_i with ln ε_i ~ N(−α_i/2, α_i), so that E ε_i = 1, and α_i = α_max · sigmoid(a_i) learned.
 
-    q(θ) is uniform in ln|θ|, which is no density: S is its divergence up to a constant of each weight, which is chosen
-    so that S = 0 where every α_i is the largest that is allowed:
+    q(θ) is uniform in ln|θ|, which is not a normalised density. So S is the divergence up to a constant per weight,
+    chosen such that S = 0 if every α_i = α_max:
 
         S = Σ_i −½ ln α_i + ½ ln α_max ≥ 0.
 
-    Weights are drawn once a batch. With `biases` false these remain numbers, as in the toy model of TherML.
+    Weights are drawn once a batch. With `biases` false, biases remain numbers, as in TherML's toy model.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class LognormalWeights(Posterior):
         biases: bool,
         evaluate: Evaluate,
     ) -> None:
-        """`alpha` is the first α, `largest` is α_max. Raises ConfigError unless the one is below the other."""
+        """`alpha` is the initial α, `largest` is α_max. Raises ConfigError unless alpha < largest."""
         super().__init__(model, parts, evaluate, biases)
         if alpha >= largest:
             raise ConfigError(f"weights.alpha={alpha:g}: must be less than weights.largest={largest:g}")
@@ -48,7 +48,7 @@ class LognormalWeights(Posterior):
             weight.owner.register_parameter(LOGIT.format(weight.name), nn.Parameter(logit))
 
     def draw(self, tensors: Tensors, tape: Tape) -> dict[str, Tensor]:
-        """w exp(−α/2 + √α ν), ν ~ N(0, 1), of every weight."""
+        """w exp(−α/2 + √α ν), ν ~ N(0, 1), for every weight."""
         drawn = {}
         for _, _, path in self.weights:
             log_alpha = math.log(self.largest) + logsigmoid(tensors[LOGIT.format(path)])

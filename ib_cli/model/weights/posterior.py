@@ -1,4 +1,4 @@
-"""What every distribution over weights is: drawn weights for a pass, and its divergence from the prior."""
+"""The interface of a distribution of weights: draws for a pass, and the divergence S from the prior."""
 
 from __future__ import annotations
 
@@ -17,34 +17,35 @@ from ib_cli.contracts.noise import Tape
 Tensors = Mapping[str, Tensor]
 Parts = Annotated[list[Literal["architecture", "bottleneck", "classifier", "decoder"]], MinLen(1)]
 Evaluate = Literal["draw", "mean"]
-NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm)  # which scale units: their weights stay points
+NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm)  # normalisations, which scale units: their weights stay points
 
 
 class Weight(NamedTuple):
     """A parameter that has a distribution."""
 
-    owner: nn.Module  # the module whose own parameter it is
-    name: str  # in the owner
-    path: str  # in the model
+    owner: nn.Module  # the module that holds the parameter
+    name: str  # its name in the owner
+    path: str  # its name in the model
 
     @property
     def value(self) -> Tensor:
-        """The parameter, or what stands in for it in a functional call."""
+        """The parameter, or its replacement during a functional call."""
         return getattr(self.owner, self.name)
 
 
 class Posterior(ABC):
-    """p(θ|data) over the weights of some parts of a model, independent of each other.
+    """p(θ|data) of the weights in some parts of a model; the weights are independent.
 
-    The model's own parameters are its means (or what is multiplied with noise); the others that it learns stand beside
-    them, in the same module. A pass takes its weights from `draw`, or leaves them and adds noise to what layers give,
-    for which `tape` is there while a pass goes on. Without a tape a model computes with the means.
+    The model's own parameters are the means (or the numbers that noise multiplies); further learned parameters of the
+    distribution are registered beside them, in the same module. In a pass, weights come from `draw`, or stay at the
+    means while noise is added to the outputs of layers; `tape` is set during a pass for that noise. Without a tape a
+    model computes with the means.
     """
 
-    shared = True  # whether there are weights that all samples of a batch have in common
+    shared = True  # whether some drawn weights are the same for all samples of a batch
 
     def __init__(self, model: nn.Module, parts: Sequence[str], evaluate: Evaluate, biases: bool = True) -> None:
-        """`biases` is whether these have a distribution, too. Raises ConfigError where the parts have no weights."""
+        """`biases`: whether biases have a distribution too. Raises ConfigError if the parts have no weights."""
         self.weights = [weight for weight in _weights(model, parts) if biases or weight.name != "bias"]
         self.evaluate = evaluate
         self.tape: Tape | None = None
@@ -53,16 +54,16 @@ class Posterior(ABC):
 
     @abstractmethod
     def draw(self, tensors: Tensors, tape: Tape) -> dict[str, Tensor]:
-        """Weights for one pass, of all samples alike, given the model's parameters and buffers by name."""
+        """Weights for one pass, the same for all samples, from the model's parameters and buffers by name."""
 
     @abstractmethod
     def divergence(self, tensors: Tensors) -> Tensor:
         """S = KL(p(θ|data) ‖ q(θ)), the entropy of the weights (TherML §1.1): a scalar, in total nats."""
 
     def functional_call(self, model: nn.Module, tensors: Tensors, arguments: tuple[Any, Tape, Any]) -> Any:
-        """`torch.func.functional_call` of the model with drawn weights; the model is told S as well.
+        """`torch.func.functional_call` of the model with drawn weights, and with S as the last argument.
 
-        In evaluation with `evaluate=mean`, with the means.
+        In evaluations with `evaluate=mean` the weights are the means.
         """
         S, (_, tape, _) = self.divergence(tensors), arguments
         if not model.training and self.evaluate == "mean":
@@ -76,7 +77,7 @@ class Posterior(ABC):
 
 
 def _weights(model: nn.Module, parts: Sequence[str]) -> list[Weight]:
-    """The parameters of these parts, as far as the model has them, but those of normalisations."""
+    """The parameters of these parts, without normalisations. Parts that the model lacks are skipped."""
     return [
         Weight(owner, name, f"{path}.{name}")
         for part in dict.fromkeys(parts)

@@ -1,4 +1,4 @@
-"""Gaussian priors q(θ) of weights, as (mean, standard deviation) of each one."""
+"""Gaussian priors q(θ) of weights: weight → mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RHO = "{}_rho"  # the name of the parameter whose softplus is a weight's standar
 
 
 def centred(scale: float | None) -> Prior:
-    """N(0, scale²), or N(0, 1/fan in) of each layer: the variance that keeps that of the units."""
+    """N(0, scale²); for None N(0, 1/fan in) in each layer, which preserves the variance of the units."""
 
     def prior(weight: Weight) -> tuple[Tensor, Tensor]:
         return torch.tensor(0.0), torch.tensor(scale or 1 / math.sqrt(_fan_in(weight.owner)))
@@ -29,7 +29,7 @@ def centred(scale: float | None) -> Prior:
 
 
 def _fan_in(owner: nn.Module) -> int:
-    """The inputs of each of a layer's outputs; 1 for modules that are no layers."""
+    """Number of inputs of each output of a layer; 1 for other modules."""
     match owner:
         case Linear():
             return owner.inputs
@@ -41,9 +41,9 @@ def _fan_in(owner: nn.Module) -> int:
 
 
 def trained(run: str) -> Prior:
-    """The posterior that the run in this folder came to: the best prior there is, from related data (TherML §2.1).
+    """The posterior that the run in this folder learned: the optimal prior, from related data (TherML §2.1).
 
-    Raises ConfigError where there is none that can be read, and, when called, where it does not fit the weight.
+    Raises ConfigError if no checkpoint can be read. The prior, when called, raises it for a weight it does not fit.
     """
     file = Path(run) / "checkpoint.pt"
     if not file.exists():

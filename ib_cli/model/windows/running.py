@@ -1,4 +1,4 @@
-"""What the last batches of a run had as moments of z in each class, for variances that one batch is too small for."""
+"""Moments of z in each class over a run's last batches, for variances that one batch is too small to estimate."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ib_cli.contracts.passes import Pass, Spec
 
 
 class Running(nn.Module):
-    """Sums over earlier batches, a batch that lies t steps back counting (1 − 1/`batches`)^t: `batches` of them in all.
+    """Decaying sums over earlier batches: a batch t steps back counts (1 − 1/`batches`)^t.
 
-    With `batches=1` there is no earlier one. Raises ConfigError where y is continuous.
+    With the present batch (t = 0) the window counts `batches` batches in all; `batches=1` has no earlier ones. Raises
+    ConfigError if y is continuous.
     """
 
     def __init__(self, size: int, spec: Spec, *, batches: Annotated[float, Ge(1)]) -> None:
@@ -26,12 +27,12 @@ class Running(nn.Module):
                 "window=running: this objective has variances in each class, but y is continuous: choose an objective "
                 "without them, such as surrogate_logvar"
             )
-        # A tensor, so that runs trained together may differ by it.
+        # A tensor, so that runs trained together may have different values.
         self.register_buffer("kept", torch.tensor(1 - 1 / batches, dtype=torch.float64), persistent=False)
         self.register_buffer("sums", torch.zeros(spec.classes, 1 + 3 * size, dtype=torch.float64))
 
     def forward(self, p: Pass) -> Tensor:
-        """`sums_of_classes` of the batches before this one, (classes, 1 + 3K); remembers it, too. 0 in evaluation."""
+        """Decayed `sums_of_classes` of earlier batches, (classes, 1 + 3K); then adds this batch. 0 in evaluations."""
         if not self.training:
             return torch.zeros_like(self.sums)
         earlier = self.kept * self.sums

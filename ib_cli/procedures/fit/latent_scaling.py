@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ib_cli.contracts.errors import ConfigError, RunFailedError
-from ib_cli.contracts.noise import Tape, draw
-from ib_cli.engine.loss import Tensors, forward, plan
+from ib_cli.engine.loss import Tensors
+from ib_cli.engine.passes import passes
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.blocks.layers import Linear, full_precision
 from ib_cli.model.model import Model
@@ -100,26 +100,28 @@ def latent_moments(
     experiment: Experiment, params: Tensors, buffers: Tensors, noise: Generator
 ) -> tuple[Tensor, Tensor]:
     """Mean and variance of each dimension of Ẑ over the train split, (K,) in float64; of one draw where Ẑ is drawn."""
-    model, data, settings = experiment.model, experiment.data, experiment.settings
-    was_training = model.training
-    model.eval()
+    model, settings = experiment.model, experiment.settings
     seen: list[Tensor] = []
     hook = model.get_submodule(encoder_path(model)).register_forward_hook(
         lambda layer, inputs, output: seen.append(full_precision(output).double())
     )
-    sums = 0
+    sums: Tensor | float = 0.0
     try:
-        for indices in torch.arange(len(data.splits["train"]), device=data.device).split(settings.eval_batch_size):
-            batch = data.batch("train", indices)
-            numbers = draw(plan(model, batch, 1, settings.precision), noise)
-            seen.clear()
-            p = forward(model, params, buffers, batch, Tape(numbers), 1, settings.precision)
-            (latent,) = seen
-            latent = latent.view(len(p.y), -1)
+        for p in passes(
+            model,
+            experiment.data,
+            "train",
+            params=params,
+            buffers=buffers,
+            noise=noise,
+            precision=settings.precision,
+            batch_size=settings.eval_batch_size,
+        ):
+            latent = seen[-1].view(len(p.y), -1)  # of this pass: a first one, which plans the noise, comes before it
             sums = sums + p.weighed(torch.stack([torch.ones_like(latent), latent, latent.square()], 1)).sum(0)
+            seen.clear()
     finally:
         hook.remove()
-        model.train(was_training)
     total, first, second = sums
     mean = first / total
     return mean, second / total - mean.square()

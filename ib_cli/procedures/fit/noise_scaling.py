@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -14,16 +15,17 @@ from ib_cli.contracts.passes import Batch
 from ib_cli.engine.loss import LossFunction, Tensors, make_loss
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.procedure import Procedure
 from ib_cli.procedures.fit.fit import complete
 from ib_cli.procedures.fit.latent_scaling import LatentScaling, classifier_path, encoder_path, latent_moments
-from ib_cli.procedures.fit.progress import Course
+from ib_cli.procedures.fit.progress import Progress
 
 TARGET = "H_target[Z_hat]"
 SMALLEST, LARGEST = 101.0, 87.0  # nats a dimension whose deviations float32 has a number for, the small ones rounded
 
 
-def noise_scaling(experiment: Experiment, checkpoint: dict[str, Any] | None, *, start: float, end: float) -> Finished:
-    """`fit`, with the latent normalised and scaled to a given entropy before the first and after every epoch.
+class NoiseScaling(Procedure):
+    """`Fit`, with the latent normalised and scaled to a given entropy before the first and after every epoch.
 
     Each dimension of Ẑ, the latent without its noise, comes to mean 0 and one variance s² over the train split, such
     that the entropy of Gaussians with these variances, Σ_k ½ ln(2πe Var Ẑ_k) = (K/2) ln(2πe s²) ≥ H[Ẑ], is the target:
@@ -37,16 +39,48 @@ def noise_scaling(experiment: Experiment, checkpoint: dict[str, Any] | None, *, 
 
     Records, evaluations, estimates and the parameters that the run ends with are those of the scaled network; lines of
     train have the target as `H_target[Z_hat]`. Checkpoints on the way hold θ, and T as two buffers.
-    Raises as `fit`, and RunFailedError where a dimension of Ẑ does not vary.
+    `run` raises RunFailedError where a dimension of Ẑ does not vary.
     """
-    settings = experiment.settings
-    course = _ScaledCourse(experiment, checkpoint, start, end)
-    loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
-    return complete(course, course.scaled(loss))
+
+    name = "noise_scaling"
+
+    def __init__(self, *, start: float, end: float) -> None:
+        self.start, self.end = start, end
+
+    def check(self, experiment: Experiment) -> None:
+        """Raises ConfigError where there is nothing to scale, or more than can be undone."""
+        if experiment.model.weights is not None:
+            raise ConfigError("weights: procedure=noise_scaling scales weights that are numbers: choose weights=point")
+        if experiment.settings.averaging:
+            raise ConfigError(
+                f"averaging={experiment.settings.averaging:g}: procedure=noise_scaling scales the parameters that it "
+                "trains, not averages of them: choose averaging=0"
+            )
+        encoder_path(experiment.model)
+        classifier_path(experiment.model)
+        K = experiment.model.bottleneck.size
+        low, high = math.ceil(-SMALLEST * K), math.floor(LARGEST * K)
+        for key, nats in (("start", self.start), ("end", self.end)):
+            if not low <= nats <= high:
+                raise ConfigError(
+                    f"procedure.{key}={nats:g}: float32 has numbers for entropies from {low:,} to {high:,} nats of a "
+                    f"latent of {K} dimensions"
+                )
+
+    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
+        """Train to the end."""
+        settings = experiment.settings
+        progress = _ScaledProgress(experiment, checkpoint, self.start, self.end)
+        loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
+        return complete(progress, progress.scaled(loss))
+
+    def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The scaled parameters."""
+        return LatentScaling(deepcopy(experiment.model))(checkpoint["params"], checkpoint["buffers"])
 
 
-class _ScaledCourse(Course):
-    """A course whose parameters are scaled."""
+class _ScaledProgress(Progress):
+    """A run whose parameters are scaled."""
 
     def __init__(self, experiment: Experiment, checkpoint: dict[str, Any] | None, start: float, end: float) -> None:
         self.scaling = LatentScaling(experiment.model)  # before the state, of which its buffers are part
@@ -97,27 +131,3 @@ class _ScaledCourse(Course):
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
         super()._record(split, {**measures, TARGET: self.target} if split == "train" else measures)
-
-
-def check(experiment: Experiment, *, start: float, end: float) -> None:
-    """Raises ConfigError, before anything is written, where there is nothing to scale, or more than can be undone."""
-    if experiment.model.weights is not None:
-        raise ConfigError("weights: procedure=noise_scaling scales weights that are numbers: choose weights=point")
-    if experiment.settings.averaging:
-        raise ConfigError(
-            f"averaging={experiment.settings.averaging:g}: procedure=noise_scaling scales the parameters that it "
-            "trains, not averages of them: choose averaging=0"
-        )
-    encoder_path(experiment.model)
-    classifier_path(experiment.model)
-    K = experiment.model.bottleneck.size
-    low, high = math.ceil(-SMALLEST * K), math.floor(LARGEST * K)
-    for key, nats in (("start", start), ("end", end)):
-        if not low <= nats <= high:
-            raise ConfigError(
-                f"procedure.{key}={nats:g}: float32 has numbers for entropies from {low:,} to {high:,} nats of a "
-                f"latent of {K} dimensions"
-            )
-
-
-noise_scaling.check = check  # what run calls before it opens the records

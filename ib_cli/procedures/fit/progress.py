@@ -1,36 +1,30 @@
-"""A fit as one run sees it: when it is over, what it records and when it saves."""
+"""How far one run of a fit has come: when it is over, what it records and when it saves."""
 
 from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.engine.loss import Tensors
-from ib_cli.engine.state import State
 from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.recording import estimates_of, record, record_estimates
+from ib_cli.procedures.fit.train_copies import starting_state
 
 log = logging.getLogger(__name__)
 
 
-class Course:
-    """The epochs of one run; whoever trains tells it what came out."""
+class Progress:
+    """The epochs of one run; whoever trains it reports each epoch's averages and evaluations here."""
 
     def __init__(
         self, experiment: Experiment, checkpoint: dict[str, Any] | None, patience: int | None, watch: str
     ) -> None:
-        """At the start or, from a checkpoint, where it stood."""
+        """At the start, or where a checkpoint stood."""
         self.experiment, self.patience, self.watch = experiment, patience, watch
-        self.state = State.start(
-            experiment.model,
-            experiment.optimizer(experiment.model.parameters()),
-            experiment.schedule,
-            experiment.settings.averaging,
-        )
+        self.state = starting_state(experiment)
         if checkpoint is not None:
             self.state.restore(checkpoint)
         whole = experiment.settings.evaluate_train
@@ -39,7 +33,7 @@ class Course:
 
     @property
     def params(self) -> Tensors:
-        """Those that evaluations and estimates are of, and that the run ends with."""
+        """The parameters that are evaluated, and that the run ends with."""
         return self.state.evaluated_params
 
     @property
@@ -78,7 +72,7 @@ class Course:
     def estimate(self) -> None:
         """Estimate the information in the representation, where that is due after this epoch."""
         state = self.state
-        state.estimate_seconds += estimate(self.experiment, state.epoch, self.over, self.params, state.buffers)
+        state.estimate_seconds += record_estimates(self.experiment, state.epoch, self.over, self.params, state.buffers)
 
     @property
     def save_due(self) -> bool:
@@ -92,61 +86,30 @@ class Course:
 
     @property
     def unevaluated(self) -> list[str]:
-        """The splits that the end still needs an evaluation of."""
+        """The splits without an evaluation of the present parameters, which the end needs."""
         return [split for split in self.experiment.data.splits if split not in self._latest]
 
     def finish(self, rest: Mapping[str, Mapping[str, float]], seconds: float) -> Finished:
-        """What the run came to, given evaluations of the splits that had none."""
+        """The end of the run, given evaluations of the splits in `unevaluated`."""
         measures = {split: dict((self._latest | rest)[split]) for split in self.experiment.data.splits}
         state = self.state
-        last = [line for line in self.experiment.records.estimates.read() if line["epoch"] == state.epoch]
         total = state.seconds + seconds
         return Finished(
             epochs=state.epoch,
             seconds=total,
             measures=measures,
-            estimates=last,
+            estimates=estimates_of(self.experiment, state.epoch),
             compile_seconds=state.compile_seconds,
             estimate_seconds=state.estimate_seconds,
             params=dict(self.params),
         )
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
-        line = {"epoch": self.state.epoch, "step": self.state.step, "split": split, **measures}
-        self.experiment.records.metrics.append(line)
-        for observer in self.experiment.observers:
-            observer.evaluated(line)
-
-
-def estimate(experiment: Experiment, epoch: int, last: bool, params: Tensors, buffers: Tensors) -> float:
-    """Estimate the information in the representation, where that is due after this epoch, and record it; the seconds
-    that it took."""
-    if not experiment.estimates.due(epoch, last):
-        return 0.0
-    found, seconds = experiment.estimates(experiment.model, experiment.data, experiment.settings, params, buffers)
-    lines = [{"epoch": epoch, "split": experiment.estimates.split} | asdict(each) for each in found]
-    for line in lines:
-        experiment.records.estimates.append(line)
-    for observer in experiment.observers:
-        observer.estimated(lines)
-    return seconds
-
-
-class Clock:
-    """Seconds since it was last read."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-
-    def read(self) -> float:
-        """The seconds, and start again from 0."""
-        now = time.monotonic()
-        spent, self._since = now - self._since, now
-        return spent
+        record(self.experiment, self.state.epoch, self.state.step, split, measures)
 
 
 def watched(measures: Mapping[str, float], watch: str) -> float:
-    """The measure that early stopping follows, turned so that lower is better. Raises ConfigError if there is none."""
+    """The measure that early stopping follows, signed so that lower is better. Raises ConfigError without one."""
     if watch not in measures:
         raise ConfigError(f"procedure.watch={watch}: not measured here; there are {', '.join(measures)}")
     return -measures[watch] if watch in ("accuracy", "r2") else measures[watch]

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ib_cli.engine.seeds import derived_seed, generator
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.experiment.recording import record, stop_if_asked
 from ib_cli.procedures.thermodynamics.chains import Chains, ChainState, Dynamics
-from ib_cli.procedures.thermodynamics.recording import ask, record
-from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy
+from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy, named_parameters
 from ib_cli.sampling.averages import Average, average, ratio
 from ib_cli.sampling.boltzmann import Point
 from ib_cli.sampling.exchange import System, exchanged
@@ -23,7 +23,7 @@ STAGES = 3  # apart, coupled, and apart again: each has as many of the epochs
 TAKEN = 0.3  # share of proposed exchanges that step sizes are learned for, near the best of random walks
 
 
-class Model(NamedTuple):
+class ModelAlone(NamedTuple):
     """One of the two, alone at a temperature."""
 
     point: Point  # where its copies ended
@@ -33,7 +33,7 @@ class Model(NamedTuple):
     capacity: float  # ∂J/∂σ = N Var[J]/σ², from where the copies ended
 
 
-class Met(NamedTuple):
+class ModelsCoupled(NamedTuple):
     """Both, coupled."""
 
     points: tuple[Point, ...]
@@ -44,7 +44,7 @@ class Met(NamedTuple):
 
 
 @dataclass
-class Meeting:
+class CoupledModels:
     """The stages of the zeroth law, in the order of their epochs; M copies of each model."""
 
     experiment: Experiment  # with J₀ for its objective
@@ -60,7 +60,9 @@ class Meeting:
         self.N, self.seed = self.experiment.data.spec.train_size, self.experiment.settings.seed
         self.epochs = self.experiment.settings.epochs // STAGES
 
-    def apart(self, sigmas: tuple[float, float], points: tuple[Point, ...] | None = None) -> tuple[Model, Model]:
+    def apart(
+        self, sigmas: tuple[float, float], points: tuple[Point, ...] | None = None
+    ) -> tuple[ModelAlone, ModelAlone]:
         """Each by corrected Langevin dynamics at its own σ, from draws of its prior or from these points."""
         walks = []
         for i, (sigma, prior) in enumerate(zip(sigmas, self.priors)):
@@ -74,7 +76,7 @@ class Meeting:
         A, B = (self._model(chains, sigma) for chains, sigma in zip(walks, sigmas))
         return A, B
 
-    def coupled(self, models: tuple[Model, Model]) -> Met:
+    def coupled(self, models: tuple[ModelAlone, ModelAlone]) -> ModelsCoupled:
         """Both with a demon between them, which begins with what a copy lacks of the largest J_A + J_B of any."""
         stream = generator(self.experiment.device, self.seed, "coupled")
         systems = [
@@ -86,7 +88,7 @@ class Meeting:
         for epoch in range(self.epochs):
             sums: Tensor | float = 0.0
             for step in range(self.steps):
-                ask(self.experiment)
+                stop_if_asked(self.experiment)
                 systems, demon, taken = exchanged(systems, demon, stream)
                 if epoch < self.burn_in:
                     systems = _learned(systems, taken, epoch * self.steps + step)
@@ -95,18 +97,17 @@ class Meeting:
             self._record([float(series[-1][0].mean()), float(series[-1][3].mean())])
             if epoch + 1 == self.burn_in:
                 middles = [centres(system.point.theta) for system in systems]
-        return _met(tuple(system.point for system in systems), torch.stack(series[self.burn_in :]).unbind(1))
+        return _coupled(tuple(system.point for system in systems), torch.stack(series[self.burn_in :]).unbind(1))
 
     def params(self, point: Point) -> dict[str, Tensor]:
         """The parameters (M, …) by name, as the experiment's own model takes them."""
-        own = dict(self.experiment.model.named_parameters())
-        return {name: value.to(own[name].dtype) for name, value in self.energy.named(point.theta).items()}
+        return named_parameters(self.experiment.model, point.theta)
 
     def _advanced(self, chains: Chains, epoch: int) -> float:
         """⟨J⟩ over an epoch of these chains."""
         chains.open()
         for _ in range(self.steps):
-            ask(self.experiment)
+            stop_if_asked(self.experiment)
             chains.advance(learn=epoch < self.burn_in)
         J = chains.close_epoch()["J"]
         if epoch + 1 == self.burn_in:
@@ -117,9 +118,9 @@ class Meeting:
         zeros = torch.zeros_like(point.energy)
         return ChainState(point, zeros, centres(point.theta), self.energy.names)
 
-    def _model(self, chains: Chains, sigma: float) -> Model:
+    def _model(self, chains: Chains, sigma: float) -> ModelAlone:
         energy = chains.state.point.energy
-        return Model(
+        return ModelAlone(
             chains.state.point,
             float(chains.step_sizes.median()),
             chains.averages(self.burn_in)["J"],
@@ -137,8 +138,8 @@ class Meeting:
 
     def _record(self, J: list[float]) -> None:
         self.epoch += 1
-        line = {"epoch": self.epoch, "step": self.epoch * self.steps, "split": "train", "J": sum(J)}
-        record(self.experiment, line | {"J_A": J[0], "J_B": J[1]})
+        measures = {"J": sum(J), "J_A": J[0], "J_B": J[1]}
+        record(self.experiment, self.epoch, self.epoch * self.steps, "train", measures)
 
 
 def _learned(systems: list[System], taken: Tensor, t: int) -> list[System]:
@@ -151,7 +152,7 @@ def _learned(systems: list[System], taken: Tensor, t: int) -> list[System]:
     return [system._replace(step=float(step.exp())) for system, step in zip(systems, steps)]
 
 
-def _met(points: tuple[Point, ...], seen: tuple[Tensor, ...]) -> Met:
+def _coupled(points: tuple[Point, ...], seen: tuple[Tensor, ...]) -> ModelsCoupled:
     """What (T, M) records of `_seen` tell."""
     J_A, over_A, free_A, J_B, over_B, free_B, demon = seen
     sigma, own, differences = average(demon), [], []
@@ -159,4 +160,4 @@ def _met(points: tuple[Point, ...], seen: tuple[Tensor, ...]) -> Met:
         found = ratio(over, free)
         own.append(found)
         differences.append(average((over - found.mean * free) / free.mean() - demon))
-    return Met(points, (average(J_A), average(J_B)), sigma, tuple(own), tuple(differences))
+    return ModelsCoupled(points, (average(J_A), average(J_B)), sigma, tuple(own), tuple(differences))

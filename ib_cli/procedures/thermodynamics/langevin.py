@@ -11,39 +11,25 @@ from torch import Tensor
 
 from ib_cli.config.settings import Count
 from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.engine.copies import Samples
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.train import Reporter
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment, Finished
-from ib_cli.procedures.fit.progress import Clock, estimate
-from ib_cli.procedures.thermodynamics import preconditions as langevin_checks
+from ib_cli.experiment.procedure import Procedure
+from ib_cli.experiment.recording import Clock, estimates_of, record, record_estimates, stop_if_asked
+from ib_cli.procedures.thermodynamics import preconditions
 from ib_cli.procedures.thermodynamics.chains import Chains, ChainState, Dynamics
-from ib_cli.procedures.thermodynamics.recording import Samples, ask, record, write_laws
-from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy
+from ib_cli.procedures.thermodynamics.recording import write_laws
+from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy, named_parameters
 from ib_cli.sampling.annealed import LogPartition, annealed
 from ib_cli.sampling.averages import average
 
 Positive = Annotated[float, Gt(0)]
 
 
-def langevin(
-    experiment: Experiment,
-    checkpoint: dict[str, Any] | None,
-    *,
-    temperature: Positive | None,
-    prior: Positive,
-    chains: Count,
-    steps: Count,
-    burn_in: Annotated[int, Ge(0)],
-    step_size: Positive,
-    step_offset: Positive,
-    step_decay: Annotated[float, Interval(ge=0, le=1)],
-    corrected: bool,
-    adapt: bool,
-    ladder: list[Positive],
-    anneal: Annotated[int, Ge(0)],
-) -> Finished:
-    """Sample θ ~ q(θ) exp(−N J₀(θ)/σ)/Z from the start or from a checkpoint, recording as it goes.
+class Langevin(Procedure):
+    """Samples θ ~ q(θ) exp(−N J₀(θ)/σ)/Z from the start or from a checkpoint, recording as it goes.
 
     J₀ = ρR + δD + γC, or whatever the objective has beside S/N; R, D and C are means per sample, N is the number of
     training samples and q(θ) = N(0, prior²) for every parameter. Of all laws p(θ|data) this one has the least
@@ -51,24 +37,76 @@ def langevin(
     of all samples at once): `F` of the result, where `anneal` asks for it, with S = N (F − J)/σ. `J` is ⟨J₀⟩.
 
     Measures are averages over chains and the epochs after burn-in; those of `train` are of every step, the others of
-    the evaluations. Raises RunFailedError when the objective stops being finite, Interrupted at a signal, after saving.
+    the evaluations. `run` raises RunFailedError when the objective stops being finite.
     """
-    sigma = langevin_checks.temperature(experiment, temperature)
-    dynamics = Dynamics(
-        temperatures=(sigma, *ladder),
-        chains=chains,
-        prior=prior,
-        size=(step_size, step_offset, step_decay),
-        corrected=corrected,
-        adapt=adapt,
-    )
-    walk = Walk(langevin_checks.without_entropy(experiment), checkpoint, dynamics, steps, burn_in)
-    while walk.state.epoch < experiment.settings.epochs:
-        walk.epoch()
-    return walk.finish(walk.log_partition(anneal) if anneal else None)
+
+    name = "langevin"
+    samples_weights = True  # S needs no posterior of the model
+
+    def __init__(
+        self,
+        *,
+        temperature: Positive | None,
+        prior: Positive,
+        chains: Count,
+        steps: Count,
+        burn_in: Annotated[int, Ge(0)],
+        step_size: Positive,
+        step_offset: Positive,
+        step_decay: Annotated[float, Interval(ge=0, le=1)],
+        corrected: bool,
+        adapt: bool,
+        ladder: list[Positive],
+        anneal: Annotated[int, Ge(0)],
+    ) -> None:
+        self.temperature, self.prior, self.chains, self.steps, self.burn_in = temperature, prior, chains, steps, burn_in
+        self.size = (step_size, step_offset, step_decay)
+        self.corrected, self.adapt, self.ladder, self.anneal = corrected, adapt, ladder, anneal
+
+    def check(self, experiment: Experiment) -> None:
+        """Raises ConfigError where these chains cannot be."""
+        preconditions.temperature(experiment, self.temperature, self.name)
+        preconditions.check_model(experiment, self.name)
+        if self.burn_in >= experiment.settings.epochs:
+            raise ConfigError(
+                f"procedure.burn_in={self.burn_in}: leaves none of epochs={experiment.settings.epochs} to average"
+            )
+        needs = {
+            "procedure.corrected": self.corrected,
+            "procedure.ladder": self.ladder,
+            "procedure.anneal": self.anneal,
+        }
+        for key, wanted in needs.items():
+            if wanted:
+                preconditions.check_exact(preconditions.without_entropy(experiment), f"{key}={wanted}".lower())
+
+    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
+        """Sample to the end."""
+        progress = LangevinProgress(
+            preconditions.without_entropy(experiment), checkpoint, self._dynamics(experiment), self.steps, self.burn_in
+        )
+        while progress.state.epoch < experiment.settings.epochs:
+            progress.epoch()
+        return progress.finish(progress.log_partition(self.anneal) if self.anneal else None)
+
+    def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The place of the first chain."""
+        theta = ChainState.restored(checkpoint).point.theta[:1]
+        return {name: value[0] for name, value in named_parameters(experiment.model, theta).items()}
+
+    def _dynamics(self, experiment: Experiment) -> Dynamics:
+        sigma = preconditions.temperature(experiment, self.temperature, self.name)
+        return Dynamics(
+            temperatures=(sigma, *self.ladder),
+            chains=self.chains,
+            prior=self.prior,
+            size=self.size,
+            corrected=self.corrected,
+            adapt=self.adapt,
+        )
 
 
-class Walk:
+class LangevinProgress:
     """The epochs of one run of Langevin dynamics, and what it records."""
 
     def __init__(
@@ -123,7 +161,7 @@ class Walk:
             temperatures=temperatures,
             step=float(self.chains.step_sizes[0]),
             generator=generator(self.experiment.device, self.experiment.settings.seed, "annealing"),
-            between=lambda j: ask(self.experiment),
+            between=lambda j: stop_if_asked(self.experiment),
         )
 
     def finish(self, log_partition: LogPartition | None) -> Finished:
@@ -138,8 +176,7 @@ class Walk:
             epochs=state.epoch,
             seconds=state.seconds + self.clock.read(),
             measures={split: train if split == "train" else held_out[split] for split in self.experiment.data.splits},
-            estimates=[line for line in self.experiment.records.estimates.read() if line["epoch"] == state.epoch],
-            compile_seconds=0.0,
+            estimates=estimates_of(self.experiment, state.epoch),
             estimate_seconds=state.estimate_seconds,
             params={name: value[0] for name, value in self._samples().items()},
         )
@@ -188,10 +225,9 @@ class Walk:
     def _evaluate(self) -> None:
         """The held-out splits at the present places of the chains; recorded, and kept once burn-in is over."""
         count = self.dynamics.chains
+        copies = Samples.of(self.experiment.model, self._samples())
         for split in self.held_out:
-            found = self.evaluation.of_stack(
-                Samples(self._samples(), self._buffers()), split, [self.experiment] * count
-            )
+            found = self.evaluation.of_copies(copies, split, [self.experiment] * count)
             lines = {name: [each[name] for each in found] for name in found[0]}
             self._record(split, {name: sum(values) / count for name, values in lines.items()})
             if self.state.epoch > self.burn_in:
@@ -201,17 +237,11 @@ class Walk:
         """Estimates of information of the first chain, where they are due."""
         params = {name: value[0] for name, value in self._samples().items()}
         buffers = dict(self.experiment.model.named_buffers())
-        self.state.estimate_seconds += estimate(self.experiment, self.state.epoch, last, params, buffers)
+        self.state.estimate_seconds += record_estimates(self.experiment, self.state.epoch, last, params, buffers)
 
     def _samples(self) -> dict[str, Tensor]:
         """The parameters at the first temperature, (chains, …), as the experiment's own model takes them."""
-        theta = self.state.point.theta[: self.dynamics.chains]
-        own = dict(self.experiment.model.named_parameters())
-        return {name: value.to(own[name].dtype) for name, value in self.chains.energy.named(theta).items()}
-
-    def _buffers(self) -> dict[str, Tensor]:
-        count, buffers = self.dynamics.chains, self.experiment.model.named_buffers()
-        return {name: value.expand(count, *value.shape).clone() for name, value in buffers}
+        return named_parameters(self.experiment.model, self.state.point.theta[: self.dynamics.chains])
 
     def _check(self, means: Mapping[str, float]) -> None:
         """Raises RunFailedError where a chain has run away."""
@@ -223,36 +253,10 @@ class Walk:
             )
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
-        line = {"epoch": self.state.epoch, "step": self.state.step, "split": split, **measures}
-        record(self.experiment, line)
+        record(self.experiment, self.state.epoch, self.state.step, split, measures)
 
     def _save(self) -> None:
         """Replace the checkpoint. Raises Interrupted where a signal has come."""
         self.state.seconds += self.clock.read()
         self.experiment.records.save_checkpoint(self.state.checkpoint())
-        ask(self.experiment)
-
-
-def check(
-    experiment: Experiment,
-    *,
-    temperature: float | None,
-    burn_in: int,
-    corrected: bool,
-    ladder: list[float],
-    anneal: int,
-    **rest: Any,
-) -> None:
-    """Raises ConfigError, before anything is written, where these chains cannot be."""
-    langevin_checks.temperature(experiment, temperature)
-    langevin_checks.check_model(experiment)
-    if burn_in >= experiment.settings.epochs:
-        raise ConfigError(f"procedure.burn_in={burn_in}: leaves none of epochs={experiment.settings.epochs} to average")
-    needs = {"procedure.corrected": corrected, "procedure.ladder": ladder, "procedure.anneal": anneal}
-    for key, wanted in needs.items():
-        if wanted:
-            langevin_checks.check_exact(langevin_checks.without_entropy(experiment), f"{key}={wanted}".lower())
-
-
-langevin.check = check  # what run calls before it opens the records
-langevin.samples_weights = True  # S needs no distribution of the model's own
+        stop_if_asked(self.experiment)

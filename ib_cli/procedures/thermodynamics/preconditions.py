@@ -1,4 +1,7 @@
-"""What Langevin dynamics of an experiment's parameters needs: its temperature, and the objective without S."""
+"""What Langevin dynamics of an experiment's parameters needs: a temperature, and the objective without S.
+
+`procedure` is the public name of the procedure that asks, for its error messages.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ def without_entropy(experiment: Experiment) -> Experiment:
     return replace(experiment, objective=objective)
 
 
-def temperature(experiment: Experiment, given: float | None) -> float:
-    """σ: the weight of S/N in the objective, or the one given where it has none.
+def temperature(experiment: Experiment, given: float | None, procedure: str) -> float:
+    """σ: the weight of S/N in the objective, or `given` where the objective has no S/N.
 
     Raises ConfigError where there is none, it is not above 0 or there are two.
     """
@@ -38,7 +41,7 @@ def temperature(experiment: Experiment, given: float | None) -> float:
         return given
     (term,) = terms if len(terms) == 1 else [None]
     if term is None or "train_size" not in term.functional.needs or term.power != 1:
-        raise ConfigError("objective.minimise: procedure=langevin takes one entropy of the weights, S/N")
+        raise ConfigError(f"objective.minimise: procedure={procedure} takes one entropy of the weights, S/N")
     key, weight = "*".join(term.multipliers) or "objective.minimise.S/N", float(term.weight(experiment.multipliers))
     if given is not None:
         raise ConfigError(f"procedure.temperature={given:g}: the objective has one already, {key}={weight:g}")
@@ -50,10 +53,10 @@ def temperature(experiment: Experiment, given: float | None) -> float:
     return weight
 
 
-def check_model(experiment: Experiment) -> None:
+def check_model(experiment: Experiment, procedure: str) -> None:
     """Raises ConfigError where the loss is no function of the parameters of one chain alone."""
     if experiment.model.weights is not None:
-        raise ConfigError("weights: procedure=langevin draws the weights by itself: choose weights=point")
+        raise ConfigError(f"weights: procedure={procedure} draws the weights by itself: choose weights=point")
     size, N = experiment.settings.batch_size, len(experiment.data.splits["train"])
     whole = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.sums is not None]
     if whole and size < N:

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy
+from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy, named_parameters
 from ib_cli.sampling.boltzmann import Boltzmann, Point
 from ib_cli.sampling.density import nearest_log_density
 from ib_cli.sampling.metropolis import adjusted
@@ -17,8 +17,8 @@ from ib_cli.sampling.subspace import Subspace, grid
 AT_ONCE = 256  # places whose energies are found in one pass
 
 
-class Law:
-    """p_t as a table of n places, and what it has of J."""
+class GridLaw:
+    """The law p_t as a table over n places of the grid, and its J."""
 
     def __init__(self, table: Table, transitions: Tensor, places: int) -> None:
         """At t = 0, where it is the prior; `places` on each side of the grid."""
@@ -67,7 +67,7 @@ class Ensemble:
         return nearest_log_density(theta) - log_q + self.target.beta * self.point.energy
 
 
-class Descent:
+class ParameterPlane:
     """The plane through the origin of a model's parameters, and the law on it."""
 
     def __init__(self, experiment: Experiment, sigma: float, prior: float, step: float) -> None:
@@ -80,7 +80,7 @@ class Descent:
         self.plane = Subspace(self.energy, basis)
         self.target = Boltzmann(torch.tensor(self.beta, **self.options), prior)
 
-    def law(self, points: int, width: float) -> Law:
+    def law(self, points: int, width: float) -> GridLaw:
         """The prior on the grid, and its steps."""
         places = grid(points, width * self.prior).to(self.experiment.device)
         found = [self.plane(part) for part in places.split(AT_ONCE)]
@@ -88,7 +88,7 @@ class Descent:
         prior = (-places.cpu().square().sum(1) / (2 * self.prior**2)).softmax(0)
         table = Table(energy, prior, self.beta)
         slope = self.beta * gradient + self.target.precision * places.cpu()
-        return Law(table, table.transitions(langevin_proposals(places.cpu(), slope, self.step)), points)
+        return GridLaw(table, table.transitions(langevin_proposals(places.cpu(), slope, self.step)), points)
 
     def ensemble(self, chains: int) -> Ensemble:
         """Chains that start in independent draws of the prior."""
@@ -98,9 +98,7 @@ class Descent:
 
     def params(self, point: Point) -> dict[str, Tensor]:
         """The parameters (M, …) by name, as the experiment's own model takes them."""
-        own = dict(self.experiment.model.named_parameters())
-        named = self.energy.named(point.theta @ self.plane.basis)
-        return {name: value.to(own[name].dtype) for name, value in named.items()}
+        return named_parameters(self.experiment.model, point.theta @ self.plane.basis)
 
     def _stream(self, purpose: str) -> Generator:
         return generator(self.experiment.device, self.experiment.settings.seed, purpose)

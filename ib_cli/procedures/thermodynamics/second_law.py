@@ -10,10 +10,11 @@ from ib_cli.config.settings import Count
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment, Finished
-from ib_cli.procedures.fit.progress import Clock
-from ib_cli.procedures.thermodynamics import preconditions as langevin_checks
-from ib_cli.procedures.thermodynamics.recording import ask, held_out, record, write_laws
-from ib_cli.procedures.thermodynamics.relaxing_law import Descent, Ensemble, Law
+from ib_cli.experiment.procedure import Procedure
+from ib_cli.experiment.recording import Clock, record, stop_if_asked
+from ib_cli.procedures.thermodynamics import preconditions
+from ib_cli.procedures.thermodynamics.recording import held_out, write_laws
+from ib_cli.procedures.thermodynamics.relaxing_law import Ensemble, GridLaw, ParameterPlane
 from ib_cli.sampling.annealed import LogPartition, annealed
 
 Positive = Annotated[float, Gt(0)]
@@ -21,20 +22,8 @@ COARSE = 2.0  # standard deviations of a step's noise between two places of the 
 MOST = 101  # places on a side of the grid, at which the matrix of a step takes 0.8 GB
 
 
-def second_law(
-    experiment: Experiment,
-    checkpoint: dict[str, Any] | None,
-    *,
-    temperature: Positive | None,
-    prior: Positive,
-    points: Annotated[int, Ge(9)],
-    width: Positive,
-    chains: Annotated[int, Ge(8)],
-    steps: Count,
-    step_size: Positive,
-    anneal: Count,
-) -> Finished:
-    """Follow a law of parameters from the prior q to equilibrium π, exactly and by chains.
+class SecondLaw(Procedure):
+    """Follows a law of parameters from the prior q to equilibrium π, exactly and by chains.
 
     Parameters are θ = a₁ b₁ + a₂ b₂ of two directions drawn from N(0, I), with q(a) = N(0, prior²): on so few numbers
     a law can be followed. On a grid of points × points over ± width · prior the matrix of a corrected Langevin step
@@ -44,51 +33,85 @@ def second_law(
     J_0 = ⟨J₀⟩_q (TherML eq. 40), KL(p_t ‖ π) = N ΔJ/σ after each epoch (36), no step that raises J (39), and
     min J = −(σ/N) ln Z (35). An interruption makes it begin anew.
     """
-    clock = Clock()
-    sigma = langevin_checks.temperature(experiment, temperature)
-    plain = langevin_checks.without_entropy(experiment)
-    descent = Descent(plain, sigma, prior, step_size)
-    law = descent.law(points, width)
-    ensemble = descent.ensemble(chains)
-    F = _annealed(plain, descent, chains, anneal)
-    found, highest, epochs = law.measures(), 0.0, experiment.settings.epochs
-    laws, above = [_start(found, ensemble), _least(law, F, descent.beta)], [_above(0, found, ensemble, F)]
-    for epoch in range(1, epochs + 1):
-        for _ in range(steps):
-            ask(experiment)
-            law.advance()
-            ensemble.advance()
-            before, found = found, law.measures()
-            highest = max(highest, found["J"] - before["J"])
-        above.append(_above(epoch, found, ensemble, F))
-        record(plain, {"epoch": epoch, "step": epoch * steps, "split": "train", **found})
-    rise = {"quantity": "largest rise of a step", "predicted": 0.0, "measured": highest}
-    laws.append({"law": "second law: J never rises (39)", **rise})
-    write_laws(plain, [*laws, *above])
-    params = descent.params(ensemble.point)
-    about = {"sigma": sigma, "F": -F.value / descent.beta, "F_stderr": F.stderr / descent.beta}
-    return Finished(
-        epochs=epochs,
-        seconds=clock.read(),
-        measures={"train": found | about} | held_out(plain, params, epochs),
-        estimates=[],
-        compile_seconds=0.0,
-        estimate_seconds=0.0,
-        params={name: value[0] for name, value in params.items()},
-    )
+
+    name = "second_law"
+    samples_weights = True  # S needs no posterior of the model
+
+    def __init__(
+        self,
+        *,
+        temperature: Positive | None,
+        prior: Positive,
+        points: Annotated[int, Ge(9)],
+        width: Positive,
+        chains: Annotated[int, Ge(8)],
+        steps: Count,
+        step_size: Positive,
+        anneal: Count,
+    ) -> None:
+        self.temperature, self.prior, self.points, self.width = temperature, prior, points, width
+        self.chains, self.steps, self.step_size, self.anneal = chains, steps, step_size, anneal
+
+    def check(self, experiment: Experiment) -> None:
+        """Raises ConfigError where this law cannot be followed."""
+        preconditions.temperature(experiment, self.temperature, self.name)
+        preconditions.check_model(experiment, self.name)
+        if self.points % 2 == 0 or self.points > MOST:
+            raise ConfigError(
+                f"procedure.points={self.points}: choose an odd number up to {MOST}; its square is a matrix's side"
+            )
+        spacing, noise = 2 * self.width * self.prior / (self.points - 1), self.step_size**0.5
+        if spacing > COARSE * noise:
+            raise ConfigError(
+                f"procedure.points={self.points}: places {spacing:.2g} apart do not show steps whose noise is "
+                f"{noise:.2g}: choose more of them, or a larger procedure.step_size"
+            )
+        preconditions.check_exact(preconditions.without_entropy(experiment), f"procedure={self.name}")
+
+    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
+        """Follow the law to the end."""
+        clock = Clock()
+        sigma = preconditions.temperature(experiment, self.temperature, self.name)
+        plain = preconditions.without_entropy(experiment)
+        plane = ParameterPlane(plain, sigma, self.prior, self.step_size)
+        law = plane.law(self.points, self.width)
+        ensemble = plane.ensemble(self.chains)
+        F = _annealed(plain, plane, self.chains, self.anneal)
+        found, highest, epochs = law.measures(), 0.0, experiment.settings.epochs
+        laws, above = [_start(found, ensemble), _least(law, F, plane.beta)], [_above(0, found, ensemble, F)]
+        for epoch in range(1, epochs + 1):
+            for _ in range(self.steps):
+                stop_if_asked(experiment)
+                law.advance()
+                ensemble.advance()
+                before, found = found, law.measures()
+                highest = max(highest, found["J"] - before["J"])
+            above.append(_above(epoch, found, ensemble, F))
+            record(plain, epoch, epoch * self.steps, "train", found)
+        rise = {"quantity": "largest rise of a step", "predicted": 0.0, "measured": highest}
+        laws.append({"law": "second law: J never rises (39)", **rise})
+        write_laws(plain, [*laws, *above])
+        params = plane.params(ensemble.point)
+        about = {"sigma": sigma, "F": -F.value / plane.beta, "F_stderr": F.stderr / plane.beta}
+        return Finished(
+            epochs=epochs,
+            seconds=clock.read(),
+            measures={"train": found | about} | held_out(plain, params, epochs),
+            params={name: value[0] for name, value in params.items()},
+        )
 
 
-def _annealed(experiment: Experiment, descent: Descent, chains: int, temperatures: int) -> LogPartition:
+def _annealed(experiment: Experiment, plane: ParameterPlane, chains: int, temperatures: int) -> LogPartition:
     """ln Z by as many chains again."""
     return annealed(
-        descent.plane,
+        plane.plane,
         (chains, 2),
-        descent.beta,
-        descent.prior,
+        plane.beta,
+        plane.prior,
         temperatures=temperatures,
-        step=descent.step,
+        step=plane.step,
         generator=generator(experiment.device, experiment.settings.seed, "annealing"),
-        between=lambda j: ask(experiment),
+        between=lambda j: stop_if_asked(experiment),
     )
 
 
@@ -103,7 +126,7 @@ def _start(found: dict[str, float], ensemble: Ensemble) -> dict[str, Any]:
     }
 
 
-def _least(law: Law, F: LogPartition, beta: float) -> dict[str, Any]:
+def _least(law: GridLaw, F: LogPartition, beta: float) -> dict[str, Any]:
     """The error has that of the grid in it, as every other point of it shows."""
     stderr = ((F.stderr / beta) ** 2 + law.grid_error**2) ** 0.5
     found = {"predicted": law.least, "measured": -F.value / beta, "stderr": stderr}
@@ -117,33 +140,3 @@ def _above(epoch: int, law: dict[str, float], ensemble: Ensemble, F: LogPartitio
     stderr = float((above.var() / len(above) + F.stderr**2) ** 0.5)
     found = {"predicted": law["KL"], "measured": measured, "stderr": stderr}
     return {"law": "second law: KL(p‖π) = N ΔJ/σ (36)", "quantity": f"after epoch {epoch}", **found}
-
-
-def check(
-    experiment: Experiment,
-    *,
-    temperature: float | None,
-    prior: float,
-    points: int,
-    width: float,
-    step_size: float,
-    **rest: Any,
-) -> None:
-    """Raises ConfigError, before anything is written, where this law cannot be followed."""
-    langevin_checks.temperature(experiment, temperature)
-    langevin_checks.check_model(experiment)
-    if points % 2 == 0 or points > MOST:
-        raise ConfigError(
-            f"procedure.points={points}: choose an odd number up to {MOST}; its square is a matrix's side"
-        )
-    spacing, noise = 2 * width * prior / (points - 1), step_size**0.5
-    if spacing > COARSE * noise:
-        raise ConfigError(
-            f"procedure.points={points}: places {spacing:.2g} apart do not show steps whose noise is {noise:.2g}: "
-            "choose more of them, or a larger procedure.step_size"
-        )
-    langevin_checks.check_exact(langevin_checks.without_entropy(experiment), "procedure=second_law")
-
-
-second_law.check = check  # what run calls before it opens the records
-second_law.samples_weights = True  # S needs no distribution of the model's own

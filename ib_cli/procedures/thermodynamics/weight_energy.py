@@ -6,12 +6,12 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.func import grad_and_value
 
 from ib_cli.contracts.noise import draw
 from ib_cli.contracts.passes import Batch
-from ib_cli.engine.loss import make_loss, of_many, plan
+from ib_cli.engine.loss import loss_of_copies, make_loss, plan
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.sampling.boltzmann import Point
 
@@ -38,7 +38,7 @@ class WeightEnergy:
         loss = make_loss(self.model, experiment.objective, settings.samples, settings.precision)
         self.shared = self.fixed is not None and not self.requests
         weighted = self.data.splits["train"].weight is not None
-        many = of_many(loss, None if self.shared else 0, weighted, same=self.fixed is not None)
+        many = loss_of_copies(loss, None if self.shared else 0, weighted, same=self.fixed is not None)
 
         def total(*arguments: Any) -> tuple[Tensor, dict[str, Tensor]]:
             J, parts = many(*arguments)
@@ -92,6 +92,13 @@ class WeightEnergy:
     def _batch(self, indices: Tensor, stream: Generator | None) -> Batch:
         made = self.data.batch("train", indices, stream)
         return Batch(*(part.to(self.dtype) if _is_real(part) else part for part in made))
+
+
+def named_parameters(model: nn.Module, theta: Tensor) -> dict[str, Tensor]:
+    """θ (M, d) as a model's parameters by name, (M, …), in their own precision."""
+    own = dict(model.named_parameters())
+    parts = theta.split([p.numel() for p in own.values()], dim=1)
+    return {name: part.view(-1, *p.shape).to(p.dtype) for (name, p), part in zip(own.items(), parts)}
 
 
 def _is_real(part: Tensor | None) -> bool:

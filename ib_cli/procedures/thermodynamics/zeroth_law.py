@@ -10,9 +10,10 @@ from annotated_types import Ge, Gt
 from ib_cli.config.settings import Count
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.experiment.experiment import Experiment, Finished
-from ib_cli.procedures.fit.progress import Clock
-from ib_cli.procedures.thermodynamics import preconditions as langevin_checks
-from ib_cli.procedures.thermodynamics.coupled_models import STAGES, Meeting, Model
+from ib_cli.experiment.procedure import Procedure
+from ib_cli.experiment.recording import Clock
+from ib_cli.procedures.thermodynamics import preconditions
+from ib_cli.procedures.thermodynamics.coupled_models import STAGES, CoupledModels, ModelAlone
 from ib_cli.procedures.thermodynamics.recording import held_out, write_laws
 from ib_cli.sampling.averages import Average
 
@@ -23,19 +24,7 @@ SPREAD = 1.2  # R̂ of chains that have not all seen the same
 log = logging.getLogger(__name__)
 
 
-def zeroth_law(
-    experiment: Experiment,
-    checkpoint: dict[str, Any] | None,
-    *,
-    temperature: Positive | None,
-    other_temperature: Positive,
-    prior: Positive,
-    other_prior: Positive,
-    chains: Annotated[int, Ge(2)],
-    steps: Count,
-    burn_in: Annotated[int, Ge(0)],
-    step_size: Positive,
-) -> Finished:
+class ZerothLaw(Procedure):
     """Two models A and B of the experiment's kind, with priors of their own, before, during and after their coupling.
 
     1. Apart: corrected Langevin chains at σ_A and at σ_B, whose temperatures the virial theorem tells.
@@ -47,33 +36,69 @@ def zeroth_law(
     Each takes a third of the `epochs`, of which the first `burn_in` are not averaged. What is predicted and measured
     goes to thermodynamics.jsonl. It ends with A's parameters. An interruption makes it begin anew.
     """
-    clock = Clock()
-    sigmas = (langevin_checks.temperature(experiment, temperature), other_temperature)
-    plain = langevin_checks.without_entropy(experiment)
-    meeting = Meeting(plain, (prior, other_prior), chains, steps, burn_in, step_size)
-    before = meeting.apart(sigmas)
-    _warn(before)
-    met = meeting.coupled(before)
-    after = meeting.apart((met.sigma.mean, met.sigma.mean), met.points)
-    lines = [
-        *(_temperature(i, sigma, model) for i, (sigma, model) in enumerate(zip(sigmas, before))),
-        *(_agreement(i, met.sigma, found, apart) for i, (found, apart) in enumerate(zip(met.sigmas, met.differences))),
-        *(_unmoved(i, met.J[i], model, met.sigma) for i, model in enumerate(after)),
-    ]
-    write_laws(plain, lines)
-    params = meeting.params(after[0].point)
-    return Finished(
-        epochs=meeting.epoch,
-        seconds=clock.read(),
-        measures={"train": _measures(before, met.J, met.sigmas, met.sigma)} | held_out(plain, params, meeting.epoch),
-        estimates=[],
-        compile_seconds=0.0,
-        estimate_seconds=0.0,
-        params={name: value[0] for name, value in params.items()},
-    )
+
+    name = "zeroth_law"
+    samples_weights = True  # S needs no posterior of the model
+
+    def __init__(
+        self,
+        *,
+        temperature: Positive | None,
+        other_temperature: Positive,
+        prior: Positive,
+        other_prior: Positive,
+        chains: Annotated[int, Ge(2)],
+        steps: Count,
+        burn_in: Annotated[int, Ge(0)],
+        step_size: Positive,
+    ) -> None:
+        self.temperature, self.other_temperature, self.prior, self.other_prior = (
+            temperature, other_temperature, prior, other_prior
+        )  # fmt: skip
+        self.chains, self.steps, self.burn_in, self.step_size = chains, steps, burn_in, step_size
+
+    def check(self, experiment: Experiment) -> None:
+        """Raises ConfigError where these chains cannot be."""
+        preconditions.temperature(experiment, self.temperature, self.name)
+        preconditions.check_model(experiment, self.name)
+        if self.burn_in >= (third := experiment.settings.epochs // STAGES):
+            raise ConfigError(
+                f"procedure.burn_in={self.burn_in}: leaves none of the {third} epochs to average that each of the "
+                f"{STAGES} stages has of epochs={experiment.settings.epochs}"
+            )
+        preconditions.check_exact(preconditions.without_entropy(experiment), f"procedure={self.name}")
+
+    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
+        """All three stages."""
+        clock = Clock()
+        sigmas = (preconditions.temperature(experiment, self.temperature, self.name), self.other_temperature)
+        plain = preconditions.without_entropy(experiment)
+        models = CoupledModels(
+            plain, (self.prior, self.other_prior), self.chains, self.steps, self.burn_in, self.step_size
+        )
+        before = models.apart(sigmas)
+        _warn(before)
+        met = models.coupled(before)
+        after = models.apart((met.sigma.mean, met.sigma.mean), met.points)
+        lines = [
+            *(_temperature(i, sigma, model) for i, (sigma, model) in enumerate(zip(sigmas, before))),
+            *(
+                _agreement(i, met.sigma, found, apart)
+                for i, (found, apart) in enumerate(zip(met.sigmas, met.differences))
+            ),
+            *(_unmoved(i, met.J[i], model, met.sigma) for i, model in enumerate(after)),
+        ]
+        write_laws(plain, lines)
+        params = models.params(after[0].point)
+        return Finished(
+            epochs=models.epoch,
+            seconds=clock.read(),
+            measures={"train": _measures(before, met.J, met.sigmas, met.sigma)} | held_out(plain, params, models.epoch),
+            params={name: value[0] for name, value in params.items()},
+        )
 
 
-def _warn(models: tuple[Model, Model]) -> None:
+def _warn(models: tuple[ModelAlone, ModelAlone]) -> None:
     """Tell where copies have not come to their temperature, one of which would bring its excess to both models."""
     for name, model in zip(NAMES, models):
         if not model.J.spread < SPREAD:
@@ -85,7 +110,7 @@ def _warn(models: tuple[Model, Model]) -> None:
             )
 
 
-def _temperature(i: int, sigma: float, model: Model) -> dict[str, Any]:
+def _temperature(i: int, sigma: float, model: ModelAlone) -> dict[str, Any]:
     found = {"predicted": sigma, "measured": model.sigma.mean, "stderr": model.sigma.stderr}
     return {"law": "zeroth law: σ before", "quantity": f"σ of {NAMES[i]}", **found}
 
@@ -96,7 +121,7 @@ def _agreement(i: int, sigma: Average, found: Average, difference: Average) -> d
     return {"law": "zeroth law: one σ when coupled", "quantity": f"σ of {NAMES[i]}, against the demon's", **values}
 
 
-def _unmoved(i: int, J: Average, after: Model, sigma: Average) -> dict[str, Any]:
+def _unmoved(i: int, J: Average, after: ModelAlone, sigma: Average) -> dict[str, Any]:
     """The error has a share of not knowing σ, through ∂J/∂σ."""
     stderr = (J.stderr**2 + after.J.stderr**2 + (after.capacity * sigma.stderr) ** 2) ** 0.5
     found = {"predicted": J.mean, "measured": after.J.mean, "stderr": stderr}
@@ -104,7 +129,7 @@ def _unmoved(i: int, J: Average, after: Model, sigma: Average) -> dict[str, Any]
 
 
 def _measures(
-    before: tuple[Model, Model], J: tuple[Average, ...], sigmas: tuple[Average, ...], sigma: Average
+    before: tuple[ModelAlone, ModelAlone], J: tuple[Average, ...], sigmas: tuple[Average, ...], sigma: Average
 ) -> dict[str, float]:
     """J and σ when coupled, of both models and of each, and what J was before."""
     found = {"J": sum(each.mean for each in J), "sigma": sigma.mean, "sigma_stderr": sigma.stderr}
@@ -112,19 +137,3 @@ def _measures(
         found |= {f"J_{name}": together.mean, f"J_{name}_stderr": together.stderr, f"J_{name}_before": apart.J.mean}
         found |= {f"sigma_{name}": own.mean, f"sigma_{name}_stderr": own.stderr}
     return found
-
-
-def check(experiment: Experiment, *, temperature: float | None, burn_in: int, **rest: Any) -> None:
-    """Raises ConfigError, before anything is written, where these chains cannot be."""
-    langevin_checks.temperature(experiment, temperature)
-    langevin_checks.check_model(experiment)
-    if burn_in >= (third := experiment.settings.epochs // STAGES):
-        raise ConfigError(
-            f"procedure.burn_in={burn_in}: leaves none of the {third} epochs to average that each of the {STAGES} "
-            f"stages has of epochs={experiment.settings.epochs}"
-        )
-    langevin_checks.check_exact(langevin_checks.without_entropy(experiment), "procedure=zeroth_law")
-
-
-zeroth_law.check = check  # what run calls before it opens the records
-zeroth_law.samples_weights = True  # S needs no distribution of the model's own

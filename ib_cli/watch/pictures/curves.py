@@ -1,6 +1,6 @@
-"""The pictures of one run: its training curves, and images or vectors beside their reconstructions.
+"""The pictures of one run: training curves, and images or vectors beside their reconstructions.
 
-Matplotlib is imported where it is used, as that takes a second, and only its objects are, as pyplot is global state.
+Matplotlib is imported within functions, as the import takes a second. pyplot is not used, as it is global state.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ib_cli.contracts import labels
+from ib_cli.system.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 DPI = 200
 SMALL, MEDIUM = 7, 8  # points: ticks and legends, labels
-# Colours that the colour-blind tell apart (Okabe and Ito 2008), and lines that a grey print does.
+# Colours that the colour-blind can tell apart (Okabe and Ito 2008), and lines that differ in grey prints.
 STYLES = {
     "train": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
     "test": {"color": "#D55E00", "linestyle": "--", "marker": "s"},
@@ -33,14 +34,14 @@ ALWAYS = ("J", "R", "C", "D")  # drawn where measured; the objective's other fun
 MARKED_EPOCHS = 20  # a line of more points has no room for markers
 COLUMNS = 3  # panels side by side
 SAMPLES = 10  # images side by side
-BARS = 20  # a vector of more features is a line
+BARS = 20  # a vector with more features is drawn as a line
 
 
 def training_curves(lines: list[dict[str, Any]], file: Path, lagrangian: str, evaluated: bool = False) -> None:
-    """Draws the measures of metrics.jsonl's `lines` over the epochs, a panel each, as a PNG that replaces `file`.
+    """Draws the measures in `lines` of metrics.jsonl over the epochs, one panel each, as a PNG that replaces `file`.
 
-    The panels are J, R, C, D, the other functionals in `lagrangian`, and the accuracy or mse, as far as they were
-    measured; where none was, nothing is written. `evaluated` says that the lines of train are evaluations, too.
+    Panels are J, R, C, D, the other functionals in `lagrangian`, and accuracy or mse, if they were measured. Nothing is
+    written if none was. `evaluated`: the train lines are evaluations too, not averages of the training.
     """
     from matplotlib.figure import Figure
 
@@ -54,7 +55,7 @@ def training_curves(lines: list[dict[str, Any]], file: Path, lagrangian: str, ev
     splits = [split for split in STYLES if any(line["split"] == split for line in lines)]
     for panel, name in zip(axes, names):
         for split in splits:
-            averaged = split == "train" and not evaluated  # with noise and moving parameters
+            averaged = split == "train" and not evaluated  # averages under noise and moving parameters
             _curve(panel, lines, split, name, f"{split}, while training" if averaged else split)
         _label(panel, name)
     for panel in axes[len(names) :]:
@@ -77,11 +78,11 @@ def panels(lines: Sequence[Mapping[str, Any]], lagrangian: str) -> list[str]:
 
 
 def image_grid(rows: list[Tensor], file: Path, titles: list[str], interval: tuple[float, float] | None = None) -> None:
-    """Draws the samples of `rows` below each other, as a PNG that replaces `file`.
+    """Draws rows of samples, one below the other, as a PNG that replaces `file`.
 
-    Each row holds the same number n of images (n, C, H, W), or of vectors (n, F), which become bars or lines; `titles`
-    name the rows. `interval` holds the values that are black and white; None: the smallest and largest that occur. More
-    than 10 samples go on below, each row below the other again.
+    Each row holds the same number n of images (n, C, H, W) or vectors (n, F); vectors become bars or lines. `titles`
+    name the rows. `interval` holds the values for black and white; None: the smallest and largest that occur. After
+    10 samples, all rows continue in a further block below.
     """
     from matplotlib.figure import Figure
 
@@ -105,7 +106,7 @@ def image_grid(rows: list[Tensor], file: Path, titles: list[str], interval: tupl
             panel.axis("off")
         for panel, sample in zip(panels_of_strip, samples):
             _image(panel, sample, low, high) if images else _vector(panel, sample, low, high)
-        if len(rows) > 1 or i == 0:  # a name only once where the strips are all of one row
+        if len(rows) > 1 or i == 0:  # with a single row the title is written only once
             _title(panels_of_strip[0], title)
     write(figure, file)
 
@@ -147,7 +148,7 @@ def _extent(rows: Sequence[Tensor]) -> tuple[float, float]:
 
 
 def _image(panel: Axes, image: Tensor, low: float, high: float) -> None:
-    """Grey for any number of channels but three; what is not finite is black."""
+    """Colour for three channels, grey for any other number; values that are not finite are black."""
     scaled = ((image - low) / ((high - low) or 1.0)).nan_to_num(0.0, 0.0, 0.0).clamp(0, 1)
     pixels = scaled.permute(1, 2, 0) if len(scaled) == 3 else scaled.mean(0)
     panel.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -171,11 +172,9 @@ def _title(panel: Axes, title: str) -> None:
 
 
 def write(figure: Figure, file: Path) -> None:
-    """Writes beside the file first, so that a kill leaves no half picture."""
+    """Write a picture as a whole: a kill leaves no half-written one."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
     FigureCanvasAgg(figure)
-    figure.savefig(partial, format="png", dpi=DPI)
-    partial.replace(file)
+    with replacing(file) as part:
+        figure.savefig(part, format="png", dpi=DPI)

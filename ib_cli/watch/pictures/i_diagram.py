@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SMALL, MEDIUM = 7, 8  # points
-# Colours that the colour-blind tell apart (Okabe and Ito 2008).
+# Colours that the colour-blind can tell apart (Okabe and Ito 2008).
 COLOURS = {"residual": "#E69F00", "relevant": "#CC79A7", "redundant": "#56B4E9", "noise": "#BBBBBB"}
 PANEL = (3.1, 3.6)  # inches
 COLUMNS = 3
-MARGIN, BELOW, TALL, WIDE = 0.16, 1.5, 2.6, 1.6  # in radii of the largest disc but x
+MARGIN, BELOW, TALL, WIDE = 0.16, 1.5, 2.6, 1.6  # in radii of the largest disc except x
 
 
 class Amount(NamedTuple):
@@ -29,9 +29,9 @@ class Amount(NamedTuple):
 
 
 class Atoms(NamedTuple):
-    """The parts that x, y and z share, I[Y;Z|X] being 0. H[X|Y,Z] is not known, and so x has no area.
+    """The parts that x, y and z share, with I[Y;Z|X] = 0. H[X|Y,Z] is not known, so x has no area.
 
-    H[Y|X] and H[Z|X] are None where they are infinite: a z that is a function of x has H[Z|X] = −∞ as a density.
+    All are finite: a z that is a function of x has H[Z|X] = −∞ as a density, and so no Atoms.
     """
 
     residual: Amount  # I[X;Y|Z]
@@ -42,7 +42,7 @@ class Atoms(NamedTuple):
 
 
 def atoms(lines: Iterable[Mapping[str, Any]]) -> dict[str, Atoms]:
-    """Of each estimator that gave all of them in the last epoch of its split, from the lines of estimates.jsonl."""
+    """Estimator → Atoms at the last epoch in `lines` of estimates.jsonl; only estimators that gave all quantities."""
     lines = [line for line in lines if isinstance(line.get("value"), Real) and math.isfinite(line["value"])]
     last = max((line["epoch"] for line in lines), default=None)
     found: dict[str, dict[str, Amount]] = {}
@@ -60,7 +60,7 @@ def atoms(lines: Iterable[Mapping[str, Any]]) -> dict[str, Atoms]:
 
 
 def i_diagrams(named: Mapping[str, Atoms], units: str = "nats", per_unit: float = 1.0) -> Figure:
-    """A figure with a panel for each of the named, all of one scale; `per_unit` nats are one unit."""
+    """A figure with one panel per entry of `named`, all at one scale; `per_unit` nats are one unit."""
     from matplotlib.figure import Figure
 
     columns = 2 if len(named) == 4 else min(len(named), COLUMNS)
@@ -80,17 +80,17 @@ def i_diagrams(named: Mapping[str, Atoms], units: str = "nats", per_unit: float 
 
 
 def _draw(panel: Axes, y: Disc, z: Disc, x: Disc, largest: float) -> None:
-    """One diagram: areas of y and z, and of their parts within and without x, are to scale.
+    """One diagram. The areas of y and z, and of their parts inside and outside x, are to scale.
 
-    What is negative, as H[Z|X] of a density may be or an estimate by its error, has no area. `largest` is the largest
-    radius of all panels.
+    A negative amount has no area: H[Z|X] of a density may be negative, and an estimate by its error. `largest` is the
+    largest radius of y or z in all panels.
     """
     _fill(panel, y, z, x)
     left, right = min(-y.radius, z.x - z.radius), max(y.radius, z.x + z.radius)
     for name, at, side in (("Y", -y.radius - 0.05 * largest, "right"), ("Z", z.x + z.radius + 0.05 * largest, "left")):
         panel.text(at, 0, f"${name}$", va="center", ha=side, fontsize=MEDIUM, zorder=5)
     middle, top = (left + right) / 2, max(y.radius, z.radius)
-    low, high = min(-BELOW * largest, top - TALL * largest), top + MARGIN * largest  # x has no end: its upper part
+    low, high = min(-BELOW * largest, top - TALL * largest), top + MARGIN * largest  # of x only its upper part
     wide = max(WIDE * largest, (right - left) / 2 + 0.3 * largest)
     panel.set(xlim=(middle - wide, middle + wide), ylim=(low, high), aspect="equal")
     panel.axis("off")
@@ -98,7 +98,7 @@ def _draw(panel: Axes, y: Disc, z: Disc, x: Disc, largest: float) -> None:
 
 
 def place(parts: Atoms, largest: float) -> tuple[Disc, Disc, Disc]:
-    """The discs of y, z and x; of noises that no disc of x leaves out, without them."""
+    """The discs of y, z and x; without the noises if no disc of x can leave them out."""
     y, z = _ears(parts, _noises(parts))
     x = head(y, z, _noises(parts), largest)
     if x is None:
@@ -122,7 +122,7 @@ def _leaves_out(y: Disc, z: Disc, x: Disc) -> bool:
 
 
 def _fill(panel: Axes, y: Disc, z: Disc, x: Disc) -> None:
-    """The parts in their colours; what lies outside of x is noise."""
+    """The parts in their colours; parts outside x are noise."""
     from matplotlib.patches import Circle
 
     def disc(of: Disc, **look: Any) -> Circle:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-HEADS = (2.2, 3.0, 1.7, 4.5, 7.0, 12.0, 30.0)  # radii of a head, in those of the largest ear, in the order of trying
-DIRECTIONS = 720  # that are tried
+HEADS = (2.2, 3.0, 1.7, 4.5, 7.0, 12.0, 30.0)  # radii tried for a head, in this order, in radii of the largest ear
+DIRECTIONS = 720  # directions tried from an ear to the centre of a head
 
 
 class Disc(NamedTuple):
@@ -20,7 +20,7 @@ class Disc(NamedTuple):
 
 
 def lens(first: float, second: float, distance: float) -> float:
-    """The area that discs of two radii share whose centres lie so far apart."""
+    """The area shared by two discs of these radii whose centres are `distance` apart."""
     small, large = sorted((first, second))
     if distance >= small + large:
         return 0.0
@@ -35,7 +35,7 @@ def lens(first: float, second: float, distance: float) -> float:
 
 
 def distance_of(first: float, second: float, area: float) -> float:
-    """How far apart the centres are of discs that share this area; the most for all of it, the least for nothing."""
+    """Distance between the centres of discs that share `area`: the largest for full, the least for no overlap."""
     from scipy.optimize import brentq
 
     low, high = abs(first - second), first + second
@@ -47,16 +47,16 @@ def distance_of(first: float, second: float, area: float) -> float:
 
 
 def ears(y: float, z: float, shared: float) -> tuple[Disc, Disc]:
-    """Side by side two discs of areas y and z that share the area `shared`, the first on the left."""
+    """Two discs of areas y (left) and z (right), side by side, that share the area `shared`."""
     first, second = math.sqrt(y / math.pi), math.sqrt(z / math.pi)
     apart = distance_of(first, second, shared)
     return Disc(0.0, 0.0, first), Disc(apart, 0.0, second)
 
 
 def head(left: Disc, right: Disc, outside: tuple[float, float], largest: float) -> Disc | None:
-    """A disc that leaves out of both ears the areas `outside` and nothing of what they share; None if none was found.
+    """A disc that covers both ears except the areas `outside`, and all of the ears' overlap; None if none was found.
 
-    Its radius means nothing, and follows from the radius of the largest ear of all heads that are compared.
+    Its radius has no meaning: it is a multiple of `largest`, the radius of the largest ear among the heads compared.
     """
     for radius in (times * largest for times in HEADS):
         if fit := _heads(left, right, outside, radius):
@@ -65,7 +65,7 @@ def head(left: Disc, right: Disc, outside: tuple[float, float], largest: float) 
 
 
 def _heads(left: Disc, right: Disc, outside: tuple[float, float], radius: float) -> list[Disc]:
-    """Those of one radius, among many directions where one ear or none is cut."""
+    """Candidate discs of one radius; searched by angle unless both small discs are cut."""
     discs, cut = (left, right), tuple(area > 1e-9 * radius**2 for area in outside)
     reach = [
         distance_of(disc.radius, radius, math.pi * disc.radius**2 - area) if area else radius - disc.radius
@@ -82,7 +82,7 @@ def _heads(left: Disc, right: Disc, outside: tuple[float, float], radius: float)
 
 
 def _crossings(left: Disc, right: Disc, first: float, second: float) -> list[tuple[float, float]]:
-    """The points so far from the two centres."""
+    """The points at distances `first` and `second` from the centres of `left` and `right`."""
     apart = right.x - left.x
     if apart == 0 or not abs(first - second) <= apart <= first + second:
         return []
@@ -98,7 +98,7 @@ def _fits(
     reach: list[float],
     cut: tuple[bool, ...],
 ) -> bool:
-    """Whether discs that are not cut lie within, and so do the corners of what the two share."""
+    """Whether the head contains every ear that is not cut and, if one is cut, the whole overlap of the ears."""
     slack = 1e-9 * radius
     for disc, far, is_cut in zip(discs, reach, cut):
         if not is_cut and math.dist(centre, disc[:2]) > far + slack:
@@ -107,7 +107,7 @@ def _fits(
 
 
 def _edge_of_lens(left: Disc, right: Disc) -> list[tuple[float, float]]:
-    """Points all around what the discs share."""
+    """Points on the edge of the discs' overlap."""
     angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
     found = []
     for own, other in ((left, right), (right, left)):

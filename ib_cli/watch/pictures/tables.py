@@ -1,4 +1,4 @@
-"""The picture of a model whose x and z are both discrete: all that it is made of, as TherML draws it."""
+"""The picture of a model with discrete x and z: all its distributions, as TherML draws them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 6.0, 5.2  # inches
-GREY, BLUE, VERMILION = "0.82", "#0072B2", "#D55E00"  # the latter of Okabe and Ito 2008, as in `pictures`
+GREY, BLUE, VERMILION = "0.82", "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito 2008, as in `curves`
 CLASSES = ("#CC79A7", "#E69F00", "#56B4E9", "#009E73", "#F0E442")
 Curve = tuple[str, Tensor, dict[str, object]]  # name, probabilities, style
-Map = tuple[str, str, str, Tensor]  # title, what a column is, what a row is, probabilities
+Map = tuple[str, str, str, Tensor]  # title, variable of the columns, variable of the rows, probabilities
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The distributions of a model with discrete x and z, float64; what the model does not have is None."""
+    """The distributions of a model with discrete x and z, in float64; parts that the model lacks are None."""
 
     joint: Tensor  # p(x, y), (X, Y)
     encoder: Tensor  # q(z|x), (X, K)
@@ -37,7 +37,7 @@ class Tables:
 
     @property
     def z_given_y(self) -> Tensor:
-        """e(z|y), (Y, K): the encodings of each label's x."""
+        """e(z|y), (Y, K): the mean of q(z|x) over the x of each label."""
         return self.joint.T @ self.encoder / self.joint.sum(0).unsqueeze(1)
 
     @property
@@ -47,10 +47,10 @@ class Tables:
 
 
 def draw_tables(tables: Tables, file: Path, title: str, caption: str) -> None:
-    """Draws them as a PNG that replaces `file`, in the panels of TherML's Figure 3.
+    """Draws the tables as a PNG that replaces `file`, in the panels of TherML's Figure 3.
 
-    (i) p(x), what the model generates q(x) = Σ_z m(z) d(x|z), and its reconstruction d(x) = Σ_x' p(x') q(x|x');
-    (ii) m(z), the marginal of the encodings e(z), and that of each label's x; (iii) q(z|x), (iv) d(x|z), (v) q(x'|x).
+    (i) p(x), the generated q(x) = Σ_z m(z) d(x|z), and the reconstructed d(x) = Σ_x' p(x') q(x|x'); (ii) m(z), the
+    marginal e(z) of the encodings, and e(z|y) for each label; (iii) q(z|x), (iv) d(x|z), (v) q(x'|x).
     """
     from matplotlib.figure import Figure
 
@@ -89,7 +89,7 @@ def _of_z(tables: Tables) -> list[Curve]:
 
 
 def _curves(panel: Axes, curves: list[Curve], axis: str, name: str) -> None:
-    """Probabilities as steps, as each belongs to a value and nothing lies between two."""
+    """Probabilities as steps, as each belongs to one value and nothing lies between values."""
     for label, values, style in curves:
         edges = [i - 0.5 for i in range(len(values) + 1)]
         form = {} if style.get("fill") else {"baseline": None, "linewidth": 1.2}
@@ -106,7 +106,7 @@ def _curves(panel: Axes, curves: list[Curve], axis: str, name: str) -> None:
 
 
 def _maps(figure: Figure, panels: list[Axes], maps: list[Map]) -> None:
-    """Conditional distributions, a row for each condition, dark where probable; faint ones are made to be seen."""
+    """Conditional distributions, one row per condition, dark if probable; the scale makes small values visible."""
     from matplotlib.colors import PowerNorm
 
     norm = PowerNorm(0.5, vmin=0, vmax=1)

@@ -1,1 +1,1 @@
-"""Trackers: mirrors of a run's records in the tools of others."""
+"""Trackers: mirrors of a run's records in other tools."""

@@ -13,11 +13,11 @@ from ib_cli.watch.observer import Observer, RunInfo, estimate_name
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-FLUSH_SECONDS = 10  # what a killed run can lose of its mirror
+FLUSH_SECONDS = 10  # most seconds of the mirror that a killed run can lose
 
 
 class Tensorboard(Observer):
-    """Mirrors a run to `tensorboard/` of its folder: a scalar `<split>/<measure>` over the epochs."""
+    """Mirrors a run to `tensorboard/` in its folder: a scalar `<split>/<measure>` over the epochs."""
 
     def __init__(self) -> None:
         """Raises ConfigError without the package tensorboard."""
@@ -41,7 +41,7 @@ class Tensorboard(Observer):
                 self._writer.add_scalar(f"{line['split']}/{name}", value, line["epoch"])
 
     def estimated(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Adds their values as `<split>/<quantity> (<estimator>)`."""
+        """Adds the estimates as `<split>/<quantity> (<estimator>)`."""
         if self._writer is None:
             return
         for line in lines:
@@ -53,7 +53,7 @@ class Tensorboard(Observer):
         self._close()
 
     def interrupt(self, reason: str) -> None:
-        """Closes the events file; a run that goes on opens another beside it, and TensorBoard joins them."""
+        """Closes the events file; a resumed run opens another file beside it, and TensorBoard joins them."""
         self._close()
 
     def _close(self) -> None:

@@ -21,10 +21,10 @@ LONGEST_ID = 128  # characters that wandb allows
 
 
 class Wandb(Observer):
-    """Mirrors a run to W&B, as a run of group `study`; its files are in `wandb/` of the run's folder.
+    """Mirrors a run to W&B, as a run in the group named after the study; its files are in `wandb/` in the run's folder.
 
-    Nothing that goes wrong in it reaches the run: the first failure is a warning in the log, and after it the mirror is
-    silent. `offline` needs neither network nor account, and `wandb sync` uploads later.
+    A failure of the mirror never stops the run: the first one is a warning in the log, and the mirror is silent after
+    it. `offline` needs neither network nor account; `wandb sync` uploads later.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Wandb(Observer):
         self._run: wandb.Run | None = None
 
     def start(self, run: RunInfo) -> None:
-        """Opens the run in W&B, or goes on with the one of the same id."""
+        """Opens the run in W&B, or resumes the one with the same id."""
         self._guarded("start", lambda: self._open(run))
 
     def evaluated(self, line: Mapping[str, Any]) -> None:
@@ -49,11 +49,11 @@ class Wandb(Observer):
         self._guarded("log", lambda: self._log_estimates(lines))
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Writes the summary and closes the run, as failed if it has."""
+        """Writes the summary and closes the run, as failed if it failed."""
         self._guarded("finish", lambda: self._close(0 if result["status"] == "done" else 1, summary(result)))
 
     def interrupt(self, reason: str) -> None:
-        """Closes the run as stopped; the same id goes on with it."""
+        """Closes the run as stopped; a run with the same id resumes it."""
         self._guarded("finish", lambda: self._close(130, {"status": reason}))
 
     def _open(self, run: RunInfo) -> None:
@@ -114,7 +114,7 @@ class Wandb(Observer):
         run.finish(exit_code=exit_code)
 
     def _guarded(self, what: str, action: Callable[[], None]) -> None:
-        # Deliberately every exception: the records do not need the mirror, so no fault of it may end a run.
+        # Deliberately every exception: the records do not need the mirror, so none of its faults may end a run.
         try:
             action()
         except Exception as error:
@@ -124,12 +124,12 @@ class Wandb(Observer):
 
 
 def wandb_id(study: str, run_id: str) -> str:
-    """The id of a run in W&B, the same for the same run, of characters and of a length that W&B allows."""
+    """The id of a run in W&B: the same for the same run, with the characters and the length that W&B allows."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{study}-{run_id}")[-LONGEST_ID:]
 
 
 def summary(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What W&B keeps of a result: how it ended, and its final measures as `<split>/<measure>`."""
+    """The summary of a result in W&B: its end, and the final measures as `<split>/<measure>`."""
     ended = {key: result[key] for key in ("status", "lagrangian", "seconds", "error") if key in result}
     splits = {split: result.get(split) or {} for split in ("train", "validation", "test")}
     return ended | {
@@ -141,7 +141,7 @@ def summary(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settings(wanted: Mapping[str, Any]) -> wandb.Settings:
-    """The wanted settings, less those (private to wandb, some of them) that the installed one does not know."""
+    """The wanted settings that the installed wandb knows; some are private to wandb and may disappear."""
     import wandb
 
     return wandb.Settings(**{name: value for name, value in wanted.items() if name in wandb.Settings.model_fields})

@@ -13,7 +13,7 @@ from ib_cli.datasets.toy_table import toy_table
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import solve
 from ib_cli.model.bottlenecks.categorical import Categorical
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 
 TABLES = ("dataset=therml_toy", "architecture=tables", "objective=therml", "estimators=none", "optimizer.lr=3e-2")
 
@@ -33,7 +33,7 @@ def test_every_table_is_an_encoder() -> None:
 @pytest.mark.slow
 def test_trained_tables_are_at_the_exact_limit_and_not_below(experiment: Callable) -> None:
     made = experiment(*TABLES, "schedule=cosine", "rho=1", "delta=0.1", "gamma=2", "epochs=30", "evaluate_every=30")
-    found = fit(made, None, patience=None, watch="J").measures["test"]
+    found = Fit(patience=None, watch="J").run(made, None).measures["test"]
     best = solve(Table(toy_table()), 1, 0.1, 2)
     assert -1e-6 <= found["J"] - best.J <= 0.01
     for name in ("R", "C", "D"):

@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 from ib_cli.engine import train
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 from ib_cli.system.signals import Interrupted, catch_signals
 from tests.conftest import SMALL
 from tests.procedures.fit.test_fit_together import assert_equal
@@ -99,13 +99,13 @@ def test_an_interruption_goes_on_bit_for_bit(
     monkeypatch.setattr(train, "SECONDS_BETWEEN_REPORTS", -1)
     words = (*words, "estimators=none", "epochs=3")
     whole = experiment(*words)
-    expected = fit(whole, None, patience=None, watch="J")
+    expected = Fit(patience=None, watch="J").run(whole, None)
     part = experiment(*words, folder="part", observers=(Stopper(1, 2),))
     with catch_signals() as stop, pytest.raises(Interrupted):
-        fit(replace(part, stop=stop), None, patience=None, watch="J")
+        Fit(patience=None, watch="J").run(replace(part, stop=stop), None)
     part.records.close()
     rest = experiment(*words, folder="part")
-    ended = fit(rest, rest.records.load_checkpoint(torch.device("cpu")), patience=None, watch="J")
+    ended = Fit(patience=None, watch="J").run(rest, rest.records.load_checkpoint(torch.device("cpu")))
     assert ended.measures == expected.measures
     assert all(torch.equal(ended.params[name], p) for name, p in expected.params.items())
 

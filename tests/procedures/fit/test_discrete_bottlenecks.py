@@ -18,7 +18,7 @@ from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.functionals import functionals
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 
 SMALL = ("bottleneck.size=15", "epochs=60", "evaluate_every=60", "optimizer.lr=1e-2", "estimators=none")
 OBJECTIVES = ("decoder_ce", "prediction_ce", "decoder_uncertainty", "ib", "dib")
@@ -27,7 +27,7 @@ OBJECTIVES = ("decoder_ce", "prediction_ce", "decoder_uncertainty", "ib", "dib")
 def trained(experiment: Callable[..., Experiment], *words: str) -> tuple[Experiment, dict[str, dict[str, float]], Pass]:
     """A trained model, its measures, and a pass over the train split in float64."""
     made = experiment(*SMALL, *words)
-    finished = fit(made, None, patience=None, watch="J")
+    finished = Fit(patience=None, watch="J").run(made, None)
     model = made.model.double().eval()
     whole = made.data.whole_batch()
     params = {name: value.double() for name, value in finished.params.items()}
@@ -98,7 +98,7 @@ def test_evaluations_do_not_depend_on_how_a_split_is_cut(experiment: Callable) -
 
 def test_measures_are_those_of_the_estimates(experiment: Callable) -> None:
     made = experiment(*SMALL, "objective=dib")
-    finished = fit(made, None, patience=None, watch="J")
+    finished = Fit(patience=None, watch="J").run(made, None)
     table, y, weight = tabulated(
         made.model, made.data, made.settings, finished.params, dict(made.model.named_buffers()), "test"
     )
@@ -147,6 +147,6 @@ def test_a_log_variance_without_least_noise_is_a_warning(ib_train: Callable, bot
 
 def test_monte_carlo_dropout_has_cross_entropies_and_no_rate(experiment: Callable) -> None:
     made = experiment("objective=ce", "bottleneck=dropout", "bottleneck.size=8", "samples=3", "estimators=none")
-    found = fit(made, None, patience=None, watch="J").measures["test"]
+    found = Fit(patience=None, watch="J").run(made, None).measures["test"]
     assert found["H_model[Y|X]"] < found["C"] and "R" not in found and "H[Y|Z]" not in found
     assert found["error_single"] != found["error"]

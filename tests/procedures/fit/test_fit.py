@@ -14,7 +14,7 @@ from ib_cli.datasets.normalisation import fit as identity
 from ib_cli.engine.train import batches
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.fit.fit import fit
+from ib_cli.procedures.fit.fit import Fit
 
 
 def test_the_default_run_learns_the_digits(experiment: Callable[..., Experiment]) -> None:
@@ -26,13 +26,15 @@ def test_the_default_run_learns_the_digits(experiment: Callable[..., Experiment]
         "batch_size=100",
         "epochs=15",
     )
-    finished = fit(experiment(*full), None, patience=None, watch="J")
+    finished = Fit(patience=None, watch="J").run(experiment(*full), None)
     assert finished.measures["test"]["accuracy"] >= 0.95
     assert finished.measures["test"]["H_model[Y|X]"] <= finished.measures["test"]["C"]
 
 
 def test_deterministic_encoder_has_equal_cross_entropies(experiment: Callable[..., Experiment]) -> None:
-    measures = fit(experiment("objective=ce", "bottleneck.size=null"), None, patience=None, watch="J").measures["test"]
+    measures = (
+        Fit(patience=None, watch="J").run(experiment("objective=ce", "bottleneck.size=null"), None).measures["test"]
+    )
     assert measures["H_model[Y|X]"] == pytest.approx(measures["C"], abs=1e-6)
     assert "R" not in measures and measures["error_single"] == pytest.approx(measures["error"])
 
@@ -40,14 +42,14 @@ def test_deterministic_encoder_has_equal_cross_entropies(experiment: Callable[..
 def test_averages_are_what_is_evaluated(experiment: Callable[..., Experiment]) -> None:
     made = experiment("averaging=0.5", "optimizer=sgd", "optimizer.momentum=0", "epochs=1", "batch_size=200")
     start = {name: p.detach().clone() for name, p in made.model.named_parameters()}
-    finished = fit(made, None, patience=None, watch="J")
+    finished = Fit(patience=None, watch="J").run(made, None)
     for name, p in made.model.named_parameters():  # one step: the mean of where it started and where it is
         assert torch.allclose(finished.params[name], (start[name] + p.detach()) / 2, atol=1e-6)
 
 
 def test_early_stopping_ends_before_the_last_epoch(experiment: Callable[..., Experiment]) -> None:
     made = experiment("dataset.validation_size=0.2", "epochs=50", "optimizer.lr=0.1", "checkpoint_every=40")
-    ended = fit(made, None, patience=2, watch="J")
+    ended = Fit(patience=2, watch="J").run(made, None)
     assert ended.epochs < 50
     assert made.records.load_checkpoint(torch.device("cpu"))["epoch"] == ended.epochs
 
@@ -57,7 +59,7 @@ def test_the_train_split_is_evaluated_where_asked(experiment: Callable[..., Expe
     plain, asked = (
         experiment(*common, f"evaluate_train={value}", "averaging=0.9", folder=value) for value in ("false", "true")
     )
-    results = [fit(each, None, patience=None, watch="J") for each in (plain, asked)]
+    results = [Fit(patience=None, watch="J").run(each, None) for each in (plain, asked)]
     averages, lines = (each.records.metrics.read() for each in (plain, asked))
     assert [(line["epoch"], line["split"]) for line in lines] == [(e, s) for e in (2, 3) for s in ("train", "test")]
     for one, other in zip(*([line for line in each if line["split"] == "test"] for each in (averages, lines))):
@@ -77,7 +79,7 @@ def test_clipping_bounds_the_step(experiment: Callable[..., Experiment]) -> None
         "optimizer=sgd", "optimizer.momentum=0", "optimizer.lr=1", "clip=0.01", "epochs=1", "batch_size=200"
     )
     start = {name: p.detach().clone() for name, p in made.model.named_parameters()}
-    fit(made, None, patience=None, watch="J")
+    Fit(patience=None, watch="J").run(made, None)
     moved = sum(((p - start[name]) ** 2).sum() for name, p in made.model.named_parameters()) ** 0.5
     assert moved.item() == pytest.approx(0.01, rel=1e-3)
 
@@ -97,9 +99,9 @@ def test_an_epoch_visits_every_sample_once_and_leaves_no_batch_of_one() -> None:
 
 def test_bf16_trains_close_to_float32(experiment: Callable[..., Experiment]) -> None:
     values = [
-        fit(
-            experiment(f"precision={precision}", "epochs=5", folder=precision), None, patience=None, watch="J"
-        ).measures["train"]["J"]
+        Fit(patience=None, watch="J")
+        .run(experiment(f"precision={precision}", "epochs=5", folder=precision), None)
+        .measures["train"]["J"]
         for precision in ("fp32", "bf16")
     ]
     assert values[1] == pytest.approx(values[0], rel=0.1) and values[1] != values[0]
@@ -122,7 +124,7 @@ def test_real_images(experiment: Callable[..., Experiment], real_data: str, over
         "epochs=1",
         "eval_samples=2",
     )
-    measures = fit(made, None, patience=None, watch="J").measures
+    measures = Fit(patience=None, watch="J").run(made, None).measures
     assert all(math.isfinite(value) for split in measures.values() for value in split.values())
     expected = sum(
         term.weight(made.multipliers) * measures["test"][term.functional.symbol] for term in made.objective.terms

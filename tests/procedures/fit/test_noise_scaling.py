@@ -18,7 +18,7 @@ from ib_cli.engine.loss import forward
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.fit.latent_scaling import LatentScaling, latent_moments
-from ib_cli.procedures.fit.noise_scaling import TARGET, noise_scaling
+from ib_cli.procedures.fit.noise_scaling import TARGET, NoiseScaling
 from ib_cli.system.signals import Interrupted
 from tests.conftest import SMALL
 
@@ -99,7 +99,7 @@ def test_without_noise_the_scale_changes_nothing_but_roundings(experiment: Calla
     ended = []
     for end in (20.0, -80.0):
         made = experiment(*PLAIN, "epochs=4", "optimizer.lr=1e-2", folder=f"to {end}")
-        ended.append(noise_scaling(made, None, start=20.0, end=end).measures["test"])
+        ended.append(NoiseScaling(start=20.0, end=end).run(made, None).measures["test"])
     assert ended[1] == pytest.approx(ended[0], rel=1e-3)
     assert ended[0]["accuracy"] > 0.3
 
@@ -108,13 +108,13 @@ def test_with_noise_a_small_scale_leaves_nothing(experiment: Callable[..., Exper
     errors = []
     for end in (20.0, -40.0):
         made = experiment(*NOISY, "architecture.widths=[64]", "epochs=15", "optimizer.lr=1e-2", folder=f"to {end}")
-        errors.append(noise_scaling(made, None, start=20.0, end=end).measures["train"]["error"])
+        errors.append(NoiseScaling(start=20.0, end=end).run(made, None).measures["train"]["error"])
     assert errors[0] < 0.3 and errors[1] > 0.75
 
 
 def test_targets_are_recorded_and_reached(experiment: Callable[..., Experiment]) -> None:
     made = experiment(*PLAIN, "epochs=3")
-    finished = noise_scaling(made, None, start=10.0, end=-6.0)
+    finished = NoiseScaling(start=10.0, end=-6.0).run(made, None)
     lines = [line for line in made.records.metrics.read() if line["split"] == "train"]
     assert [line[TARGET] for line in lines] == [10.0, 2.0, -6.0]
     assert all("error" in line for line in lines) and TARGET not in made.records.metrics.read()[-1]
@@ -134,14 +134,14 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(experiment: Callable[...,
         {"start": 9.0, "end": -9.0},
     )
     whole = experiment(*options, folder="whole")
-    expected = noise_scaling(whole, None, **keys)
+    expected = NoiseScaling(**keys).run(whole, None)
     asked = iter([None] * steps + [signal.SIGTERM] * 100)  # 4 steps an epoch
     part = replace(experiment(*options, folder="part"), stop=lambda: next(asked))
     with pytest.raises(Interrupted):
-        noise_scaling(part, None, **keys)
+        NoiseScaling(**keys).run(part, None)
     part.records.close()
     rest = experiment(*options, folder="part")
-    ended = noise_scaling(rest, rest.records.load_checkpoint(rest.device), **keys)
+    ended = NoiseScaling(**keys).run(rest, rest.records.load_checkpoint(rest.device))
     assert ended.measures == expected.measures and ended.estimates == expected.estimates
     assert all(torch.equal(ended.params[name], p) for name, p in expected.params.items())
     assert rest.records.metrics.read() == whole.records.metrics.read()
@@ -159,7 +159,7 @@ def test_real_images(experiment: Callable[..., Experiment], real_data: str) -> N
     made = experiment(
         "objective=ce", "bottleneck=zero_entropy_noise", WHOLE, *images, *masked, "optimizer.lr=1e-3", "epochs=4"
     )
-    measures = noise_scaling(made, None, start=60.0, end=50.0).measures
+    measures = NoiseScaling(start=60.0, end=50.0).run(made, None).measures
     assert measures["train"]["accuracy"] > 0.5 and 0 <= measures["test"]["error"] <= 1
 
 

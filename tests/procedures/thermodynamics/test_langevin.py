@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from ib_cli.contracts.errors import RunFailedError
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.thermodynamics.langevin import langevin
+from ib_cli.procedures.thermodynamics.langevin import Langevin
 from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy
 from ib_cli.sampling.annealed import log_mean
 from ib_cli.sampling.averages import average
@@ -58,7 +58,7 @@ def elliptical_slices(log_likelihood: Callable[[Tensor], Tensor], prior: float, 
 
 def test_averages_are_those_of_another_sampler(small: Callable[..., Experiment]) -> None:
     made = small("epochs=15")
-    finished = langevin(made, None, **KEYS)
+    finished = Langevin(**KEYS).run(made, None)
     energy, beta = WeightEnergy(made, exact=True), 40 / 0.5
     values = elliptical_slices(lambda theta: -beta * energy(theta).energy, 1.5, 32, energy.size, 100)
     other, train = average(-values[20:] / beta), finished.measures["train"]
@@ -75,7 +75,9 @@ def test_averages_are_those_of_another_sampler(small: Callable[..., Experiment])
 def test_replicas_have_the_temperatures_that_they_were_given(small: Callable[..., Experiment]) -> None:
     """A linear regression, all of whose 4 parameters are determined by the data, so that the virial is sharp."""
     made = small("epochs=15", "architecture.widths=[]", "dataset.path=line.npz", "classifier=gaussian")
-    finished = langevin(made, None, **KEYS | {"temperature": 0.02, "ladder": [0.05, 0.15], "burn_in": 9, "prior": 0.7})
+    finished = Langevin(**KEYS | {"temperature": 0.02, "ladder": [0.05, 0.15], "burn_in": 9, "prior": 0.7}).run(
+        made, None
+    )
     table = [json.loads(line) for line in (made.records.folder / "thermodynamics.jsonl").read_text().splitlines()]
     assert [line["predicted"] for line in table] == [0.02, 0.05, 0.15]
     for line in table:
@@ -88,7 +90,7 @@ def test_replicas_have_the_temperatures_that_they_were_given(small: Callable[...
 def test_the_free_energy_is_that_of_plain_sampling(small: Callable[..., Experiment]) -> None:
     """At a high temperature the prior's own draws tell Z."""
     made = small("epochs=5")
-    found = langevin(made, None, **KEYS | {"temperature": 10.0, "anneal": 60}).measures["train"]
+    found = Langevin(**KEYS | {"temperature": 10.0, "anneal": 60}).run(made, None).measures["train"]
     energy = WeightEnergy(made, exact=True)
     theta = 1.5 * torch.randn(5000, energy.size, generator=Generator().manual_seed(0), dtype=torch.float64)
     plain = log_mean(-40 / 10 * energy(theta).energy)
@@ -101,9 +103,9 @@ def test_small_steps_need_no_correction_and_no_whole_split(small: Callable[..., 
     """Stochastic gradients of 20 samples, decreasing steps, against corrected chains."""
     linear = ("epochs=12", "architecture.widths=[]")
     keys = KEYS | {"temperature": 1.0, "prior": 2.0}
-    exact = langevin(small(*linear), None, **keys).measures["train"]
+    exact = Langevin(**keys).run(small(*linear), None).measures["train"]
     own = {"corrected": False, "step_size": 0.3, "step_offset": 10.0, "step_decay": 0.5}
-    rough = langevin(small(*linear, "batch_size=20", folder="rough"), None, **keys | own).measures["train"]
+    rough = Langevin(**keys | own).run(small(*linear, "batch_size=20", folder="rough"), None).measures["train"]
     assert abs(rough["J"] - exact["J"]) < 3 * math.hypot(rough["J_stderr"], exact["J_stderr"]) + 0.02 * exact["J"]
     assert "acceptance" not in rough
 
@@ -117,14 +119,14 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
 ) -> None:
     keys = KEYS | {"steps": 6, "burn_in": 1, "chains": 3} | keys
     whole = small("epochs=3", "bottleneck.size=2", *overrides, folder="whole")
-    expected = langevin(whole, None, **keys)
+    expected = Langevin(**keys).run(whole, None)
     cut = small("epochs=3", "bottleneck.size=2", *overrides, folder="cut")
     asked = iter(range(10_000))
     with pytest.raises(Interrupted):
-        langevin(replace(cut, stop=lambda: signal.SIGTERM if next(asked) > 9 else None), None, **keys)
+        Langevin(**keys).run(replace(cut, stop=lambda: signal.SIGTERM if next(asked) > 9 else None), None)
     checkpoint = cut.records.load_checkpoint(cut.device)
     assert (checkpoint["epoch"], checkpoint["step_in_epoch"]) == (1, 3)
-    finished = langevin(cut, checkpoint, **keys)
+    finished = Langevin(**keys).run(cut, checkpoint)
     files = [made.records.metrics.file.read_text() for made in (whole, cut)]
     assert files[0] == files[1] and str(finished.measures) == str(expected.measures)
     assert all(torch.equal(value, finished.params[name]) for name, value in expected.params.items())
@@ -132,7 +134,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
 
 def test_chains_that_run_away_are_told(small: Callable[..., Experiment]) -> None:
     with pytest.raises(RunFailedError, match=r"epoch 1: try a smaller procedure\.step_size"):
-        langevin(small("epochs=4"), None, **KEYS | {"corrected": False, "step_size": 1e20, "burn_in": 1})
+        Langevin(**KEYS | {"corrected": False, "step_size": 1e20, "burn_in": 1}).run(small("epochs=4"), None)
 
 
 TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "objective=therml", "procedure=langevin")

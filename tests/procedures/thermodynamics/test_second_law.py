@@ -14,8 +14,8 @@ import torch
 from torch import Generator
 
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.thermodynamics.relaxing_law import Descent
-from ib_cli.procedures.thermodynamics.second_law import second_law
+from ib_cli.procedures.thermodynamics.relaxing_law import ParameterPlane
+from ib_cli.procedures.thermodynamics.second_law import SecondLaw
 from ib_cli.sampling.density import nearest_log_density
 from tests.conftest import Ended
 
@@ -27,7 +27,7 @@ KEYS: dict[str, Any] = {
 
 def test_what_chains_measure_is_what_the_grid_predicts(small: Callable[..., Experiment]) -> None:
     made = small("epochs=10", "architecture.widths=[2]")
-    finished = second_law(made, None, **KEYS)
+    finished = SecondLaw(**KEYS).run(made, None)
     lines = [json.loads(line) for line in (made.records.folder / "thermodynamics.jsonl").read_text().splitlines()]
     start, least, rise, *above = lines
     assert rise["measured"] == 0 and len(above) == 11
@@ -43,7 +43,7 @@ def test_what_chains_measure_is_what_the_grid_predicts(small: Callable[..., Expe
 
 def test_the_divergence_on_the_grid_is_the_excess_of_j(small: Callable[..., Experiment]) -> None:
     """TherML eqs. 35, 36 and 39 at every step, to rounding, where π reaches below what a number can hold."""
-    descent = Descent(small("epochs=1"), sigma=0.05, prior=1.5, step=0.01)
+    descent = ParameterPlane(small("epochs=1"), sigma=0.05, prior=1.5, step=0.01)
     law = descent.law(21, 4.0)
     assert (law.transitions >= 0).all() and torch.allclose(law.transitions.sum(1), torch.ones(441).double(), atol=1e-13)
     pi = law.table.equilibrium
@@ -73,7 +73,7 @@ TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "object
     ((*TOY, "sigma=1", "procedure.points=50"), "procedure.points=50: choose an odd number up to 101"),
     ((*TOY, "sigma=1", "procedure.points=25"), "procedure.points=25: places 0.1 apart"),
     ((*TOY, "sigma=1", "procedure.points=151"), "procedure.points=151: choose an odd number up to 101"),
-    ((*TOY, "sigma=1", "weights=lognormal"), "weights: procedure=langevin draws the weights by itself"),
+    ((*TOY, "sigma=1", "weights=lognormal"), "weights: procedure=second_law draws the weights by itself"),
     (("procedure=second_law", "procedure.temperature=1", "batch_size=2000"), "procedure=second_law needs a loss"),
 ], ids=["sigma", "negative", "even", "coarse", "large", "weights", "noise"])  # fmt: skip
 def test_what_cannot_be_followed_is_one_line(

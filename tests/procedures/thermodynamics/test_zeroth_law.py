@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.procedures.thermodynamics.zeroth_law import zeroth_law
+from ib_cli.procedures.thermodynamics.zeroth_law import ZerothLaw
 from ib_cli.system.signals import Interrupted
 from tests.conftest import Ended
 
@@ -32,7 +32,7 @@ def regression(small: Callable[..., Experiment]) -> Experiment:
 
 
 def test_two_models_come_to_one_temperature(regression: Experiment) -> None:
-    finished = zeroth_law(regression, None, **KEYS)
+    finished = ZerothLaw(**KEYS).run(regression, None)
     lines = [json.loads(line) for line in (regression.records.folder / "thermodynamics.jsonl").read_text().splitlines()]
     assert [line["predicted"] for line in lines[:2]] == [0.05, 0.4]
     sigma = finished.measures["train"]["sigma"]
@@ -51,7 +51,7 @@ def test_two_models_come_to_one_temperature(regression: Experiment) -> None:
 def test_a_signal_stops_it(regression: Experiment) -> None:
     asked = iter(range(10_000))
     with pytest.raises(Interrupted):
-        zeroth_law(replace(regression, stop=lambda: 15 if next(asked) > 60 else None), None, **KEYS)
+        ZerothLaw(**KEYS).run(replace(regression, stop=lambda: 15 if next(asked) > 60 else None), None)
     assert len(regression.records.metrics.read()) == 0
 
 

@@ -1,0 +1,90 @@
+"""Training of several copies of one model at once: parameters stacked, one step for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+
+from ib_cli.contracts.noise import Request
+from ib_cli.engine.backward import Backward
+from ib_cli.engine.group import GroupEpoch
+from ib_cli.engine.loss import loss_of_copies, make_loss
+from ib_cli.engine.stack import Stack
+from ib_cli.engine.state import State
+from ib_cli.engine.train import averages
+from ib_cli.experiment.evaluation import Evaluation
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.system.signals import Interrupted
+
+
+def varied(experiment: Experiment, multipliers: Mapping[str, float], seed: int | None = None) -> Experiment:
+    """The experiment with a copy of its model, other values of some multipliers and, if given, another seed."""
+    settings = experiment.settings if seed is None else replace(experiment.settings, seed=seed)
+    values = {**experiment.multipliers, **multipliers}
+    return replace(experiment, model=deepcopy(experiment.model), multipliers=values, settings=settings)
+
+
+def train_copies(
+    experiments: Sequence[Experiment], epochs: int, states: Sequence[State] | None = None
+) -> tuple[Stack, list[dict[str, float]]]:
+    """Train copies of one model for some epochs; returns them and the last epoch's averages of J and its parts.
+
+    The experiments differ in their models' parameters, multipliers, seeds and learning rates at most (`varied` makes
+    such ones). Copies start from `states`, or from their models' parameters, and meet the samples and the noise that
+    each would meet alone. Nothing is recorded or saved. Raises RunFailedError where a copy stops being finite,
+    Interrupted at a signal.
+    """
+    stack = Stack(states or [starting_state(each) for each in experiments], experiments[0].optimizer)
+    trainer = CopyTrainer(experiments)
+    found: list[dict[str, float]] = []
+    for _ in range(epochs):
+        epoch, signal = trainer.epoch(stack, experiments)
+        if signal is not None:
+            raise Interrupted(signal)
+        found = [averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch) for state in stack.states]
+        for state, means in zip(stack.states, found):
+            state.close_epoch()
+            state.schedule.observe(means["J"])
+    return stack, found
+
+
+def starting_state(experiment: Experiment) -> State:
+    """A run of the experiment before its first step."""
+    optimizer = experiment.optimizer(experiment.model.parameters())
+    return State.start(experiment.model, optimizer, experiment.schedule, experiment.settings.averaging)
+
+
+class CopyTrainer:
+    """Trains stacked copies an epoch at a time; what is planned and compiled serves all epochs."""
+
+    def __init__(self, experiments: Sequence[Experiment]) -> None:
+        """The experiments whose copies may come: they have the first one's objective, data and kind of model."""
+        self.first = first = experiments[0]
+        self.loss = make_loss(first.model, first.objective, first.settings.samples, first.settings.precision)
+        self.evaluation = Evaluation(first)
+        self._backwards: dict[int | None, Backward] = {}
+        self._plans: dict[int, list[Request]] = {}
+
+    def epoch(self, stack: Stack, experiments: Sequence[Experiment]) -> tuple[GroupEpoch, int | None]:
+        """Train one epoch of the copies in the stack, whose experiments these are; the epoch, and a signal or None."""
+        self.evaluation.begin_epoch_of_stack(stack, experiments)
+        settings = [each.settings for each in experiments]
+        multipliers = [each.multipliers for each in experiments]
+        epoch = GroupEpoch(stack, self.first.model, self._backward, self.first.data, settings, multipliers)
+        return epoch, epoch.run(self._plans, self.first.stop)
+
+    def unread_seconds(self) -> float:
+        """Seconds spent to compile since this was last asked."""
+        return sum(backward.unread() for backward in self._backwards.values())
+
+    def _backward(self, axis: int | None) -> Backward:
+        """The gradient of the loss mapped over copies, whose batch and noise lie on this axis."""
+        if axis not in self._backwards:
+            data, settings = self.first.data, self.first.settings
+            weighted = data.splits["train"].weight is not None
+            many = loss_of_copies(self.loss, axis, weighted, same=data.whole(settings.batch_size))
+            self._backwards[axis] = Backward(many, settings.compile, self.first.device)
+        return self._backwards[axis]

@@ -1,0 +1,158 @@
+"""One attempt at a run: what is written and told at its beginning and its end."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ib_cli.config.error_lines import again
+from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.run.describe import describe, doubts
+from ib_cli.run.pictures import draw_figures
+from ib_cli.study.job_outcomes import TOKEN, Outcome
+from ib_cli.system.signals import Interrupted
+from ib_cli.watch.observer import RunInfo
+
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster, where it is there
+log = logging.getLogger(__name__)
+
+
+def open_attempt(experiment: Experiment) -> Attempt:
+    """Make the run's folder and take its lock.
+
+    Raises ConfigError where it cannot be written, BusyError where another process holds it.
+    """
+    config = dict(experiment.config)
+    experiment.records.open(yaml.dump(config, Dumper=DUMPER, sort_keys=False, allow_unicode=True))
+    return Attempt(experiment)
+
+
+class Attempt:
+    """One attempt at a run, from its experiment to its result; it holds the lock of the run's folder."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        """`experiment` with its records open."""
+        self.experiment = experiment
+
+    @property
+    def folder(self) -> Path:
+        """Where its records are."""
+        return self.experiment.records.folder
+
+    def begin(self) -> dict[str, Any] | None:
+        """Make the folder ready and tell the observers; returns the checkpoint to go on from."""
+        experiment, settings, records = self.experiment, self.experiment.settings, self.experiment.records
+        if settings.rerun:
+            records.clear()
+        (records.folder / "result.json").unlink(missing_ok=True)  # of an attempt that failed
+        checkpoint = records.load_checkpoint(experiment.device)
+        instead = experiment.procedure.facts(experiment)
+        facts = describe(experiment, instead)
+        first = checkpoint["epoch"] if checkpoint else 0
+        info = RunInfo(
+            settings.name,
+            records.folder.name,
+            records.folder,
+            experiment.lagrangian,
+            facts,
+            settings.epochs if instead is None else 0,
+            first,
+            experiment.config,
+        )
+        command = shlex.join(word for word in sys.argv if TOKEN not in word)
+        log.info("%s; minimise %s; %s", command, experiment.lagrangian, dict(facts))
+        for doubt in doubts(experiment):
+            log.warning("%s", doubt)
+        for observer in experiment.observers:
+            observer.start(info)
+        return checkpoint
+
+    def succeed(self, finished: Finished) -> Outcome:
+        """Draw the figures and write the result of a run that came to its end."""
+        if self.experiment.settings.figures and finished.params is not None:
+            draw_figures(self.experiment, finished.params)
+        measured = {"epochs": finished.epochs, "seconds": finished.seconds, **finished.measures}
+        if finished.compile_seconds:
+            measured["compile_seconds"] = finished.compile_seconds
+        if finished.estimates:
+            measured |= {"estimates": nested(finished.estimates), "estimate_seconds": finished.estimate_seconds}
+        return self._end({"status": "done", **self._about(), **measured})
+
+    def fail(self, error: Exception) -> Outcome:
+        """Write the result of a run that could not come to its end."""
+        told = str(error) if isinstance(error, RunFailedError) else _in_a_line(error)
+        log.error("the run failed", exc_info=error)
+        return self._end({"status": "failed", **self._about(), "error": told})
+
+    def interrupt(self, stop: Interrupted) -> None:
+        """Tell the observers that the run stops here for now."""
+        if (self.folder / "checkpoint.pt").exists():
+            told = f"{stop}: saved in {self.folder}. To go on: {again(sys.argv)}"
+        else:  # some procedures keep nothing on the way
+            told = f"{stop}: nothing of this run is kept. To begin anew: {again(sys.argv)}"
+        for observer in self.experiment.observers:
+            observer.interrupt(told)
+
+    def outcome(self, status: str, result: Mapping[str, Any] | None = None) -> Outcome:
+        """How this run stands, as the study's table shows it."""
+        found = result or {}
+        error, seconds = found.get("error", ""), found.get("seconds")
+        return Outcome(status, folder=str(self.folder), test=found.get("test", {}), seconds=seconds, error=error)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self.experiment.records.close()
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "objective": self.experiment.config["objective"]["name"],
+            "lagrangian": f"minimise {self.experiment.lagrangian}",
+            "multipliers": self.experiment.multipliers,
+            "seed": self.experiment.settings.seed,
+        }
+
+    def _end(self, result: dict[str, Any]) -> Outcome:
+        self.experiment.records.finish(result)
+        for observer in self.experiment.observers:
+            observer.finish(result)
+        return self.outcome(result["status"], result)
+
+    def train(self, stop: Callable[[], int | None]) -> Outcome:
+        """Begin, run the procedure and end; `stop` gives the number of a signal that has come.
+
+        Raises Interrupted at a signal, after saving, and what is wrong with the config or the process.
+        """
+        checkpoint = self.begin()
+        experiment = replace(self.experiment, stop=stop)
+        try:
+            return self.succeed(experiment.procedure.run(experiment, checkpoint))
+        except Interrupted as interruption:
+            self.interrupt(interruption)
+            raise
+        except (ConfigError, BrokenPipeError):  # wrong from the start; or nobody reads our output any more (| head)
+            raise
+        except Exception as error:
+            if experiment.settings.debug and not isinstance(error, RunFailedError):
+                raise
+            return self.fail(error)
+
+
+def nested(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Lines of estimates.jsonl, of one epoch, as {estimator: {quantity: {value, lower, …, saturated, reason}}}."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        told = {name: line[name] for name in ("value", "lower", "upper", "stderr", "saturated", "reason")}
+        found.setdefault(line["estimator"], {})[line["quantity"]] = told
+    return found
+
+
+def _in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -1,0 +1,110 @@
+"""Which parts of a model, data and objectives go together: each check raises ConfigError where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ib_cli.config.public_names import short_name
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import Spec
+from ib_cli.functionals.functional import Functional
+from ib_cli.model.blocks.layers import is_monte_carlo
+from ib_cli.model.bottlenecks.bottleneck import Bottleneck
+from ib_cli.model.model import Model
+
+
+def check_functionals(
+    config: Mapping[str, Any], functionals: Sequence[Functional], bottleneck: Bottleneck, has_density: bool, spec: Spec
+) -> None:
+    """Raises ConfigError for a functional of the objective that this z, these labels or these batches do not have."""
+    chosen = f"bottleneck={short_name('bottleneck', config['bottleneck']['_target_'])}"
+    for each in functionals:
+        if "z_weight" in each.needs and not bottleneck.discrete:
+            raise ConfigError(
+                f"{chosen}: this objective has {each.symbol}, which is measured for a discrete z only: choose "
+                "bottleneck=categorical"
+            )
+        if each.continuous and bottleneck.discrete:
+            raise ConfigError(
+                f"{chosen}: this objective has {each.symbol}, which a discrete z does not have: choose a continuous "
+                "one, such as bottleneck=zero_entropy_noise"
+            )
+        if "encoder" in each.needs and bottleneck.stochastic and not has_density:
+            raise ConfigError(
+                "architecture.monte_carlo=true: this objective measures a rate, but a z drawn by dropout has no "
+                "density that is known: choose architecture.monte_carlo=false"
+            )
+        if "encoder" in each.needs and not has_density:
+            raise ConfigError(
+                f"{chosen}: this objective measures a rate, which needs a bottleneck with noise of known density, such "
+                "as bottleneck=gaussian"
+            )
+        if "classes" in each.needs and spec.classes is None:
+            raise ConfigError(
+                f"objective={config['objective']['name']} has {each.symbol}, which is of labels, but y is continuous: "
+                "choose an objective without it, such as vib"
+            )
+        if each.of_sums and min(config["batch_size"], spec.train_size) < 2:
+            raise ConfigError(
+                f"batch_size={config['batch_size']}: this objective has {each.symbol}, which is of a batch as a whole "
+                "and needs at least 2 samples in it"
+            )
+
+
+def check_monte_carlo(config: Mapping[str, Any], architecture: torch.nn.Module, bottleneck: Bottleneck) -> None:
+    """Raises ConfigError for Monte-Carlo dropout that would drop nothing, and for one below a discrete z."""
+    if not config["architecture"].get("monte_carlo"):
+        return
+    if not is_monte_carlo(architecture):
+        rates = " or ".join(f"architecture.{key}" for key in config["architecture"] if "dropout" in key)
+        raise ConfigError(f"architecture.monte_carlo=true: nothing is dropped; set {rates} above 0")
+    if bottleneck.discrete:
+        raise ConfigError(
+            "architecture.monte_carlo=true: a discrete z is not drawn, so it has no masks of its own: choose "
+            "architecture.monte_carlo=false"
+        )
+
+
+def check_discrete(config: Mapping[str, Any], model: Model, spec: Spec) -> None:
+    """Raises ConfigError where a part is made for unit vectors and does not get them, or the other way round."""
+    if getattr(model.architecture, "one_hot", False) and not spec.one_hot:
+        raise ConfigError("architecture=therml_toy needs a discrete x: choose dataset=therml_toy or dataset=table")
+    discrete = model.bottleneck.discrete
+    for group in ("marginal", "backward_encoder", "classifier", "decoder"):
+        part = getattr(model, group)
+        made_for = getattr(part, "discrete", False)
+        is_density = group in ("marginal", "backward_encoder")  # networks take any z, unless they say otherwise
+        if part is not None and made_for != discrete and (made_for or is_density):
+            wanted, found = ("a discrete", "continuous") if made_for else ("a continuous", "discrete")
+            raise ConfigError(
+                f"{group}={short_name(group, config[group]['_target_'])} is made for {wanted} z, and this bottleneck's "
+                f"is {found}: choose what goes with it; bottleneck=categorical has a discrete z, and "
+                "architecture=therml_toy chooses all parts for one"
+            )
+
+
+def check_marginal(model: Model) -> None:
+    """Raises ConfigError for a prior of z that would be drawn together with the encoder's weights."""
+    drawn = () if model.weights is None else {weight.path.partition(".")[0] for weight in model.weights.weights}
+    if model.marginal is not None and model.marginal.uses_encoder and {"architecture", "bottleneck"} & set(drawn):
+        raise ConfigError(
+            "marginal=vampprior is made of the encoder, whose weights this run draws, and m(z) must not depend on "
+            "them: choose another marginal"
+        )
+
+
+def check_batch_norm(config: Mapping[str, Any], model: Model, train_size: int) -> None:
+    """Raises ConfigError where batch normalisation would fail or mislead."""
+    if not any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        return
+    if min(config["batch_size"], train_size) < 2:
+        raise ConfigError("batch_size: batch normalisation needs at least 2 samples a batch")
+    if model.marginal is not None and model.marginal.uses_encoder:
+        raise ConfigError(
+            "marginal=vampprior sends its pseudo-inputs through the encoder, where they would spoil the running "
+            "statistics of batch normalisation: choose an architecture without it, as mlp with "
+            "architecture.batch_norm=false"
+        )

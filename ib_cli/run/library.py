@@ -1,0 +1,249 @@
+"""The library's face: from overrides to a trained run, and from a run's folder back to its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+import numpy as np
+import torch
+import yaml
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ib_cli.config.catalogue import directory
+from ib_cli.config.error_lines import check_words, explain
+from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.contracts.noise import Tape, draw
+from ib_cli.contracts.passes import Batch, Pass
+from ib_cli.datasets.data import Data
+from ib_cli.engine.loss import forward, plan
+from ib_cli.engine.seeds import generator
+from ib_cli.experiment.evaluation import Evaluation
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.experiment.records import Records
+from ib_cli.model.model import Model
+from ib_cli.run import build as building
+from ib_cli.run.attempt import open_attempt
+from ib_cli.run.log_file import log_file
+from ib_cli.run.run_ids import run_folder
+from ib_cli.run.validation import resolve, validate
+from ib_cli.system.signals import catch_signals
+from ib_cli.watch.screen import Screen
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> dict[str, Any]:
+    """The resolved config of a command's words, such as `["objective=vib", "gamma=1e-2"]`, as plain containers.
+
+    `config_dir`: a folder with configs of your own, as `--config-dir` on the command line. Raises ConfigError, one line
+    that names the key.
+    """
+    words = list(overrides)
+    own = [] if config_dir is None else [f"hydra.searchpath=[{Path(config_dir).resolve().as_uri()}]"]
+    check_words(words)
+    try:
+        with hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"):
+            return resolve(hydra.compose("config", overrides=[*own, *words]))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error, words)) from None
+
+
+def build(config: Mapping[str, Any]) -> Experiment:
+    """Data, model, objective and procedure of a resolved config, on their device.
+
+    Nothing is written, and nothing of the process changes. Raises ConfigError for what does not fit.
+    """
+    valid = validate(config)
+    dataset = valid.targets["dataset"]()
+    records = Records(run_folder(config, dataset.fingerprint()))
+    return building.build(valid, records, (valid.targets["tracker"](),), dataset=dataset)
+
+
+def train(experiment: Experiment, screen: bool = False) -> Run:
+    """Run an experiment's procedure to its end, in the folder that the command line would use.
+
+    A run that is done is loaded, an interrupted one goes on from its checkpoint. The experiment itself stays as it was
+    built. `screen`: show the run as the command does. Raises RunFailedError where it fails, BusyError where another
+    process is at it, ConfigError where its folder cannot be written, Interrupted at Ctrl-C, after saving.
+    """
+    records, settings = experiment.records, experiment.settings
+    done = records.result is not None and records.result["status"] == "done"
+    if done and not settings.rerun:
+        return Run(records.folder)
+    observers = (Screen(), *experiment.observers) if screen else experiment.observers
+    attempt = open_attempt(
+        replace(
+            experiment,
+            model=deepcopy(experiment.model),
+            schedule=deepcopy(experiment.schedule),
+            observers=observers,
+        )
+    )
+    try:
+        with log_file(attempt.folder), catch_signals() as stop:
+            outcome = attempt.train(stop)
+    finally:
+        attempt.close()
+    if outcome.status != "done":
+        raise RunFailedError(outcome.error)
+    return Run(records.folder)
+
+
+def load_run(folder: str | Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> Run:
+    """A run from its folder, finished or not.
+
+    `device`: auto, cpu or cuda, wherever it was trained. `overrides`: config values that hold here, such as
+    `{"dataset.root": "/data"}`. Raises ConfigError where there is no run.
+    """
+    return Run(Path(folder), device, overrides)
+
+
+class Run:
+    """A run's records and, loaded when first asked for, its data and its model with the parameters of its end."""
+
+    def __init__(self, folder: Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> None:
+        self.folder, self._records = folder, Records(folder)
+        self.config = _stored_config(folder, {**(overrides or {}), "device": device})
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, {self.status})"
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The content of result.json; empty before the run has ended."""
+        return self._records.result or {}
+
+    @property
+    def status(self) -> str:
+        """done, failed or unfinished."""
+        return self.result.get("status", "unfinished")
+
+    @property
+    def metrics(self) -> DataFrame:
+        """metrics.jsonl: a row per epoch and split, a column per measure, in nats."""
+        return _table(self._records.metrics.read())
+
+    @property
+    def estimates(self) -> DataFrame:
+        """estimates.jsonl: a row per estimate, in nats."""
+        return _table(self._records.estimates.read())
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """What the run was made of; its model has the parameters of the run's end, or of its last checkpoint.
+
+        Raises ConfigError where there is no checkpoint, ValueError where the procedure trains no model.
+        """
+        valid = validate(self.config)
+        experiment = building.build(valid, self._records)
+        checkpoint = self._records.read_checkpoint(experiment.device)
+        if checkpoint is None:
+            raise ConfigError(f"{self.folder}: has no checkpoint.pt, so there is no model to load")
+        params = experiment.procedure.parameters(experiment, checkpoint)
+        buffers = checkpoint.get("buffers", {})
+        with torch.no_grad():
+            for name, parameter in experiment.model.named_parameters():
+                parameter.copy_(params[name])
+            for name, buffer in experiment.model.named_buffers():
+                if name in buffers:
+                    buffer.copy_(buffers[name])
+        experiment.model.eval()
+        return experiment
+
+    @property
+    def model(self) -> Model:
+        """The trained model, in evaluation mode."""
+        return self.experiment.model
+
+    @property
+    def data(self) -> Data:
+        """The run's splits, on the device."""
+        return self.experiment.data
+
+    def encode(self, x: Tensor | np.ndarray, seed: int = 0) -> Distribution:
+        """q(z|x): batch (B,), event (K,). `x` (B, *input_shape) is as `data.splits[…].x` stores it, not normalised.
+
+        Where the weights are drawn, with one draw of them. Raises ValueError where z has no known density, as a
+        deterministic z or one under Monte-Carlo dropout (`represent` gives these), or x has another shape.
+        """
+        p = self._pass(x, 1, seed)
+        if p.encoder is None:
+            raise ValueError("q(z|x) has no known density here: z is deterministic or under dropout; use represent(x)")
+        return p.encoder
+
+    def represent(self, x: Tensor | np.ndarray, samples: int = 1, seed: int = 0) -> Tensor:
+        """Draws of z for each x, (samples, B, K); for a discrete z all its values, (K, 1, K). `x` as for `encode`."""
+        return self._pass(x, samples, seed).z
+
+    def evaluate(self, split: str = "test") -> dict[str, float]:
+        """The measures of a split, in nats, as the run's own evaluations have them."""
+        self._check_split(split)
+        return Evaluation(self.experiment).of(dict(self.model.named_parameters()), split)
+
+    def evaluate_samples(self, split: str = "test") -> DataFrame:
+        """The measures of each sample of a split, in nats: a row per sample, in the split's order."""
+        import pandas as pd
+
+        self._check_split(split)
+        found = Evaluation(self.experiment).of_samples(dict(self.model.named_parameters()), split)
+        return pd.DataFrame({name: values.cpu().numpy() for name, values in found.items()})
+
+    def _check_split(self, split: str) -> None:
+        if split not in self.data.splits:
+            raise ValueError(f"split={split}: the data have {', '.join(self.data.splits)}")
+
+    @torch.no_grad()
+    def _pass(self, x: Tensor | np.ndarray, samples: int, seed: int) -> Pass:
+        experiment, model, spec = self.experiment, self.model, self.data.spec
+        inputs = torch.as_tensor(x).to(experiment.device)
+        if tuple(inputs.shape[1:]) != spec.input_shape:
+            raise ValueError(f"x has shape {tuple(inputs.shape)}: a sample's shape is {spec.input_shape}")
+        y = torch.zeros(
+            len(inputs),
+            *spec.target_shape,
+            dtype=torch.int64 if spec.classes is not None else torch.float32,
+            device=experiment.device,
+        )
+        batch, precision = Batch(self.data.affine(inputs), y), experiment.settings.precision
+        noise = generator(experiment.device, seed, "library")
+        numbers = draw(plan(model, batch, samples, precision), noise)
+        params, buffers = dict(model.named_parameters()), dict(model.named_buffers())
+        return forward(model, params, buffers, batch, Tape(numbers), samples, precision)
+
+
+def _stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """config.yaml of a run's folder, with some values replaced. Raises ConfigError."""
+    file = folder / "config.yaml"
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{folder}: is no run's folder ({file.name}: {error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigError(f"{file}: is damaged: no YAML can be read from it") from None
+    if not isinstance(config, dict):
+        raise ConfigError(f"{file}: is damaged: it holds no config")
+    for key, value in overrides.items():
+        *groups, name = key.split(".")
+        node = config
+        for group in groups:
+            node = node[group] if isinstance(node.get(group), dict) else {}
+        if name not in node:
+            raise ConfigError(f"overrides: this run's config has no key {key}")
+        node[name] = value
+    return config
+
+
+def _table(lines: list[dict[str, Any]]) -> DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(lines)

@@ -1,0 +1,45 @@
+"""A run's id and folder: the same for the same numbers, whatever the study, the paths or the device are called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ib_cli.config.public_names import hashed_name
+from ib_cli.config.settings import COSMETIC
+
+
+def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
+    """A hash of everything in the resolved config that can change the run's numbers, and of the data's fingerprint.
+
+    Classes enter by their public names, so that a module may move.
+    """
+    rest = deepcopy(dict(config))
+    for key in COSMETIC:
+        *groups, name = key.split(".")
+        node = rest
+        for group in groups:
+            node = node[group]
+        node.pop(name, None)
+    for group, node in rest.items():
+        if isinstance(node, Mapping) and isinstance(node.get("_target_"), str):
+            rest[group] = {**node, "_target_": hashed_name(group, node["_target_"])}
+    return sha256((json.dumps(_canonical(rest), sort_keys=True) + fingerprint).encode()).hexdigest()[:10]
+
+
+def _canonical(value: Any) -> Any:
+    """The same for 1 and 1.0."""
+    if isinstance(value, Mapping):
+        return {key: _canonical(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_canonical(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def run_folder(config: Mapping[str, Any], fingerprint: str) -> Path:
+    """output/study/id."""
+    return Path(config["output"]) / str(config["name"]) / run_id(config, fingerprint)

@@ -1,0 +1,160 @@
+"""A resolved config held against everything that takes its keys, before anything is built or written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from ib_cli.config.catalogue import choices, multipliers
+from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.config.public_names import path_of, public_name
+from ib_cli.config.schema import check
+from ib_cli.config.settings import Settings
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.functionals.functional import Functional
+from ib_cli.functionals.objective import Objective
+
+# The parts of a model beside architecture and bottleneck: the field of a Pass that each one makes.
+PARTS = {
+    "classifier": "label_density",
+    "decoder": "decoder",
+    "marginal": "marginal",
+    "backward_encoder": "backward_encoder",
+    "window": "earlier",
+}
+GROUPS = (
+    "dataset", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure", "estimators",
+    "tracker",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """The class or function that a config node names, with the node's keys."""
+
+    callable: Callable[..., Any]
+    keys: Mapping[str, Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Called with these arguments and the keys."""
+        return self.callable(*arguments, **self.keys)
+
+
+@dataclass(frozen=True)
+class ValidConfig:
+    """A config whose keys all fit what takes them."""
+
+    config: Mapping[str, Any]  # resolved, as plain containers
+    settings: Settings
+    objective: Objective
+    targets: Mapping[str, Target]  # by group
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """The config as plain containers: every interpolation in place, classes by their public names.
+
+    Raises ConfigError naming a key that fails.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        hint = "this key needs a value" if isinstance(error, MissingMandatoryValue) else str(error).splitlines()[0]
+        raise ConfigError(f"{error.full_key}: {hint}") from None
+    plain.pop("sweep", None)
+    for group in GROUPS:
+        node = plain.get(group)
+        if isinstance(node, dict) and isinstance(node.get("_target_"), str):
+            node["_target_"] = public_name(group, node["_target_"])
+    return plain
+
+
+def validate(config: Mapping[str, Any]) -> ValidConfig:
+    """Hold every key of a resolved config against what takes it.
+
+    Raises ConfigError, one line naming the key and what would be right.
+    """
+    missing = [group for group in (*GROUPS, "objective") if group not in config]
+    if missing:
+        raise ConfigError(
+            f"{missing[0]}: this group was removed; choose one of its options, as ib-train --help lists them"
+        )
+    node = _objective_node(config)
+    objective = Objective(node["minimise"], _own_functionals(node))
+    rest = {key: value for key, value in config.items() if key not in (*GROUPS, "objective")}
+    given = {key: rest.pop(key) for key in MULTIPLIERS if key in rest}
+    _check_multipliers(config, objective, given)
+    check("", Settings, rest)
+    targets = {group: target_of(group, config[group]) for group in GROUPS}
+    return ValidConfig(config, Settings(**rest), objective, targets)
+
+
+def _check_multipliers(config: Mapping[str, Any], objective: Objective, given: Mapping[str, Any]) -> None:
+    for name in objective.multipliers:
+        if name not in given:
+            raise ConfigError(f"{name}: objective={config['objective']['name']} uses this multiplier; give it a value")
+    for name, value in given.items():
+        if name not in (*objective.multipliers, *own_multipliers(config["objective"]["name"])):
+            has = ", ".join(objective.multipliers) or "none"
+            raise ConfigError(f"{name} is no multiplier of objective={config['objective']['name']}, which has: {has}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"{name}={value}: a multiplier is a number ≥ 0, such as {name}=1e-2")
+        if not (math.isfinite(value) and value >= 0):
+            raise ConfigError(f"{name}={value}: a multiplier must be finite and not negative")
+    if not any(term.weight(given) for term in objective.terms):
+        zeros = "=".join(objective.multipliers)
+        raise ConfigError(f"{zeros}=0: every weight of the objective is 0, so there is nothing to minimise")
+
+
+def own_multipliers(objective: str) -> list[str]:
+    """The multipliers in the file of one of our objectives, whether its terms still use them or not."""
+    return multipliers(objective) if objective in choices("objective") else []
+
+
+def _objective_node(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    node = config.get("objective")
+    if not isinstance(node, Mapping) or not isinstance(node.get("minimise"), Mapping):
+        raise ConfigError("objective.minimise must map functionals to weights, as in {C: 1, R: gamma}")
+    return node
+
+
+def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
+    """A person's own functionals, by symbol: `objective.functionals` maps symbols to paths of theirs."""
+    paths = node.get("functionals", {})
+    if not isinstance(paths, Mapping):
+        raise ConfigError("objective.functionals must map symbols to paths, as in {Q: my_package.my_module.quantity}")
+    found = {}
+    for symbol, path in paths.items():
+        key = f"objective.functionals.{symbol}={path}"
+        functional = _imported(key, str(path))
+        if not isinstance(functional, Functional):
+            raise ConfigError(f"{key}: is no Functional; make one with @functional, as docs/objectives.md shows")
+        if functional.symbol != symbol:
+            raise ConfigError(f"{key}: this functional's symbol is {functional.symbol}: use it as the key")
+        found[symbol] = functional
+    return found
+
+
+def _imported(key: str, path: str) -> Any:
+    """The object at a dotted path. Raises ConfigError that begins with `key`."""
+    try:
+        return get_object(path)
+    except (HydraException, ImportError, ValueError, AttributeError) as error:
+        reason = str(error.__cause__ or error).splitlines()[-1]
+        raise ConfigError(f"{key}: cannot be imported ({reason}); is its folder on PYTHONPATH?") from None
+
+
+def target_of(group: str, node: Any) -> Target:
+    """The class or function of a config node, and its keys, checked. Raises ConfigError."""
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        raise ConfigError(f"{group}={node}: choose one of the group's options, as ib-train --help lists them")
+    keys = {key: value for key, value in node.items() if key != "_target_"}
+    target = _imported(f"{group}._target_={node['_target_']}", path_of(group, node["_target_"]))
+    check(group, target, keys)
+    return Target(target, keys)
