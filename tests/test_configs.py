@@ -44,7 +44,7 @@ PROCEDURES = {
     "exact_frontier": (0, [*DISCRETE, "weights=point", "sigma=0", "procedure.restarts=1"]),
     "fit": (1, []),
     "hand_crafted": (0, DISCRETE),
-    "langevin": (3, ["procedure.temperature=1", "procedure.burn_in=0", "procedure.steps=3", "epochs=3",
+    "langevin": (8, ["procedure.temperature=1", "procedure.burn_in=0", "procedure.steps=3", "epochs=8",
                      "procedure.prior=0.01"]),
     "noise_scaling": (1, ["objective=ce", "bottleneck=zero_entropy_noise"]),
     "second_law": (1, [*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1",
