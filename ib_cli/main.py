@@ -28,7 +28,7 @@ from ib_cli.config.error_lines import again, check_words, explain
 from ib_cli.contracts.errors import BusyError, ConfigError
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
-from ib_cli.study.search_measure import optimised
+from ib_cli.study.search_measure import measured_value
 from ib_cli.system.signals import Interrupted
 
 
@@ -133,7 +133,7 @@ def compose_and_run() -> int:
         from ib_cli.run.run import run
 
         if HydraConfig.get().mode is RunMode.MULTIRUN:
-            return optimised(job(config), HydraConfig.get().sweeper.get("measure", "J"))
+            return measured_value(job(config), HydraConfig.get().sweeper.get("measure", "J"))
         try:
             ended.append(run(config).exit_code)
         except ConfigError as error:

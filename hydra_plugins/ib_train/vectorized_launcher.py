@@ -16,7 +16,7 @@ from hydra_plugins.ib_train._request import Request
 from ib_cli.config.error_lines import explain
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.job_outcomes import Jobs, Outcome
-from ib_cli.study.search_measure import optimised
+from ib_cli.study.search_measure import measured_value
 
 
 class VectorizedLauncher(JobLauncher):
@@ -76,4 +76,4 @@ class VectorizedLauncher(JobLauncher):
 
         reason = run_together(plains, tell, self.max_points)
         measure = self.config.hydra.sweeper.get("measure", "J")
-        return {number: optimised(outcome, measure) for number, outcome in last.items()}, reason
+        return {number: measured_value(outcome, measure) for number, outcome in last.items()}, reason

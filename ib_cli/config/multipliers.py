@@ -32,4 +32,4 @@ def parse_weight(symbol: str, text: str | float) -> tuple[float, tuple[str, ...]
                 f"objective.minimise.{symbol}={text!s}: a weight is a number, a multiplier ({', '.join(MULTIPLIERS)}) "
                 "or a product of them such as -0.5*beta"
             ) from None
-    return (-coefficient if match[1] == "-" else coefficient), tuple(names)
+    return (-coefficient if match and match[1] == "-" else coefficient), tuple(names)

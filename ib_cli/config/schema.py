@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ib_cli.contracts.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 KINDS = ("int", "float", "bool", "str", "constrained-int", "constrained-float")  # pydantic's names of union members
 
@@ -38,12 +41,12 @@ def _schema(target: Callable[..., Any]) -> type[BaseModel]:
         target if is_dataclass(target) or not inspect.isclass(target) else target.__init__, include_extras=True
     )
     parameters = [p for p in inspect.signature(target).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    fields = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in parameters}
+    fields: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in parameters}
     strict = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid", arbitrary_types_allowed=True)
     return create_model("Schema", __config__=strict, **fields)
 
 
-def _line(key: str, fields: list[str], error: dict[str, Any], others: list[dict[str, Any]]) -> str:
+def _line(key: str, fields: list[str], error: ErrorDetails, others: list[ErrorDetails]) -> str:
     """One line for an error of pydantic; `others` are its further errors for the same key."""
     place = ".".join(str(part) for part in error["loc"] if str(part) not in KINDS and "[" not in str(part))
     name = ".".join(filter(None, (key, place)))

@@ -7,11 +7,13 @@ K dimensions of z, N samples of a split.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,16 @@ class Pass:
         """log c(y|z) up to a constant per row, (S, B, classes); None unless y is a label and the model predicts it."""
         return getattr(self.label_density, "logits", None)
 
+    @property
+    def code_logits(self) -> Tensor | None:
+        """log q(z|x) of a discrete z, (G, K); None for any other z."""
+        return getattr(self.encoder, "logits", None)
+
     def by_class(self, values: Tensor) -> Tensor:
         """Weighted sums of values (B, n) or (G, n) over the samples of each label, (classes, n), in float64.
 
         The sums of q(z|x) are the unnormalised p(y, z)."""
-        labels = torch.arange(self.classes, device=self.y.device)
+        labels = torch.arange(needed(self.classes), device=self.y.device)
         members = (self.y.unsqueeze(1) == labels).double()
         return self.weighed(members).T @ self.of_samples(values).double()
 
@@ -106,3 +113,9 @@ class Pass:
             return values
         values = self.of_samples(values)
         return values if self.weight is None else self.weight.view(-1, *(1,) * (values.dim() - 1)) * values
+
+
+def needed(part: T | None) -> T:
+    """A part that must be there: a functional's `needs` name it, or a check has found it."""
+    assert part is not None, "a part is missing: a functional's `needs` must name all that it reads"
+    return part

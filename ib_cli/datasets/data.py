@@ -95,7 +95,7 @@ class Data:
 
     def label_noise(self, split: str) -> float:
         """H[Y|X] of labels in nats: for a discrete x from the split's p(x, y); else 0, as no x occurs twice."""
-        if not self.spec.one_hot:
+        if not self.spec.one_hot or self.spec.classes is None:
             return 0.0
         part = self.splits[split]
         x, labels = self.batch(split, torch.arange(len(part), device=self.device)).x.double(), part.y

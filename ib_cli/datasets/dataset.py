@@ -108,7 +108,7 @@ class DataSet(ABC):
                 raise ConfigError(f"dataset.{key}: is for labels, and y is continuous here; it must be {shown}")
 
     def _keep_classes(self, arrays: Arrays) -> Arrays:
-        if self.classes is None:
+        if self.classes is None or arrays.classes is None:
             return arrays
         kept, last = self.classes, arrays.classes - 1
         if not kept or len(set(kept)) < len(kept) or not all(0 <= label <= last for label in kept):
@@ -146,9 +146,9 @@ class DataSet(ABC):
             raise ConfigError(f"dataset.{name}_size: must be at most {len(split)}, the samples there are, not {size}")
         return split[self.shuffled(len(split), name)[:size]]
 
-    def _noisy(self, train: Split, classes: int) -> Split:
+    def _noisy(self, train: Split, classes: int | None) -> Split:
         replaced = round(self.label_noise * len(train))
-        if not replaced:
+        if not replaced or classes is None:
             return train
         y = train.y.clone()
         labels = self.rng("noisy labels").integers(classes, size=replaced)

@@ -54,7 +54,8 @@ class Gaussian:
         sizes = {"test": self.test_size, "train": self.samples, "validation": self.validation_size}
         drawn = {name: Split(*source.draw(size, generator)).to(device) for name, size in sizes.items() if size}
         spec = Spec((self.x_dimensions,), None, self.samples, None, None, target_shape=(self.y_dimensions,))
-        splits = {name: drawn[name] for name in ("train", "test", "validation") if name in drawn}
+        order: tuple[str, ...] = ("train", "test", "validation")
+        splits = {name: drawn[name] for name in order if name in drawn}
         return Data(spec, splits, fit("none", splits["train"].x, None).to(device), None, source=source.to(device))
 
     def _covariance(self) -> Tensor:

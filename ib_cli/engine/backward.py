@@ -13,7 +13,6 @@ from torch.func import grad_and_value
 from ib_cli.contracts.passes import Batch
 from ib_cli.engine.loss import LossFunction, Tensors
 
-WHOLE = {"fullgraph": True, "dynamic": False}  # what cannot be compiled as a whole fails instead of running as it is
 Compile = Literal[False, True, "step"]
 
 
@@ -33,7 +32,9 @@ def _compiled(function: Callable[..., Any], graphs: bool) -> Callable[..., Any]:
         return function(*arguments)
 
     own.__code__ = own.__code__.replace()  # a new object
-    return torch.compile(own, **WHOLE, options={"triton.cudagraphs": graphs, "guard_filter_fn": _kept})
+    options: dict[str, Any] = {"triton.cudagraphs": graphs, "guard_filter_fn": _kept}
+    # What cannot be compiled as a whole fails instead of running as it is.
+    return torch.compile(own, fullgraph=True, dynamic=False, options=options)
 
 
 class Backward:
@@ -48,6 +49,8 @@ class Backward:
         self.loss, self._seconds = loss, 0.0
         self._graphs = bool(compile) and device.type == "cuda"
         self._sizes: set[torch.Size] = set()
+        self._run: Callable[..., dict[str, Tensor]]
+        self._compiled: Callable[..., Any] | None
         if compile == "step":
             gradient = grad_and_value(self._total, has_aux=True)
             self._run, self._compiled = self._together, _compiled(gradient, self._graphs)
@@ -83,6 +86,7 @@ class Backward:
         return parts
 
     def _together(self, params: Tensors, *rest: Any) -> dict[str, Tensor]:
+        assert self._compiled is not None  # with "step" there is one
         gradients, (_, parts) = self._compiled({name: p.detach() for name, p in params.items()}, *rest)
         for name, p in params.items():
             p.grad = gradients[name]

@@ -104,11 +104,11 @@ class GroupEpoch:
         if self.whole is not None:
             return self.whole, self.whole
         made = [self.data.batch("train", order[position], noise) for order, noise in zip(self.orders, self.noises)]
-        return made[0], Batch(*map(self._laid_out, zip(*made)))
+        return made[0], Batch._make(None if parts[0] is None else self._laid_out(parts) for parts in zip(*made))
 
-    def _laid_out(self, of_streams: Sequence[Tensor | None]) -> Tensor | None:
+    def _laid_out(self, of_streams: tuple[Tensor, ...]) -> Tensor:
         """What the streams have made, for each run: (M, …), or as it is where there is one stream for all."""
-        if len(of_streams) == 1 or of_streams[0] is None:
+        if len(of_streams) == 1:
             return of_streams[0]
         stacked = torch.stack(of_streams)
         return stacked if len(of_streams) == len(self.stream_of) else stacked[self.stream_of]

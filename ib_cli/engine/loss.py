@@ -67,7 +67,8 @@ def loss_of_copies(loss: LossFunction, axis: int | None, weighted: bool, same: b
     have weights. `same`: whether all copies share the batch, whatever the noise is.
     """
     of_batch = None if same else axis
-    return vmap(loss, in_dims=(0, 0, Batch(of_batch, of_batch, of_batch if weighted else None), axis, 0))
+    of_parts = Batch._make((of_batch, of_batch, of_batch if weighted else None))
+    return vmap(loss, in_dims=(0, 0, of_parts, axis, 0))
 
 
 @torch.no_grad()

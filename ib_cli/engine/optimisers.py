@@ -21,7 +21,7 @@ def adam(
     weight_decay: Annotated[float, Ge(0)],
 ) -> optim.Optimizer:
     """Adam (Kingma and Ba 2015); weight_decay is an L2 penalty's gradient added before the moments."""
-    return optim.Adam(parameters, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, fused=True)
+    return optim.Adam(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True)
 
 
 def adamw(
@@ -33,7 +33,7 @@ def adamw(
     weight_decay: Annotated[float, Ge(0)],
 ) -> optim.Optimizer:
     """AdamW (Loshchilov and Hutter 2019): weight decay apart from the moments."""
-    return optim.AdamW(parameters, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, fused=True)
+    return optim.AdamW(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True)
 
 
 def sgd(

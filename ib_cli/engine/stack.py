@@ -26,8 +26,9 @@ class Stack:
         self.params = {name: _stacked([s.params[name] for s in states]).requires_grad_() for name in states[0].params}
         self.buffers = {name: _stacked([s.buffers[name] for s in states]) for name in states[0].buffers}
         self.averaged: dict[str, Tensor] | None = None
-        if states[0].averaged is not None:
-            self.averaged = {name: _stacked([s.averaged[name] for s in states]) for name in self.params}
+        averages = [s.averaged for s in states if s.averaged is not None]  # of all or of none
+        if averages:
+            self.averaged = {name: _stacked([each[name] for each in averages]) for name in self.params}
             for i, state in enumerate(states):
                 state.averaged = {name: average[i] for name, average in self.averaged.items()}
         self.optimizer = optimizer(self.params.values())
@@ -43,7 +44,7 @@ class Stack:
 
     def clip(self, norm: float) -> None:
         """Scale each run's gradient to at most this Euclidean norm, as `clip_grad_norm_` does for one run."""
-        gradients = [p.grad for p in self.params.values()]
+        gradients = [p.grad for p in self.params.values() if p.grad is not None]
         norms = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0).sqrt()
         factors = (norm / (norms + 1e-6)).clamp(max=1.0)
         for gradient in gradients:
@@ -64,6 +65,7 @@ class Stack:
         before = [p.clone() for p in params]
         if not isinstance(self.optimizer, AdamW):  # whose decay is part of the update, not of the gradient
             for p in params:
+                assert p.grad is not None  # `Backward` has set it
                 p.grad.add_(_along(decay, p) * p)
         self.optimizer.step()
         shrink = 1 - rate * decay if isinstance(self.optimizer, AdamW) else torch.ones_like(rate)

@@ -39,7 +39,7 @@ class State:
     @classmethod
     def start(cls, model: Model, optimizer: Optimizer, schedule: Schedule, averaging: float) -> State:
         """A run before its first step. Averages start at the initial parameters."""
-        params = dict(model.named_parameters())
+        params: dict[str, Tensor] = dict(model.named_parameters())
         averaged = {name: p.detach().clone() for name, p in params.items()} if averaging else None
         return cls(params, dict(model.named_buffers()), optimizer, schedule, averaged)
 

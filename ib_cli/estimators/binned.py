@@ -24,16 +24,16 @@ def bin_codes(
     make no bins.
     """
     z = checked.matrix(z, "z")
-    if (bins is None) == (width is None):
-        raise ValueError("either bins or width must be given, and the other be None")
-    if width is not None:
+    if width is not None and bins is None:
         if not (math.isfinite(width) and width > 0):
             raise ValueError(f"width must be positive, not {width}")
         cells = (z / width).floor()
         if float(cells.abs().max()) > 2**52:
             raise ValueError(f"width {width} is below the precision of the largest value, {float(z.abs().max()):.3g}")
-    else:
+    elif bins is not None and width is None:
         cells = _equal_bins(z, bins, span)
+    else:
+        raise ValueError("either bins or width must be given, and the other be None")
     codes = torch.zeros(len(z), dtype=torch.long, device=z.device)
     for column in cells.T:
         column = column.unique(return_inverse=True)[1]
@@ -83,6 +83,8 @@ def _equal_bins(z: Tensor, bins: int, span: tuple[float, float] | None) -> Tenso
     """Bin of each value (N, K), 0 … bins − 1; a constant dimension has one bin."""
     if bins < 1:
         raise ValueError(f"bins must be 1 or more, not {bins}")
+    low: Tensor | float
+    extent: Tensor | float
     if span is None:
         low, high = z.amin(0), z.amax(0)
         extent = torch.where(high > low, high - low, 1.0)

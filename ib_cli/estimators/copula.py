@@ -64,7 +64,7 @@ def copula_entropy(z: Tensor) -> Estimate:
     n = len(z)
     margins = spacing_terms(z)
     atoms = (~margins.isfinite().all(0)).nonzero()[:, 0].tolist()
-    if atoms or dependence.value is None:
+    if atoms or dependence.value is None or dependence.stderr is None:
         reason = f"dimensions with atoms: {', '.join(map(str, atoms))}" if atoms else dependence.reason
         return Estimate("H[Z]", "copula", None, n=n, saturated=True, reason=f"H[Z] = −∞: {reason}")
     terms = margins.sum(1)

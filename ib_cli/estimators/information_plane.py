@@ -78,7 +78,8 @@ def information_plane(
     `mean` and `scale` without the other.
     """
     z, y = torch.as_tensor(z), torch.as_tensor(y)
-    mean, scale = (torch.as_tensor(each) if isinstance(each, np.ndarray) else each for each in (mean, scale))
+    mean = torch.as_tensor(mean) if isinstance(mean, np.ndarray) else mean
+    scale = torch.as_tensor(scale) if isinstance(scale, np.ndarray) else scale
     if (mean is None) != (scale is None):
         raise ValueError("mean and scale describe the noise together: give both, or neither for a z without noise")
     continuous = y.is_floating_point() and y.dim() == 2
@@ -93,14 +94,15 @@ def information_plane(
     neighbours = {"k": k, "sweep": possible if sweep else (), "halve": halve}
     found: list[Estimate] = []
     for name in estimators:
-        if name in ("mixture", "pairwise") and mean is None:
-            reason = UNKNOWN if drawn else f"{FUNCTION}: no noise (mean and scale) was given"
-            found.append(Estimate("I[X;Z]", name, None, n=len(z), saturated=True, reason=reason))
-            continue
-        if name == "mixture":
-            own = mixture_information(mean, scale, None if continuous else y, generator=generator)
-        elif name == "pairwise":
-            own = {"I[X;Z]": pairwise_estimate(mean, scale)}
+        if name in ("mixture", "pairwise"):
+            if mean is None or scale is None:
+                reason = UNKNOWN if drawn else f"{FUNCTION}: no noise (mean and scale) was given"
+                found.append(Estimate("I[X;Z]", name, None, n=len(z), saturated=True, reason=reason))
+                continue
+            if name == "mixture":
+                own = mixture_information(mean, scale, None if continuous else y, generator=generator)
+            else:
+                own = {"I[X;Z]": pairwise_estimate(mean, scale)}
         elif name == "binned":
             own = binned_information(z, None if continuous else y, bins=bins)
         elif continuous:
@@ -174,9 +176,9 @@ def difference(quantity: str, first: Estimate, second: Estimate) -> Estimate:
     return Estimate(
         quantity,
         first.estimator,
-        first.value - second.value if both else None,
-        first.lower - second.upper if both and None not in (first.lower, second.upper) else None,
-        first.upper - second.lower if both and None not in (first.upper, second.lower) else None,
+        _less(first.value, second.value),
+        _less(first.lower, second.upper) if both else None,
+        _less(first.upper, second.lower) if both else None,
         math.hypot(first.stderr or 0.0, second.stderr or 0.0) if both else None,
         first.k or second.k,
         max(first.n, second.n),
@@ -185,6 +187,11 @@ def difference(quantity: str, first: Estimate, second: Estimate) -> Estimate:
         drift_k,
         drift_n,
     )
+
+
+def _less(first: float | None, second: float | None) -> float | None:
+    """first − second, where both are known."""
+    return None if first is None or second is None else first - second
 
 
 def _both(first: float | None, second: float | None) -> float | None:

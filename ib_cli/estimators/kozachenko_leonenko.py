@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 from scipy.special import digamma, gammaln
@@ -22,6 +23,18 @@ def log_unit_ball(width: int, norm: str) -> float:
     if norm == "max":
         return width * math.log(2)
     return width / 2 * math.log(math.pi) - math.lgamma(width / 2 + 1)
+
+
+@overload
+def kozachenko_leonenko(
+    z: Tensor, *, k: int = 3, norm: str = "euclidean", sweep: Sequence[int] = (), halve: bool = False
+) -> Estimate: ...
+
+
+@overload
+def kozachenko_leonenko(
+    z: Tensor, *, k: Sequence[int], norm: str = "euclidean", sweep: Sequence[int] = (), halve: bool = False
+) -> list[Estimate]: ...
 
 
 def kozachenko_leonenko(
@@ -68,7 +81,9 @@ def weighted_entropy(z: Tensor, *, norm: str = "euclidean", halve: bool = False)
         influence = sum(weight * terms[k].influence for k, weight in zip(LADDER, weights))
         return {LADDER[-1]: Terms(own, influence)}
 
-    return summarised(template, contributions, LADDER[-1], (), halve, whole_class(z))
+    found = summarised(template, contributions, LADDER[-1], (), halve, whole_class(z))
+    assert isinstance(found, Estimate)  # of one k
+    return found
 
 
 def ladder_weights(width: int) -> list[float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ib_cli.estimators.estimate import Estimate
-from ib_cli.estimators.neighbours.search import Neighbourhood
+from ib_cli.estimators.neighbours.search import Neighbours
 
 TRUST = 2.0  # standard errors; a larger drift is flagged
 
@@ -33,7 +33,7 @@ class Terms:
         """Zero terms of `size` samples, to be added to."""
         return cls(*torch.zeros(2, size, dtype=torch.float64, device=device))
 
-    def add(self, block: Neighbourhood, k: int, own: Tensor, *counted: Tensor, weight: Tensor | float = 1.0) -> None:
+    def add(self, block: Neighbours, k: int, own: Tensor, *counted: Tensor, weight: Tensor | float = 1.0) -> None:
         """Adds the terms `own` (B,) of a block's rows, and the influences through their balls.
 
         Each of a ball's k nearest gains `weight`/k, (B,) or a number. `counted`, from `spread`, is subtracted.
@@ -123,10 +123,11 @@ def alike(estimate: Estimate, k: int | Sequence[int]) -> Estimate | list[Estimat
 
 
 def _judged(estimate: Estimate, sweep: Sequence[int]) -> Estimate:
+    stderr = estimate.stderr or 0.0
     for drift, why in (
         (estimate.drift_k, f"over k = {', '.join(map(str, sweep))}"),
         (estimate.drift_n, f"from {estimate.n // 2} to {estimate.n} samples"),
     ):
-        if drift is not None and abs(drift) > TRUST * estimate.stderr:
+        if drift is not None and abs(drift) > TRUST * stderr:
             estimate = estimate.flagged(f"moves by {drift:+.3g} nats {why}, {TRUST:g} standard errors or more")
     return estimate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
 import torch
 from scipy.special import digamma
@@ -13,6 +14,32 @@ from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import Terms, alike, neighbour_numbers, noted, summarised, whole_class
 from ib_cli.estimators.neighbours.search import Neighbourhood, neighbourhoods
 from ib_cli.estimators.neighbours.ties import constant, points, set_apart
+
+
+@overload
+def ksg(
+    x: Tensor,
+    z: Tensor,
+    *,
+    k: int = 3,
+    variant: int = 1,
+    norm: str = "euclidean",
+    sweep: Sequence[int] = (),
+    halve: bool = False,
+) -> Estimate: ...
+
+
+@overload
+def ksg(
+    x: Tensor,
+    z: Tensor,
+    *,
+    k: Sequence[int],
+    variant: int = 1,
+    norm: str = "euclidean",
+    sweep: Sequence[int] = (),
+    halve: bool = False,
+) -> list[Estimate]: ...
 
 
 def ksg(

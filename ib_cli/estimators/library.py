@@ -86,12 +86,15 @@ def total_correlation(
     if estimator != "kraskov":
         chosen = {"gaussian": gaussian_total_correlation, "copula": copula_total_correlation}
         return _chosen(chosen, estimator)(z, **options)
+    if not isinstance(options.get("k", 1), int):
+        raise ValueError(f"k must be one positive integer, not {options['k']!r}")
     whole = kozachenko_leonenko(z, **options)
     parts = [kozachenko_leonenko(column.unsqueeze(1), **options) for column in z.unbind(1)]
     total = whole.of("TC[Z]")
-    if whole.value is None or any(part.value is None for part in parts):
+    values = [part.value for part in parts if part.value is not None]
+    if whole.value is None or len(values) < len(parts):
         return Estimate("TC[Z]", "kraskov", None, n=len(z), k=whole.k, saturated=True, reason=whole.reason)
-    value = sum(part.value for part in parts) - whole.value
+    value = sum(values) - whole.value
     stderr = float(torch.tensor([whole.stderr, *(part.stderr for part in parts)]).norm())
     return Estimate(
         "TC[Z]", "kraskov", value, stderr=stderr, k=total.k, n=total.n, saturated=total.saturated, reason=total.reason

@@ -237,12 +237,12 @@ def _estimates(
 
 def doubts(information: Estimate, most: float, what: str) -> list[str]:
     """Reasons not to trust an information: too near the `most` that a sum over the samples shows, or ends far apart."""
-    width = information.upper - information.lower
+    value, lower, upper = information.value, information.lower, information.upper
+    assert value is not None and lower is not None and upper is not None, "an information between two bounds"
+    width = upper - lower
     reasons = []
-    if most - information.value < MARGIN:
-        reasons.append(
-            f"{information.quantity} = {information.value:.2f} is less than {MARGIN} below {what} = {most:.2f}"
-        )
+    if most - value < MARGIN:
+        reasons.append(f"{information.quantity} = {value:.2f} is less than {MARGIN} below {what} = {most:.2f}")
     if width > WIDTH:
         reasons.append(f"the ends of {information.quantity} are {width:.2f} apart")
     return reasons

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
 import torch
 from scipy.special import digamma
@@ -13,6 +14,18 @@ from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import Terms, alike, neighbour_numbers, noted, summarised
 from ib_cli.estimators.neighbours.balls import class_balls
 from ib_cli.estimators.neighbours.ties import constant, points, set_apart
+
+
+@overload
+def ross(
+    z: Tensor, y: Tensor, *, k: int = 3, norm: str = "euclidean", sweep: Sequence[int] = (), halve: bool = False
+) -> Estimate: ...
+
+
+@overload
+def ross(
+    z: Tensor, y: Tensor, *, k: Sequence[int], norm: str = "euclidean", sweep: Sequence[int] = (), halve: bool = False
+) -> list[Estimate]: ...
 
 
 def ross(

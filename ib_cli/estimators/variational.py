@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -28,8 +29,8 @@ def variational_bounds(
     bound; `upper` or `lower` repeats it. Raises ValueError for NaN, infinities, shapes that do not match, labels that
     are not integers, and where nothing is given.
     """
-    given = {"rate": rate, "cross_entropy": cross_entropy, "conditional_rate": conditional_rate}
-    given = {name: _per_sample(terms, name) for name, terms in given.items() if terms is not None}
+    asked = {"rate": rate, "cross_entropy": cross_entropy, "conditional_rate": conditional_rate}
+    given = {name: _per_sample(terms, name) for name, terms in asked.items() if terms is not None}
     if len({len(terms) for terms in given.values()}) != 1:
         raise ValueError("give one of rate, cross_entropy and conditional_rate, or more of as many samples each")
     found = {}
@@ -72,7 +73,7 @@ def batch_bounds(mean: Tensor, scale: Tensor | float, batch: int, *, generator: 
     value, lower, upper = (
         math.fsum(getattr(part, name) for part in parts) / len(parts) for name in ("value", "lower", "upper")
     )
-    stderr = math.sqrt(math.fsum(part.stderr**2 for part in parts)) / len(parts)
+    stderr = math.sqrt(math.fsum((part.stderr or 0.0) ** 2 for part in parts)) / len(parts)
     found = Estimate("I[X;Z]", "info_nce", value, lower, upper, stderr, n=len(parts) * batch)
     reasons = doubts(found, math.log(batch), "ln B")
     return found.flagged("; ".join(reasons)) if reasons else found
@@ -89,4 +90,5 @@ def _bound(quantity: str, terms: Tensor, side: str) -> Estimate:
     """The mean of terms (N,) as an estimate that bounds from one side."""
     value, n = float(terms.mean()), len(terms)
     found = Estimate(quantity, "variational", value, stderr=float(terms.std()) / math.sqrt(n), n=n)
-    return dataclasses.replace(found, **{side: value})
+    bound: dict[str, Any] = {side: value}
+    return dataclasses.replace(found, **bound)

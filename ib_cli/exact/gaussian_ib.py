@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,7 +78,7 @@ class GaussianIB:
         return GaussianPoint(gamma, rate, left, rate + gamma * left, preserved)
 
 
-def _entropy(factor: NDArray[np.float64]) -> float:
+def _entropy(factor: NDArray[np.floating[Any]]) -> float:
     """½ ln |2πe Σ| in nats, from Cholesky's factor of Σ."""
     return float(ENTROPY_OF_UNIT * len(factor) + np.log(np.diag(factor)).sum())
 

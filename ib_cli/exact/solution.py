@@ -35,11 +35,6 @@ class Solution:
     iterations: int
 
     @property
-    def derivatives(self) -> dict[str, float]:
-        """∂J*/∂ρ, ∂J*/∂δ and ∂J*/∂γ: by the envelope theorem R, D and C."""
-        return {"rho": self.R, "delta": self.D, "gamma": self.C}
-
-    @property
     def states(self) -> int:
         """Number of states that are used."""
         return int((self.marginal > 0).sum())

@@ -17,7 +17,7 @@ def entropy(p: Tensor) -> Tensor:
     return torch.special.entr(p).sum(-1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Table:
     """p(x, y) of discrete x and y; entropies and information in nats.
 
@@ -26,10 +26,10 @@ class Table:
     within 1e-6. The table is then scaled to sum to 1 to the last bit.
     """
 
-    joint: Tensor | Sequence[Sequence[float]] = field(repr=False)  # (X, Y), kept as float64 on the CPU
+    joint: Tensor = field(repr=False)  # (X, Y), float64 on the CPU
 
-    def __post_init__(self) -> None:
-        joint = torch.as_tensor(self.joint, dtype=torch.float64, device="cpu").detach()
+    def __init__(self, joint: Tensor | Sequence[Sequence[float]]) -> None:
+        joint = torch.as_tensor(joint, dtype=torch.float64, device="cpu").detach()
         if joint.dim() != 2 or not joint.numel():
             raise ValueError(f"a joint table has the shape (values of x, values of y), not {tuple(joint.shape)}")
         if not joint.isfinite().all():

@@ -20,6 +20,7 @@ from ib_cli.engine.state import State
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.functionals.functional import Functional
 from ib_cli.functionals.objective import Objective
+from ib_cli.model.blocks.refreshed import Refreshed
 
 AT_ONCE = {"cpu": 50_000, "cuda": 1_000_000}  # draws of z in one pass over several runs
 Measure = Callable[[Pass], dict[str, Tensor]]
@@ -57,6 +58,11 @@ def sums(p: Pass, objective: Objective) -> dict[str, Tensor]:
         for entry in measurable(p, objective)
     }
     return found | {name: p.total(each) for name, each in of_samples.items() if name not in found}
+
+
+def _sums_of(part: Refreshed) -> Measure:
+    """The sums that `part` is made of."""
+    return lambda p: {"": part.sums(p)}
 
 
 class Evaluation:
@@ -136,15 +142,14 @@ class Evaluation:
     def refresh(self, params: Tensors, buffers: Tensors, seed: int) -> None:
         """Make the parts that depend on the train split anew: their buffers change in place."""
         for name, part in self.experiment.model.refreshed.items():
-            found = self._summed(lambda p, part=part: {"": part.sums(p)}, params, buffers, "train", seed)[""]
+            found = self._summed(_sums_of(part), params, buffers, "train", seed)[""]
             for buffer, value in part.made_of(found).items():
                 buffers[f"{name}.{buffer}"].copy_(value)
 
     @torch.no_grad()
     def _refresh_copies(self, params: Tensors, buffers: Tensors, seeds: Sequence[int]) -> None:
         for name, part in self.experiment.model.refreshed.items():
-            measure: Measure = lambda p, part=part: {"": part.sums(p)}  # noqa: E731
-            found = self._summed_copies(measure, params, buffers, "train", seeds)[""]
+            found = self._summed_copies(_sums_of(part), params, buffers, "train", seeds)[""]
             for buffer, value in part.made_of(found).items():
                 buffers[f"{name}.{buffer}"].copy_(value)
 
@@ -230,11 +235,9 @@ class Evaluation:
         return 1 if z_is_drawn and not weights.shared else self.experiment.settings.eval_samples
 
     def _means(self, sums: Mapping[str, Tensor], split: str, experiment: Experiment) -> dict[str, float]:
-        N, known = len(experiment.data.splits[split]), experiment.objective.known
-        means = {
-            name: float(known[name].of_sums(total) if name in known and known[name].of_sums else total / N)
-            for name, total in sums.items()
-        }
+        N = len(experiment.data.splits[split])
+        of_sums = {symbol: entry.of_sums for symbol, entry in experiment.objective.known.items() if entry.of_sums}
+        means = {name: float(of_sums[name](total) if name in of_sums else total / N) for name, total in sums.items()}
         means["J"] = float(experiment.objective.total(means, experiment.multipliers))
         if "accuracy" in means:
             means["error"] = 1 - means["accuracy"]

@@ -45,7 +45,7 @@ class Records:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             write_atomically(self.folder / "config.yaml", config)
         except BlockingIOError:
-            self._lock.close()
+            self.close()
             raise BusyError(
                 f"output: another process is at this run ({self.folder}): wait for it, or change the "
                 "config or the study's name"

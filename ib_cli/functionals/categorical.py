@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ib_cli.contracts.passes import Pass
+from ib_cli.contracts.passes import Pass, needed
 from ib_cli.functionals.functional import functional, of_whole
 
 
@@ -20,17 +20,17 @@ def _entropy(masses: Tensor) -> Tensor:
 
 def _of_codes(p: Pass) -> Tensor:
     """Unnormalised p(z), (1, K)."""
-    return p.weighed(p.z_weight.T.double()).sum(0, keepdim=True)
+    return p.weighed(needed(p.z_weight).T.double()).sum(0, keepdim=True)
 
 
 def _joint(p: Pass) -> Tensor:
     """Unnormalised p(y, z), (classes, K)."""
-    return p.by_class(p.z_weight.T)
+    return p.by_class(needed(p.z_weight).T)
 
 
 def _with_uncertainty(p: Pass) -> Tensor:
     """q(z|x) and H[Z|x] as the last column, (G, K + 1), in float64."""
-    log_q = p.encoder.logits.double()
+    log_q = needed(p.code_logits).double()
     q = log_q.exp()
     return torch.cat([q, -(q * log_q).sum(1, keepdim=True)], 1)
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from ib_cli.contracts.passes import Pass
+from ib_cli.contracts.passes import Pass, needed
 from ib_cli.functionals.functional import functional
 
 
@@ -16,4 +16,4 @@ def classification_error(p: Pass) -> Tensor:
     if p.z_weight is not None and p.class_logits is not None:  # all labels first, then the true one: fewer numbers
         of_labels = p.expected(log_softmax(p.class_logits, -1))
         return -of_labels.gather(-1, p.y.view(len(of_labels), -1)).flatten()
-    return -p.expected(p.label_density.log_prob(p.y))
+    return -p.expected(needed(p.label_density).log_prob(p.y))

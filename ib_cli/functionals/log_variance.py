@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from ib_cli.contracts.moments import sums_of_all, sums_of_classes
-from ib_cli.contracts.passes import Pass
+from ib_cli.contracts.passes import Pass, needed
 from ib_cli.functionals.functional import Functional, of_whole
 
 
@@ -76,8 +76,9 @@ def _in_window(p: Pass) -> Tensor:
     much in this gradient as in the gradient of C.
     """
     own = sums_of_classes(p)
-    nats = log_variance_given_y.of_sums(p.earlier + own)
-    share = own[:, 0].sum() / (p.earlier + own)[:, 0].sum()
+    window = needed(p.earlier) + own
+    nats = needed(log_variance_given_y.of_sums)(window)
+    share = own[:, 0].sum() / window[:, 0].sum()
     return (nats.detach() + (nats - nats.detach()) / share).to(p.z.dtype)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import overload
 
 from torch import Tensor
 
@@ -92,7 +93,15 @@ class Objective:
         means = {symbol: p.mean(entry.nats(p)) for symbol, entry in asked.items() if entry.measurable(p)}
         return self.total(means, multipliers), means
 
-    def total(self, means: Mapping[str, Tensor], multipliers: Mapping[str, Tensor | float]) -> Tensor:
+    @overload
+    def total(self, means: Mapping[str, Tensor], multipliers: Mapping[str, Tensor | float]) -> Tensor: ...
+
+    @overload
+    def total(self, means: Mapping[str, float], multipliers: Mapping[str, float]) -> float: ...
+
+    def total(
+        self, means: Mapping[str, Tensor] | Mapping[str, float], multipliers: Mapping[str, Tensor | float]
+    ) -> Tensor | float:
         """J from means of the functionals. The number 0 as a weight adds 0 even if the mean is infinite or missing."""
         J: Tensor | float = 0.0
         for term in self.terms:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ib_cli.contracts.passes import Pass
+from ib_cli.contracts.passes import Pass, needed
 from ib_cli.estimators.pairwise import pairwise_information as pairwise
 from ib_cli.functionals.functional import functional
 
@@ -14,4 +14,5 @@ def pairwise_information(p: Pass) -> Tensor:
     An upper bound of I(X;Z) for x uniform on the B samples of the batch; the bound is at most ln B. It is no bound for
     the population, and its value depends on the batch size. Needs a Gaussian q(z|x).
     """
-    return pairwise(p.encoder.mean, p.encoder.stddev)
+    q = needed(p.encoder)
+    return pairwise(q.mean, q.stddev)

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, logsumexp
 
-from ib_cli.contracts.passes import Pass
+from ib_cli.contracts.passes import Pass, needed
 from ib_cli.functionals.functional import functional
 
 
@@ -15,7 +15,7 @@ def prediction_cross_entropy(p: Pass) -> Tensor:
     Exact if z is enumerated. Over S draws the logarithm of a mean is biased: the value is too large by about
     Var[c]/(2 S E[c]²), and equals C for S = 1.
     """
-    of_labels = p.label_density.log_prob(p.y)
+    of_labels = needed(p.label_density).log_prob(p.y)
     if p.z_weight is not None:  # log q(z|x) stays finite where q(z|x) underflows to 0
-        return -logsumexp(of_labels + p.of_samples(p.encoder.logits).T, dim=0)
+        return -logsumexp(of_labels + p.of_samples(needed(p.code_logits)).T, dim=0)
     return math.log(of_labels.shape[0]) - logsumexp(of_labels, dim=0)

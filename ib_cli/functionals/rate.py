@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ib_cli.contracts.passes import Pass
+from ib_cli.contracts.passes import Pass, needed
 from ib_cli.functionals.divergence import divergence
 from ib_cli.functionals.functional import functional
 
@@ -10,4 +10,4 @@ from ib_cli.functionals.functional import functional
 @functional("R", "rate, ≥ I(X;Z)", "encoder", "marginal")
 def rate(p: Pass) -> Tensor:
     """R = E_{q(z|x)} log q(z|x) − log m(z) (TherML §1.1), in nats, (B,)."""
-    return divergence(p, p.marginal)
+    return divergence(p, needed(p.marginal))

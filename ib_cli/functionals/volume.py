@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ib_cli.contracts.passes import Pass
+from ib_cli.contracts.passes import Pass, needed
 from ib_cli.functionals.divergence import divergence
 from ib_cli.functionals.functional import functional
 
@@ -13,4 +13,4 @@ def volume(p: Pass) -> Tensor:
 
     A bound on average over draws of θ; tight if q(z|x) is the mean of q(z|x,θ) over θ.
     """
-    return divergence(p, p.averaged_encoder)
+    return divergence(p, needed(p.averaged_encoder))

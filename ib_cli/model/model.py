@@ -68,7 +68,7 @@ class Model(nn.Module):
         )
         if self.window is not None:
             p = replace(p, earlier=self.window(p))
-        return p if self.classifier is None else replace(p, label_density=self._classify(p))
+        return p if self.classifier is None else replace(p, label_density=_classified(self.classifier, p))
 
     def _encoded(
         self, x: Tensor, tape: Tape, samples: int
@@ -89,11 +89,6 @@ class Model(nn.Module):
         """The parts, by name, that are made from sums over the train split before each evaluation."""
         return {name: part for name, part in self.named_children() if isinstance(part, Refreshed)}
 
-    def _classify(self, p: Pass) -> Distribution:
-        """c(y|z). A classifier with `of_pass` sees the whole pass, any other one z alone."""
-        of_pass = getattr(self.classifier, "of_pass", None)
-        return self.classifier(p.z) if of_pass is None else of_pass(p)
-
     def _encode(self, tape: Tape) -> Callable[[Tensor], Distribution]:
         """x → q(z|x), for a marginal that is made of encodings."""
         return lambda x: self.bottleneck.density(self.architecture(x, tape))
@@ -103,5 +98,12 @@ class Model(nn.Module):
 
         z comes from torch's global generator: mixtures choose a component, for which the tape has no numbers.
         """
+        assert self.marginal is not None and self.decoder is not None, "draws of x need a decoder and a marginal"
         z = self.marginal(self._encode(tape)).sample((1, count))
         return self.decoder(z).mean[0]
+
+
+def _classified(classifier: nn.Module, p: Pass) -> Distribution:
+    """c(y|z). A classifier with `of_pass` sees the whole pass, any other one z alone."""
+    of_pass = getattr(classifier, "of_pass", None)
+    return classifier(p.z) if of_pass is None else of_pass(p)

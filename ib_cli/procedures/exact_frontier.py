@@ -13,6 +13,7 @@ from annotated_types import Gt
 from torch import Tensor
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import needed
 from ib_cli.datasets.data import Data
 from ib_cli.exact.gaussian_ib import GaussianIB
 from ib_cli.exact.measured import measured
@@ -139,6 +140,7 @@ def weights(experiment: Experiment) -> tuple[float, float, float]:
 def joint_tables(data: Data) -> tuple[Tensor, dict[str, Tensor]]:
     """The different x of all splits as they are stored (X, *input_shape), in the order in which they first occur, and
     each split's p(x, y) over them (X, classes) in float64."""
+    classes = needed(data.spec.classes)
     rows = torch.cat([split.x for split in data.splits.values()]).cpu()
     _, of_row = rows.flatten(1).unique(dim=0, return_inverse=True)
     first = torch.full((int(of_row.max()) + 1,), len(rows)).scatter_reduce(0, of_row, torch.arange(len(rows)), "amin")
@@ -147,9 +149,9 @@ def joint_tables(data: Data) -> tuple[Tensor, dict[str, Tensor]]:
     tables, start = {}, 0
     for name, split in data.splits.items():
         weight = torch.ones(len(split)) if split.weight is None else split.weight.cpu()
-        cells = index[start : start + len(split)] * data.spec.classes + split.y.cpu()
-        counts = torch.bincount(cells, weight.double(), minlength=len(order) * data.spec.classes)
-        tables[name] = counts.view(len(order), data.spec.classes) / counts.sum()
+        cells = index[start : start + len(split)] * classes + split.y.cpu()
+        counts = torch.bincount(cells, weight.double(), minlength=len(order) * classes)
+        tables[name] = counts.view(len(order), classes) / counts.sum()
         start += len(split)
     return rows[first[order]], tables
 
@@ -174,7 +176,7 @@ def _of_table(
 
 def _of_gaussian(experiment: Experiment) -> tuple[dict[str, dict[str, float]], Mapping[str, Tensor], int]:
     """Measures, alike for each split, the projection, and no iterations."""
-    source, (rho, delta, gamma) = experiment.data.source, weights(experiment)
+    source, (rho, delta, gamma) = needed(experiment.data.source), weights(experiment)
     covariance = source.covariance.cpu()
     bottleneck = GaussianIB(covariance.numpy(), source.x_dimensions)
     beta = gamma / (rho - delta)  # as D = h(X) − R, δ takes from what R costs
@@ -216,5 +218,6 @@ def _draw(experiment: Experiment, tables: Mapping[str, Tensor], found: Mapping[s
 def _save(experiment: Experiment, tables: Mapping[str, Tensor]) -> None:
     """Write tables.npz, whole or not at all."""
     content = io.BytesIO()
-    np.savez_compressed(content, **{name: table.numpy() for name, table in tables.items()})
+    arrays: dict[str, Any] = {name: table.numpy() for name, table in tables.items()}
+    np.savez_compressed(content, **arrays)
     write_atomically(experiment.records.folder / FILE, content.getvalue())

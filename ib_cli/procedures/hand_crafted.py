@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import needed
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock
+from ib_cli.model.architectures.position import Position
 from ib_cli.model.bottlenecks.therml_toy import QuadraticEncoder
 from ib_cli.model.classifiers.therml_toy import QuadraticClassifier
 from ib_cli.model.decoders.therml_toy import QuadraticDecoder
@@ -35,8 +37,8 @@ class HandCrafted(Procedure):
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where this is not the toy model with all of its parts, and two labels."""
         model = experiment.model
-        parts = (model.bottleneck, model.decoder, model.classifier, model.marginal)
-        kinds = (QuadraticEncoder, QuadraticDecoder, QuadraticClassifier, Categorical)
+        parts = (model.architecture, model.bottleneck, model.decoder, model.classifier, model.marginal)
+        kinds = (Position, QuadraticEncoder, QuadraticDecoder, QuadraticClassifier, Categorical)
         if not all(isinstance(part, kind) for part, kind in zip(parts, kinds)) or experiment.data.spec.classes != 2:
             raise ConfigError(
                 "procedure=hand_crafted sets all parts of one model, for two labels: choose dataset=therml_toy "
@@ -58,10 +60,17 @@ class HandCrafted(Procedure):
 def craft(experiment: Experiment) -> None:
     """The parameters, in place."""
     data, model = experiment.data, experiment.model
+    architecture, bottleneck, marginal = model.architecture, model.bottleneck, model.marginal
+    decoder, classifier = model.decoder, model.classifier
+    # As `HandCrafted.check` has found.
+    assert isinstance(architecture, Position) and isinstance(bottleneck, QuadraticEncoder)
+    assert isinstance(decoder, QuadraticDecoder) and isinstance(classifier, QuadraticClassifier)
+    assert isinstance(marginal, Categorical)
     split = data.splits["test"]
-    p = split.x.double().T @ (one_hot(split.y, 2).double() * split.weight.double().unsqueeze(1)) / len(split)
-    places = model.architecture.positions.double()
-    encoder, K = model.bottleneck.map, model.bottleneck.size
+    weight = needed(split.weight).double()
+    p = split.x.double().T @ (one_hot(split.y, 2).double() * weight.unsqueeze(1)) / len(split)
+    places = architecture.positions.double()
+    encoder, K = bottleneck.map, bottleneck.size
     used = [K // 3, K - 1 - K // 3]
 
     log_odds = (p[:, 1] / p[:, 0]).log()
@@ -76,10 +85,10 @@ def craft(experiment: Experiment) -> None:
 
     q = torch.stack([-(w * places - b).square() for b in encoder.bias[used].double()], 1).softmax(1)  # q(z|x), (X, 2)
     e = p.sum(1) @ q
-    model.marginal.logits.fill_(-(NEVER**2))
-    model.marginal.logits[used] = e.log().float()
-    _decoder(model.decoder, used, places, q * p.sum(1).unsqueeze(1) / e)
-    _classifier(model.classifier, used, q.T @ p / e.unsqueeze(1))
+    marginal.logits.fill_(-(NEVER**2))
+    marginal.logits[used] = e.log().float()
+    _decoder(decoder, used, places, q * p.sum(1).unsqueeze(1) / e)
+    _classifier(classifier, used, q.T @ p / e.unsqueeze(1))
 
 
 def _line(u: Tensor, values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """ib-report: records → tables, frontiers, figures and one page.
 
-0: written. 2: the command is wrong, or there is nothing to report. 130: stopped by Ctrl-C.
+Exit codes: 0, written; 2, a wrong command or nothing to report; 130, stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ib_cli.contracts.errors import ConfigError
 
 if TYPE_CHECKING:
     from ib_cli.report.panels.contents import Contents
-    from ib_cli.report.read.runs import Reader, Run
+    from ib_cli.report.read.runs import Reader, RecordedRun
 
-MOST_STUDIES = 8  # named in a line
-MOST_PROBLEMS = 20  # runs that are not done, told one by one; the page has all
-SECONDS = 10.0  # between two looks of --watch
+MOST_STUDIES = 8  # named in the line of counts
+MOST_PROBLEMS = 20  # failed and unfinished runs printed one by one; the page lists all
+SECONDS = 10.0  # between two checks of --watch
 EPILOG = """\
 Writes results.csv and .parquet (a row per run), trajectory.parquet (a row per run, epoch and split), frontier.csv,
 figures/*.png and *.pdf, and report.html, which opens without a network; with --thermodynamics thermodynamics.csv.
@@ -39,15 +39,15 @@ figures/*.png and *.pdf, and report.html, which opens without a network; with --
 
 
 class Parser(argparse.ArgumentParser):
-    """Errors in one line that begins with the program's name."""
+    """An argument parser whose errors are one line that begins with the program's name."""
 
     def error(self, message: str) -> NoReturn:
-        """Print and leave with code 2."""
+        """Print the error and exit with code 2."""
         self.exit(2, f"{self.prog}: {message} (ib-report --help lists what there is)\n")
 
 
 def parser() -> Parser:
-    """The command line."""
+    """The parser of the command line."""
     made = Parser(
         "ib-report",
         description="Tables, frontiers, figures and one HTML page of the runs in folders.",
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ConfigError as error:
         print(f"ib-report: {error}", file=sys.stderr)
         sys.exit(2)
-    except BrokenPipeError:  # what reads our output has ended, as `head` does
+    except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
@@ -124,8 +124,8 @@ def _report(options: argparse.Namespace) -> None:
         _watch(reader, output, options)
 
 
-def _read(reader: Reader, folders: Sequence[Path]) -> list[Run]:
-    """Raises ConfigError where a folder holds no run."""
+def _read(reader: Reader, folders: Sequence[Path]) -> list[RecordedRun]:
+    """All runs in the folders; prints their counts. Raises ConfigError for a folder without a run."""
     from ib_cli.contracts.labels import counted
 
     started = time.monotonic()
@@ -145,16 +145,16 @@ def _read(reader: Reader, folders: Sequence[Path]) -> list[Run]:
     return runs
 
 
-def _output(folders: Sequence[Path], runs: Sequence[Run]) -> Path:
-    """The folder itself; beside a run's own records, or of several folders, `report` in what they share."""
+def _output(folders: Sequence[Path], runs: Sequence[RecordedRun]) -> Path:
+    """The only folder; `report` inside a single run's folder; else `report` in the common parent of several folders."""
     if len(folders) == 1:
         alone = folders[0].resolve() == runs[0].folder
         return folders[0] / "report" if alone else folders[0]
     return Path(os.path.commonpath([folder.resolve() for folder in folders])) / "report"
 
 
-def _write(runs: Sequence[Run], output: Path, options: argparse.Namespace) -> None:
-    """All files, and a line for each kind."""
+def _write(runs: Sequence[RecordedRun], output: Path, options: argparse.Namespace) -> None:
+    """Write all files and print a line per kind."""
     from ib_cli.report.panels.contents import contents
     from ib_cli.report.write import write_figures, write_page, write_tables
 
@@ -184,7 +184,7 @@ def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
 
 
 def _notes(made: Contents, wanted: str) -> list[str]:
-    """What a reader must know to read the pictures right; `wanted` is the split that was asked for."""
+    """Remarks needed to read the pictures correctly. `wanted`: the requested split."""
     from ib_cli.contracts.labels import counted
 
     notes = []
@@ -220,13 +220,13 @@ def _notes(made: Contents, wanted: str) -> list[str]:
 
 
 def _laws(made: Contents) -> list[str]:
-    """What each law came to, and what runs measured of them themselves, a line each."""
+    """A line per law that runs measured themselves, and a line per measured relation."""
     if made.thermodynamics is None:
         return []
-    from ib_cli.report.laws.recorded import said
+    from ib_cli.report.laws.recorded_laws import summary_lines
 
     rows = made.thermodynamics.summary.to_dict("records")
-    return said(made.thermodynamics.recorded) + [
+    return summary_lines(made.thermodynamics.recorded) + [
         f"{row['law']}, {row['relation']}: {row['points']} points, relative difference {row['median relative']:.2g} "
         + (
             f"(median), {row['largest relative of them']:.2g} (largest of {row['sure points']} sure ones)"
@@ -238,8 +238,11 @@ def _laws(made: Contents) -> list[str]:
 
 
 def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:
-    """Until Ctrl-C, which ends it between two reports: raised within one it could get lost, as Python ignores what is
-    raised in callbacks of weak references, of which Matplotlib has many. A second one ends it at once."""
+    """Report again after each change, until Ctrl-C; then raise KeyboardInterrupt.
+
+    The first Ctrl-C ends the watch between two reports. Raised during a report it could get lost: Python ignores
+    exceptions in callbacks of weak references, and Matplotlib has many. A second Ctrl-C ends the watch at once.
+    """
     from ib_cli.report.write import stop_refreshing
 
     asked = threading.Event()
@@ -267,7 +270,7 @@ def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:
 
 
 def _split_commas(words: list[str] | None) -> list[str] | None:
-    """Names may come apart by spaces or by commas, but a comma inside brackets is the name's."""
+    """Names separated by spaces or commas; a comma inside brackets belongs to the name."""
     return None if words is None else [name for word in words for name in re.split(r",(?![^\[]*\])", word) if name]
 
 

@@ -19,7 +19,7 @@ FIGURES = (
 
 
 def write_tables(contents: Contents, folder: Path) -> list[Path]:
-    """results.parquet and .csv, trajectory.parquet, frontier.csv, and thermodynamics.csv where it was asked for."""
+    """Write results.parquet and .csv, trajectory.parquet, frontier.csv; with measured laws also thermodynamics.csv."""
     names = ("results.csv", "results.parquet", "trajectory.parquet", "frontier.csv")
     files = [folder / name for name in names]
     results = converted(contents.results, contents.units)
@@ -36,7 +36,7 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
 
 
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
-    """Every figure that these runs allow, as PNG and PDF; those of an earlier report that they do not are removed."""
+    """Write every figure that the runs allow, as PNG and PDF; delete the other figures of an earlier report."""
     from ib_cli.report.figures import (
         cross_entropies,
         entropies,
@@ -65,7 +65,7 @@ def write_figures(contents: Contents, folder: Path) -> list[Path]:
 def write_page(
     contents: Contents, folder: Path, title: str, notes: Sequence[str] = (), refresh: float | None = None
 ) -> list[Path]:
-    """report.html."""
+    """Write report.html."""
     from ib_cli.report.page.page import page
 
     file = folder / "report.html"
@@ -75,7 +75,7 @@ def write_page(
 
 
 def stop_refreshing(folder: Path) -> None:
-    """Take out of report.html what makes a browser load it again."""
+    """Remove the tag from report.html that makes a browser load it again."""
     file = folder / "report.html"
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     with replacing(file) as part:

@@ -48,7 +48,8 @@ def build(
         model = build_model(valid, data, procedure).to(device)
     except RuntimeError as error:  # of torch: a network that no memory holds
         raise ConfigError(f"architecture: this model cannot be made ({str(error).splitlines()[0]})") from error
-    model = model.to(memory_format=torch.channels_last)  # of convolutions' weights: the order that is fast
+    # Of convolutions' weights: the order that is fast. torch's stubs lack this call.
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     experiment = Experiment(
         config=config,
         settings=settings,

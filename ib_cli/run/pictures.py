@@ -10,6 +10,7 @@ from torch.func import functional_call
 from torch.nn.functional import one_hot
 
 from ib_cli.contracts.noise import Planner
+from ib_cli.contracts.passes import needed
 from ib_cli.engine.loss import forward
 from ib_cli.engine.passes import passes
 from ib_cli.engine.seeds import derived_seed, generator
@@ -49,8 +50,8 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         experiment.lagrangian,
         evaluated=experiment.settings.evaluate_train,
     )
-    if named := atoms(experiment.records.estimates.read()):
-        write(i_diagrams(named), folder / "i_diagram.png")
+    if estimated := atoms(experiment.records.estimates.read()):
+        write(i_diagrams(estimated), folder / "i_diagram.png")
     model.eval()
     if model.bottleneck.discrete and data.spec.one_hot:
         measured = [line for line in experiment.records.metrics.read() if line["split"] == "test"][-1]
@@ -71,9 +72,8 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         batch_size=COLUMNS,
         members=torch.arange(min(COLUMNS, len(data.splits["test"])), device=device),
     )
-    image_grid(
-        [p.x.cpu(), p.decoder.mean[0].cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval
-    )
+    decoded = needed(p.decoder).mean[0]
+    image_grid([p.x.cpu(), decoded.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
     if model.marginal is None:
         return
     with torch.random.fork_rng():
@@ -92,7 +92,7 @@ def tables_of(experiment: Experiment, params: Mapping[str, Tensor]) -> Tables:
     p = forward(model, params, buffers, samples, Planner(data.device), 1, "fp32")  # drawn weights at their means
     share = (torch.ones(len(y), device=y.device) if weight is None else weight).double()
     x = p.x.double() * (share / share.sum()).unsqueeze(1)
-    labels = one_hot(y, data.spec.classes).double()
+    labels = one_hot(y, needed(data.spec.classes)).double()
     return Tables(
         joint=(x.T @ labels).cpu(),
         encoder=(x.T @ encodings.double() / x.sum(0).unsqueeze(1)).cpu(),

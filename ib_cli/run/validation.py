@@ -63,7 +63,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     Raises ConfigError naming a key that fails.
     """
     try:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         hint = "this key needs a value" if isinstance(error, MissingMandatoryValue) else str(error).splitlines()[0]
         raise ConfigError(f"{error.full_key}: {hint}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -43,7 +43,7 @@ def annealed(
     before each step.
     """
     M, d = shape
-    options = {"generator": generator, "device": generator.device, "dtype": dtype}
+    options: dict[str, Any] = {"generator": generator, "device": generator.device, "dtype": dtype}
     point = energy(prior * torch.randn(M, d, **options))
     log_weight = torch.zeros(M, device=generator.device, dtype=dtype)
     for j in range(temperatures):

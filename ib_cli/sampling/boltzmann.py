@@ -57,16 +57,3 @@ class Boltzmann:
     def gradient(self, point: Point) -> Tensor:
         """∇U, (M, d)."""
         return self.beta.expand(len(point.theta)).unsqueeze(1) * point.gradient + self.precision * point.theta
-
-
-def from_function(energy: Callable[[Tensor], Tensor]) -> Energy:
-    """The `Energy` of a function θ (M, d) → (M,) that torch can differentiate and that does not mix chains."""
-
-    def at(theta: Tensor) -> Point:
-        with torch.enable_grad():
-            leaf = theta.detach().requires_grad_()
-            values = energy(leaf)
-            (gradient,) = torch.autograd.grad(values.sum(), leaf)
-        return Point(theta.detach(), values.detach(), gradient, theta.new_empty(len(theta), 0))
-
-    return at

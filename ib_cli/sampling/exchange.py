@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -33,7 +33,7 @@ def exchanged(systems: Sequence[System], demon: Tensor, generator: Generator) ->
     moved, taken = [], []
     for system in systems:
         theta = system.point.theta
-        options = {"generator": generator, "dtype": theta.dtype, "device": theta.device}
+        options: dict[str, Any] = {"generator": generator, "dtype": theta.dtype, "device": theta.device}
         tried = system.energy(theta + system.step * torch.randn(theta.shape, **options))
         cost = tried.energy - system.point.energy
         ratio = (theta.square() - tried.theta.square()).sum(1) / (2 * system.prior**2)

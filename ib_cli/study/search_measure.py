@@ -11,7 +11,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.job_outcomes import Outcome
 
 
-def optimised(outcome: Outcome, measure: str | Sequence[str]) -> float | list[float] | None:
+def measured_value(outcome: Outcome, measure: str | Sequence[str]) -> float | list[float] | None:
     """The measure (or measures) of a job that is done, or None.
 
     Raises ConfigError where the run was not measured so.

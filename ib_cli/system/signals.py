@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGUSR2: "SIGUSR2"}
 
@@ -33,9 +34,9 @@ def catch_signals() -> Iterator[Callable[[], int | None]]:
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        signal.signal(number, previous[number])
+        signal.signal(number, previous[signal.Signals(number)])
 
-    previous = {}
+    previous: dict[signal.Signals, Any] = {}  # handlers
     if threading.current_thread() is threading.main_thread():
         previous = {number: signal.signal(number, note) for number in SIGNALS}
     try:

@@ -182,9 +182,9 @@ def bounds(measures: Mapping[str, Any]) -> list[str]:
     """The bounds on mutual information that a split's measures give, in nats and bits."""
     found = []
     if isinstance(R := measures.get("R"), Real):
-        found.append(f"I(X;Z) ≤ R = {_nats_and_bits(R)}")
+        found.append(f"I(X;Z) ≤ R = {_nats_and_bits(float(R))}")
     if isinstance(H := measures.get("H[Y]"), Real) and isinstance(C := measures.get("C"), Real):
-        found.append(f"I(Y;Z) ≥ H[Y] − C = {_nats_and_bits(H - C)}")
+        found.append(f"I(Y;Z) ≥ H[Y] − C = {_nats_and_bits(float(H) - float(C))}")
     return found
 
 

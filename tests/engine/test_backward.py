@@ -17,14 +17,15 @@ from tests.engine.test_loss import one_step
 from tests.procedures.fit.test_fit_together import assert_equal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "compile, objective",
     [
-        ("step", "vib"),
-        pytest.param(True, "vib", marks=pytest.mark.slow),
+        (True, "vib"),
         *(
-            pytest.param("step", name, marks=pytest.mark.slow)
+            ("step", name)
             for name in (
+                "vib",
                 "surrogate_l2",
                 "surrogate_logvar",
                 "surrogate_logvar_window",
@@ -53,7 +54,8 @@ def test_compiled_gradients_are_those_of_the_loss(
             assert torch.allclose(b[name].float(), value.float(), atol=1e-4), name
 
 
-@pytest.mark.parametrize("compile", ["step", pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("compile", ["step", True])
 def test_models_of_the_same_shapes_do_not_share_what_is_compiled(
     experiment: Callable[..., Experiment], compile: bool | str
 ) -> None:

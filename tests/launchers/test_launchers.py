@@ -20,7 +20,7 @@ from hydra_plugins.ib_train._worker import ended
 from ib_cli.config.catalogue import choices, directory
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.job_outcomes import Outcome
-from ib_cli.study.search_measure import optimised
+from ib_cli.study.search_measure import measured_value
 from tests.conftest import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -148,11 +148,11 @@ def test_a_measure_of_a_job(tmp_path: Path) -> None:
     result = {"test": {"J": 1.0, "R": 2.0}, "validation": {"J": 3.0, "R": 4.0}, "multipliers": {"gamma": 1.0}}
     (tmp_path / "result.json").write_text(json.dumps(result))
     done = Outcome("skipped", folder=str(tmp_path))
-    assert optimised(done, "R") == 2.0 and optimised(done, "validation/J") == 3.0
-    assert optimised(done, ["R", "validation/R"]) == [2.0, 4.0]
-    assert optimised(Outcome("failed", folder=str(tmp_path)), "R") is None
+    assert measured_value(done, "R") == 2.0 and measured_value(done, "validation/J") == 3.0
+    assert measured_value(done, ["R", "validation/R"]) == [2.0, 4.0]
+    assert measured_value(Outcome("failed", folder=str(tmp_path)), "R") is None
     with pytest.raises(ConfigError, match=r"measure=validation/gamma: not measured; there are J, R, of test, validat"):
-        optimised(done, "validation/gamma")
+        measured_value(done, "validation/gamma")
 
 
 def test_optuna_searches_and_goes_on_where_it_stopped(ib_train: Callable) -> None:

@@ -32,7 +32,18 @@ def test_the_optimum_spends_the_information_of_the_label_and_no_more(ib_train: C
 
 
 @pytest.mark.parametrize(
-    "words", [("marginal=standard_normal",), (*TOY, "decoder=mlp"), (*TOY, "dataset.bins=5", "classifier=linear")]
+    "words",
+    [
+        ("marginal=standard_normal",),
+        (*TOY, "decoder=mlp"),
+        (*TOY, "dataset.bins=5", "classifier=linear"),
+        (
+            "architecture=mlp",
+            "architecture.widths=[1]",
+            *(f"{part}=therml_toy" for part in ("bottleneck", "decoder", "classifier")),
+            "marginal=categorical",
+        ),
+    ],
 )
 def test_another_model_is_refused_in_one_line(ib_train: Callable, words: tuple[str, ...]) -> None:
     ended = ib_train(*WORDS, *words)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Generator
 
-from ib_cli.sampling.boltzmann import Boltzmann, from_function
-from ib_cli.sampling.relaxation import Gaussian, Quadratic, Table, divergence
-from tests.sampling.walking import walked
+from ib_cli.sampling.boltzmann import Boltzmann
+from ib_cli.sampling.relaxation import Table, divergence
+from tests.sampling.quadratic import Gaussian, Quadratic
+from tests.sampling.walking import from_function, walked
 
 BETA, PRIOR = 5.0, 1.5
 

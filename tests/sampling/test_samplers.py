@@ -10,13 +10,13 @@ from torch import Generator, Tensor
 
 from ib_cli.sampling.annealed import annealed
 from ib_cli.sampling.averages import average, ratio
-from ib_cli.sampling.boltzmann import Boltzmann, Point, from_function
+from ib_cli.sampling.boltzmann import Boltzmann, Point
 from ib_cli.sampling.langevin import step_size, unadjusted
 from ib_cli.sampling.metropolis import adapted, adjusted
-from ib_cli.sampling.relaxation import Quadratic
 from ib_cli.sampling.temperature import virial
 from ib_cli.sampling.tempering import swapped
-from tests.sampling.walking import FLAT, double_well, expected, integral, walked
+from tests.sampling.quadratic import Quadratic
+from tests.sampling.walking import FLAT, double_well, expected, from_function, integral, walked
 
 
 def one(beta: float) -> Tensor:

@@ -51,3 +51,16 @@ def expected(of: Callable[[Tensor], Tensor], beta: float) -> float:
     """⟨of⟩ under exp(−β double well)."""
     weight = integral(lambda x: (-beta * double_well(x)).exp())
     return integral(lambda x: of(x) * (-beta * double_well(x)).exp()) / weight
+
+
+def from_function(energy: Callable[[Tensor], Tensor]) -> Energy:
+    """The `Energy` of a function θ (M, d) → (M,) that torch can differentiate and that does not mix chains."""
+
+    def at(theta: Tensor) -> Point:
+        with torch.enable_grad():
+            leaf = theta.detach().requires_grad_()
+            values = energy(leaf)
+            (gradient,) = torch.autograd.grad(values.sum(), leaf)
+        return Point(theta.detach(), values.detach(), gradient, theta.new_empty(len(theta), 0))
+
+    return at

@@ -43,6 +43,8 @@ def nearest(joint: Tensor, keep: int) -> tuple[Tensor, Tensor]:
 class Block:
     """Some rows of the distance matrix; valid until the next block is asked for."""
 
+    _inside: Tensor | tuple[Tensor, Tensor]  # what the last `count` has counted
+
     def __init__(self, search: BlockSearch, measures: Sequence[Differences | Products], columns: Tensor):
         self._search, self._measures, self._columns = search, measures, columns
         self._samples = search.samples[columns]
@@ -129,8 +131,8 @@ class Block:
         members = grouped[row, :, group]
         self._decide(variable, members, row, group, limit, slack)
         grouped[row, :, group] = members
-        self._inside = gaps.lt_(0)
-        counts = self._inside.sum(1).long()
+        self._inside = inside = gaps.lt_(0)
+        counts = inside.sum(1).long()
         if len(crowded):
             counts[crowded] = self._recount(variable, crowded, limit)
         return counts

@@ -14,13 +14,17 @@ from ib_cli.estimators.neighbours.tree import TreeSearch
 TREE_WIDTH = {"euclidean": (6, 4), "max": (12, 8)}
 
 
-class Neighbourhood(Protocol):
-    """The neighbours of some samples."""
+class Neighbours(Protocol):
+    """Which samples are near some samples."""
 
     rows: Tensor  # (B,) samples
-    distances: Tensor  # (variables, B, k) in float64: to the k nearest others, ordered by the largest over variables
+    neighbours: Tensor  # (B, k) the k nearest others of each
 
-    neighbours: Tensor  # (B, k) these neighbours
+
+class Neighbourhood(Neighbours, Protocol):
+    """The neighbours of some samples, how far they are, and who else is near."""
+
+    distances: Tensor  # (variables, B, k) in float64: to the neighbours, ordered by the largest over variables
 
     def count(self, variable: int, radius: Tensor, inclusive: bool = False) -> Tensor:
         """Number of other samples nearer in `variable` than `radius` (B,), or, if `inclusive`, not farther; int64."""

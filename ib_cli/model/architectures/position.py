@@ -17,6 +17,7 @@ class Position(nn.Module):
 
     features = 1
     one_hot = True  # x must be one-hot
+    positions: Tensor
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         super().__init__()

@@ -50,7 +50,7 @@ class OneHot(Unchecked):
         """The probabilities."""
         return self.logits.exp()
 
-    def sample(self, sample_shape: Size | tuple[int, ...] = ()) -> Tensor:
+    def sample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Unit vectors drawn independently, (*sample_shape, …, K)."""
         indices = Categorical(logits=self.logits, validate_args=False).sample(Size(sample_shape))
         return one_hot(indices, self.logits.shape[-1]).to(self.logits.dtype)

@@ -58,6 +58,8 @@ class Dropout(Noisy):
     With `monte_carlo` it stays on in evaluations, with a mask of its own for each draw of z (Gal and Ghahramani 2016).
     """
 
+    p: Tensor
+
     def __init__(self, p: float, channels: bool = False, monte_carlo: bool = False) -> None:
         super().__init__()
         # A tensor, so that runs trained together may have different values.

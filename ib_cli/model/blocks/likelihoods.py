@@ -39,7 +39,7 @@ class GreyLevels(Distribution):
         indices = torch.arange(self._last + 1, dtype=self.logits.dtype, device=self.logits.device)
         return self._low + self._step * (self._indices.probs * indices).sum(-1)
 
-    def sample(self, sample_shape: Size | tuple[int, ...] = ()) -> Tensor:
+    def sample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Values drawn independently, (*sample_shape, …)."""
         return self._low + self._step * self._indices.sample(torch.Size(sample_shape)).to(self.logits.dtype)
 
@@ -84,7 +84,10 @@ class Likelihood:
     @property
     def per_pixel(self) -> int:
         """The number of parameters for each value of x."""
-        return self.spec.levels if self.kind == "categorical" else 1
+        if self.kind != "categorical":
+            return 1
+        assert self.spec.levels is not None  # as `__post_init__` has checked
+        return self.spec.levels
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -113,6 +116,9 @@ class Likelihood:
             case "laplace":
                 return Laplace(h, self.scale, validate_args=False)
             case "categorical":
+                assert self.spec.interval is not None  # as `__post_init__` has checked
                 channel = -len(self.shape)
                 logits = h.unflatten(channel, (self.spec.input_shape[0], self.per_pixel)).movedim(channel, -1)
                 return GreyLevels(logits, *self.spec.interval)
+            case "one_hot":
+                raise NotImplementedError("the parts of a unit vector have no distributions of their own")

@@ -23,6 +23,10 @@ class Bottleneck(nn.Module):
         """Name of the linear layer that computes Ẑ, if z is Ẑ or Ẑ plus noise independent of x; else None."""
         return None
 
+    def density(self, features: Tensor) -> Distribution:
+        """(B, features) → q(z|x), batch (B,), event (K,), where it has a density."""
+        raise NotImplementedError(f"{type(self).__name__}: q(z|x) has no density")
+
     @abstractmethod
     def forward(
         self, features: Tensor, tape: Tape, samples: int

@@ -21,6 +21,7 @@ class Dropout(Bottleneck):
     """
 
     stochastic = False
+    dropout: Tensor
 
     def __init__(
         self,

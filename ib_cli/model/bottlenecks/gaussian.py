@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
@@ -33,7 +34,8 @@ class Gaussian(GaussianBottleneck):
     ) -> None:
         super().__init__()
         self.size, self.offset = size, offset
-        self.positive = {"softplus": softplus, "exp": torch.exp}[scale]
+        maps: dict[str, Callable[[Tensor], Tensor]] = {"softplus": softplus, "exp": torch.exp}
+        self.positive = maps[scale]
         self.parameters_of_z = Linear(features, 2 * size, initialisation)
 
     def density(self, features: Tensor) -> Distribution:

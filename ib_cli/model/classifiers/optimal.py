@@ -9,7 +9,7 @@ from annotated_types import Gt
 from torch import Tensor
 
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.contracts.passes import Pass, Spec
+from ib_cli.contracts.passes import Pass, Spec, needed
 from ib_cli.model.blocks.densities import Labels
 from ib_cli.model.blocks.refreshed import Refreshed
 
@@ -24,6 +24,7 @@ class Optimal(Refreshed):
     """
 
     discrete = True  # made for unit vectors z
+    table: Tensor
 
     def __init__(
         self, size: int, spec: Spec, *, trained: Literal["batch", "split"], pseudo_counts: Annotated[float, Gt(0)]
@@ -36,7 +37,7 @@ class Optimal(Refreshed):
 
     def sums(self, p: Pass) -> Tensor:
         """How often labels and values of z meet in a batch, (classes, K)."""
-        return p.by_class(p.z_weight.T)
+        return p.by_class(needed(p.z_weight).T)
 
     def made_of(self, sums: Tensor) -> dict[str, Tensor]:
         """`table` of these counts, (…, K, classes)."""

@@ -18,6 +18,7 @@ class QuadraticClassifier(nn.Module):
     """
 
     discrete = True  # z must be discrete
+    positions: Tensor
 
     def __init__(self, size: int, spec: Spec) -> None:
         super().__init__()

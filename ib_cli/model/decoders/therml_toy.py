@@ -21,6 +21,7 @@ class QuadraticDecoder(nn.Module):
     """
 
     discrete = True  # z must be discrete
+    positions: Tensor
 
     def __init__(self, size: int, spec: Spec, *, width: Annotated[float, Gt(0)]) -> None:
         super().__init__()

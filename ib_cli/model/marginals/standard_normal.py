@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.distributions import Distribution
 
 from ib_cli.contracts.passes import Spec
@@ -12,6 +13,9 @@ from ib_cli.model.marginals.marginal import Encode, Marginal
 
 class StandardNormal(Marginal):
     """m(z) = N(0, I)."""
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, size: int, spec: Spec) -> None:
         super().__init__()

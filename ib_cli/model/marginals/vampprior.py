@@ -6,7 +6,7 @@ from typing import Annotated
 
 import torch
 from annotated_types import Gt
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ib_cli.contracts.passes import Spec
@@ -29,7 +29,7 @@ class VampPrior(Marginal):
 
     def forward(self, encode: Encode) -> Distribution:
         """The mixture of the pseudo-inputs' encodings, event (K,)."""
-        u = self.u
+        u: Tensor = self.u
         if self.interval is not None:
             low, high = self.interval
             u = low + (high - low) * torch.sigmoid(u)

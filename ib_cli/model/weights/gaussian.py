@@ -50,7 +50,7 @@ class GaussianWeights(Posterior):
         found = _prior(prior, scale, run)
         for weight in self.weights:
             mean, spread = found(weight)
-            start = deviation
+            start: Tensor | float = deviation
             if prior == "posterior" and start_there:
                 weight.value.data.copy_(mean)
                 start = spread

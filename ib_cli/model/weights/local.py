@@ -29,7 +29,7 @@ def output_deviation(layer: nn.Module, x: Tensor, variances: dict[str, Tensor]) 
     weight, bias = variances["weight"], variances.get("bias")
     match layer:
         case Linear():
-            variance = x.square() @ weight + bias
+            variance = x.square() @ weight + variances["bias"]
         case nn.Linear():
             variance = F.linear(x.square(), weight, bias)
         case nn.Conv2d():

@@ -20,6 +20,9 @@ class Running(nn.Module):
     ConfigError if y is continuous.
     """
 
+    kept: Tensor
+    sums: Tensor
+
     def __init__(self, size: int, spec: Spec, *, batches: Annotated[float, Ge(1)]) -> None:
         super().__init__()
         if spec.classes is None:

@@ -118,6 +118,7 @@ class _Group:
                 self.runs[i].evaluated({split: of[position] for split, of in found.items()})
 
     def _measured(self, members: list[int], split: str) -> list[dict[str, float]]:
+        assert self.stack is not None  # these members are in training
         return self.evaluation.of_copies(self.stack, split, [self.experiments[i] for i in members])
 
     def _save_at(self, signal: int | None, members: list[int]) -> None:

@@ -55,8 +55,8 @@ class LatentScaling:
                 f"dimension {k} of the latent has variance {variance[k].item():g}: it cannot be scaled"
             )
         s = math.exp(nats / len(mean)) / math.sqrt(2 * math.pi * math.e)
-        self.model.latent_mean.copy_(mean)
-        self.model.latent_gain.copy_(s / variance.sqrt())
+        self.model.get_buffer("latent_mean").copy_(mean)
+        self.model.get_buffer("latent_gain").copy_(s / variance.sqrt())
 
     @torch.no_grad()
     def settle(self, params: Tensors) -> None:
@@ -64,8 +64,8 @@ class LatentScaling:
         scaled = self(params, dict(self.model.named_buffers()))
         for name in self._names:
             params[name].copy_(scaled[name])
-        self.model.latent_mean.zero_()
-        self.model.latent_gain.fill_(1)
+        self.model.get_buffer("latent_mean").zero_()
+        self.model.get_buffer("latent_gain").fill_(1)
 
 
 def encoder_path(model: Model) -> str:
@@ -122,6 +122,6 @@ def latent_moments(
             seen.clear()
     finally:
         hook.remove()
-    total, first, second = sums
+    total, first, second = torch.as_tensor(sums)
     mean = first / total
     return mean, second / total - mean.square()

@@ -91,7 +91,7 @@ class Progress:
 
     def finish(self, rest: Mapping[str, Mapping[str, float]], seconds: float) -> Finished:
         """The end of the run, given evaluations of the splits in `unevaluated`."""
-        measures = {split: dict((self._latest | rest)[split]) for split in self.experiment.data.splits}
+        measures = {split: dict({**self._latest, **rest}[split]) for split in self.experiment.data.splits}
         state = self.state
         total = state.seconds + seconds
         return Finished(

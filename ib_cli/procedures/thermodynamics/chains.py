@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +61,7 @@ class ChainState:
         return {**vars(self), "point": list(self.point)}
 
     @classmethod
-    def restored(cls, checkpoint: dict[str, Any]) -> ChainState:
+    def restored(cls, checkpoint: Mapping[str, Any]) -> ChainState:
         """What `checkpoint` gave; raises KeyError where it was of something else."""
         found = {name: checkpoint[name] for name in cls.__dataclass_fields__}
         return cls(**{**found, "point": Point(*checkpoint["point"])})
@@ -73,7 +74,7 @@ class Chains:
         """Without a state, from independent draws of the prior. N is that of β = N/σ."""
         self.energy, self.dynamics, self.seed = energy, dynamics, seed
         self.device = energy.data.device
-        options = {"device": self.device, "dtype": energy.dtype}
+        options: dict[str, Any] = {"device": self.device, "dtype": energy.dtype}
         self.beta = N / torch.tensor(dynamics.temperatures, **options)
         self.target = Boltzmann(self.beta.repeat_interleave(dynamics.chains), dynamics.prior)
         self.N, self._options = N, options
@@ -124,7 +125,7 @@ class Chains:
         state.step += 1
         state.step_in_epoch += 1
 
-    def _swap(self, stream: Generator) -> Tensor:
+    def _swap(self, stream: Generator | None) -> Tensor:
         """Let replicas change places; the mean probability over neighbours, counting those whose turn it is not."""
         K, M = len(self.beta), self.dynamics.chains
         first = self.state.step % 2
@@ -142,6 +143,7 @@ class Chains:
         """Count the epoch as done; the averages over it of J and its parts at the first temperature."""
         state = self.state
         means = self.running()
+        assert state.sums is not None  # an epoch has steps
         state.series.append(state.sums / state.step_in_epoch)
         state.epoch, state.step_in_epoch, state.noise, state.sums = state.epoch + 1, 0, None, None
         return means
@@ -160,6 +162,7 @@ class Chains:
     def running(self) -> dict[str, float]:
         """Averages of J and its parts over the epoch so far, at the first temperature. Waits for the device."""
         state = self.state
+        assert state.sums is not None  # a step is done
         means = (state.sums[:, : self.dynamics.chains].mean(1) / state.step_in_epoch).tolist()
         return dict(zip(self.state.names, means))
 

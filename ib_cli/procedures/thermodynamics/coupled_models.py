@@ -82,8 +82,9 @@ class CoupledModels:
         systems = [
             System(model.point, self.energy, prior, model.step**0.5) for model, prior in zip(models, self.priors)
         ]
-        total = sum(system.point.energy for system in systems)
-        demon, series = total.max() - total, []
+        total = systems[0].point.energy + systems[1].point.energy
+        demon = total.max() - total
+        series: list[Tensor] = []
         middles = [centres(system.point.theta) for system in systems]
         for epoch in range(self.epochs):
             sums: Tensor | float = 0.0
@@ -93,7 +94,7 @@ class CoupledModels:
                 if epoch < self.burn_in:
                     systems = _learned(systems, taken, epoch * self.steps + step)
                 sums = sums + self._seen(systems, middles, demon)
-            series.append(sums / self.steps)
+            series.append(torch.as_tensor(sums) / self.steps)
             self._record([float(series[-1][0].mean()), float(series[-1][3].mean())])
             if epoch + 1 == self.burn_in:
                 middles = [centres(system.point.theta) for system in systems]

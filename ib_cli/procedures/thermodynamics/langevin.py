@@ -186,7 +186,9 @@ class LangevinProgress:
         found = self.chains.averages(self.burn_in)
         measures = {name: found[name].mean for name in self.state.names}
         if "accuracy" in measures:
-            measures |= {"error": 1 - measures["accuracy"], "H[Y]": self.experiment.data.label_entropy("train")}
+            measures["error"] = 1 - measures["accuracy"]
+            if (H := self.experiment.data.label_entropy("train")) is not None:
+                measures["H[Y]"] = H
         measures |= {f"{name}_stderr": found[name].stderr for name in self.state.names}
         measured = self.chains.measured_temperature(self.burn_in, 0)
         measures |= {"spread": found["J"].spread, "sigma": sigma}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
@@ -54,7 +56,7 @@ class Ensemble:
 
     def advance(self) -> None:
         """A corrected Langevin step of each."""
-        options = {"generator": self.stream, "dtype": self.steps.dtype, "device": self.steps.device}
+        options: dict[str, Any] = {"generator": self.stream, "dtype": self.steps.dtype, "device": self.steps.device}
         noise = torch.randn(self.point.theta.shape, **options)
         uniform = torch.rand(len(self.steps), **options)
         self.point, _ = adjusted(self.point, self.target, self.plane, self.steps, noise, uniform)
@@ -75,7 +77,7 @@ class ParameterPlane:
         self.experiment, self.prior, self.step = experiment, prior, step
         self.energy = WeightEnergy(experiment, exact=True)
         self.beta = experiment.data.spec.train_size / sigma
-        self.options = {"dtype": torch.float64, "device": experiment.device}
+        self.options: dict[str, Any] = {"dtype": torch.float64, "device": experiment.device}
         basis = torch.randn(2, self.energy.size, generator=self._stream("plane"), **self.options)
         self.plane = Subspace(self.energy, basis)
         self.target = Boltzmann(torch.tensor(self.beta, **self.options), prior)

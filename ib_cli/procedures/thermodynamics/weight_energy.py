@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Generator, Tensor, nn
@@ -65,10 +65,12 @@ class WeightEnergy:
     def __call__(self, theta: Tensor) -> Point:
         """The energy, its gradient and the parts of J at θ (M, d), all (M, …)."""
         M = len(theta)
-        batch, noise = self.fixed, ()
+        batch = self.fixed
+        noise: tuple[Tensor, ...] = ()
         if batch is None:
             batch = self._batches(M)
         if self.requests:
+            assert self.stream is not None  # whoever calls has set it
             drawn = [draw(self.requests, self.stream) for _ in range(M)]
             noise = tuple(map(torch.stack, zip(*drawn)))
         buffers, multipliers = (
@@ -87,11 +89,11 @@ class WeightEnergy:
         else:
             indices = torch.randint(self.N, (M * self.batch_size,), generator=self.stream, device=self.data.device)
         batch = self._batch(indices, self.stream)
-        return Batch(*(None if part is None else part.view(M, -1, *part.shape[1:]) for part in batch))
+        return Batch._make(None if part is None else part.view(M, -1, *part.shape[1:]) for part in batch)
 
     def _batch(self, indices: Tensor, stream: Generator | None) -> Batch:
         made = self.data.batch("train", indices, stream)
-        return Batch(*(part.to(self.dtype) if _is_real(part) else part for part in made))
+        return Batch._make(part.to(self.dtype) if _is_real(part) else part for part in made)
 
 
 def named_parameters(model: nn.Module, theta: Tensor) -> dict[str, Tensor]:
@@ -101,5 +103,5 @@ def named_parameters(model: nn.Module, theta: Tensor) -> dict[str, Tensor]:
     return {name: part.view(-1, *p.shape).to(p.dtype) for (name, p), part in zip(own.items(), parts)}
 
 
-def _is_real(part: Tensor | None) -> bool:
+def _is_real(part: Tensor | None) -> TypeGuard[Tensor]:
     return part is not None and part.is_floating_point()

@@ -1,1 +1,1 @@
-"""One file per figure, each with `draw(contents, folder) → files`; an empty list where there is nothing to draw."""
+"""One file per figure, each with `draw(contents, folder) → files`; an empty list if there is nothing to draw."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,25 +13,22 @@ from ib_cli.report.panels.cross_entropies import MEASURES, Bands, bands, extent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLUMNS = 3
 MARGIN = 1.1  # beyond the largest value
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`cross_entropies`: a panel per point, medians over its runs as lines with the range of the quartiles as bands."""
+    """`cross_entropies`: a panel per point; lines are medians over its runs, bands lie between the quartiles."""
     found = bands(contents)
     if not found:
         return []
-    columns = 2 if len(found) == 4 else min(len(found), COLUMNS)
-    figure, panels = style.new(columns, math.ceil(len(found) / columns))
+    columns = style.columns_for(len(found))
+    figure, panels = style.grid(len(found))
     for number, (panel, of_point) in enumerate(zip(panels, found)):
         _panel(panel, of_point, contents.scale("H[Y|Z]"))
         _axis(panel, found, contents)
         first = number % columns == 0
         style.tidy(panel, "epoch", f"{contents.split} split ({contents.units})" if first else "")
         panel.tick_params(labelleft=first)
-    for panel in panels[len(found) :]:
-        panel.set_visible(False)
     names = {"fontsize": style.SMALL, "frameon": False, "ncols": len(MEASURES) if columns > 1 else 1}
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", **names)
     return style.write(figure, folder, "cross_entropies")

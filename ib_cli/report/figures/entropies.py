@@ -10,14 +10,14 @@ import numpy as np
 from ib_cli.contracts.labels import mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.entropies import Panel, limits, panels
+from ib_cli.report.panels.entropies import EntropyPanel, axis_limits, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CROWD = 60  # runs of a panel: more are drawn thinner
-TALLEST = 2  # rows that the colour bar is as high as
+CROWD = 60  # runs of a panel: above this, thinner lines
+TALLEST = 2  # height of the colour bar, in rows
 FLAGGED = (0, (1, 1.2))  # dots
 
 
@@ -32,7 +32,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     figure, axes = style.new(len(rows[0]), len(rows))
     grid = np.reshape(np.array(axes, dtype=object), (len(rows), -1))
     for row, line in zip(rows, grid):
-        across, up = limits(row)
+        across, up = axis_limits(row)
         for panel, place in zip(row, line):
             _panel(place, contents, panel)
             place.set(xlim=across, ylim=up * contents.scale(panel.quantity))
@@ -40,23 +40,23 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         for place, panel in zip(grid[0], rows[0]):
             place.set_title(panel.curve, fontsize=style.MEDIUM)
     style.colour_bar(figure, axes, contents.colours, shrink=min(1, TALLEST / len(rows)))
-    flagged = any(course.flagged.any() for row in rows for panel in row for course in panel.courses.values())
+    flagged = any(path.flagged.any() for row in rows for panel in row for path in panel.paths.values())
     _legend(figure, contents.estimated.split, flagged)
     return style.write(figure, folder, "entropies")
 
 
-def _panel(place: Axes, contents: Contents, panel: Panel) -> None:
+def _panel(place: Axes, contents: Contents, panel: EntropyPanel) -> None:
     from matplotlib.collections import LineCollection
 
-    k, crowd = contents.scale(panel.quantity), len(panel.courses) > CROWD
-    colours = contents.colours.hexes(contents.run_colour_values[list(panel.courses)])
-    whole = [np.stack([course.epochs, course.values[:, 0] * k], 1) for course in panel.courses.values()]
-    trusted = [np.where(course.flagged[:, None], np.nan, line) for course, line in zip(panel.courses.values(), whole)]
+    k, crowd = contents.scale(panel.quantity), len(panel.paths) > CROWD
+    colours = contents.colours.hexes(contents.run_colour_values[list(panel.paths)])
+    whole = [np.stack([path.epochs, path.values[:, 0] * k], 1) for path in panel.paths.values()]
+    trusted = [np.where(path.flagged[:, None], np.nan, line) for path, line in zip(panel.paths.values(), whole)]
     for lines, dashes in ((whole, FLAGGED), (trusted, "-")):
         bundle = LineCollection(lines, colors=colours, linewidths=0.4 if crowd else 0.9, linestyles=[dashes])
         bundle.set_rasterized(crowd)
         place.add_collection(bundle)
-    for run, line, colour in zip(panel.courses, whole, colours):
+    for run, line, colour in zip(panel.paths, whole, colours):
         if contents.runs[run].status != "done":
             place.scatter(*line[-1], s=14, marker="X", color=colour, linewidths=0, zorder=3)
     style.tidy(place, "epoch", f"{mathtext(panel.quantity)} ({contents.units}, {panel.estimator})")

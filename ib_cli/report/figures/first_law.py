@@ -1,4 +1,4 @@
-"""The first law: the slope that a frontier has against the ratio of weights that produced its points."""
+"""The first law: slopes of the frontiers against the ratios of the weights that produced their points."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.quantities.slopes import Slopes, limits, not_positive, slopes
+from ib_cli.report.panels.first_law import SlopeSeries, axis_limits, not_positive, slope_series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FEW = 3  # series: more have their legend above the panel
-ABOVE = 1.06  # of the lower edge: where the marks of slopes that are not positive stand
+FEW = 3  # series: above this, the legend is above the panel
+ABOVE = 1.06  # place of the marks of slopes that are not positive, relative to the lower edge
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`first_law`: the slopes of each frontier, between their secants; on the diagonal where the law holds.
+    """`first_law`: slopes of each frontier with bars between their secants; the law holds on the diagonal.
 
-    Hollow: one-sided, at a surface's rim. A slope that is not positive is marked at the lower edge.
+    Hollow marks: one-sided slopes, at a surface's rim. Triangles at the lower edge: slopes that are not positive.
     """
-    found = list(slopes(contents.frontiers))
+    found = list(slope_series(contents.frontiers))
     if not found:
         return []
     figure, (panel,) = style.new()
-    across, up = limits(found)
+    across, up = axis_limits(found)
     for i, series in enumerate(found):
         _series(panel, series, i, len(contents.points.curves) > 1, up[0] * ABOVE)
     panel.plot(across, across, "--", color="0.35", lw=0.8, zorder=1)
@@ -38,8 +38,8 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     return style.write(figure, folder, "first_law")
 
 
-def _series(panel: Axes, series: Slopes, i: int, several: bool, edge: float) -> None:
-    colour, marker = style.COLOURS[i % len(style.COLOURS)], style.MARKERS[i % len(style.MARKERS)]
+def _series(panel: Axes, series: SlopeSeries, i: int, several: bool, edge: float) -> None:
+    colour, marker = style.cycled(style.COLOURS, i), style.cycled(style.MARKERS, i)
     d, last, axis = r"\partial " if series.partial else "d", series.last, series.axis
     text = f"$-{d}{last}/{d}{axis}$ against $w_{axis}/w_{last}$" + (f", {series.curve}" if several else "")
     shown, bars = series.positive, series.bars
@@ -61,8 +61,8 @@ def _series(panel: Axes, series: Slopes, i: int, several: bool, edge: float) -> 
     panel.plot(below, [edge] * len(below), "v", color=colour, mfc="none", mew=0.8, ms=4, clip_on=False, zorder=4)
 
 
-def _legend(figure: Figure, panel: Axes, found: list[Slopes]) -> None:
-    """The series, and what is said of marks that are there; above the panel where it would hide them."""
+def _legend(figure: Figure, panel: Axes, found: list[SlopeSeries]) -> None:
+    """The series, and the meaning of marks if there are any; above the panel if too large for it."""
     from matplotlib.lines import Line2D
 
     handles, texts = panel.get_legend_handles_labels()

@@ -1,4 +1,4 @@
-"""Frontiers: pairs of R, D, C and S, the runs of each point, medians with quartiles, and the lower convex hull."""
+"""Frontiers of pairs of R, D, C and S: single runs, medians with quartiles, and the lower convex hull."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-MANY = 400  # points: more are drawn smaller
+MANY = 400  # points: above this, smaller marks
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`frontier_R_C` and so on, a picture per pair."""
+    """`frontier_R_C` and so on, a figure per pair."""
     files: list[Path] = []
     for name, rows in contents.frontiers.groupby("frontier", sort=False):
         axes = str(name).split("-")
@@ -33,7 +33,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) -> list[Path]:
     figure, (panel,) = style.new()
     colours = Colours(contents.points, set(rows["curve"]))
-    limits = contents.limits.get(f"{x}-{y}", {})
+    limits = contents.exact_limits.get(f"{x}-{y}", {})
     for i, curve in enumerate(contents.points.curves):
         of_curve = rows[rows["curve"] == curve]
         if len(of_curve) and curve in limits:
@@ -41,9 +41,9 @@ def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) 
             across, up = limit[x] * contents.scale(x), limit[y] * contents.scale(y)
             panel.plot(across, up, color="black", lw=1.2, zorder=1.5)
         elif len(of_curve):
-            marker = style.MARKERS[i % len(style.MARKERS)]
+            marker = style.cycled(style.MARKERS, i)
             _seeds(panel, contents, colours, of_curve, (x, y), marker)
-            _hull(panel, contents, of_curve, x, y, style.DASHES[i % len(style.DASHES)])
+            _hull(panel, contents, of_curve, x, y, style.cycled(style.DASHES, i))
             _medians(panel, contents, colours, of_curve, (x, y), marker)
     style.tidy(panel, label(x, contents.units), label(y, contents.units))
     style.colour_bar(figure, [panel], colours)
@@ -54,14 +54,11 @@ def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) 
 def _seeds(
     panel: Axes, contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[str, str], marker: str
 ) -> None:
-    x, y = axes
-    members = np.isin(contents.points.of_run, rows.index[rows["runs"] > 1])
-    points = contents.points.of_run[members]
+    runs = contents.repeated_runs(rows)
     panel.scatter(
-        contents.results.loc[members, f"{contents.split}/{x}"] * contents.scale(x),
-        contents.results.loc[members, f"{contents.split}/{y}"] * contents.scale(y),
-        s=7 if members.sum() <= MANY else 3,
-        c=colours.hexes(contents.points.colour_by[points]),
+        *contents.final_values(runs, axes).T,
+        s=7 if len(runs) <= MANY else 3,
+        c=colours.hexes(contents.points.colour_by[contents.points.of_run[runs]]),
         marker=marker,
         linewidths=0,
         alpha=0.55,
@@ -99,7 +96,7 @@ def _medians(
 
 
 def _bars(rows: DataFrame, name: str) -> np.ndarray:
-    """Down to the lower quartile and up to the upper one."""
+    """Lengths (2, n) of the error bars: down to the lower quartile, up to the upper one."""
     return np.stack([rows[name] - rows[f"{name}_q1"], rows[f"{name}_q3"] - rows[name]]).clip(min=0)
 
 
@@ -112,8 +109,7 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame, limits: Mapping[st
     handles = []
     for curve in present if len(present) > 1 else []:
         i = curves.index(curve)
-        marker = style.MARKERS[i % len(style.MARKERS)]
-        dashes = style.DASHES[i % len(style.DASHES)]
+        marker, dashes = style.cycled(style.MARKERS, i), style.cycled(style.DASHES, i)
         handles.append(Line2D([], [], color="0.45", linestyle=dashes, lw=0.8, marker=marker, ms=4, label=curve))
     if not handles and rows["hull"].sum() > 1:
         handles.append(Line2D([], [], color="0.45", lw=0.8, label="lower convex hull"))

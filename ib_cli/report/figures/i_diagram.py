@@ -1,4 +1,4 @@
-"""I-diagrams: the information that x, y and z share, as areas, of one run by each estimator or of a sweep's points."""
+"""I-diagrams: information shared by x, y and z as areas, per estimator of a single run or per point of a sweep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 6  # panels
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`i_diagram`: a panel per estimator of an only run, else one per point, some of them where there are many."""
+    """`i_diagram`: a panel per estimator of a single run; else a panel per point, at most `MOST`."""
     of_runs = {i: found for i, run in enumerate(contents.runs) if run.status == "done" and (found := _of(contents, i))}
     named = next(iter(of_runs.values()), {}) if len(of_runs) < 2 else _of_points(contents, of_runs)
     if not named:
@@ -29,8 +29,10 @@ def _of(contents: Contents, i: int) -> dict[str, Atoms]:
 
 
 def _of_points(contents: Contents, of_runs: dict[int, dict[str, Atoms]]) -> dict[str, Atoms]:
-    """The first run of each point, by that of the estimators of all whose amounts are flagged least often: the ends of
-    the sweep and some between."""
+    """Title → the first run of a point, for at most `MOST` points with both ends of the sweep.
+
+    All from the estimator that has estimates of all runs and the fewest flags.
+    """
     common = _trusted(list(of_runs.values()))
     points = {int(contents.points.of_run[i]): i for i in reversed(of_runs)}
     points.pop(-1, None)
@@ -42,7 +44,7 @@ def _of_points(contents: Contents, of_runs: dict[int, dict[str, Atoms]]) -> dict
 
 
 def _trusted(found: Sequence[Mapping[str, Atoms]]) -> str | None:
-    """The estimator that all have with the fewest flags, the first of those that have as few."""
+    """Of the estimators that all have, the first with the fewest flags; None without one."""
     common = [name for name in found[0] if all(name in of for of in found)]
     flags = {name: sum(amount.flagged for of in found for amount in of[name]) for name in common}
     return min(common, key=lambda name: flags[name], default=None)
@@ -51,5 +53,5 @@ def _trusted(found: Sequence[Mapping[str, Atoms]]) -> str | None:
 def _title(contents: Contents, point: int, estimator: str) -> str:
     row = contents.points.table.iloc[point]
     words = [str(row["curve"])] if len(contents.points.curves) > 1 else []
-    words += [f"{mathtext(name)[:-1]} = {row[name]:g}$" for name in contents.points.swept_too(row["curve"])]
+    words += [f"{mathtext(name)[:-1]} = {row[name]:g}$" for name in contents.points.varying_multipliers(row["curve"])]
     return ", ".join([*words, estimator])

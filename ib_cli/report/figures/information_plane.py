@@ -1,4 +1,4 @@
-"""The information plane: what Z keeps of Y against what it keeps of X, along training."""
+"""The information plane: I(Y;Z) against I(X;Z) along training."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from ib_cli.contracts.labels import mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.colours import Colours
+from ib_cli.report.quantities.thinning import thinned_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_EPOCHS = 60  # dots a trajectory
+MOST_EPOCHS = 60  # dots of a trajectory
 MARGIN = 1.12
-DECADES = 30  # between the smallest and the largest end: above it the axis is logarithmic
+DECADES = 30  # the x axis is logarithmic if the largest end is over so many times the smallest
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`information_plane`: a trajectory per run in its multiplier's colour, dots by epoch, ends marked; the limits."""
+    """`information_plane`: a trajectory per run in its multiplier's colour, dots by epoch, marked ends, and limits."""
     from matplotlib.collections import LineCollection
 
     paths = {run: path[:, 1:] * contents.scale("R") for run, path in contents.plane.paths.items()}
     if not paths:
         return []
     figure, (panel,) = style.new()
-    limiting = {run for runs in contents.plane_limits.values() for run in runs}
-    runs = [run for run in paths if run not in limiting] or list(paths)  # exact optima are marks where none was trained
+    limiting = {run for runs in contents.plane_exact_limits.values() for run in runs}
+    # exact optima are marks only if nothing was trained
+    runs = [run for run in paths if run not in limiting] or list(paths)
     scale = Colours(contents.points, contents.curves_of(runs))
     colours = scale.hexes(contents.run_colour_values[runs])
     crowd = len(runs) > 60
-    thin = [paths[run][_some(len(paths[run]))] for run in runs]
+    thin = [paths[run][thinned_rows(len(paths[run]), MOST_EPOCHS)] for run in runs]
     lines = LineCollection(thin, colors=colours, linewidths=0.3 if crowd else 0.7, alpha=0.25 if crowd else 0.6)
     lines.set_rasterized(crowd)  # a thousand curves would make a PDF that no viewer likes
     panel.add_collection(lines)
@@ -43,7 +45,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         panel.scatter(*dots.T, s=2.5, c=dot_colours, linewidths=0, alpha=0.8, zorder=2)
     ends = np.array([path[-1] for path in thin])
     done = np.array([contents.runs[run].status == "done" for run in runs])
-    for title, optima in contents.plane_limits.items():
+    for title, optima in contents.plane_exact_limits.items():
         panel.plot(*np.array([paths[run][-1] for run in optima]).T, color="black", lw=1.2, zorder=1.5, label=title)
     if limiting:
         panel.legend(loc="lower right", fontsize=style.SMALL, frameon=False)
@@ -65,7 +67,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 
 
 def axis_labels(contents: Contents) -> tuple[str, str]:
-    """What the axes show: bounds, or the estimates of whom."""
+    """Labels of x and y: bounds, or estimates with the estimator's name."""
     estimator = contents.plane.estimator
     if estimator is not None:
         name = mathtext(estimator) if "$" in estimator else estimator
@@ -73,15 +75,8 @@ def axis_labels(contents: Contents) -> tuple[str, str]:
     return rf"rate $R \geq I(X;Z)$ ({contents.units})", rf"$H(Y) - C \leq I(Y;Z)$ ({contents.units})"
 
 
-def _some(count: int) -> np.ndarray:
-    """Epochs to show, dense at the beginning, where most happens; always the first and the last."""
-    if count <= MOST_EPOCHS:
-        return np.arange(count)
-    return np.unique(np.geomspace(1, count, MOST_EPOCHS).round().astype(int)) - 1
-
-
 def _limits(panel: Axes, contents: Contents, ends: np.ndarray, dots: np.ndarray) -> None:
-    """The whole of the ends, and of the ways to them what lies near: first epochs may be far out."""
+    """All ends, and only the near part of the trajectories, as first epochs may be far out."""
     right = MARGIN * max(ends[:, 0].max(), 1e-9)
     left = -0.02 * right
     if (smallest := ends[:, 0].min()) > 0 and right / smallest > DECADES:
@@ -98,7 +93,7 @@ def _limits(panel: Axes, contents: Contents, ends: np.ndarray, dots: np.ndarray)
 
 
 def _bounds(panel: Axes, contents: Contents) -> None:
-    """I(Y;Z) ≤ I(X;Z), as Z sees Y through X only, and I(Y;Z) ≤ H(Y); what lies beyond is grey."""
+    """I(Y;Z) ≤ I(X;Z), as Z sees Y through X only, and I(Y;Z) ≤ H(Y); grey beyond."""
     (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
     H = contents.plane.label_entropy
     H = top if H is None else H * contents.scale("R")

@@ -1,4 +1,4 @@
-"""The laws of TherML as they were measured: a picture for each."""
+"""The laws of TherML as measured, a picture per law."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COMPARED = {"first law": "first_law", "derivative of J": "derivatives_of_J", "Maxwell relation": "maxwell"}
-NAMED = 6  # lines of a panel that have a legend; of more every other one and so on
+NAMED = 6  # lines of a panel in its legend; of more lines, every second, third, …
 COLUMNS = 3
-LETTERS = 72  # of a row of a legend
-LEAST = 1e-6  # relative differences below it stand at it
-SMALLEST = 1e-9  # relative violations: below it the axis is linear
+LETTERS = 72  # per row of a legend
+LEAST = 1e-6  # smaller relative differences are drawn at this value
+SMALLEST = 1e-9  # relative violations: the axis is linear below this
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`thermodynamics_*`, those that the measured laws fill."""
+    """`thermodynamics_*`: a figure per measured law."""
     found = contents.thermodynamics
     if found is None:
         return []
@@ -48,7 +48,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 
 
 def _compared(relations: list[Relation], folder: Path, name: str) -> list[Path]:
-    """Measured against predicted, and the relative difference against the multiplier. Hollow: not sure."""
+    """Measured against predicted; relative difference against the multiplier. Hollow marks: not sure."""
     figure, (left, right) = style.new(2)
     figure.set_size_inches(6.6, 2.9 + 0.14 * math.ceil(len(relations) / 2))
     ends = []
@@ -82,7 +82,7 @@ def _marks(panel: Axes, x: np.ndarray, y: np.ndarray, sure: np.ndarray, i: int) 
 
 
 def _along(relations: list[Relation], folder: Path, name: str) -> list[Path]:
-    """A panel per relation: a line per value of the other multipliers, times the multiplier for susceptibilities."""
+    """A panel per relation, a line per value of the other multipliers. Susceptibilities are times the multiplier."""
     columns = min(len(relations), COLUMNS)
     figure, panels = style.new(columns, math.ceil(len(relations) / columns))
     for panel, relation in zip(panels, relations):
@@ -122,7 +122,7 @@ def _lines(panel: Axes, relation: Relation) -> None:
 
 
 def _violations(relations: list[Relation], folder: Path) -> list[Path]:
-    """By how much convexity is violated, relative to the quantity's extent; 0 is the rule."""
+    """Violations of convexity relative to the quantity's extent; 0 if the law holds."""
     figure, (panel,) = style.new()
     figure.set_size_inches(style.WIDTH + 1, style.HEIGHT + 0.15 * len(relations))
     for i, relation in enumerate(relations):
@@ -143,7 +143,7 @@ def _violations(relations: list[Relation], folder: Path) -> list[Path]:
 
 
 def _recorded(table: DataFrame, folder: Path) -> list[Path]:
-    """What runs measured themselves, against what they predicted."""
+    """Values that runs measured themselves against their predictions."""
     if "predicted" not in table or not np.isfinite(table["predicted"]).any():
         return []
     figure, (panel,) = style.new()
@@ -164,7 +164,7 @@ def _recorded(table: DataFrame, folder: Path) -> list[Path]:
 
 
 def _look(i: int) -> tuple[str, str]:
-    return style.COLOURS[i % len(style.COLOURS)], style.MARKERS[i % len(style.MARKERS)]
+    return style.cycled(style.COLOURS, i), style.cycled(style.MARKERS, i)
 
 
 def _text(relation: Relation, among: list[Relation]) -> str:

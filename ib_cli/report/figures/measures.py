@@ -1,8 +1,7 @@
-"""Measures against the multiplier that was swept."""
+"""Measures against the swept multiplier."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,28 +15,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = 3
-ABREAST = 6  # names of lines
-MOST_NAMED = 12  # lines of a panel: more have no legend
+ABREAST = 6  # names in a row of the legend
+MOST_NAMED = 12  # lines of a panel: above this, no legend
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
     """`measures`: a panel per measure; single runs as small dots, medians with quartiles as lines."""
-    if not contents.colours.vary:
-        return []
-    names = [name for name in contents.metrics if name in contents.points.table.columns]
-    names = [name for name in names if np.isfinite(contents.points.table[name].to_numpy(dtype=float)).any()]
+    names = contents.swept_metrics
     if not names:
         return []
-    columns = 2 if len(names) == 4 else min(len(names), COLUMNS)
-    figure, panels = style.new(columns, math.ceil(len(names) / columns))
+    figure, panels = style.grid(len(names))
     symbol = " or ".join(mathtext(name) for name in contents.colours.names)
     for panel, name in zip(panels, names):
         for i, curve in enumerate(contents.points.curves):
             _curve(panel, contents, name, curve, i)
         style.tidy(panel, symbol, label(name, contents.units))
-    for panel in panels[len(names) :]:
-        panel.set_visible(False)
     _legend(figure, panels[0], contents, names[0])
     return style.write(figure, folder, "measures")
 
@@ -49,9 +41,9 @@ def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> No
     for number, (others, line, joined) in enumerate(lines):
         look = _look(contents, i, number if others else None, len(lines)) | ({} if joined else {"ls": "none"})
         own, swept = {"color": look["color"], "marker": look["marker"]}, line[points.swept[curve]]
-        members = np.isin(points.of_run, line.index[line["runs"] > 1])
-        runs = contents.results.loc[members, f"{contents.split}/{name}"] * k
-        panel.scatter(points.colour_by[points.of_run[members]], runs, s=4, linewidths=0, alpha=0.4, **own)
+        runs = contents.repeated_runs(line)
+        at, values = points.colour_by[points.of_run[runs]], contents.final_values(runs, [name])
+        panel.scatter(at, values, s=4, linewidths=0, alpha=0.4, **own)
         bars = np.stack([line[name] - line[f"{name}_q1"], line[f"{name}_q3"] - line[name]]).clip(min=0) * k
         panel.errorbar(swept, line[name] * k, bars, elinewidth=0.8, **look)
     if not (points.colour_by == 0).any():
@@ -62,16 +54,16 @@ def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> No
 
 
 def _look(contents: Contents, i: int, number: int | None, count: int) -> dict[str, Any]:
-    """Of curve `i`; where there is no other, line `number` of so many has a colour of its own."""
-    colour = style.COLOURS[i % len(style.COLOURS)]
+    """Style of curve `i`; of an only curve, line `number` of `count` has its own colour."""
+    colour = style.cycled(style.COLOURS, i)
     if number is not None and len(contents.points.curves) == 1:
         colour = contents.colours.shade(number, count)
-    form = {"ls": style.DASHES[i % len(style.DASHES)], "marker": style.MARKERS[i % len(style.MARKERS)]}
+    form = {"ls": style.cycled(style.DASHES, i), "marker": style.cycled(style.MARKERS, i)}
     return {"color": colour, **form, "lw": 0.8, "ms": 3}
 
 
 def _legend(figure: Figure, panel: Axes, contents: Contents, name: str) -> None:
-    """The curves, or above the panels the lines of the only one."""
+    """The curves inside the first panel; or the lines of an only curve, above the panels."""
     from matplotlib.lines import Line2D
 
     curves = contents.points.curves

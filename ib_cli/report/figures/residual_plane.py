@@ -1,4 +1,4 @@
-"""What Z still lacks of what X tells about Y, against what it keeps of X, along training."""
+"""Residual information I[X;Y|Z] against preserved information I[X;Z] along training."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import numpy as np
 from ib_cli.contracts.labels import mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.residual import PRESERVED, RESIDUAL, Panel, floor, limits, panels
+from ib_cli.report.panels.residual_plane import PRESERVED, RESIDUAL, ResidualPanel, axis_limits, floor, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CROWD = 60  # runs of a panel: more have lines and ends alone
-TALLEST = 2  # rows that a colour bar is as high as
-EPOCHS = "Greys"  # colours of the dots, pale at first, beside those of the multiplier
-PALEST, DARKEST = 0.15, 0.85  # of these
+CROWD = 60  # runs of a panel: above this, lines and ends only
+TALLEST = 2  # height of a colour bar, in rows
+EPOCHS = "Greys"  # colour map of the dots: pale first epochs; multipliers have other colours
+PALEST, DARKEST = 0.15, 0.85  # ends of the used part of this map
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
     """`residual_plane`: a row per estimator, a column per curve; a trajectory per run in its multiplier's colour.
 
-    Its dots are shaded by epoch. Ends are marked, hollow where the estimate is flagged, with a cross where the run is
-    not done. The dashed line is the saturation curve, the lower convex hull of the ends; where nothing can be is grey.
+    Dots are shaded by epoch. Ends are marked: hollow for flagged estimates, a cross for a run that is not done. Dashed
+    line: the saturation curve, the lower convex hull of the ends. Grey: unreachable.
     """
     rows = panels(contents)
     if not rows:
         return []
     figure, axes = style.new(len(rows[0]), len(rows))
-    last = max(course.epochs[-1] for row in rows for panel in row for course in panel.courses.values())
+    last = max(path.epochs[-1] for row in rows for panel in row for path in panel.paths.values())
     grid = np.reshape(np.array(axes, dtype=object), (len(rows), -1))
     for row, line in zip(rows, grid):
-        across, up = limits(row)
+        across, up = axis_limits(row)
         for panel, place in zip(row, line):
             _panel(place, contents, panel, last)
             _bound(place, panel, across, up, contents.scale(PRESERVED))
@@ -50,27 +50,27 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     return style.write(figure, folder, "residual_plane")
 
 
-def _shaded(panel: Panel) -> bool:
-    """Whether its dots tell epochs: those before the ends, where they are few."""
-    return len(panel.courses) <= CROWD and any(len(course.epochs) > 1 for course in panel.courses.values())
+def _shaded(panel: ResidualPanel) -> bool:
+    """True if the panel has dots shaded by epoch: few runs, with epochs before their ends."""
+    return len(panel.paths) <= CROWD and any(len(path.epochs) > 1 for path in panel.paths.values())
 
 
-def _panel(place: Axes, contents: Contents, panel: Panel, last: float) -> None:
+def _panel(place: Axes, contents: Contents, panel: ResidualPanel, last: float) -> None:
     from matplotlib.collections import LineCollection
 
-    k, courses = contents.scale(PRESERVED), {run: course.thinned for run, course in panel.courses.items()}
-    colours = contents.colours.hexes(contents.run_colour_values[list(courses)])
-    crowd = len(courses) > CROWD
+    k, paths = contents.scale(PRESERVED), {run: path.thinned for run, path in panel.paths.items()}
+    colours = contents.colours.hexes(contents.run_colour_values[list(paths)])
+    crowd = len(paths) > CROWD
     width = 0.3 if crowd else 1.6
-    lines = LineCollection([course.values * k for course in courses.values()], colors=colours, linewidths=width)
+    lines = LineCollection([path.values * k for path in paths.values()], colors=colours, linewidths=width)
     lines.set_rasterized(crowd)
     place.add_collection(lines)
-    if courses and last > 1 and not crowd:
-        dots = np.concatenate([course.values[:-1] * k for course in courses.values()])
-        epochs = np.concatenate([course.epochs[:-1] for course in courses.values()])
+    if paths and last > 1 and not crowd:
+        dots = np.concatenate([path.values[:-1] * k for path in paths.values()])
+        epochs = np.concatenate([path.epochs[:-1] for path in paths.values()])
         shades = PALEST + (DARKEST - PALEST) * epochs / last
         place.scatter(*dots.T, s=1.6, c=shades, cmap=EPOCHS, vmin=0, vmax=1, linewidths=0, zorder=2.5)
-    _ends(place, contents, {run: course.values[-1] * k for run, course in courses.items()}, panel, colours, crowd)
+    _ends(place, contents, {run: path.values[-1] * k for run, path in paths.items()}, panel, colours, crowd)
     place.plot(*(panel.saturation * k).T, color="black", lw=0.9, ls=(0, (3, 2)), zorder=3.5 if crowd else 2.8)
     x, y = f"preserved {mathtext(PRESERVED)}", f"residual {mathtext(RESIDUAL)}"
     style.tidy(place, f"{x} ({contents.units})", f"{y} ({contents.units})")
@@ -79,14 +79,14 @@ def _panel(place: Axes, contents: Contents, panel: Panel, last: float) -> None:
 
 
 def _ends(
-    place: Axes, contents: Contents, ends: dict[int, np.ndarray], panel: Panel, colours: list[str], crowd: bool
+    place: Axes, contents: Contents, ends: dict[int, np.ndarray], panel: ResidualPanel, colours: list[str], crowd: bool
 ) -> None:
-    """A dot where a run is done, else a cross; hollow where the estimate is flagged."""
+    """A dot for a finished run, else a cross; hollow for a flagged estimate."""
     for done, hollow in product((True, False), repeat=2):
         kept = [
             (end, colour)
             for (run, end), colour in zip(ends.items(), colours)
-            if (contents.runs[run].status == "done") == done and panel.courses[run].flagged[-1] == hollow
+            if (contents.runs[run].status == "done") == done and panel.paths[run].flagged[-1] == hollow
         ]
         if kept:
             points, own = zip(*kept)
@@ -101,8 +101,8 @@ def _ends(
             )
 
 
-def _bound(place: Axes, panel: Panel, across: np.ndarray, up: np.ndarray, k: float) -> None:
-    """What no representation reaches, in grey."""
+def _bound(place: Axes, panel: ResidualPanel, across: np.ndarray, up: np.ndarray, k: float) -> None:
+    """Grey where no representation can be."""
     x, y = (floor(panel, across) * k).T
     place.fill_between(x, up[0] * k, y, color="0.93", linewidth=0, zorder=0)
     place.plot(x, y, color="0.6", linewidth=0.7, zorder=1)
@@ -121,11 +121,11 @@ def _epoch_bar(figure: Figure, axes: list[Axes], last: float, shrink: float) -> 
     bar.outline.set_visible(False)
 
 
-def _legend(figure: Figure, rows: list[list[Panel]], split: str) -> None:
+def _legend(figure: Figure, rows: list[list[ResidualPanel]], split: str) -> None:
     from matplotlib.lines import Line2D
 
     everything = [panel for row in rows for panel in row]
-    ends = [course.flagged[-1] for panel in everything for course in panel.courses.values()]
+    ends = [path.flagged[-1] for panel in everything for path in panel.paths.values()]
     mark = {"color": "0.35", "lw": 0, "marker": "o", "ms": 4.5}
     handles = [Line2D([], [], label=f"end, {split} split", **mark)]
     if any(ends):

@@ -1,7 +1,9 @@
-"""What the figures share: sizes, axes, the colour bar, and how they are written. Matplotlib's objects only."""
+"""Common parts of the figures: sizes, axes, colour bar, writing. Matplotlib's objects only, no pyplot."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,19 +19,39 @@ if TYPE_CHECKING:
 DPI = 300
 PNG = {"compress_level": 3}  # a few per cent larger than at 6, in half the time
 SMALL, MEDIUM = 7, 8  # points: ticks and legends, labels
-WIDTH, HEIGHT = 3.5, 2.6  # inches of a picture with one panel: a column of a paper
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # of the curves: what colour does not tell, form does
+WIDTH, HEIGHT = 3.5, 2.6  # inches of a figure with one panel: a column of a paper
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # of the curves, told apart by form beside colour
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#808080")  # Okabe and Ito
 DASHES = ("-", "--", ":", "-.")
+COLUMNS = 3  # panels in a row
 
 
 def new(columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels."""
+    """A figure and its panels, row by row."""
     from matplotlib.figure import Figure
 
     size = (WIDTH if columns == 1 else 2.5 * columns + 0.4, HEIGHT if rows == 1 else 2.0 * rows + 0.3)
     figure = Figure(figsize=size, layout="constrained")
     return figure, list(figure.subplots(rows, columns, squeeze=False).flatten())
+
+
+def columns_for(count: int) -> int:
+    """Panels per row of a figure with `count` panels."""
+    return 2 if count == 4 else min(count, COLUMNS)
+
+
+def grid(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels in rows; the rest of the last row is empty."""
+    columns = columns_for(count)
+    figure, panels = new(columns, math.ceil(count / columns))
+    for panel in panels[count:]:
+        panel.set_visible(False)
+    return figure, panels[:count]
+
+
+def cycled(values: Sequence[str], i: int) -> str:
+    """Value i of a style that repeats: a colour, a marker, dashes."""
+    return values[i % len(values)]
 
 
 def tidy(panel: Axes, x: str, y: str) -> None:
@@ -43,7 +65,7 @@ def tidy(panel: Axes, x: str, y: str) -> None:
 
 
 def log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Powers of ten on a logarithmic axis; over less than two decades 1, 2 and 5 of each, as plain numbers."""
+    """Ticks of a logarithmic axis: powers of ten; below two decades also 2 and 5 times these, as plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     if high < 100 * low:
@@ -53,7 +75,7 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
 
 
 def colour_bar(figure: Figure, panels: list[Axes], colours: Colours, pad: float = 0.02, shrink: float = 1.0) -> None:
-    """The multiplier's logarithmic scale beside the panels; nothing where it does not vary."""
+    """The multiplier's logarithmic scale beside the panels; nothing if it does not vary."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm
 
@@ -68,7 +90,7 @@ def colour_bar(figure: Figure, panels: list[Axes], colours: Colours, pad: float 
 
 
 def write(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """NAME.png and NAME.pdf in the folder. Fonts in the PDF are TrueType, as publishers ask for."""
+    """Write NAME.png and NAME.pdf into the folder. Fonts in the PDF are TrueType, as publishers require."""
     import matplotlib
 
     files = [folder / f"{name}.png", folder / f"{name}.pdf"]
@@ -77,5 +99,5 @@ def write(figure: Figure, folder: Path, name: str) -> list[Path]:
             with replacing(file) as part:
                 own = {"metadata": {"CreationDate": None}} if file.suffix == ".pdf" else {"pil_kwargs": PNG}
                 figure.savefig(part, format=file.suffix[1:], dpi=DPI, **own)
-            figure.set_layout_engine("none")  # as it was laid out for the first file; once more takes as long again
+            figure.set_layout_engine("none")  # keep the layout of the first file; a second layout takes as long again
     return files

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 SIZE = (4.6, 3.8)  # inches
 FEWEST = 3  # points
 PLACE = (0.05, 0.0, 0.96, 1.04)  # of the axes in the picture
-VIEW = {"elev": 22, "azim": 40}  # from where all three are large: into the bowl that a convex surface is
+VIEW = {"elev": 22, "azim": 40}  # from the corner of large values, into the bowl of a convex surface
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`surface_D_C_R` and so on, a picture per triple."""
+    """`surface_D_C_R` and so on, a figure per triple."""
     files: list[Path] = []
     for name, rows in contents.frontiers.groupby("frontier", sort=False):
         axes = str(name).split("-")
@@ -38,8 +38,8 @@ def _picture(contents: Contents, rows: DataFrame, axes: list[str], folder: Path)
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d import Axes3D
 
-    figure = Figure(figsize=SIZE)  # Matplotlib lays no 3-D axes out that keeps their labels
-    with matplotlib.rc_context({"grid.color": "0.88", "grid.linewidth": 0.5}):  # read once, when axes are made
+    figure = Figure(figsize=SIZE)  # constrained layout cuts the labels of 3-D axes
+    with matplotlib.rc_context({"grid.color": "0.88", "grid.linewidth": 0.5}):  # read only when axes are made
         panel: Axes3D = figure.add_axes(PLACE, projection=Axes3D.name)
     colours = Colours(contents.points, set(rows["curve"]))
     for i, curve in enumerate(contents.points.curves):
@@ -60,11 +60,11 @@ def _curve(panel: Axes3D, contents: Contents, colours: Colours, rows: DataFrame,
     medians, points = rows[axes].to_numpy(dtype=float), contents.points
     triangles = (medians * scale)[hulls.facets(medians)]
     panel.add_collection3d(Poly3DCollection(triangles, facecolor="0.6", edgecolor="0.45", linewidths=0.4, alpha=0.18))
-    marker = style.MARKERS[i % len(style.MARKERS)]
-    members = np.isin(points.of_run, rows.index[rows["runs"] > 1])
-    runs = contents.results.loc[members, [f"{contents.split}/{name}" for name in axes]].to_numpy(dtype=float) * scale
+    marker = style.cycled(style.MARKERS, i)
+    runs = contents.repeated_runs(rows)
     look = {"marker": marker, "linewidths": 0, "depthshade": False}
-    panel.scatter(*runs.T, s=4, c=colours.hexes(points.colour_by[points.of_run[members]]), alpha=0.5, **look)
+    own = colours.hexes(points.colour_by[points.of_run[runs]])
+    panel.scatter(*contents.final_values(runs, axes).T, s=4, c=own, alpha=0.5, **look)
     look |= {"edgecolors": "white", "linewidths": 0.4, "label": str(rows["curve"].iloc[0])}
     panel.scatter(*(medians * scale).T, s=22, c=colours.hexes(points.colour_by[rows.index]), alpha=1, **look)
 

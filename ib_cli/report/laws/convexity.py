@@ -1,4 +1,4 @@
-"""Convexity of R(C, D, S), concavity of J in the multipliers, and that no point beats another by its own weights."""
+"""Convexity of R(C, D, S), concavity of J in the multipliers, and least J of each point by its own weights."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LAW = "convexity"
 
 
 def convexity(grid: Grid) -> Iterator[Relation]:
-    """By how much each is violated at each point, in nats; 0 is predicted.
+    """Violations at each point, in nats; 0 is predicted.
 
-    - R(C, D) is convex: the height of R over the lower convex hull of all points (TherML §2)
-    - J is concave along each multiplier that it is linear in: how far it is below the chord of its neighbours
-    - J is least: how much less another point has by the point's own weights. It is what concavity in all multipliers
-      together comes to, with the functionals as J's derivatives
+    - R(C, D) is convex: height of R above the lower convex hull of all points (TherML §2)
+    - J is concave along each multiplier in which it is linear: depth of J below the chord of its neighbours
+    - J is least: J minus the least J of all points, by the point's own weights. Equivalent to concavity in all
+      multipliers together, with the functionals as J's derivatives
     """
     lagrangian, values = grid.lagrangian, grid.values
     along = grid.axes[0] if grid.axes else next(iter(grid.at), "")
@@ -30,7 +30,7 @@ def convexity(grid: Grid) -> Iterator[Relation]:
         heights = np.stack([_heights(one.reshape(-1, len(others) + 1)).reshape(one.shape[:-1]) for one in points])
         statement = f"{lagrangian.last}({', '.join(others)}) is convex"
         yield _violation(grid, statement, along, heights, values[lagrangian.last])
-        yield _violation(grid, "J is least by a point's own weights", along, _bettered(grid), values["J"])
+        yield _violation(grid, "J is least by a point's own weights", along, _excess(grid), values["J"])
     for name in grid.axes:
         if lagrangian.linear(name):
             below = _below_chord(grid, name)
@@ -45,7 +45,7 @@ def _violation(grid: Grid, statement: str, along: str, violations: np.ndarray, o
 
 
 def _heights(points: np.ndarray) -> np.ndarray:
-    """Of points (n, d) over their lower convex hull, along the last coordinate; NaN for what is NaN."""
+    """Heights (n,) of points (n, d) above their lower convex hull, along the last coordinate; NaN for NaN points."""
     heights, known = np.full(len(points), np.nan), np.isfinite(points).all(1)
     if known.any():
         normals, offsets = hulls.lower_planes(points[known])
@@ -55,14 +55,14 @@ def _heights(points: np.ndarray) -> np.ndarray:
     return heights
 
 
-def _bettered(grid: Grid) -> np.ndarray:
-    """J less the least J among all points, by each point's own weights: (1 + seeds, *shape)."""
+def _excess(grid: Grid) -> np.ndarray:
+    """J minus the least J of all points, by each point's own weights: (1 + seeds, *shape)."""
     names = grid.lagrangian.functionals
     weights = np.stack([np.broadcast_to(grid.lagrangian.weight(f, grid.at), grid.points.shape) for f in names], -1)
     weights = weights.reshape(-1, len(names))
     found = []
     for values in np.stack([grid.values[f] for f in names], -1):
-        J = weights @ values.reshape(-1, len(names)).T  # by whose weights, point
+        J = weights @ values.reshape(-1, len(names)).T  # owner of the weights, point
         known = np.isfinite(J.diagonal())
         least = np.where(np.isfinite(J), J, np.inf).min(1)
         found.append(np.where(known, J.diagonal() - least, np.nan).reshape(grid.points.shape))
@@ -70,7 +70,7 @@ def _bettered(grid: Grid) -> np.ndarray:
 
 
 def _below_chord(grid: Grid, name: str) -> np.ndarray:
-    """How far J is below the straight line between its neighbours along an axis; NaN at the ends."""
+    """Depth of J below the straight line between its neighbours along an axis; NaN at the ends."""
     axis, m = grid.axes.index(name) - len(grid.axes), grid.ticks[name]
     J = np.moveaxis(grid.values["J"], axis, -1)
     share = (m[1:-1] - m[:-2]) / (m[2:] - m[:-2])

@@ -1,4 +1,4 @@
-"""Whether two quantities are functions of each other on a grid, so that neither can change while the other is held."""
+"""Two quantities that are functions of each other on a grid: neither can change while the other is held."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from ib_cli.report.laws.grid import Grid
 
-ZERO = 0.02  # of its two products: a Jacobian below it is 0, as far as finite differences can tell
+ZERO = 0.02  # relative to its two products: a smaller Jacobian is 0, as far as finite differences can tell
 
 
 def dependent(grid: Grid, X: np.ndarray, Y: np.ndarray, m: str, n: str) -> np.ndarray:
-    """Where the Jacobian ∂(X, Y)/∂(m, n) of two quantities (1 + seeds, *shape) is 0: (*shape).
+    """True (*shape) where the Jacobian ∂(X, Y)/∂(m, n) of two quantities (1 + seeds, *shape) is 0.
 
-    Where that is so at most points, it is so at all: near a transition alone the differences cannot tell.
+    True everywhere if it is 0 at more than half the known points: only near a transition can the differences not tell.
     """
     (a, b), (c, d) = ([grid.derivative(one[:1], name)[0, 0] for name in (m, n)] for one in (X, Y))
     known = np.isfinite(a * d) & np.isfinite(b * c)

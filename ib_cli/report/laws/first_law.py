@@ -1,4 +1,4 @@
-"""The first law along the frontier, and that J's derivative by a multiplier is what the multiplier multiplies."""
+"""The first law along the frontier, and the derivative of J by a multiplier: the functional that it multiplies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ib_cli.report.laws.relation import Relation
 def first_law(grid: Grid) -> Iterator[Relation]:
     """ρ dR = −γ dC − δ dD − σ dS along each axis (TherML eq. 26), per e-fold of its multiplier, nats.
 
-    With one functional there is no law.
+    Nothing for an objective of one functional.
     """
     lagrangian, last = grid.lagrangian, grid.lagrangian.last
     if len(lagrangian.functionals) < 2:
@@ -29,7 +29,7 @@ def first_law(grid: Grid) -> Iterator[Relation]:
 
 
 def sides(grid: Grid, changes: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The last functional's change times its weight, and what the first law makes it of the others' changes."""
+    """Both sides of the first law: the last functional's change times its weight; minus the sum of the other terms."""
     lagrangian = grid.lagrangian
     terms = {f: lagrangian.weight(f, grid.at) * change for f, change in changes.items()}
     measured = terms.pop(lagrangian.last)

@@ -15,7 +15,7 @@ LAW = "free rate"
 def free_rate(grid: Grid) -> Iterator[Relation]:
     """F = R − σ S (TherML eq. 28), and R + σ S, whose natural variables are C, D and σ (see `maxwell`); nats.
 
-    S is what σ multiplies. Nothing where there is no σ or no R.
+    S is the factor of σ in J. Nothing for an objective without σ or R.
     """
     lagrangian = grid.lagrangian
     if "sigma" not in lagrangian.multipliers or "R" not in lagrangian.functionals:

@@ -10,61 +10,61 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.report.laws.differences import Differences
+from ib_cli.report.laws.finite_differences import FiniteDifferences
 from ib_cli.report.laws.lagrangian import Lagrangian
 from ib_cli.report.read.points import Points
-from ib_cli.report.read.runs import Run
+from ib_cli.report.read.runs import RecordedRun
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-LEAST_FILLED = 0.5  # of the cells: with fewer, the multipliers form no grid
+LEAST_FILLED = 0.5  # share of filled cells; with less, the multipliers form no grid
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells (*shape) of a curve, an axis for each multiplier that varies; scattered points are one axis without a name.
+    """A curve's cells (*shape), an axis per varying multiplier; scattered points have one axis without a name.
 
-    `values` has J and each functional as (1 + seeds, *shape): the means over all seeds, and with each left out in turn.
+    `values` maps J and each functional to means (1 + seeds, *shape): over all seeds, then with each seed left out.
     """
 
     curve: str
     lagrangian: Lagrangian
     axes: tuple[str, ...]
     ticks: Mapping[str, np.ndarray]
-    at: Mapping[str, np.ndarray]  # (*shape) of each multiplier, those that are fixed as well
-    points: np.ndarray  # (*shape) the row of the table of points, -1 where a cell is empty
+    at: Mapping[str, np.ndarray]  # multiplier, also a fixed one → its value in each cell (*shape)
+    points: np.ndarray  # (*shape) rows in the table of points, -1 for empty cells
     values: Mapping[str, np.ndarray]
-    recorded: bool  # whether J is what the records say; else it is Σ weight · functional
+    recorded: bool  # True for J from the records; else J is Σ weight · functional
 
     @cached_property
-    def differences(self) -> Mapping[str, Differences]:
-        """Of each axis."""
-        return {name: Differences(ticks) for name, ticks in self.ticks.items()}
+    def differences(self) -> Mapping[str, FiniteDifferences]:
+        """Axis → its finite differences."""
+        return {name: FiniteDifferences(ticks) for name, ticks in self.ticks.items()}
 
     @cached_property
     def conjugates(self) -> Mapping[str, np.ndarray]:
-        """∂J/∂multiplier at fixed functionals, of each axis."""
+        """Axis → ∂J/∂multiplier at fixed functionals."""
         return {name: self.lagrangian.conjugate(name, self.at, self.values) for name in self.axes}
 
     @cached_property
     def slopes(self) -> Mapping[str, np.ndarray]:
-        """du/d multiplier of each axis at each cell."""
+        """Axis → du/d multiplier in each cell (*shape)."""
         return {name: self.across(name, self.differences[name].slope) for name in self.axes}
 
     def derivative(self, values: np.ndarray, name: str) -> np.ndarray:
-        """∂ values/∂u along an axis, u = ln of the multiplier: (4, *values.shape), as `Differences.at`."""
+        """∂ values/∂u along an axis, u = ln of the multiplier: (4, *values.shape), see `FiniteDifferences.at`."""
         return self.differences[name].along(values, self.axes.index(name) - len(self.axes))
 
     def across(self, name: str, line: np.ndarray) -> np.ndarray:
-        """What is given along an axis, at each cell."""
+        """Values (n,) along an axis, broadcast to all cells (*shape)."""
         shape = [1] * len(self.axes)
         shape[self.axes.index(name)] = -1
         return np.broadcast_to(line.reshape(shape), self.points.shape)
 
 
-def grids(points: Points, runs: Sequence[Run], results: DataFrame, split: str) -> tuple[list[Grid], list[str]]:
-    """A grid for each curve, and why a curve has none or one without axes."""
+def grids(points: Points, runs: Sequence[RecordedRun], results: DataFrame, split: str) -> tuple[list[Grid], list[str]]:
+    """A grid per curve, and remarks on curves without a grid or without axes."""
     found, remarks = [], []
     for curve in points.curves:
         rows = np.flatnonzero((points.table["curve"] == curve).to_numpy())
@@ -93,8 +93,8 @@ def grids(points: Points, runs: Sequence[Run], results: DataFrame, split: str) -
     return found, remarks
 
 
-def _common(runs: Sequence[Run], members: np.ndarray) -> Lagrangian | None:
-    """What they all minimised, without what has no weight in any; None where they differ or do not say."""
+def _common(runs: Sequence[RecordedRun], members: np.ndarray) -> Lagrangian | None:
+    """The runs' common Lagrangian, without terms of zero weight in all runs; None if it differs or is not recorded."""
     first = Lagrangian.of(runs[members[0]].minimise)
     same = all(Lagrangian.of(runs[i].minimise) == first for i in members)
     known = first is not None and all(set(first.multipliers) <= set(runs[i].multipliers) for i in members)
@@ -116,7 +116,7 @@ def _grid(
     members: np.ndarray,
     split: str,
 ) -> tuple[Grid, float]:
-    """The grid, and how much of it is filled; scattered points where that is too little."""
+    """The grid and the share of its filled cells; scattered points if the share is too small."""
     table = points.table.loc[rows]
     ticks = {name: np.unique(table[name].to_numpy(dtype=float)) for name in lagrangian.multipliers}
     ticks = {name: values for name, values in ticks.items() if len(values) > 1}
@@ -152,7 +152,7 @@ def _multipliers(
 
 
 def _means(points: Points, results: DataFrame, members: np.ndarray, cells: np.ndarray, column: str) -> np.ndarray:
-    """Of the runs at each cell, over all seeds, and with each left out in turn: (1 + seeds, *cells.shape)."""
+    """Means of a column in each cell, over all seeds, then with each seed left out: (1 + seeds, *cells.shape)."""
     import pandas as pd
 
     seeds = pd.factorize(results["seed"].astype("float64").to_numpy()[members])[0]

@@ -1,9 +1,9 @@
-"""Derivatives along the lines of a grid on which something other than a multiplier is held.
+"""Derivatives along lines of a grid on which a quantity X, not a multiplier, is held fixed.
 
-(∂m/∂n)_X asks for the change of one multiplier with another where X does not change. As in the experiment that TherML
-(§3.2) describes, X's line is followed: on each neighbouring row of the grid the place where X has the same value is
-found on a cubic spline through the row, and what is asked for is differenced between these places. The derivative by
-three points (see `differences`) is taken on splines of another kind, Akima's, which tells how far splines may be off.
+(∂m/∂n)_X is the change of one multiplier with another at constant X. As in the experiment of TherML (§3.2), the line of
+constant X is followed: a cubic spline through each neighbouring row of the grid gives the place where X has the same
+value, and finite differences are taken between these places. The derivative by three points (see `finite_differences`)
+uses Akima splines instead, which shows how far splines may be off.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ib_cli.report.laws.differences import REACH
+from ib_cli.report.laws.finite_differences import REACH
 from ib_cli.report.laws.grid import Grid
 
-FEWEST = 4  # points of a row that a spline goes through
+FEWEST = 4  # points of a row for a spline
 BISECTIONS = 50
-FLAT = 1e-4  # of the mean slope of a row: where X changes less, no place on it is told from the next
+FLAT = 1e-4  # relative to a row's mean slope: where X changes less, places cannot be told apart
 
 
-def on_level(grid: Grid, held: np.ndarray, by: str, along: str, wanted: Mapping[str, np.ndarray]) -> dict:
-    """∂/∂u of `wanted`, and of `by`'s own u, along the axis `along` where `held` is kept by moving along the axis `by`.
+def derivatives_holding(grid: Grid, held: np.ndarray, by: str, along: str, wanted: Mapping[str, np.ndarray]) -> dict:
+    """∂/∂u of `wanted`, and of `by`'s own u, along the axis `along`; moving along the axis `by` keeps `held` constant.
 
-    Arrays (1 + seeds, *shape) become (4, 1 + seeds, *shape); the key of `by`'s u is its name. NaN where the line leaves
-    the grid before it meets a neighbouring row on either side.
+    Arrays (1 + seeds, *shape) give derivatives (4, 1 + seeds, *shape); the key of `by`'s u is the name `by`. NaN where
+    the line of constant `held` leaves the grid before it meets a neighbouring row on each side.
     """
     order = [0, *(1 + i for i, name in enumerate(grid.axes) if name not in (along, by))]
     order += [1 + grid.axes.index(along), 1 + grid.axes.index(by)]
@@ -40,7 +40,7 @@ def on_level(grid: Grid, held: np.ndarray, by: str, along: str, wanted: Mapping[
 
 
 def _sheet(grid: Grid, by: str, along: str, parts: list[np.ndarray]) -> np.ndarray:
-    """(wanted, 4, rows, columns) of one sheet: rows along, columns by."""
+    """Derivatives (wanted, 4, rows, columns) on one sheet of the grid: rows `along`, columns `by`."""
     differences, u = grid.differences[along], grid.differences[by].u
     smooth, local = (_followed(u, *parts, kind=kind) for kind in ("cubic", "akima"))
     found = np.full((len(parts) - 1, 4, *parts[0].shape), np.nan)
@@ -51,7 +51,7 @@ def _sheet(grid: Grid, by: str, along: str, parts: list[np.ndarray]) -> np.ndarr
 
 
 def _followed(u: np.ndarray, held: np.ndarray, *wanted: np.ndarray, kind: str) -> np.ndarray:
-    """What is wanted on each row k where `held` is as at the point i, j: (wanted, k, i, j); NaN where it is nowhere."""
+    """`wanted` at the place on row k where `held` equals its value at i, j: (wanted, k, i, j); NaN without a place."""
     from scipy.interpolate import Akima1DInterpolator, CubicSpline
 
     spline = CubicSpline if kind == "cubic" else Akima1DInterpolator
@@ -68,9 +68,9 @@ def _followed(u: np.ndarray, held: np.ndarray, *wanted: np.ndarray, kind: str) -
 
 
 def _places(spline: Callable, u: np.ndarray, line: np.ndarray, levels: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Where a row's spline has these levels (m, columns), by bisection between its points nearest to `near` (columns,).
+    """Places where a row's spline has these levels (m, columns), by bisection between the points nearest to `near`.
 
-    NaN where the row does not reach a level, or is so flat that no place on it is told from the next.
+    `near` (columns,). NaN for levels that the row does not reach, and where it is too flat to tell places apart.
     """
     below = line[None, None, :] < levels[..., None]
     crosses = below[..., 1:] != below[..., :-1]

@@ -1,4 +1,4 @@
-"""What a curve's runs minimised, as a function of its multipliers: J = Σ weight · functional."""
+"""The objective of a curve's runs as a function of its multipliers: J = Σ weight · functional."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Lagrangian:
-    """J as a sum of terms. `last` is the functional that the others determine: R(C, D), else the first one."""
+    """J as a sum of terms. `last` is a function of the other functionals on the frontier, as in R(C, D)."""
 
     terms: tuple[Term, ...]
 
@@ -40,21 +40,21 @@ class Lagrangian:
 
     @property
     def functionals(self) -> tuple[str, ...]:
-        """Those that can have a weight."""
+        """Functionals of the terms."""
         return tuple(dict.fromkeys(term.functional for term in self.terms))
 
     @property
     def multipliers(self) -> tuple[str, ...]:
-        """Those that some weight is made of."""
+        """Multipliers in the weights."""
         return tuple(dict.fromkeys(name for term in self.terms for name in term.names))
 
     @property
     def last(self) -> str:
-        """The functional on the left of the first law."""
+        """The functional on the left of the first law: R, else the first one."""
         return "R" if "R" in self.functionals else self.functionals[0]
 
     def weight(self, functional: str, at: Values) -> np.ndarray:
-        """The weight of a functional at each point of the multipliers `at`."""
+        """The weight of a functional, with the multipliers' values `at`."""
         own = [term for term in self.terms if term.functional == functional]
         return np.asarray(sum(term.coefficient * prod(at[name] for name in term.names) for term in own))
 
@@ -72,11 +72,11 @@ class Lagrangian:
         return total
 
     def linear(self, multiplier: str) -> bool:
-        """Whether J is linear in it at fixed functionals, so that its minimum is concave in it."""
+        """True if J at fixed functionals is linear in the multiplier; the minimum of J is then concave in it."""
         return all(term.names.count(multiplier) <= 1 for term in self.terms)
 
     def letter(self, multiplier: str) -> str:
-        """What is conjugate to it, in letters: `C`, or `∂J/∂γ` where it is more than a functional."""
+        """Symbol of the multiplier's conjugate: `C`, or `∂J/∂γ` if it is not a single functional."""
         own = [term for term in self.terms if multiplier in term.names]
         if len(own) == 1 and own[0].coefficient == 1 and own[0].names == (multiplier,):
             return own[0].functional

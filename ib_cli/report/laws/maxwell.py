@@ -1,11 +1,11 @@
-"""Maxwell relations: second derivatives of one potential, taken in either order.
+"""Maxwell relations: second derivatives of one potential do not depend on their order.
 
-J(γ, δ, σ) has dJ = C dγ + D dδ + S dσ at its minimum; R(C, D, S) and the potentials between are its Legendre
+At the minimum of J(γ, δ, σ), dJ = C dγ + D dδ + S dσ. R(C, D, S) and the potentials between are its Legendre
 transforms.
 
-(30) stands in the paper as (∂S/∂C)_σ = (∂γ/∂σ)_C, from F = R − σ S with dF = −γ dC − δ dD − S dσ. With σ = −∂R/∂S (25)
-that is not so: the potential of C, D and σ is R + σ S, with dF = −γ dC − δ dD + S dσ, and so
-(∂S/∂C)_σ = −(∂γ/∂σ)_C. That is the relation measured here.
+The paper's (30) is (∂S/∂C)_σ = (∂γ/∂σ)_C, from F = R − σ S with dF = −γ dC − δ dD − S dσ. This contradicts
+σ = −∂R/∂S (25): the potential of C, D and σ is then R + σ S, with dF = −γ dC − δ dD + S dσ, and
+(∂S/∂C)_σ = −(∂γ/∂σ)_C. This relation is measured here.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy as np
 from ib_cli.contracts.labels import GREEK
 from ib_cli.report.laws.dependence import dependent
 from ib_cli.report.laws.grid import Grid
-from ib_cli.report.laws.held_fixed import on_level
+from ib_cli.report.laws.held_fixed import derivatives_holding
 from ib_cli.report.laws.relation import Relation
 
 LAW = "Maxwell relation"
 
 
 def maxwell(grid: Grid) -> tuple[list[Relation], list[str]]:
-    """The relations of each pair of axes, and what could not be measured."""
+    """The relations of each pair of axes, and remarks on relations that could not be measured."""
     relations, remarks = [], []
     for pair in combinations(grid.axes, 2):
         relations += [_direct(grid, *pair), *_mixed(grid, *pair)]
@@ -42,7 +42,7 @@ def maxwell(grid: Grid) -> tuple[list[Relation], list[str]]:
 
 
 def _direct(grid: Grid, m: str, n: str) -> Relation:
-    """(∂C/∂δ)_γ = (∂D/∂γ)_δ: J's own."""
+    """(∂C/∂δ)_γ = (∂D/∂γ)_δ, from J itself."""
     X, Y = grid.conjugates[m], grid.conjugates[n]
     a, b = grid.lagrangian.letter(m), grid.lagrangian.letter(n)
     measured, predicted = grid.derivative(X, n) * grid.slopes[n], grid.derivative(Y, m) * grid.slopes[m]
@@ -52,23 +52,23 @@ def _direct(grid: Grid, m: str, n: str) -> Relation:
 
 
 def _mixed(grid: Grid, first: str, second: str) -> Iterator[Relation]:
-    """(∂D/∂C)_δ = −(∂γ/∂δ)_C (TherML eq. 30), and with the two exchanged."""
+    """(∂D/∂C)_δ = −(∂γ/∂δ)_C (TherML eq. 30), and the same with both multipliers exchanged."""
     for m, n in ((first, second), (second, first)):
         X, Y = grid.conjugates[m], grid.conjugates[n]
         a, b = grid.lagrangian.letter(m), grid.lagrangian.letter(n)
         with np.errstate(divide="ignore", invalid="ignore"):
             measured = _finite(grid.derivative(Y, m) / grid.derivative(X, m))
-        held = on_level(grid, X, by=m, along=n, wanted={})[m]
+        held = derivatives_holding(grid, X, by=m, along=n, wanted={})[m]
         predicted = -held / grid.slopes[m] * grid.slopes[n]
         statement = f"({_d(b, a)})_{GREEK[n]} = −({_d(GREEK[m], GREEK[n])})_{a}"
         yield Relation(LAW, statement, grid, m, predicted, np.where(np.isfinite(predicted), measured, np.nan))
 
 
 def _natural(grid: Grid, m: str, n: str, without: np.ndarray) -> Relation:
-    """(∂δ/∂C)_D = (∂γ/∂D)_C: R's own (TherML eq. 27), but where it is `without` meaning."""
+    """(∂δ/∂C)_D = (∂γ/∂D)_C (TherML eq. 27), from R itself; NaN in the cells where it is `without` meaning."""
     X, Y = grid.conjugates[m], grid.conjugates[n]
-    of_y = on_level(grid, Y, by=n, along=m, wanted={"X": X})
-    of_x = on_level(grid, X, by=m, along=n, wanted={"Y": Y})
+    of_y = derivatives_holding(grid, Y, by=n, along=m, wanted={"X": X})
+    of_x = derivatives_holding(grid, X, by=m, along=n, wanted={"Y": Y})
     with np.errstate(divide="ignore", invalid="ignore"):
         measured = _finite(of_y[n] / grid.slopes[n] / of_y["X"])
         predicted = _finite(of_x[m] / grid.slopes[m] / of_x["Y"])

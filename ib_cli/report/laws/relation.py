@@ -1,4 +1,4 @@
-"""A law's relation at every cell of a grid: what is predicted, what is measured, and how sure that is."""
+"""A law's relation in every cell of a grid: prediction, measurement, and errors."""
 
 from __future__ import annotations
 
@@ -15,50 +15,51 @@ from ib_cli.report.laws.grid import Grid
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SURE = 0.05  # of the larger side: an error up to it
-NOTHING = 1e-7  # of the largest value of a relation: below it both sides are nothing, and have no relative difference
+SURE = 0.05  # largest error of a sure cell, relative to the larger side
+NOTHING = 1e-7  # relative to a relation's largest value: smaller sides have no relative difference
 
 
 @dataclass(frozen=True)
 class Relation:
-    """`predicted` and `measured` are (4, 1 + seeds, *shape): as in `Differences.at`; all, and one seed left out.
+    """Both sides of a relation, `predicted` and `measured`: (4, 1 + seeds, *shape).
 
-    What no finite difference is in has 1 instead of 4.
+    First axis: the four derivatives of `FiniteDifferences.at`; length 1 without finite differences. Second axis: all
+    seeds, then each seed left out.
 
-    A relation that only measures has no prediction: NaN. `scale` replaces the larger side as what a difference is
-    relative to, as a violation's prediction is 0.
+    `predicted` is NaN without a prediction. `scale` replaces the larger side in relative differences, as the prediction
+    of a violation is 0.
     """
 
     law: str
     statement: str
     grid: Grid
-    along: str  # the multiplier that it is drawn against
+    along: str  # the multiplier on the x axis
     predicted: np.ndarray
     measured: np.ndarray
     scale: float | None = None
-    peaks: np.ndarray | None = None  # (*shape) whether the measured value has a peak there
+    peaks: np.ndarray | None = None  # (*shape) True at peaks of the measured value
 
     @property
     def value(self) -> np.ndarray:
-        """The measured value at each cell."""
+        """Measured values (*shape)."""
         return self.measured[0, 0]
 
     @property
     def prediction(self) -> np.ndarray:
-        """The predicted value at each cell."""
+        """Predicted values (*shape)."""
         return self.predicted[0, 0]
 
     @property
     def difference(self) -> np.ndarray:
-        """Measured less predicted."""
+        """Measured minus predicted (*shape)."""
         return self.value - self.prediction
 
     @cached_property
     def seed_error(self) -> np.ndarray:
-        """Of the difference, or of the value where nothing is predicted: the jackknife's over seeds (Tukey 1958).
+        """The jackknife error over seeds (Tukey 1958) of the difference, or of the value without a prediction.
 
-        √((n − 1)/n Σ (θ₍ᵢ₎ − θ̄)²) of the n values with one seed left out, which leaves what seeds share at all points
-        out of the error. NaN with one seed.
+        √((n − 1)/n Σ (θ₍ᵢ₎ − θ̄)²) of the n values with one seed left out. Noise that is alike at all points of a seed
+        is not in it. NaN with one seed.
         """
         left_out = np.where(np.isnan(self.predicted), 0.0, self.predicted)[0, 1:]
         left_out = self.measured[0, 1:] - left_out
@@ -69,17 +70,17 @@ class Relation:
 
     @cached_property
     def step_error(self) -> np.ndarray:
-        """Of the finite differences, see `differences`; 0 where there are none."""
+        """Error of the finite differences, see `finite_differences`; 0 without them."""
         return np.hypot(*(_of_steps(side[:, 0]) for side in (self.measured, self.predicted)))
 
     @property
     def error(self) -> np.ndarray:
-        """Both errors together."""
+        """Root of the summed squares of the seed error and the step error."""
         return np.hypot(np.nan_to_num(self.seed_error), self.step_error)
 
     @property
     def relative(self) -> np.ndarray:
-        """|difference| over the larger side, or over the `scale`; NaN where both sides are nothing."""
+        """|difference| over the larger side, or over `scale`; NaN if both sides are negligible."""
         if self.scale is not None:
             return np.abs(self.difference) / self.scale if self.scale > 0 else np.full(self.value.shape, np.nan)
         side = np.fmax(np.abs(self.value), np.abs(self.prediction))
@@ -90,17 +91,17 @@ class Relation:
 
     @property
     def shown(self) -> np.ndarray:
-        """The cells with a measured value."""
+        """True in cells with a measured value."""
         return np.isfinite(self.value) & (self.grid.points >= 0)
 
     @property
     def sure(self) -> np.ndarray:
-        """The cells whose error is at most 5 % of the larger side."""
+        """True in cells whose error is at most 5 % of the larger side, or of `scale`."""
         side = np.fmax(np.abs(self.value), np.abs(self.prediction))
         return self.error <= SURE * (self.scale or side)
 
     def lines(self) -> Iterator[tuple[dict[str, float], tuple]]:
-        """Along the axis that it is drawn against: the other axes' multipliers, and the index of the cells (*shape)."""
+        """Lines along the axis `along`: the other axes' multipliers, and the index of the line's cells in (*shape)."""
         grid = self.grid
         if self.along not in grid.axes:
             yield {}, (...,)
@@ -112,7 +113,7 @@ class Relation:
             yield {name: float(grid.ticks[name][i]) for name, i in zip(others, index)}, cells
 
     def table(self) -> DataFrame:
-        """A row per cell that has a measured value; the index is the row in the table of points."""
+        """A row per cell with a measured value; the index is the row in the table of points."""
         import pandas as pd
 
         shown = self.shown
@@ -136,7 +137,7 @@ class Relation:
 
 
 def _of_steps(side: np.ndarray) -> np.ndarray:
-    """What five points and three differ, or half of what the left and the right side do: the larger."""
+    """The larger of |five-point − central derivative| and half of |right − left derivative|; 0 without derivatives."""
     if len(side) == 1:
         return np.zeros(side.shape[1:])
     fine, middle, left, right = side
@@ -144,11 +145,11 @@ def _of_steps(side: np.ndarray) -> np.ndarray:
 
 
 def summary(relations: Sequence[Relation]) -> DataFrame:
-    """A row per relation that predicts something.
+    """A row per relation with a prediction.
 
-    points; the median, the 90 % quantile and the largest of the relative differences; sure points, whose error is at
-    most 5 % of the larger side, and the largest of these; the root mean square of the differences over that of the
-    larger sides (of the whole); and how many differences are beyond two errors.
+    Columns: points; median, 90 % quantile and maximum of the relative differences; root mean square of the differences
+    over the root mean square of the larger sides (of the whole); sure points, whose error is at most 5 % of the larger
+    side, and the largest relative difference among them; number of differences beyond two errors.
     """
     import pandas as pd
 
@@ -180,6 +181,6 @@ def summary(relations: Sequence[Relation]) -> DataFrame:
 
 
 def _quantile(values: np.ndarray, q: float) -> float:
-    """Of those that are a number; NaN where none is."""
+    """Quantile of the finite values; NaN without any."""
     known = values[np.isfinite(values)]
     return float(np.quantile(known, q)) if len(known) else np.nan

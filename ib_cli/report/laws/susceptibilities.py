@@ -1,4 +1,4 @@
-"""Susceptibilities: how the rate answers to a multiplier, and where it does so most."""
+"""Susceptibilities: derivatives of the rate by the multipliers, and their peaks."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from ib_cli.contracts.labels import GREEK
 from ib_cli.report.laws.dependence import dependent
 from ib_cli.report.laws.first_law import sides
 from ib_cli.report.laws.grid import Grid
-from ib_cli.report.laws.held_fixed import on_level
+from ib_cli.report.laws.held_fixed import derivatives_holding
 from ib_cli.report.laws.relation import Relation
 
 LAW = "susceptibility"
-FEWEST = 3  # points of a line that can have a peak
-PROMINENT = 0.1  # of the largest on its line: a lower peak is none
+FEWEST = 3  # points of a line with a peak
+PROMINENT = 0.1  # least prominence of a peak, relative to the largest value on its line
 
 
 def susceptibilities(grid: Grid) -> tuple[list[Relation], list[str]]:
-    """K_D = (∂R/∂σ)_D (TherML eq. 31) and its sisters, and what could not be measured.
+    """K_D = (∂R/∂σ)_D (TherML eq. 31) and its sisters, and remarks on those that could not be measured.
 
-    They are those by each multiplier, with the other multipliers or what they multiply fixed. Predicted is what the
-    first law makes of the changes of the other functionals. A peak is one of |∂R/∂ln σ|, on a line of fixed other
-    multipliers, that stands out by a tenth of the line's largest and by twice what seeds leave open: the sign of a
-    transition, where a finite difference is never sure. An objective without R has its first functional in R's place.
+    Derivatives of R by each multiplier, with the other multipliers or their conjugates fixed. The prediction is the
+    first law's, from the changes of the other functionals. A peak is a maximum of |∂R/∂ln σ| on a line of fixed other
+    multipliers, whose prominence is at least a tenth of the line's largest value and two seed errors: the sign of a
+    transition, where a finite difference is never sure. The first functional stands for R in an objective without R.
     """
     lagrangian, last = grid.lagrangian, grid.lagrangian.last
     found, remarks = [], []
@@ -44,7 +44,7 @@ def susceptibilities(grid: Grid) -> tuple[list[Relation], list[str]]:
                 text = f"{last} is a function of {letter} alone, so (∂{last}/∂{GREEK[name]})_{letter} is 0"
                 remarks.append(f"{grid.curve}: {text}")
                 continue
-            changes = on_level(grid, held, by=other, along=name, wanted=values)
+            changes = derivatives_holding(grid, held, by=other, along=name, wanted=values)
             changes = {f: np.where(without, np.nan, changes[f]) for f in values}
             found.append(_relation(grid, name, changes, letter))
     return found, remarks
@@ -62,7 +62,7 @@ def _relation(grid: Grid, name: str, changes: dict[str, np.ndarray], held: str) 
 
 
 def _peaks(relation: Relation) -> np.ndarray:
-    """Where |∂R/∂u| has a peak along the relation's axis: (*shape)."""
+    """True (*shape) at peaks of |∂R/∂u| along the relation's axis."""
     from scipy.signal import find_peaks
 
     found = np.zeros(relation.value.shape, dtype=bool)

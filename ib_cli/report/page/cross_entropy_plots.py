@@ -9,17 +9,17 @@ import numpy as np
 
 from ib_cli.contracts.labels import GREEK
 from ib_cli.report.figures.style import COLOURS
-from ib_cli.report.page.traces import DASHES, Plot, layout, numbers
+from ib_cli.report.page.plot_parts import DASHES, Plot, layout, numbers
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.cross_entropies import MEASURES, Bands, bands, extent
 
 MARGIN = 1.1  # beyond the largest value
-FEW_DECADES = 100  # between the ends of an axis: below it 2 and 5 have ticks, too
-OPAQUE = "33"  # of a band, in hexadecimal
+FEW_DECADES = 100  # ratio of an axis' ends: below it, 2 and 5 have ticks as well
+OPAQUE = "33"  # opacity of a band, in hexadecimal
 
 
 def cross_entropies(contents: Contents) -> list[Plot]:
-    """A plot per point whose runs measured the three over several epochs, all with the same axis."""
+    """A plot per point with all three measures over several epochs; the y axis is the same for all."""
     found = bands(contents)
     if not found:
         return []

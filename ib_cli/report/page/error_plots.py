@@ -1,22 +1,22 @@
-"""The page's plot of the error rate against the entropy of a latent that was scaled (Unpacking, Fig. 4)."""
+"""The page's plot of the error rate against the entropy of a latent scaled during training (Unpacking, Fig. 4)."""
 
 from __future__ import annotations
 
-from ib_cli.report.figures.style import COLOURS
-from ib_cli.report.page.traces import SYMBOLS, Plot, layout, numbers
+from ib_cli.report.figures.style import COLOURS, cycled
+from ib_cli.report.page.plot_parts import SYMBOLS, Plot, layout, numbers
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.error_by_entropy import BOUND, Course, courses
+from ib_cli.report.panels.error_by_entropy import BOUND, ErrorCurve, error_curves
 
 DASHES = {"train": "solid", "validation": "dot", "test": "dash"}
 
 
 def error_by_entropy(contents: Contents) -> list[Plot]:
-    """A line per run and split, along its epochs; none where no latent was scaled."""
-    found = courses(contents)
+    """A plot with a line per run and split over the epochs; none if no latent was scaled."""
+    found = error_curves(contents)
     if not found:
         return []
-    order = list(dict.fromkeys(course.curve for course in found))
-    traces = [_trace(course, order.index(course.curve), contents.scale(BOUND)) for course in found]
+    order = list(dict.fromkeys(line.curve for line in found))
+    traces = [_trace(line, order.index(line.curve), contents.scale(BOUND)) for line in found]
     return [
         {
             "id": "error-by-entropy",
@@ -28,12 +28,12 @@ def error_by_entropy(contents: Contents) -> list[Plot]:
     ]
 
 
-def _trace(course: Course, i: int, k: float) -> Plot:
+def _trace(line: ErrorCurve, i: int, k: float) -> Plot:
     return {
-        "type": "scatter", "mode": "lines+markers", "name": f"{course.curve}, {course.split}",
-        "x": numbers(course.entropy * k), "y": numbers(course.error),
-        "line": {"color": COLOURS[i % len(COLOURS)], "dash": DASHES[course.split], "width": 1.4},
-        "marker": {"symbol": SYMBOLS[i % len(SYMBOLS)], "size": 5},
-        "customdata": [course.run] * len(course.error),
+        "type": "scatter", "mode": "lines+markers", "name": f"{line.curve}, {line.split}",
+        "x": numbers(line.entropy * k), "y": numbers(line.error),
+        "line": {"color": cycled(COLOURS, i), "dash": DASHES[line.split], "width": 1.4},
+        "marker": {"symbol": cycled(SYMBOLS, i), "size": 5},
+        "customdata": [line.run] * len(line.error),
         "hovertemplate": f"%{{text}}<br>{BOUND} = %{{x:.4g}}<br>error = %{{y:.4g}}<extra></extra>",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The page's plots of estimates, panels in a grid: the plane of residual information, and entropies over the epochs."""
+"""The page's plots of estimates, as grids of panels: the residual plane, and entropies over the epochs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ib_cli.report.page.bundles import FEW, bundles, end_marks
-from ib_cli.report.page.traces import GREY, Plot, bar, layout, numbers
+from ib_cli.report.page.plot_parts import GREY, Plot, bar, layout, plain_line
+from ib_cli.report.page.run_lines import FEW, end_marks, run_lines
 from ib_cli.report.panels import entropies as of_entropies
-from ib_cli.report.panels import residual
+from ib_cli.report.panels import residual_plane as residual
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.residual import PRESERVED, RESIDUAL
-from ib_cli.report.quantities.estimated import Course
+from ib_cli.report.panels.residual_plane import PRESERVED, RESIDUAL
+from ib_cli.report.quantities.estimated import EstimatedPath
 
-ROW = 300  # pixels of a row of panels
+ROW = 300  # pixels per row of panels
 
 
 class Axes(NamedTuple):
-    """What the axes of a panel say, and from where to where they go."""
+    """Titles and limits of a panel's axes."""
 
     x: str
     y: str
@@ -27,22 +27,22 @@ class Axes(NamedTuple):
 
 
 def residual_plane(contents: Contents) -> list[Plot]:
-    """The plane, a row per estimator and a column per curve; none without estimates."""
+    """The residual plane, a row per estimator and a column per curve; none without estimates."""
     rows = residual.panels(contents)
     if not rows:
         return []
     grid, k, traces = [], contents.scale(PRESERVED), []
     for row in rows:
         by = f", {row[0].estimator} ({contents.units})"
-        across, up = residual.limits(row)
+        across, up = residual.axis_limits(row)
         axes = Axes(PRESERVED + by, RESIDUAL + by, tuple(across * k), tuple(up * k))
         for panel in row:
-            lines = _lines(panel.courses, k)
-            hollow = {run for run, course in panel.courses.items() if course.flagged[-1]}
+            lines = _lines(panel.paths, k)
+            hollow = {run for run, path in panel.paths.items() if path.flagged[-1]}
             own = [
-                _still(residual.floor(panel, across) * k, {"color": GREY, "width": 1}),
-                *bundles(contents, lines, contents.colours, len(lines) <= FEW),
-                _still(panel.saturation * k, {"color": "#000", "dash": "dash", "width": 1.5}),
+                plain_line(residual.floor(panel, across) * k, {"color": GREY, "width": 1}),
+                *run_lines(contents, lines, contents.colours, len(lines) <= FEW),
+                plain_line(panel.saturation * k, {"color": "#000", "dash": "dash", "width": 1.5}),
                 end_marks(contents, lines, contents.colours, hollow),
             ]
             grid.append(axes)
@@ -56,14 +56,14 @@ def residual_plane(contents: Contents) -> list[Plot]:
 
 
 def entropies(contents: Contents) -> list[Plot]:
-    """Entropies over the epochs, a row per estimator and quantity, a column per curve; none without two epochs."""
+    """Entropies over the epochs, a row per estimator and quantity, a column per curve; none for a single epoch."""
     rows = of_entropies.panels(contents)
     if not rows:
         return []
     grid, traces = [], []
     for row in rows:
         k = contents.scale(row[0].quantity)
-        across, up = of_entropies.limits(row)
+        across, up = of_entropies.axis_limits(row)
         axes = Axes("epoch", f"{row[0].quantity}, {row[0].estimator} ({contents.units})", across, tuple(up * k))
         for panel in row:
             grid.append(axes)
@@ -74,7 +74,7 @@ def entropies(contents: Contents) -> list[Plot]:
 
 
 def _panelled(contents: Contents, traces: list[Plot], grid: list[Axes], curves: list[str], note: str) -> dict[str, Any]:
-    """What the two plots share: whose estimates they are, the height of the rows, the bar of colours, the layout."""
+    """Common entries of both plots: split in the note, height, colour bar, layout."""
     return {
         "note": f"Estimates of the {contents.estimated.split} split. {note}",
         "height": ROW * len(grid) // len(curves),
@@ -83,41 +83,31 @@ def _panelled(contents: Contents, traces: list[Plot], grid: list[Axes], curves: 
     }
 
 
-def _over_epochs(contents: Contents, panel: of_entropies.Panel, k: float) -> list[Plot]:
-    """All of each line dotted, over it solid what is not flagged."""
-    lines = {
-        run: np.column_stack([course.epochs, course.epochs, course.values * k]) for run, course in panel.courses.items()
-    }
+def _over_epochs(contents: Contents, panel: of_entropies.EntropyPanel, k: float) -> list[Plot]:
+    """Each line dotted, and over it its unflagged part solid."""
+    lines = {run: np.column_stack([path.epochs, path.epochs, path.values * k]) for run, path in panel.paths.items()}
     trusted = {run: line.copy() for run, line in lines.items()}
     for run, line in trusted.items():
-        line[panel.courses[run].flagged, 2] = np.nan
+        line[panel.paths[run].flagged, 2] = np.nan
     stopped = {run: line for run, line in lines.items() if contents.runs[run].status != "done"}
     return [
-        *bundles(contents, lines, contents.colours, False, "dot"),
-        *bundles(contents, trusted, contents.colours, False),
+        *run_lines(contents, lines, contents.colours, False, "dot"),
+        *run_lines(contents, trusted, contents.colours, False),
         end_marks(contents, stopped, contents.colours),
     ]
 
 
-def _lines(courses: dict[int, Course], k: float) -> dict[int, np.ndarray]:
-    return {run: np.column_stack([course.epochs, course.values * k]) for run, course in courses.items()}
-
-
-def _still(points: np.ndarray, line: dict[str, Any]) -> Plot:
-    """A line (n, 2) that is no run's."""
-    return {
-        "type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False, "line": line,
-        "x": numbers(points[:, 0]), "y": numbers(points[:, 1]),
-    }  # fmt: skip
+def _lines(paths: dict[int, EstimatedPath], k: float) -> dict[int, np.ndarray]:
+    return {run: np.column_stack([path.epochs, path.values * k]) for run, path in paths.items()}
 
 
 def _placed(traces: list[Plot], number: int) -> list[Plot]:
-    """The traces in the panel of this number, from 1 along the rows."""
+    """The traces in panel `number`, counted from 1, row by row."""
     return [{**trace, "xaxis": f"x{number}", "yaxis": f"y{number}"} for trace in traces]
 
 
 def _layout(grid: list[Axes], curves: list[str]) -> dict[str, Any]:
-    """As many columns as curves, with their names above where there are several."""
+    """A column per curve, with the curve's name above if there are several."""
     whole = layout("", "", showlegend=False)
     x, y = whole.pop("xaxis"), whole.pop("yaxis")
     for number, axes in enumerate(grid, 1):

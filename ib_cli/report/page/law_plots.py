@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from ib_cli.contracts.labels import GREEK
-from ib_cli.report.figures.style import COLOURS
-from ib_cli.report.laws.measure import Thermodynamics
+from ib_cli.report.figures.style import COLOURS, cycled
 from ib_cli.report.laws.relation import Relation
-from ib_cli.report.page.traces import GREY, SYMBOLS, Plot, layout, numbers
+from ib_cli.report.laws.thermodynamics import Thermodynamics
+from ib_cli.report.page.plot_parts import SYMBOLS, Plot, diagonal, layout, numbers
 
 COMPARED = ("first law", "derivative of J", "Maxwell relation")
 SECTION = "Thermodynamics"
-LEAST = 1e-6  # relative differences below it stand at it
-SHADES = ("#440154", "#3b528b", "#21918c", "#5ec962", "#b8a500")  # of lines that another multiplier tells apart
+LEAST = 1e-6  # smaller relative differences are drawn at this value
+SHADES = ("#440154", "#3b528b", "#21918c", "#5ec962", "#b8a500")  # for lines that differ in another multiplier
 
 
-def plots(found: Thermodynamics | None) -> Iterator[Plot]:
-    """A plot of the relative differences per law, one per susceptibility, and what runs measured themselves."""
+def law_plots(found: Thermodynamics | None) -> Iterator[Plot]:
+    """A plot of relative differences per law, a plot per susceptibility and free rate, and one of recorded laws."""
     if found is None:
         return
     for law in COMPARED:
@@ -36,7 +36,7 @@ def _differences(law: str, relations: list[Relation]) -> Plot:
     several = len({relation.grid.curve for relation in relations}) > 1
     traces = []
     for i, relation in enumerate(relations):
-        shown, symbol = relation.shown & np.isfinite(relation.relative), SYMBOLS[i % len(SYMBOLS)]
+        shown, symbol = relation.shown & np.isfinite(relation.relative), cycled(SYMBOLS, i)
         for kind, cells in (("", shown & relation.sure), ("-open", shown & ~relation.sure)):
             traces.append({
                 "type": "scatter", "mode": "markers", "legendgroup": str(i),
@@ -44,7 +44,7 @@ def _differences(law: str, relations: list[Relation]) -> Plot:
                 "name": relation.statement + (f", {relation.grid.curve}" if several else ""),
                 "x": numbers(relation.grid.at[relation.along][cells]),
                 "y": numbers(np.fmax(relation.relative[cells], LEAST)),
-                "marker": {"size": 6, "color": COLOURS[i % len(COLOURS)], "symbol": symbol + kind},
+                "marker": {"size": 6, "color": cycled(COLOURS, i), "symbol": symbol + kind},
                 **_hovers(relation, cells),
             })  # fmt: skip
     names = " or ".join(dict.fromkeys(GREEK.get(relation.along, relation.along) for relation in relations))
@@ -97,19 +97,14 @@ def _lines(relation: Relation, i: int) -> Plot:
 def _recorded(found: Thermodynamics) -> Plot:
     known = found.recorded[np.isfinite(found.recorded["predicted"])]
     ends = known[["predicted", "measured"]].to_numpy(dtype=float)
-    diagonal = {
-        "type": "scatter", "mode": "lines", "x": numbers([ends.min(), ends.max()]),
-        "y": numbers([ends.min(), ends.max()]), "hoverinfo": "skip", "showlegend": False,
-        "line": {"color": GREY, "dash": "dash", "width": 1.2},
-    }  # fmt: skip
-    traces = [diagonal]
+    traces = [diagonal(ends.min(), ends.max())]
     for i, (law, rows) in enumerate(known.groupby("law", sort=False)):
         error = rows["error"].fillna(0.0) if "error" in rows else np.zeros(len(rows))
         traces.append({
             "type": "scatter", "mode": "markers", "name": str(law),
             "x": numbers(rows["predicted"]), "y": numbers(rows["measured"]),
             "error_y": {"type": "data", "array": numbers(error), "thickness": 1, "width": 0},
-            "marker": {"size": 8, "color": COLOURS[i % len(COLOURS)], "symbol": SYMBOLS[i % len(SYMBOLS)]},
+            "marker": {"size": 8, "color": cycled(COLOURS, i), "symbol": cycled(SYMBOLS, i)},
             "text": [f"{study}/{run}" for study, run in zip(rows["study"], rows["run"])],
             "hovertemplate": "%{text}<br>predicted %{x:.4g}, measured %{y:.4g}<extra></extra>",
         })  # fmt: skip
@@ -125,7 +120,7 @@ def _recorded(found: Thermodynamics) -> Plot:
 
 
 def _hovers(relation: Relation, cells: np.ndarray) -> dict[str, Any]:
-    """The multipliers of each mark, and both sides of the relation."""
+    """Hover texts: multipliers of each mark, both sides of the relation, and the error."""
     at = {GREEK[name]: values[cells] for name, values in relation.grid.at.items()}
     sides = zip(relation.prediction[cells], relation.value[cells], relation.error[cells])
     texts = []

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: plots, tables, config. It needs no network, and its tables need no JavaScript."""
+"""A self-contained HTML page with plots, tables and config. It needs no network; its tables need no JavaScript."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.contracts.labels import GREEK, in_order
+from ib_cli.report.page.plot_parts import Plot, point_texts
 from ib_cli.report.page.plots import plots
-from ib_cli.report.page.traces import Plot, point_texts
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
 from ib_cli.report.read.tables import converted, cosmetic
@@ -24,13 +24,13 @@ from ib_cli.watch.screen import number
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-MOST_VALUES = 12  # of a config key that differs: more are counted
+MOST_VALUES = 12  # listed values of a differing config key; further ones are counted
 MOST_MEASURES = 12
 MOST_LAGRANGIANS = 6
 
 
 def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: float | None = None) -> str:
-    """The page as text. `refresh`: seconds after which the browser loads it again, while a study runs."""
+    """The page as text. `refresh`: seconds between reloads by the browser, while a study runs."""
     from jinja2 import Environment
 
     drawn = plots(contents)
@@ -66,14 +66,14 @@ def _asset(name: str) -> str:
 
 @cache
 def _plotly() -> str:
-    """plotly.js to stand inside a page, as the package plotly brings it (imported here, as that takes a while)."""
+    """plotly.js from the package plotly, safe inside a page (imported here, as the import is slow)."""
     from plotly.offline import get_plotlyjs
 
     return get_plotlyjs().replace("</script", "<\\/script")
 
 
 def _json(value: Any) -> str:
-    """JSON that can stand between script tags, whatever names it holds."""
+    """JSON that is safe between script tags, whatever names it holds."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
@@ -87,7 +87,7 @@ def _sections(drawn: list[Plot]) -> list[dict[str, Any]]:
 
 
 def _lagrangians(contents: Contents) -> list[dict[str, Any]]:
-    """What was minimised, with numbers while they are few, else with the multipliers as letters."""
+    """The minimised sums and their numbers of runs: with numbers if they are few, else with letters for multipliers."""
     written = (str(run.result.get("lagrangian") or "").removeprefix("minimise ") for run in contents.runs)
     texts = Counter(text or _symbols(run.minimise) for text, run in zip(written, contents.runs))
     if len(texts) > MOST_LAGRANGIANS:
@@ -108,7 +108,7 @@ def _multipliers(run: Any) -> str:
 
 
 def _hovers(contents: Contents) -> list[str]:
-    """Each run's text: multipliers, seed, study and folder. plotly.js reads tags, so theirs are made harmless."""
+    """Hover text per run: multipliers, seed, study, folder. Escaped, as plotly.js reads tags."""
     texts = []
     for run in contents.runs:
         seed = run.result.get("seed", run.config.get("seed"))
@@ -146,7 +146,7 @@ def _cell(value: Any) -> dict[str, Any]:
 
 
 def _runs_table(contents: Contents, table: DataFrame) -> dict[str, Any]:
-    """The columns that a person looks for; results.csv has all."""
+    """The most useful columns; results.csv has all."""
     prefix, suffix = f"{contents.split}/", f" ({contents.units})"
     measured = {name.removeprefix(prefix).removesuffix(suffix): name for name in table if name.startswith(prefix)}
     measures = list(dict.fromkeys([*contents.metrics, *in_order(set(measured))]))[:MOST_MEASURES]
@@ -164,7 +164,7 @@ def _runs_table(contents: Contents, table: DataFrame) -> dict[str, Any]:
 
 
 def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:
-    """The table of frontier.csv without its quartiles; none where there is no frontier."""
+    """The table of frontier.csv without quartiles; none without a frontier."""
     if contents.frontiers.empty:
         return []
     table = converted(contents.frontiers, contents.units, DISTANCES)
@@ -188,7 +188,7 @@ def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:
 
 
 def _law_tables(contents: Contents) -> list[dict[str, Any]]:
-    """What the laws came to, and what runs measured of them themselves; thermodynamics.csv has each point."""
+    """The summary of the measured laws, and the laws that runs recorded; thermodynamics.csv has each point."""
     found = contents.thermodynamics
     if found is None:
         return []

@@ -1,7 +1,7 @@
-"""The page's plots, as plotly.js takes them: lists of traces and a layout, from plain numbers.
+"""The page's plots in the form of plotly.js: lists of traces and a layout, of plain numbers.
 
-A mark that is a run carries the run's row in `customdata`, one that is a median its point in `points`; the page's
-script turns them into the text of the hover.
+Marks of runs have the runs' rows in `customdata`; marks of medians have their points in `points`. The page's script
+makes hover texts from them.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ib_cli.contracts.labels import GREEK, counted, has_units, in_order, plain
-from ib_cli.report.page import law_plots as thermodynamics
-from ib_cli.report.page.bundles import FEW, bundles, end_marks
+from ib_cli.report.figures.style import cycled
 from ib_cli.report.page.cross_entropy_plots import cross_entropies
 from ib_cli.report.page.error_plots import error_by_entropy
 from ib_cli.report.page.estimate_plots import entropies, residual_plane
+from ib_cli.report.page.law_plots import law_plots
+from ib_cli.report.page.plot_parts import DASHES, GREY, SYMBOLS, Plot, bar, detail, layout, medians, numbers, quartiles
+from ib_cli.report.page.run_lines import FEW, end_marks, run_lines
 from ib_cli.report.page.surface_plot import surface
-from ib_cli.report.page.sweep_plots import law, measures
-from ib_cli.report.page.traces import DASHES, GREY, SYMBOLS, Plot, bar, detail, layout, medians, numbers, quartiles
+from ib_cli.report.page.sweep_plots import first_law, measures
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.panels.trajectories import trajectories, value_limits
 from ib_cli.report.quantities.colours import Colours
 
 if TYPE_CHECKING:
@@ -30,20 +32,20 @@ LIMIT = {"color": "#000", "width": 1.8}  # the line of an exact limit
 
 
 def plots(contents: Contents) -> list[Plot]:
-    """Every plot of the page, in its order: id, section, title, note, traces, layout."""
+    """All plots of the page in their order: id, section, title, note, traces, layout."""
     found = [_frontier(contents, str(name), rows) for name, rows in contents.frontiers.groupby("frontier", sort=False)]
     found = [plot for plot in found if plot is not None]
     if contents.plane.paths:
         found.append(_plane(contents))
     found += residual_plane(contents)
-    found += law(contents)
+    found += first_law(contents)
     found = [{"section": "Frontiers and information plane", **plot} for plot in found]
-    found += thermodynamics.plots(contents.thermodynamics)
+    found += law_plots(contents.thermodynamics)
     found += [{"section": "Measures and multipliers", **plot} for plot in measures(contents)]
-    trajectories = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
-    trajectories += entropies(contents)
-    trajectories += cross_entropies(contents) + error_by_entropy(contents)
-    return found + [{"section": "Trajectories", **plot} for plot in trajectories]
+    over_epochs = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
+    over_epochs += entropies(contents)
+    over_epochs += cross_entropies(contents) + error_by_entropy(contents)
+    return found + [{"section": "Trajectories", **plot} for plot in over_epochs]
 
 
 def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
@@ -53,7 +55,7 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
     x, y = axes
     colours = Colours(contents.points, set(rows["curve"]))
     traces: list[Plot] = []
-    curves, limits = contents.points.curves, contents.limits.get(name, {})
+    curves, limits = contents.points.curves, contents.exact_limits.get(name, {})
     for i, curve in enumerate(curves):
         of_curve = rows[rows["curve"] == curve]
         if len(of_curve) and curve in limits:
@@ -88,10 +90,10 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
     curve, points = contents.points.curves[i], contents.points
     hull = rows[rows["hull"]].sort_values(x)
     members = np.flatnonzero(np.isin(points.of_run, rows.index))
-    runs = contents.results.loc[members]
+    runs = contents.final_values(members, axes)
     of = f", {curve}" if len(points.curves) > 1 else ""
-    line = {"color": GREY, "width": 1.2, "dash": DASHES[i % len(DASHES)]}
-    symbol = SYMBOLS[i % len(SYMBOLS)]
+    line = {"color": GREY, "width": 1.2, "dash": cycled(DASHES, i)}
+    symbol = cycled(SYMBOLS, i)
     single = {
         "size": 5,
         "opacity": 0.6,
@@ -113,7 +115,7 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
         },
         {
             "type": "scatter", "mode": "markers", "name": f"runs{of}", "customdata": [int(m) for m in members],
-            "x": numbers(runs[f"{contents.split}/{x}"] * a), "y": numbers(runs[f"{contents.split}/{y}"] * b),
+            "x": numbers(runs[:, 0]), "y": numbers(runs[:, 1]),
             "marker": single,
         },
     ]  # fmt: skip
@@ -122,8 +124,8 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
 def _plane(contents: Contents) -> Plot:
     k = contents.scale("R")
     lines = {run: path * np.array([1, k, k]) for run, path in contents.plane.paths.items()}
-    limiting = {run for runs in contents.plane_limits.values() for run in runs}
-    # exact optima are marks only where nothing was trained
+    limiting = {run for runs in contents.plane_exact_limits.values() for run in runs}
+    # exact optima are marks only if nothing was trained
     shown = {run: line for run, line in lines.items() if run not in limiting} or lines
     colours = Colours(contents.points, contents.curves_of(shown))
     ends = np.array([path[-1, 1:] for path in lines.values()])
@@ -133,7 +135,7 @@ def _plane(contents: Contents) -> Plot:
     log = bool(ends[:, 0].min() > 0 and right / ends[:, 0].min() > 30)
     left = ends[:, 0].min() / 2 if log else -0.02 * right
     x = np.geomspace(left, right, 200) if log else np.array([0.0, min(top, right), right])
-    x = x[(x <= top) | np.isfinite(H)]  # the diagonal alone ends where the picture does
+    x = x[(x <= top) | np.isfinite(H)]  # without H(Y), the diagonal ends at the upper edge
     bounds = {
         "type": "scatter", "mode": "lines", "name": "I(Y;Z) ≤ I(X;Z)" + (", H(Y)" if np.isfinite(H) else ""),
         "hoverinfo": "skip", "line": {"color": GREY, "dash": "dash", "width": 1.2},
@@ -157,8 +159,8 @@ def _plane(contents: Contents) -> Plot:
         + (f"Bounds: there is no estimate of both for {counted(lacking, 'finished run')}." if lacking else ""),
         "traces": [
             bounds,
-            *(_plane_limit(contents, title, runs) for title, runs in contents.plane_limits.items()),
-            *bundles(contents, shown, colours, len(shown) <= FEW),
+            *(_plane_limit(contents, title, runs) for title, runs in contents.plane_exact_limits.items()),
+            *run_lines(contents, shown, colours, len(shown) <= FEW),
             end_marks(contents, shown, colours),
             *bar(colours),
         ],
@@ -180,29 +182,22 @@ def _plane_limit(contents: Contents, title: str, runs: list[int]) -> Plot:
 
 
 def _trajectories(contents: Contents, name: str) -> Plot | None:
-    k = contents.scale(name)
-    lines = {}
-    for i, run in enumerate(contents.runs):
-        if name in run.metrics and "epoch" in run.metrics:
-            epoch = run.metrics["epoch"]
-            line = np.stack([epoch, epoch, run.metrics[name] * k], 1)[run.splits == contents.split]
-            line = line[np.isfinite(line).all(1)]
-            if len(line):
-                lines[i] = line
-    if all(len(line) == 1 and contents.runs[run].status == "done" for run, line in lines.items()):
-        return None  # as of exact optima, which have no epochs to draw
+    found = trajectories(contents, name)
+    if not found:
+        return None
+    lines = {run: line[:, [0, 0, 1]] for run, line in found.items()}
     colours = contents.colours
     few = len(lines) <= FEW  # the ends of a thousand lines say nothing and take a second to draw
     marked = {run: line for run, line in lines.items() if few or contents.runs[run].status != "done"}
-    settled = np.concatenate([line[len(line) // 10 :, 2] for line in lines.values()])
-    low, high = float(settled.min()), float(settled.max())
-    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
     return {
         "id": f"trajectory-{name}",
         "title": f"{GREEK.get(name, name)} over the epochs",
         "note": "A line per run; a cross ends a run that is not done." if has_units(name) else "A line per run.",
-        "traces": [*bundles(contents, lines, colours, False), end_marks(contents, marked, colours), *bar(colours)],
+        "traces": [*run_lines(contents, lines, colours, False), end_marks(contents, marked, colours), *bar(colours)],
         "layout": layout(
-            "epoch", plain(name, contents.units), yaxis={"range": [low - margin, high + margin]}, showlegend=False
+            "epoch",
+            plain(name, contents.units),
+            yaxis={"range": list(value_limits(found.values()))},
+            showlegend=False,
         ),
     }

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ib_cli.contracts.labels import plain
-from ib_cli.report.page.traces import Plot, bar, detail, medians, numbers
+from ib_cli.report.figures.style import cycled
+from ib_cli.report.page.plot_parts import Plot, bar, detail, medians, numbers
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities import hulls
 from ib_cli.report.quantities.colours import Colours
@@ -25,15 +26,15 @@ SYMBOLS = (
     "circle-open",
     "square-open",
     "diamond-open",
-)  # all that 3-D has
+)  # all symbols of plotly in 3-D
 CAMERA = {
     "eye": {"x": 2.0, "y": 1.7, "z": 1.05},
     "center": {"x": 0, "y": 0, "z": -0.12},
-}  # from where all three are large: into the bowl that a surface is
+}  # from the corner of large values, into the bowl of a convex surface
 
 
 def surface(contents: Contents, axes: Sequence[str], rows: DataFrame) -> Plot:
-    """Medians and single runs, coloured by the multiplier; `picture` is the figure that shows the same."""
+    """Medians and single runs in the multiplier's colours. `picture`: the figure to show in a browser without WebGL."""
     colours = Colours(contents.points, set(rows["curve"]))
     traces: list[Plot] = []
     for i, curve in enumerate(contents.points.curves):
@@ -67,10 +68,9 @@ def surface(contents: Contents, axes: Sequence[str], rows: DataFrame) -> Plot:
 
 def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: Sequence[str], i: int) -> list[Plot]:
     points, scale = contents.points, np.array([contents.scale(name) for name in axes])
-    members = np.flatnonzero(np.isin(points.of_run, rows.index[rows["runs"] > 1]))
-    runs = contents.results.loc[members, [f"{contents.split}/{name}" for name in axes]].to_numpy(dtype=float)
+    members = contents.repeated_runs(rows)
     of = f", {points.curves[i]}" if len(points.curves) > 1 else ""
-    symbol = SYMBOLS[i % len(SYMBOLS)]
+    symbol = cycled(SYMBOLS, i)
     found = rows[list(axes)].to_numpy(dtype=float)
     corners = hulls.facets(found)
     own, theirs = colours.hexes(points.colour_by[rows.index]), colours.hexes(points.colour_by[points.of_run[members]])
@@ -81,7 +81,8 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: Sequence
             **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
         },
         {
-            "type": "scatter3d", "mode": "markers", "name": f"runs{of}", **_placed(runs * scale),
+            "type": "scatter3d", "mode": "markers", "name": f"runs{of}",
+            **_placed(contents.final_values(members, axes)),
             "marker": {"size": 2.5, "symbol": symbol, "color": theirs}, "customdata": [int(m) for m in members],
         },
     ]  # fmt: skip
@@ -98,7 +99,7 @@ def _placed(values: np.ndarray) -> dict[str, Any]:
 
 
 def _hull(places: np.ndarray, corners: np.ndarray, of: str) -> list[Plot]:
-    """The facets, and their sides as one line with gaps."""
+    """A trace of the facets, and a trace of their sides as one line with gaps."""
     sides = np.unique(np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), 1), axis=0)
     gaps = np.concatenate([places[sides], np.full((len(sides), 1, 3), np.nan)], 1).reshape(-1, 3)
     name, hidden = f"hull{of}", {"hoverinfo": "skip", "legendgroup": f"hull{of}"}

@@ -8,26 +8,32 @@ from typing import Any
 import numpy as np
 
 from ib_cli.contracts.labels import GREEK, plain
-from ib_cli.report.figures.style import COLOURS
-from ib_cli.report.page.traces import DASHES, GREY, SYMBOLS, Plot, detail, layout, medians, numbers, quartiles
+from ib_cli.report.figures.style import COLOURS, cycled
+from ib_cli.report.page.plot_parts import (
+    DASHES,
+    SYMBOLS,
+    Plot,
+    decades,
+    detail,
+    diagonal,
+    layout,
+    medians,
+    numbers,
+    quartiles,
+)
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.quantities.slopes import Slopes, limits, not_positive, slopes
+from ib_cli.report.panels.first_law import SlopeSeries, axis_limits, not_positive, slope_series
 from ib_cli.report.read.points import Line
 
-ABOVE = 1.06  # of the lower edge: where the marks of slopes that are not positive stand
-MOST_NAMED = 12  # lines of a plot: more have no legend
-ZERO = 3.0  # so far below the smallest multiplier stands one that is 0, on a logarithmic axis
+ABOVE = 1.06  # place of the marks of slopes that are not positive, relative to the lower edge
+MOST_NAMED = 12  # lines of a plot: above this, no legend
+ZERO = 3.0  # a multiplier of 0 is drawn at the smallest positive one over this, as the axis is logarithmic
 
 
 def measures(contents: Contents) -> Iterator[Plot]:
-    """A plot per measure against the swept multiplier; none where no multiplier varies."""
-    table = contents.points.table
-    if not contents.colours.vary:
-        return
+    """A plot per measure against the swept multiplier; none if no multiplier varies."""
     symbol = " or ".join(GREEK[name] for name in contents.colours.names)
-    for name in contents.metrics:
-        if name not in table.columns or not np.isfinite(table[name]).any():
-            continue
+    for name in contents.swept_metrics:
         traces = [trace for i in range(len(contents.points.curves)) for trace in _measure(contents, name, i)]
         named = {trace["name"] for trace in traces}
         yield {
@@ -45,40 +51,37 @@ def measures(contents: Contents) -> Iterator[Plot]:
 
 
 def _axis(contents: Contents) -> dict[str, Any]:
-    """Logarithmic; where a multiplier is 0, with a place for it on the left."""
+    """A logarithmic x axis, with a tick for a multiplier of 0 on the left if there is one."""
     values = contents.points.colour_by
     if not (values == 0).any():
         return {"type": "log"}
-    colours = contents.colours
-    decades = np.arange(np.ceil(np.log10(colours.low) - 1e-9), np.floor(np.log10(colours.high) + 1e-9) + 1)
-    ticks = 10**decades if len(decades) > 1 else np.array([colours.low, colours.high])
+    ticks = decades(contents.colours.low, contents.colours.high)
     return {
         "type": "log",
-        "tickvals": [colours.low / ZERO, *numbers(ticks)],
+        "tickvals": [contents.colours.low / ZERO, *numbers(ticks)],
         "ticktext": ["0", *(f"{tick:.3g}" for tick in ticks)],
     }
 
 
 def _measure(contents: Contents, name: str, i: int) -> Iterator[Plot]:
-    """The medians, a line per value of the other multipliers, and the single runs of one curve.
+    """One curve's medians, a line per value of the other multipliers, and its single runs.
 
-    Curves differ by colour, form and dashes, and have a name each; the lines of an only curve differ by colour.
+    Several curves differ in colour, form and dashes, and have a name each; lines of an only curve differ in colour.
     """
     curve, several = contents.points.curves[i], len(contents.points.curves) > 1
     lines = contents.points.lines(curve, name)
     for k, line in enumerate(lines):
         words = ", ".join(f"{GREEK[other]} = {value:g}" for other, value in line.others.items())
         name_of = curve if several else words or "medians"
-        colour = contents.colours.shade(k, len(lines)) if words and not several else COLOURS[i % len(COLOURS)]
-        look = {"color": colour, "symbol": SYMBOLS[i % len(SYMBOLS)], "dash": DASHES[i % len(DASHES)]}
+        colour = contents.colours.shade(k, len(lines)) if words and not several else cycled(COLOURS, i)
+        look = {"color": colour, "symbol": cycled(SYMBOLS, i), "dash": cycled(DASHES, i)}
         for trace in _line(contents, name, contents.points.swept[curve], line, look):
             yield {"showlegend": k == 0 or not several, **trace, "name": name_of, "legendgroup": name_of}
 
 
 def _line(contents: Contents, name: str, swept: str, along: Line, look: dict[str, Any]) -> Iterator[Plot]:
     points, k, line = contents.points, contents.scale(name), along.rows
-    members = np.flatnonzero(np.isin(points.of_run, line.index[line["runs"] > 1]))
-    theirs = contents.results.loc[members, f"{contents.split}/{name}"] * k
+    members = contents.repeated_runs(line)
     marker = {"color": look["color"], "symbol": look["symbol"]}
     yield {
         "type": "scatter",
@@ -96,7 +99,7 @@ def _line(contents: Contents, name: str, swept: str, along: Line, look: dict[str
             "mode": "markers",
             "showlegend": False,
             "x": _places(contents, points.colour_by[points.of_run[members]]),
-            "y": numbers(theirs),
+            "y": numbers(contents.final_values(members, [name])[:, 0]),
             "marker": {**marker, "size": 4, "opacity": 0.5},
             "customdata": [int(member) for member in members],
             "hovertemplate": f"%{{text}}<br>{name} = %{{y:.4g}}<extra></extra>",
@@ -107,29 +110,28 @@ def _places(contents: Contents, values: np.ndarray) -> list[float | None]:
     return numbers(np.where(values == 0, contents.colours.low / ZERO, values))
 
 
-def law(contents: Contents) -> list[Plot]:
-    """The slopes of every frontier against the ratios of the weights; none where no slope is known."""
-    found = list(slopes(contents.frontiers))
+def first_law(contents: Contents) -> list[Plot]:
+    """A plot of the slopes of all frontiers against the ratios of the weights; none if no slope is known."""
+    found = list(slope_series(contents.frontiers))
     if not found:
         return []
-    across, up = limits(found)
+    across, up = axis_limits(found)
     several = len(contents.points.curves) > 1
     note = "On the dashed line the first law holds. Bars: the slopes on both sides of the point. "
     if any((series.rim & series.positive).any() for series in found):
         note += "Hollow: one-sided, at the rim of a surface. "
     if below := not_positive(found):
         note += f"Triangles at the lower edge: {below}."
-    diagonal = {
-        "type": "scatter", "mode": "lines", "x": numbers(across), "y": numbers(across), "hoverinfo": "skip",
-        "showlegend": False, "line": {"color": GREY, "dash": "dash", "width": 1.2},
-    }  # fmt: skip
     spans = [[float(np.log10(end)) for end in ends] for ends in (across, up)]
     return [
         {
             "id": "first-law",
             "title": "First law",
             "note": note,
-            "traces": [diagonal, *(_law(contents, series, i, several, up[0]) for i, series in enumerate(found))],
+            "traces": [
+                diagonal(*across),
+                *(_law(contents, series, i, several, up[0]) for i, series in enumerate(found)),
+            ],
             "layout": layout(
                 "ratio of the weights",
                 "slope of the frontier",
@@ -141,11 +143,11 @@ def law(contents: Contents) -> list[Plot]:
     ]
 
 
-def _law(contents: Contents, series: Slopes, i: int, several: bool, edge: float) -> Plot:
+def _law(contents: Contents, series: SlopeSeries, i: int, several: bool, edge: float) -> Plot:
     d = "∂" if series.partial else "d"
     shown, bars = series.positive, np.full((2, len(series.predicted)), np.nan)
     bars[:, shown] = series.bars
-    symbol = SYMBOLS[i % len(SYMBOLS)]
+    symbol = cycled(SYMBOLS, i)
     texts = [detail(contents, row, series.frontier.split("-")) for _, row in series.rows.iterrows()]
     between = [
         "" if ok else f"<br>not positive: secants {low:.3g} and {high:.3g}"
@@ -163,7 +165,7 @@ def _law(contents: Contents, series: Slopes, i: int, several: bool, edge: float)
         },
         "marker": {
             "size": 8,
-            "color": COLOURS[i % len(COLOURS)],
+            "color": cycled(COLOURS, i),
             "symbol": [
                 f"{symbol}-open" if ok and rim else symbol if ok else "triangle-down-open"
                 for ok, rim in zip(shown, series.rim)

@@ -1,4 +1,4 @@
-"""Everything that a report shows, worked out once: what the figures and the page draw."""
+"""The contents of a report, computed once: all that the figures and the page show."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import numpy as np
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.labels import NATS_PER, has_units, in_order
-from ib_cli.report.laws.measure import Thermodynamics, measure
+from ib_cli.report.laws.thermodynamics import Thermodynamics, measure_laws
 from ib_cli.report.quantities.colours import Colours
 from ib_cli.report.quantities.estimated import Estimated, estimated
+from ib_cli.report.quantities.exact_limit import above_limit, bounds_pair, exact_curves
 from ib_cli.report.quantities.frontier import frontiers
-from ib_cli.report.quantities.limit import above, bounds_pair, exact_curves
-from ib_cli.report.quantities.plane import Plane, information_plane
+from ib_cli.report.quantities.information_plane import InformationPlane, information_plane
 from ib_cli.report.read.points import Points, gather
-from ib_cli.report.read.runs import Run
+from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import SPLITS, differing, final_measures, results
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-USUAL = ("J", "R", "C", "D", "S", "accuracy", "mse")  # the measures that are drawn unless --metric names others
+USUAL = ("J", "R", "C", "D", "S", "accuracy", "mse")  # measures drawn unless --metric names others
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Tables in nats; `scale` turns what is drawn into the units."""
+    """Tables and values in nats; `scale` converts drawn values to the units."""
 
-    runs: Sequence[Run]
+    runs: Sequence[RecordedRun]
     results: DataFrame
     points: Points
     frontiers: DataFrame
-    plane: Plane
+    plane: InformationPlane
     colours: Colours
     split: str
     units: str
@@ -44,17 +44,33 @@ class Contents:
     thermodynamics: Thermodynamics | None = None
 
     def scale(self, measure: str) -> float:
-        """What a value in nats is multiplied by to be in the units."""
+        """Factor from nats to the units; 1 for a measure without units."""
         return 1 / NATS_PER[self.units] if has_units(measure) else 1.0
 
     @cached_property
     def differing(self) -> list[str]:
-        """The config keys whose values differ between the runs."""
+        """Config keys whose values differ between the runs."""
         return differing(self.runs)
 
     @cached_property
-    def limits(self) -> dict[str, dict[str, str]]:
-        """Of each frontier of a pair, `R-C`: the curves of exact optima that bound it, and what they are called."""
+    def swept_metrics(self) -> list[str]:
+        """The drawn measures that some point has; empty if no multiplier varies."""
+        table = self.points.table
+        return [m for m in self.metrics if self.colours.vary and m in table.columns and np.isfinite(table[m]).any()]
+
+    def repeated_runs(self, rows: DataFrame) -> np.ndarray:
+        """Runs of the points `rows` with two runs or more; an only run is its point's median."""
+        return np.flatnonzero(np.isin(self.points.of_run, rows.index[rows["runs"] > 1]))
+
+    def final_values(self, runs: np.ndarray, measures: Sequence[str]) -> np.ndarray:
+        """Measures of runs after training on the report's split (runs, measures), in the units."""
+        columns = [f"{self.split}/{name}" for name in measures]
+        scales = np.array([self.scale(name) for name in measures])
+        return self.results.loc[runs, columns].to_numpy(dtype=float) * scales
+
+    @cached_property
+    def exact_limits(self) -> dict[str, dict[str, str]]:
+        """Frontier of a pair, such as `R-C` → curve of exact optima that bounds it → title of this limit."""
         exact = [] if self.points.merged else exact_curves(self.points, self.runs)
         found: dict[str, dict[str, str]] = {}
         for (name, curve), rows in self.frontiers.groupby(["frontier", "curve"], sort=False):
@@ -65,9 +81,9 @@ class Contents:
         return found
 
     @cached_property
-    def plane_limits(self) -> dict[str, list[int]]:
-        """The exact limits of R and C in the information plane: what each is called → its runs' rows, R upwards."""
-        curves, titles = self.points.table["curve"], self.limits.get("R-C", {})
+    def plane_exact_limits(self) -> dict[str, list[int]]:
+        """Exact limits of R and C in the information plane: title → rows of its runs, in ascending x."""
+        curves, titles = self.points.table["curve"], self.exact_limits.get("R-C", {})
         found: dict[str, list[int]] = {}
         for run in sorted(self.plane.paths, key=lambda run: self.plane.paths[run][-1, 1]):
             point = self.points.of_run[run]
@@ -77,12 +93,12 @@ class Contents:
         return found
 
     def curves_of(self, runs: Iterable[int]) -> set[str]:
-        """The curves that these runs lie on."""
+        """Curves of these runs."""
         points = {int(self.points.of_run[i]) for i in runs} - {-1}
         return set(self.points.table["curve"].iloc[sorted(points)])
 
     def by_curve(self, runs: Iterable[int]) -> dict[str, list[int]]:
-        """The runs of each curve; those not done go with the only curve of their objective, else by its name."""
+        """Curve → its runs. A run not done joins its objective's only curve, else a curve named after the objective."""
         names, of_run = self.points.table["curve"], self.points.of_run
         objectives: dict[str, set[str]] = {}
         for run, point in enumerate(of_run):
@@ -100,7 +116,7 @@ class Contents:
 
     @cached_property
     def run_colour_values(self) -> np.ndarray:
-        """The swept multiplier of each run, also of those that are not done; NaN where there is none."""
+        """Swept multiplier of each run (runs,), also of runs that are not done; NaN without one."""
         swept = self.points.swept
         values = np.full(len(self.runs), np.nan)
         for i, run in enumerate(self.runs):
@@ -113,18 +129,18 @@ class Contents:
 
 
 def contents(
-    runs: Sequence[Run],
+    runs: Sequence[RecordedRun],
     split: str | None = None,
     units: str = "nats",
     metrics: Sequence[str] = (),
     group_by: Sequence[str] | None = None,
     thermodynamics: bool = False,
 ) -> Contents:
-    """Work everything out. `split` None: test where the runs have it, else validation, else train.
+    """Compute the contents. `split` None: test if the runs have it, else validation, else train.
 
-    Estimates are those of `split`, or where it is None of train if there are any, as they are about what was learnt.
-    `thermodynamics` asks for the laws of TherML, which are about what was minimised: on the train split, where there is
-    one and no other is named. Raises ConfigError for a split, metric or key that no run has, and where no law can be
+    Estimates are of `split`; with None, of the train split if possible, as they describe what was learnt.
+    `thermodynamics` measures the laws of TherML: on `split`; with None, on the train split if possible, as they
+    describe what was minimised. Raises ConfigError for a split, metric or key that no run has, and if no law can be
     measured.
     """
     present = {name: _measures(runs, name) for name in SPLITS}
@@ -142,7 +158,7 @@ def contents(
         runs,
         table,
         points,
-        frontiers(points, above(points, runs, split)),
+        frontiers(points, above_limit(points, runs, split)),
         information_plane(runs, split),
         Colours(points),
         split,
@@ -153,15 +169,15 @@ def contents(
     )
 
 
-def _laws(runs: Sequence[Run], table: DataFrame, split: str, group_by: Sequence[str] | None) -> Thermodynamics:
-    return measure(gather(runs, table, split, group_by), runs, table, split)
+def _laws(runs: Sequence[RecordedRun], table: DataFrame, split: str, group_by: Sequence[str] | None) -> Thermodynamics:
+    return measure_laws(gather(runs, table, split, group_by), runs, table, split)
 
 
-def _objective(run: Run) -> str:
+def _objective(run: RecordedRun) -> str:
     return str(run.config.get("objective.name"))
 
 
-def _measures(runs: Sequence[Run], split: str) -> set[str]:
+def _measures(runs: Sequence[RecordedRun], split: str) -> set[str]:
     return {name for run in runs for name in final_measures(run).get(split, {})}
 
 

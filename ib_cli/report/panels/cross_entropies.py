@@ -1,7 +1,7 @@
-"""The decoder uncertainty H[Y|Z] and the two cross-entropies of a classifier of z over the epochs, by point.
+"""The decoder uncertainty H[Y|Z] and the two cross-entropies of a classifier of z over the epochs, per point.
 
 H[Y|Z] ≤ H_Θ[Y|Z], with equality where the decoder is p(y|z), and H_Θ[Y|X] ≤ H_Θ[Y|Z] (Unpacking, eqs. 4 and 5 and
-Observation 2). What lies between the first two is the divergence of the decoder from the optimal one.
+Observation 2). The gap between the first two is the divergence of the decoder from the optimal one.
 """
 
 from __future__ import annotations
@@ -19,37 +19,40 @@ MEASURES = {
     "H_model[Y|Z]": "decoder cross-entropy",
     "H_model[Y|X]": "prediction cross-entropy",
 }
-MOST = 12  # points: more are no picture
+MOST = 12  # points: more make no readable picture
 FEWEST_EPOCHS = 2
-DECADE = 10  # between the smallest and the largest value: above it the axis is logarithmic
+DECADE = 10  # the axis is logarithmic if the largest value is over so many times the smallest
 QUARTILES = (25, 50, 75)  # per cent
 
 
 @dataclass(frozen=True)
 class Bands:
-    """A point's measures over the epochs (n): of each measure quartiles and median over its runs, (3, n), in nats."""
+    """A point's measures over n epochs.
+
+    `values`: measure → lower quartile, median and upper quartile over the runs (3, n), in nats.
+    """
 
     curve: str
-    multipliers: Mapping[str, float]  # where the curve has several points
+    multipliers: Mapping[str, float]  # empty for the only point of a curve
     epochs: np.ndarray
     values: Mapping[str, np.ndarray]
 
     def title(self, symbol: Callable[[str], str]) -> str:
-        """The curve and the multipliers, each written as `symbol` gives it."""
+        """Name of the curve, and multipliers written by `symbol`."""
         return ", ".join([self.curve, *(f"{symbol(name)} = {value:g}" for name, value in self.multipliers.items())])
 
 
 def extent(found: Sequence[Bands]) -> tuple[float, float, bool]:
-    """The smallest and the largest value in nats, and whether they are for a logarithmic axis."""
+    """The smallest and the largest value in nats, and True for a logarithmic axis."""
     values = np.concatenate([band.ravel() for bands in found for band in bands.values.values()])
     low, high = float(values.min()), float(values.max())
     return low, high, low > 0 and high > DECADE * low
 
 
 def bands(contents: Contents) -> list[Bands]:
-    """Of each point whose runs have all three measures at several epochs of the split, by the names of the curves.
+    """Bands of each point whose runs share two epochs or more with all three measures of the split, sorted by curve.
 
-    None where there are too many points for a picture, or where they are not told apart.
+    Empty if there are too many points for a picture, or if all runs are one merged curve.
     """
     if contents.points.merged:
         return []
@@ -59,7 +62,7 @@ def bands(contents: Contents) -> list[Bands]:
 
 def _bands(contents: Contents, point: int) -> Bands | None:
     lines = [_lines(contents, int(run)) for run in np.flatnonzero(contents.points.of_run == point)]
-    shared = sorted(set.intersection(*(set(of_run) for of_run in lines)))  # so that a band is of the same runs
+    shared = sorted(set.intersection(*(set(of_run) for of_run in lines)))  # so that all epochs show the same runs
     if len(shared) < FEWEST_EPOCHS:
         return None
     values = np.array([[of_run[epoch] for epoch in shared] for of_run in lines])  # (runs, n, measures)
@@ -72,7 +75,7 @@ def _bands(contents: Contents, point: int) -> Bands | None:
 
 
 def _lines(contents: Contents, i: int) -> dict[float, np.ndarray]:
-    """Epoch → the three measures, where a run has them all."""
+    """Epoch → the three measures (3,), for epochs of a run that have them all."""
     run = contents.runs[i]
     if any(name not in run.metrics for name in MEASURES):
         return {}

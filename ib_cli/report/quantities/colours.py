@@ -1,4 +1,4 @@
-"""Colours of multipliers: viridis without its palest end. The colour-blind read it; a grey print keeps its order."""
+"""Colours of multipliers: viridis without its palest end. Readable for the colour-blind; ordered in a grey print."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     from ib_cli.report.read.points import Points
 
-PLAIN = "#0072B2"  # where no multiplier varies (blue of Okabe and Ito 2008)
-NEUTRAL = "#808080"  # of a multiplier that is 0, which has no logarithm, or that a run does not have
+PLAIN = "#0072B2"  # if no multiplier varies (blue of Okabe and Ito 2008)
+NEUTRAL = "#808080"  # for a multiplier of 0, which has no logarithm, and for a run without one
 PALEST = 0.93
 STEPS = 256
 
 
 class Colours:
-    """The multiplier that a picture is coloured by, on a logarithmic scale."""
+    """The logarithmic colour scale of a picture's multiplier."""
 
     def __init__(self, points: Points, curves: Collection[str] | None = None) -> None:
-        """`curves`: those that the picture shows; None: all."""
+        """`curves`: the curves in the picture; None: all curves."""
         shown = points.table["curve"].isin(list(points.curves if curves is None else curves)).to_numpy(dtype=bool)
         values = points.colour_by[shown]
         positive = values[values > 0]
@@ -36,7 +36,7 @@ class Colours:
 
     @property
     def vary(self) -> bool:
-        """Whether there is anything to tell apart."""
+        """True if the multiplier has two positive values or more."""
         return self.high > self.low
 
     @cached_property
@@ -48,14 +48,14 @@ class Colours:
         return ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0, PALEST, STEPS)), "viridis_to_print")
 
     def fraction(self, value: float) -> float | None:
-        """Where on the scale, 0 to 1; None for a value that is not on it."""
+        """Position on the scale, clipped to 0 … 1; None for a value that is not positive, or if none varies."""
         if not value > 0 or not self.vary:
             return None
         at = (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         return min(max(at, 0.0), 1.0)
 
     def shade(self, k: int, count: int) -> str:
-        """`#rrggbb` for the k-th of so many lines that something else than this multiplier tells apart."""
+        """`#rrggbb` of line k of `count`, for lines that differ in another multiplier."""
         return self._names[round((STEPS - 1) * k / max(count - 1, 1))]
 
     @cached_property
@@ -65,7 +65,7 @@ class Colours:
         return [to_hex(colour) for colour in self.map(np.arange(STEPS))]
 
     def hexes(self, values: np.ndarray, steps: int = STEPS) -> list[str]:
-        """A colour `#rrggbb` for each value, of so many different ones."""
+        """Colour `#rrggbb` of each value, from at most `steps` different colours."""
         if not self.vary:
             return [PLAIN] * len(values)
         fractions = [self.fraction(float(value)) for value in values]

@@ -1,4 +1,4 @@
-"""What was estimated along the runs: quantities over the epochs, by each estimator, and which values are flagged."""
+"""Estimates along the runs: quantities over the epochs, per estimator, with flags."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ib_cli.report.read.runs import SPLITS, Run, is_number
+from ib_cli.report.quantities.thinning import thinned_rows
+from ib_cli.report.read.runs import SPLITS, RecordedRun, is_number
 
-MOST = 60  # epochs of a run that are drawn
-Series = dict[float, tuple[float, bool]]  # epoch → value in nats, whether it is flagged
+MOST = 60  # drawn epochs per run
+Series = dict[float, tuple[float, bool]]  # epoch → value in nats, True if flagged
 
 
-class Course(NamedTuple):
-    """Quantities of one run by one estimator: epochs (n,), values (n, q) in nats, whether one is flagged (n,)."""
+class EstimatedPath(NamedTuple):
+    """One run's q quantities by one estimator: epochs (n,), values (n, q) in nats, True (n,) if any is flagged."""
 
     epochs: np.ndarray
     values: np.ndarray
     flagged: np.ndarray
 
     @property
-    def thinned(self) -> Course:
-        """At most `MOST` epochs, dense at the beginning, where most happens; always the first and the last."""
-        n = len(self.epochs)
-        kept = np.arange(n) if n <= MOST else np.unique(np.geomspace(1, n, MOST).round().astype(int)) - 1
-        return Course(self.epochs[kept], self.values[kept], self.flagged[kept])
+    def thinned(self) -> EstimatedPath:
+        """At most `MOST` epochs, with the first and the last; dense at the beginning, where most happens."""
+        kept = thinned_rows(len(self.epochs), MOST)
+        return EstimatedPath(self.epochs[kept], self.values[kept], self.flagged[kept])
 
 
 @dataclass(frozen=True)
 class Estimated:
-    """Every finite estimate of one split: run → (estimator, quantity) → its series."""
+    """All finite estimates of one split: run → (estimator, quantity) → series."""
 
     split: str
     series: Mapping[int, Mapping[tuple[str, str], Series]]
 
     def estimators(self, *quantities: str) -> list[str]:
-        """Those that gave a run all the quantities, in the order of the records."""
+        """Estimators with all the quantities of at least one run, in the order of the records."""
         return list(
             dict.fromkeys(
                 name
@@ -47,27 +47,27 @@ class Estimated:
             )
         )
 
-    def courses(self, estimator: str, *quantities: str) -> dict[int, Course]:
-        """Of each run that has them, the quantities at the epochs that have them all."""
-        courses = {}
+    def paths(self, estimator: str, *quantities: str) -> dict[int, EstimatedPath]:
+        """Run → its path over the epochs with all the quantities; runs without such an epoch are left out."""
+        paths = {}
         for run, found in self.series.items():
             parts = [found.get((estimator, quantity), {}) for quantity in quantities]
             epochs = sorted(set.intersection(*map(set, parts)))
             if epochs:
                 values = np.array([[part[epoch][0] for part in parts] for epoch in epochs])
                 flagged = np.array([any(part[epoch][1] for part in parts) for epoch in epochs])
-                courses[run] = Course(np.array(epochs), values, flagged)
-        return courses
+                paths[run] = EstimatedPath(np.array(epochs), values, flagged)
+        return paths
 
 
-def estimated(runs: Sequence[Run], split: str | None = None) -> Estimated:
-    """The estimates of a split; None: of train where there are some, else of another."""
+def estimated(runs: Sequence[RecordedRun], split: str | None = None) -> Estimated:
+    """The estimates of a split; None: the first of train, validation and test that has any."""
     found = {name: _of(runs, name) for name in ([split] if split else SPLITS)}
     name = next((name for name, series in found.items() if series), next(iter(found)))
     return Estimated(name, found[name])
 
 
-def _of(runs: Sequence[Run], split: str) -> dict[int, dict[tuple[str, str], Series]]:
+def _of(runs: Sequence[RecordedRun], split: str) -> dict[int, dict[tuple[str, str], Series]]:
     found: dict[int, dict[tuple[str, str], Series]] = {}
     for i, run in enumerate(runs):
         for line in run.estimates:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ib_cli.config.multipliers import MULTIPLIERS
-from ib_cli.report.quantities import frontier_slopes as first_law
-from ib_cli.report.quantities import hulls
+from ib_cli.report.quantities import frontier_slopes, hulls
 from ib_cli.report.read.points import Points
 
 if TYPE_CHECKING:
@@ -25,23 +24,23 @@ DISTANCES = ("distance", "excess", "above_limit")  # columns in nats, beside the
 def frontiers(points: Points, above: np.ndarray | None = None) -> DataFrame:
     """A row per frontier and point, in nats; the index is the point's row in `points.table`.
 
-    Columns: `frontier` (`R-C`, `D-C-R`), curve, the multipliers, runs; R, D, C, S with `_q1` and `_q3`; and on the
-    medians of the curve's points
+    Columns: `frontier` (`R-C`, `D-C-R`), curve, the multipliers, runs; R, D, C, S with `_q1` and `_q3`; and, computed
+    from the medians of the curve's points,
 
-    - pareto, hull: whether the point is in the Pareto set, and on the lower convex hull
-    - distance: Euclidean, to the lower convex hull
-    - above_limit: what is given as `above`, where it is: J of the point less the exact least J
-    - excess: J of the point less the least J, at the same weights, among the curve's points; 0 for a true optimum
-    - slope: −dy/dx by finite differences along the sweep; for three functionals −∂z/∂x, and slope_2 −∂z/∂y, of the
-      facets of the lower convex hull at the point
+    - pareto, hull: True in the Pareto set, and on the lower convex hull
+    - distance: Euclidean distance to the lower convex hull
+    - excess: J of the point minus the least J among the curve's points at the same weights; 0 for a true optimum
+    - above_limit: the values `above`, if given: J of the point minus the exact minimum of J
+    - slope: two functionals: −dy/dx by finite differences along the sweep; three: slope is −∂z/∂x and slope_2 is
+      −∂z/∂y, from the facets of the lower convex hull at the point
     - slope_low, slope_high: the secants to the neighbours, or the least and the largest slope of these facets
-      (slope_2_low, slope_2_high likewise), between which slope_predicted must lie
-    - slope_predicted, slope_2_predicted: the ratio of the weights, as the first law has it
-    - rim: for three functionals, 1 where the point is at the hull's rim and its slopes are one-sided
-    - first_law: 1 where the point is, by its own weights, no worse than its neighbours in the sweep, for three
-      functionals than all points, else 0; empty where it has no neighbour or the weights predict no slope
+      (slope_2_low, slope_2_high likewise); slope_predicted must lie between them
+    - slope_predicted, slope_2_predicted: the ratio of the weights, by the first law
+    - rim: three functionals: 1 at the hull's rim, where slopes are one-sided
+    - first_law: 1 if no neighbour in the sweep (three functionals: no other point) has a lower J by the point's own
+      weights, else 0; empty without a neighbour or a predicted slope
 
-    A frontier without a single point that has all its functionals is left out.
+    Frontiers for which no point has all functionals are left out.
     """
     import pandas as pd
 
@@ -53,7 +52,7 @@ def frontiers(points: Points, above: np.ndarray | None = None) -> DataFrame:
 
 
 def measured(points: Points) -> list[tuple[str, ...]]:
-    """The pairs and triples of functionals that at least one point has."""
+    """Pairs and triples of functionals that were all measured for at least one point."""
     table = points.table
     known = [name for name in FUNCTIONALS if name in table.columns]
     present = {frozenset(names) for k in (2, 3) for names in combinations(known, k) if _complete(table, names).any()}
@@ -65,7 +64,7 @@ def _complete(table: DataFrame, names: tuple[str, ...]) -> np.ndarray:
 
 
 def _blocks(points: Points, names: tuple[str, ...]) -> Iterator[DataFrame]:
-    """One frontier, curve by curve."""
+    """The rows of one frontier, a table per curve."""
     table = points.table
     complete = _complete(table, names)
     keep = ["curve", *(m for m in MULTIPLIERS if m in table.columns), "runs"]
@@ -90,7 +89,7 @@ def _shape(points: Points, rows: np.ndarray, names: tuple[str, ...]) -> dict[str
 
 
 def _excess(points: Points, rows: np.ndarray, names: tuple[str, ...], p: np.ndarray) -> np.ndarray:
-    """NaN where the objective minimises something that is not on the frontier."""
+    """J minus the least J of the rows at the same weights (n,); NaN if J has functionals that the frontier lacks."""
     excess = np.full(len(rows), np.nan)
     for k, i in enumerate(rows):
         if points.weights[i] and set(points.weights[i]) <= set(names):
@@ -101,19 +100,19 @@ def _excess(points: Points, rows: np.ndarray, names: tuple[str, ...], p: np.ndar
 
 def _law(points: Points, rows: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
     p = points.table.loc[rows, list(names)].to_numpy(dtype=float)
-    ratios = np.array([first_law.predicted(points.weights[i], names) for i in rows])
-    if points.merged:  # the points differ by more than their multipliers: there is no sweep to differentiate along
+    ratios = np.array([frontier_slopes.weight_ratios(points.weights[i], names) for i in rows])
+    if points.merged:  # the points differ in more than multipliers: no sweep to differentiate along
         ratios[:] = np.nan
     if len(names) == 2:
         ratio = ratios[:, 0]
-        slope, low, high = first_law.slopes(p[:, 0], p[:, 1], ratio)
+        slope, low, high = frontier_slopes.slopes_along_sweep(p[:, 0], p[:, 1], ratio)
         return {
             "slope": slope,
             "slope_low": low,
             "slope_high": high,
             "slope_predicted": ratio,
-            "first_law": first_law.holds(p[:, 0], p[:, 1], ratio),
+            "first_law": frontier_slopes.first_law_holds(p[:, 0], p[:, 1], ratio),
         }
     if points.merged:
         return {"slope": np.nan, "slope_2": np.nan}
-    return first_law.surface(p, ratios)
+    return frontier_slopes.surface_slopes(p, ratios)

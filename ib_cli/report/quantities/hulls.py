@@ -1,14 +1,14 @@
-"""The Pareto set and the lower convex hull of points in two or three dimensions, every one of them minimised."""
+"""The Pareto set and the lower convex hull of points in two or three dimensions. All coordinates are minimised."""
 
 from __future__ import annotations
 
 import numpy as np
 
-ON = 1e-9  # of the extent: closer to the hull than this is on it
+ON = 1e-9  # relative to the extent: points this close to the hull are on it
 
 
 def pareto(points: np.ndarray) -> np.ndarray:
-    """Which of the points (n, d) no other one dominates: nowhere larger and somewhere smaller."""
+    """True (n,) for points (n, d) that no other point dominates by being nowhere larger and somewhere smaller."""
     best = np.ones(len(points), dtype=bool)
     for i, point in enumerate(points):
         nowhere_larger = (points <= point).all(1)
@@ -17,11 +17,11 @@ def pareto(points: np.ndarray) -> np.ndarray:
 
 
 def lower_planes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The planes n·p = c with unit n ≥ 0, (m, d) and (m,), that bound the points' convex hull from below.
+    """Planes n·p = c that bound the points' convex hull from below: unit normals n ≥ 0 (m, d) and offsets c (m,).
 
-    They bound the hull plus the positive orthant: all that is reachable by mixing the points and wasting something.
-    Its facets are those of the hull whose normals are negative everywhere, found by Qhull (Barber et al. 1996), and,
-    with a zero in the normal, those of the projections along each axis.
+    They bound the hull plus the positive orthant: everything reachable by mixing points and wasting something. Two
+    kinds of facets: the hull's facets with normals negative everywhere, found by Qhull (Barber et al. 1996); and, with
+    a zero in the normal, the facets of the projections along each axis.
     """
     d = points.shape[1]
     if d == 1:
@@ -35,29 +35,29 @@ def lower_planes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def distance(points: np.ndarray) -> np.ndarray:
-    """The Euclidean distance (n,) of each point (n, d) to the lower convex hull of all."""
+    """Euclidean distances (n,) of points (n, d) to their lower convex hull."""
     normals, offsets = lower_planes(points)
     return (points @ normals.T - offsets).min(1).clip(min=0.0)
 
 
 def on_hull(points: np.ndarray) -> np.ndarray:
-    """Which of the points (n, d) lie on the lower convex hull and are not dominated."""
+    """True (n,) for points (n, d) on the lower convex hull that no other point dominates."""
     extent = np.ptp(points, axis=0)
     scaled = (points - points.min(0)) / np.where(extent > 0, extent, 1.0)
     return pareto(points) & (distance(scaled) <= ON)
 
 
 def facets(points: np.ndarray) -> np.ndarray:
-    """The simplices (m, d) that the lower convex hull is made of, as rows of points (n, d): segments, or triangles."""
+    """Segments or triangles of the lower convex hull of points (n, d), as rows of their corners (m, d)."""
     return _lower(points)[2]
 
 
 def facet_slopes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The least and the largest −∂z/∂· (n, d−1) at points (n, d), z the last coordinate, and who is at the rim (n,).
+    """Least and largest −∂z/∂· (n, d−1) at points (n, d), z the last coordinate; and True (n,) at the hull's rim.
 
-    They are those of the lower convex hull's facets that touch the point, or, for a point above the hull, of the one
-    that is nearest; their normals are (−∂z/∂·, 1). A point at the hull's rim has facets on one side alone. NaN where
-    the hull has no facet.
+    The slopes of the lower convex hull's facets at the point, or of the nearest facet for a point above the hull. The
+    normal of a facet is (−∂z/∂·, 1). A point at the hull's rim has facets on one side only. NaN for a hull without
+    facets.
     """
     n, d = points.shape
     extent = np.ptp(points, axis=0)
@@ -73,7 +73,7 @@ def facet_slopes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _rim(corners: np.ndarray, n: int) -> np.ndarray:
-    """Which of n points lie on a side that only one of the simplices (m, d) has."""
+    """True (n,) for points on a side that only one of the simplices (m, d) has."""
     sides = np.sort(np.concatenate([np.delete(corners, i, 1) for i in range(corners.shape[1])]), 1)
     sides, counts = np.unique(sides, axis=0, return_counts=True)
     return np.isin(np.arange(n), sides[counts == 1])
@@ -86,21 +86,21 @@ def _strict(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lower(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Those planes, and for each the points (m, d) that are the corners of its facet."""
+    """Planes with normals positive in every coordinate: normals (m, d), offsets (m,), rows of their corners (m, d)."""
     from scipy.spatial import ConvexHull, QhullError
 
     low, extent = points.min(0), np.ptp(points, axis=0)
     none = np.empty((0, points.shape[1])), np.empty(0), np.empty((0, points.shape[1]), dtype=int)
     if not (extent > 0).all():
         return none
-    # In the unit cube, as the axes may differ a thousandfold; the corner makes a body of points on one plane, and
+    # In the unit cube, as the axes may differ a thousandfold. The extra corner gives points on one plane a volume, and
     # changes nothing from below.
     scaled = np.concatenate([(points - low) / extent, np.full((1, points.shape[1]), 2.0)])
     if len(scaled) <= points.shape[1]:
         return none
     try:
         hull = ConvexHull(scaled)
-    except QhullError:  # no body: the points lie on a line towards the corner, and the projections say all
+    except QhullError:  # no volume: the points lie on a line towards the corner; the projections suffice
         return none
     lower = (hull.equations[:, :-1] < -ON).all(1)
     outward = hull.equations[lower]

@@ -1,6 +1,6 @@
-"""Runs → points: the runs that differ by their seed alone are one point, with median and quartiles.
+"""Runs → points: runs that differ in their seed only are one point, with median and quartiles.
 
-Points that differ by their multipliers alone lie on one curve.
+Points that differ in their multipliers only lie on one curve.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ib_cli.config.multipliers import MULTIPLIERS, parse_weight
 from ib_cli.config.public_names import short_name
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.report.read.runs import Run
+from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import cosmetic, differing
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ FIRST_KEYS = (
     "dataset._target_",
     "architecture._target_",
     "bottleneck._target_",
-)  # to name a curve
+)  # preferred in the names of curves
 
 
 class Line(NamedTuple):
-    """Points along one multiplier: the values of the other ones, the rows in order, and whether they can be joined."""
+    """Points along one multiplier: the other multipliers' values, rows in ascending order, True if drawn as a line."""
 
     others: Mapping[str, float]
     rows: DataFrame
@@ -41,38 +41,38 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Points:
-    """`table` has a row per point: curve, the multipliers, runs, and of each measure median, `_q1` and `_q3`.
+    """`table` has a row per point: curve, multipliers, number of runs; median, `_q1` and `_q3` of each measure.
 
-    `of_run` is the point of each run, -1 for one that is in none: not done, or done twice with the same config.
+    `of_run` (runs,) is the point of each run; -1 for a run that is not done, lacks the split, or repeats a newer run.
     """
 
     table: DataFrame
     of_run: np.ndarray
-    weights: tuple[Mapping[str, float], ...]  # of each point: functional → weight; empty where its runs disagree
-    swept: Mapping[str, str]  # curve → the multiplier that takes the most values on it; none: not in there
-    merged: bool  # the runs differ by so much that all are one curve; then neighbours mean nothing
+    weights: tuple[Mapping[str, float], ...]  # per point: functional → weight; empty if its runs disagree
+    swept: Mapping[str, str]  # curve → its multiplier with the most values; no entry without multipliers
+    merged: bool  # True if the runs had too many curves and form one; neighbours then mean nothing
 
     @property
     def curves(self) -> list[str]:
-        """The curves' names, in the order of their first runs."""
+        """Names of the curves, in the order of their first runs."""
         return list(dict.fromkeys(self.table["curve"]))
 
-    def swept_too(self, curve: str) -> list[str]:
-        """All multipliers that vary on the curve."""
+    def varying_multipliers(self, curve: str) -> list[str]:
+        """All multipliers with several values on the curve."""
         rows = self.table[self.table["curve"] == curve]
         return [name for name in MULTIPLIERS if name in rows.columns and rows[name].nunique() > 1]
 
     def lines(self, curve: str, measure: str) -> list[Line]:
-        """The points of a curve that have a measure, along the swept multiplier: a line per value of the others.
+        """The curve's points with this measure, along the swept multiplier: a line per value of the other multipliers.
 
-        Where the multipliers form no grid, as after a random search, the points are one line that is not joined.
+        If the multipliers form no grid, as after a random search, one line that is not joined.
         """
         swept = self.swept.get(curve)
         rows = self.table[(self.table["curve"] == curve) & np.isfinite(self.table[measure])]
         if swept is None or rows.empty:
             return []
         rows = rows.sort_values(swept)
-        others = [name for name in self.swept_too(curve) if name != swept]
+        others = [name for name in self.varying_multipliers(curve) if name != swept]
         if self.merged or not others:
             return [Line({}, rows, not self.merged)]
         parts = [part for _, part in rows.groupby(others, dropna=False)]
@@ -82,7 +82,7 @@ class Points:
 
     @cached_property
     def colour_by(self) -> np.ndarray:
-        """The value of the swept multiplier of each point; NaN where there is none."""
+        """Value of the swept multiplier at each point (points,); NaN without one."""
         values = np.full(len(self.table), np.nan)
         for curve, name in self.swept.items():
             rows = (self.table["curve"] == curve).to_numpy()
@@ -90,8 +90,8 @@ class Points:
         return values
 
 
-def weights(run: Run) -> dict[str, float]:
-    """The weight of each functional in what the run minimised: Σ weight · functional. Empty where it is not known."""
+def weights(run: RecordedRun) -> dict[str, float]:
+    """Functional → its nonzero weight in the minimised Σ weight · functional; empty if unknown."""
     found: dict[str, float] = {}
     for symbol, text in run.minimise.items():
         try:
@@ -106,12 +106,14 @@ def weights(run: Run) -> dict[str, float]:
     return {symbol: weight for symbol, weight in found.items() if weight != 0}
 
 
-def gather(runs: Sequence[Run], results: DataFrame, split: str, group_by: Sequence[str] | None = None) -> Points:
-    """The points of the runs that are done, with the measures of one split.
+def gather(
+    runs: Sequence[RecordedRun], results: DataFrame, split: str, group_by: Sequence[str] | None = None
+) -> Points:
+    """The points of the finished runs, with the measures of one split.
 
-    `group_by` holds the config keys whose values tell curves apart, beside the objective; None: every key that differs
-    but `seed`. Curves of exact optima are called `exact`, whatever model their configs name. Raises ConfigError for a
-    key that no run has, a multiplier and the seed.
+    `group_by`: config keys that tell curves apart, beside the objective; None: every differing key except the seed and
+    the multipliers. Curves of exact optima are named `exact`, whatever model their configs have. Raises ConfigError if
+    `group_by` has an unknown key, a multiplier or the seed.
     """
     keys = _curve_keys(runs, group_by)
     done = [i for i, run in enumerate(runs) if run.status == "done" and run.result.get(split)]
@@ -136,7 +138,7 @@ def gather(runs: Sequence[Run], results: DataFrame, split: str, group_by: Sequen
     return Points(table, of_run, found, _swept(table), merged)
 
 
-def _curve_keys(runs: Sequence[Run], group_by: Sequence[str] | None) -> list[str]:
+def _curve_keys(runs: Sequence[RecordedRun], group_by: Sequence[str] | None) -> list[str]:
     if group_by is None:
         return [key for key in differing(runs) if key != "seed" and key not in MULTIPLIERS]
     known = {key for run in runs for key in run.config} | {"study"}
@@ -155,12 +157,12 @@ def _curve_keys(runs: Sequence[Run], group_by: Sequence[str] | None) -> list[str
     return [*(["objective.name"] if mixed else []), *chosen]  # points of different objectives are never joined
 
 
-def _value(run: Run, key: str) -> Any:
+def _value(run: RecordedRun, key: str) -> Any:
     return run.study if key == "study" else run.config.get(key)
 
 
-def _once(runs: Sequence[Run], done: Sequence[int]) -> list[int]:
-    """Of runs with the same config and seed, in one study or several, the one whose result is the newest."""
+def _once(runs: Sequence[RecordedRun], done: Sequence[int]) -> list[int]:
+    """The rows `done`, with the newest result only of runs with the same config and seed, in any study."""
     newest: dict[tuple, int] = {}
     for i in done:
         key = tuple(sorted((name, repr(value)) for name, value in runs[i].config.items() if not cosmetic(name)))
@@ -170,14 +172,14 @@ def _once(runs: Sequence[Run], done: Sequence[int]) -> list[int]:
     return sorted(newest.values())
 
 
-def _written(run: Run) -> int:
-    """When its result was, in nanoseconds; 0 where the file has gone since."""
+def _written(run: RecordedRun) -> int:
+    """Modification time of the result, in nanoseconds; 0 if the file is gone."""
     file = run.folder / "result.json"
     return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
-    """A name for each of the distinct curves, of as few keys as tell them apart."""
+    """Curve → name, made of the fewest keys that tell the curves apart."""
     distinct = list(curves)
     order = sorted(range(len(keys)), key=lambda k: (keys[k] not in FIRST_KEYS, "." in keys[k]))
     used: list[int] = []
@@ -190,8 +192,8 @@ def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
     return {curve: ", ".join(_word(keys[k], curve[k]) for k in sorted(used)) for curve in distinct}
 
 
-def _objective(run: Run) -> str:
-    """The name of the only trained curve."""
+def _objective(run: RecordedRun) -> str:
+    """The name of a curve that needs no keys: the objective."""
     return str(run.result.get("objective") or run.config.get("objective.name") or "runs")
 
 

@@ -1,4 +1,4 @@
-"""Folders → runs: what the records say, of every run that is there, in whatever state a kill left it."""
+"""Folders → runs: the records of every run, also of killed and failed ones."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import public_name
 
 SPLITS = ("train", "validation", "test")
-RECORDS = ("config.yaml", "result.json", "metrics.jsonl")  # a folder with one of these may be a run's
+RECORDS = ("config.yaml", "result.json", "metrics.jsonl")  # a folder with one of these may hold a run
 FILES = (*RECORDS, "estimates.jsonl", "thermodynamics.jsonl")
-EXACT = "exact_frontier"  # the procedure of an exact optimum
-DEPTH = 5  # folders below the one that was named: outputs/study/id needs two, and a study's name may hold slashes
+EXACT = "exact_frontier"  # the procedure that computes exact optima
+DEPTH = 5  # levels below a named folder: outputs/study/id needs two, a study's name with slashes more
 NO_STUDIES = {"figures", "wandb", "node_modules"}
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run's records. `metrics` has a column per measure, a row per line; what a line lacks is NaN."""
+class RecordedRun:
+    """One run's records. `metrics` maps a measure to its column (n,), a row per line; missing values are NaN."""
 
     folder: Path
     study: str
@@ -37,25 +37,25 @@ class Run:
     result: Mapping[str, Any]
     multipliers: Mapping[str, float]
     metrics: Mapping[str, np.ndarray]
-    splits: np.ndarray  # of the rows of metrics
+    splits: np.ndarray  # (n,) the split of each row of `metrics`
     estimates: tuple[Mapping[str, Any], ...]
-    laws: tuple[Mapping[str, Any], ...]  # what it measured of the laws of TherML: the lines of thermodynamics.jsonl
-    unread: int  # lines that could not be read: cut by a kill
-    problem: str  # why a run is not done, in words; empty for one that is
+    laws: tuple[Mapping[str, Any], ...]  # lines of thermodynamics.jsonl: the laws of TherML as the run measured them
+    unread: int  # number of unreadable lines, cut by a kill
+    problem: str  # why the run is not done, and which records are damaged; else ''
 
     @property
     def id(self) -> str:
-        """The folder's name: a hash of the config."""
+        """The folder's name, a hash of the config."""
         return self.folder.name
 
     @property
     def exact(self) -> bool:
-        """Whether it is an exact optimum, of procedure=exact_frontier."""
+        """True for an exact optimum, from procedure=exact_frontier."""
         return self.config.get("procedure._target_") == EXACT
 
     @property
     def epochs(self) -> int:
-        """Epochs behind it."""
+        """Number of finished epochs."""
         seen = int(self.metrics["epoch"].max()) if len(self.splits) else 0
         done = self.result.get("epochs")
         return int(done) if isinstance(done, Real) else seen
@@ -63,14 +63,14 @@ class Run:
 
 @dataclass
 class Reader:
-    """Reads runs, and on a later call only those whose files have changed."""
+    """Reads runs; a later call reads changed runs only."""
 
-    _known: dict[Path, tuple[tuple, Run | None]] = field(default_factory=dict)
+    _known: dict[Path, tuple[tuple, RecordedRun | None]] = field(default_factory=dict)
 
-    def read(self, folders: Iterable[Path]) -> list[Run]:
-        """Every run in or below the folders, each once, in the order of their paths.
+    def read(self, folders: Iterable[Path]) -> list[RecordedRun]:
+        """All runs in or below the folders, each once, sorted by path.
 
-        A folder that holds none, or holds something else's `config.yaml`, adds nothing.
+        A folder without a run, or with another program's `config.yaml`, adds nothing.
         """
         found = sorted({run.resolve() for folder in folders for run in _candidates(folder, DEPTH)})
         self._known = {folder: self._one(folder) for folder in found}
@@ -78,19 +78,19 @@ class Reader:
 
     @property
     def state(self) -> dict[Path, tuple]:
-        """What tells whether anything has changed since: sizes and times of all files that were read."""
+        """Folder → sizes and modification times of its files; equal states mean that nothing has changed."""
         return {folder: stamp for folder, (stamp, _) in self._known.items()}
 
-    def _one(self, folder: Path) -> tuple[tuple, Run | None]:
+    def _one(self, folder: Path) -> tuple[tuple, RecordedRun | None]:
         stamp = tuple(_stamp(folder / name) for name in FILES)
         known = self._known.get(folder)
         return known if known is not None and known[0] == stamp else (stamp, read_run(folder))
 
 
-def read_run(folder: Path) -> Run | None:
-    """The run in a folder, or None where what lies there is no run of ib-train.
+def read_run(folder: Path) -> RecordedRun | None:
+    """The run in a folder; None if the folder holds no run of ib-train.
 
-    Records that are damaged beyond reading make an unfinished run that says so, and leave the other runs alone.
+    Unreadable records give an unfinished run whose `problem` says so, and raise nothing.
     """
     try:
         return _read_run(folder)
@@ -105,11 +105,11 @@ def read_run(folder: Path) -> Run | None:
             "estimates": (),
             "laws": (),
         }
-        return Run(folder=folder, study=folder.parent.name, status="unfinished", splits=np.array([], dtype=object),
-                   unread=0, problem=problem, **empty)  # fmt: skip
+        splits, study = np.array([], dtype=object), folder.parent.name
+        return RecordedRun(folder, study, "unfinished", splits=splits, unread=0, problem=problem, **empty)
 
 
-def _read_run(folder: Path) -> Run | None:
+def _read_run(folder: Path) -> RecordedRun | None:
     problems: list[str] = []
     config, result = _config(folder, problems), _result(folder, problems)
     lines, cut = _lines(folder / "metrics.jsonl", problems)
@@ -123,7 +123,7 @@ def _read_run(folder: Path) -> Run | None:
     objective = config.get("objective")
     minimise = objective.get("minimise") if isinstance(objective, Mapping) else None
     multipliers = result.get("multipliers") or {name: config[name] for name in MULTIPLIERS if name in config}
-    run = Run(
+    run = RecordedRun(
         folder=folder,
         study=str(config.get("name") or folder.parent.name),
         status=status,
@@ -138,11 +138,11 @@ def _read_run(folder: Path) -> Run | None:
         unread=cut + cut_estimates + cut_laws,
         problem="",
     )
-    return Run(**{**run.__dict__, "problem": _problem(run, problems)})
+    return RecordedRun(**{**run.__dict__, "problem": _problem(run, problems)})
 
 
 def _candidates(folder: Path, depth: int) -> Iterator[Path]:
-    """Folders that may be a run's; those below one are not looked at."""
+    """Folders that may hold a run; their subfolders are not searched."""
     if any((folder / name).is_file() for name in RECORDS):
         yield folder
         return
@@ -150,7 +150,7 @@ def _candidates(folder: Path, depth: int) -> Iterator[Path]:
         return
     try:
         below = sorted(path for path in folder.iterdir() if path.is_dir())
-    except PermissionError:  # someone else's folder on the way; the one that was named is checked by the caller
+    except PermissionError:  # a subfolder of another user; the caller checks the named folder itself
         return
     for path in below:
         if not path.name.startswith(".") and path.name not in NO_STUDIES:
@@ -185,7 +185,7 @@ def _config(folder: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _named(group: str, node: Any) -> Any:
-    """A config node with its class by the public name, where an earlier version wrote a path."""
+    """A config node with the public name of its class; earlier versions wrote a path."""
     if isinstance(node, dict) and isinstance(node.get("_target_"), str):
         return {**node, "_target_": public_name(group, node["_target_"])}
     return node
@@ -205,7 +205,7 @@ def _result(folder: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _sound(result: dict[str, Any], problems: list[str]) -> dict[str, Any]:
-    """A result without the entries that are not what they should be; these are told."""
+    """The result without entries of a wrong type; adds their names to `problems`."""
     texts, numbers = ("status", "objective", "lagrangian", "error"), ("seed", "epochs", "seconds")
     wrong = [name for name in texts if not isinstance(result.get(name), str | None)]
     wrong += [name for name in numbers if not (result.get(name) is None or is_number(result[name]))]
@@ -223,7 +223,7 @@ def _sound(result: dict[str, Any], problems: list[str]) -> dict[str, Any]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value fits a float and is finite."""
+    """True for a number that is finite as a float."""
     if not isinstance(value, Real):
         return False
     try:
@@ -233,7 +233,7 @@ def is_number(value: Any) -> bool:
 
 
 def _lines(file: Path, problems: list[str]) -> tuple[list[dict[str, Any]], int]:
-    """The lines of a .jsonl file, and how many could not be read; at once where all can, as that is much faster."""
+    """Objects in a .jsonl file, and the number of unreadable lines. Parsed at once if possible, as that is faster."""
     texts = [line for line in _text(file, problems).split("\n") if line.strip()]
     try:
         lines, cut = json.loads(f"[{','.join(texts)}]"), 0
@@ -242,14 +242,14 @@ def _lines(file: Path, problems: list[str]) -> tuple[list[dict[str, Any]], int]:
         for text in texts:
             try:
                 lines.append(json.loads(text))
-            except json.JSONDecodeError:  # cut by a kill: counted, and told to the user by the caller
+            except json.JSONDecodeError:  # cut by a kill; the caller reports the count
                 cut += 1
     objects = [line for line in lines if isinstance(line, dict)]
     return objects, cut + len(lines) - len(objects)
 
 
 def _columns(lines: list[dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """A float column per numeric key; None and what a line lacks become NaN."""
+    """A float column (n,) per numeric key, NaN for None and missing values; and the split of each line (n,)."""
     names = dict.fromkeys(name for line in lines for name in line)
     columns: dict[str, np.ndarray] = {}
     for name in names:
@@ -258,7 +258,7 @@ def _columns(lines: list[dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.nda
         values = [line.get(name) for line in lines]
         try:
             columns[name] = np.array(values, dtype=float)
-        except (TypeError, ValueError):  # not a number everywhere: keep those that are
+        except (TypeError, ValueError):  # some values are no numbers: keep the numbers
             columns[name] = np.array([value if isinstance(value, Real) else np.nan for value in values], dtype=float)
     return columns, np.array([line["split"] for line in lines], dtype=object)
 
@@ -273,7 +273,7 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _problem(run: Run, problems: list[str]) -> str:
+def _problem(run: RecordedRun, problems: list[str]) -> str:
     parts = list(problems)
     if run.status == "failed":
         parts.insert(0, str(run.result.get("error") or "no reason given"))

@@ -13,7 +13,7 @@ import numpy as np
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.settings import COSMETIC
 from ib_cli.contracts.labels import NATS_PER, has_units, in_order
-from ib_cli.report.read.runs import Run
+from ib_cli.report.read.runs import RecordedRun
 from ib_cli.system.atomic import replacing
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 
 
-def differing(runs: Sequence[Run]) -> list[str]:
-    """The config keys whose values differ between the runs, without those that cannot change a run's numbers."""
+def differing(runs: Sequence[RecordedRun]) -> list[str]:
+    """Config keys whose values differ between the runs, without cosmetic keys."""
     configs = [run.config for run in runs if run.config]
     keys = dict.fromkeys(key for config in configs for key in config)
     first = configs[0] if configs else {}
@@ -32,12 +32,12 @@ def differing(runs: Sequence[Run]) -> list[str]:
 
 @cache
 def cosmetic(key: str) -> bool:
-    """Whether a config key has no part in a run's id."""
+    """True for a config key that is not part of a run's id, as it cannot change the run's numbers."""
     return any(key == name or key.startswith(f"{name}.") for name in COSMETIC)
 
 
-def final_measures(run: Run) -> dict[str, dict[str, float]]:
-    """Split → measures: of a run with a result the final evaluation, else the last line that there is."""
+def final_measures(run: RecordedRun) -> dict[str, dict[str, float]]:
+    """Split → measures: the final evaluation of a finished run, else the last recorded line."""
     if run.status == "done":
         found = {
             split: {name: float(value) for name, value in run.result[split].items() if isinstance(value, Real)}
@@ -56,8 +56,8 @@ def final_measures(run: Run) -> dict[str, dict[str, float]]:
     return found
 
 
-def final_estimates(run: Run) -> dict[str, float]:
-    """`split/quantity (estimator)` → value, of the last epoch that was estimated."""
+def final_estimates(run: RecordedRun) -> dict[str, float]:
+    """`split/quantity (estimator)` → value at the last estimated epoch."""
     last: dict[str, tuple[float, float]] = {}
     for line in run.estimates:
         if not isinstance(line.get("value"), Real) or not isinstance(line.get("quantity"), str):
@@ -69,11 +69,11 @@ def final_estimates(run: Run) -> dict[str, float]:
     return {name: value for name, (_, value) in last.items()}
 
 
-def results(runs: Sequence[Run]) -> DataFrame:
+def results(runs: Sequence[RecordedRun]) -> DataFrame:
     """A row per run, in nats; row i is runs[i].
 
     Columns: id, study, status, objective, lagrangian, the multipliers, seed, epochs, planned_epochs, seconds,
-    `split/measure`, `split/quantity (estimator)`, the config keys that differ, unread_lines, problem, folder.
+    `split/measure`, `split/quantity (estimator)`, the differing config keys, unread_lines, problem, folder.
     """
     import pandas as pd
 
@@ -101,7 +101,7 @@ def results(runs: Sequence[Run]) -> DataFrame:
     return table
 
 
-def trajectory(runs: Sequence[Run]) -> DataFrame:
+def trajectory(runs: Sequence[RecordedRun]) -> DataFrame:
     """A row per run, epoch and split, in nats: `run` is the row of the results table."""
     import pandas as pd
 
@@ -126,7 +126,7 @@ def trajectory(runs: Sequence[Run]) -> DataFrame:
 
 
 def converted(table: DataFrame, units: str, also: Iterable[str] = ()) -> DataFrame:
-    """The table with its measures, and the columns `also`, in the units; in bits the columns' names say so."""
+    """The table with its measures and the columns `also` in the units; in bits, the names of these columns say so."""
     if units == "nats":
         return table
     names = [name for name in table.columns if name in also or has_units(_bare(name))]
@@ -151,12 +151,12 @@ def write_parquet(table: DataFrame, file: Path, units: str) -> None:
 
 
 def write_csv(table: DataFrame, file: Path) -> None:
-    """Write as text that reads back to the same floats."""
+    """Write as text that reads back as the same floats."""
     with replacing(file) as part:
         table.to_csv(part, index=False)
 
 
-def _row(run: Run, final: Mapping[str, Mapping[str, float]], names: Iterable[str], keys: Iterable[str]) -> dict:
+def _row(run: RecordedRun, final: Mapping[str, Mapping[str, float]], names: Iterable[str], keys: Iterable[str]) -> dict:
     return {
         "id": run.id,
         "study": run.study,

@@ -12,6 +12,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -85,6 +86,7 @@ def image_grid(rows: list[Tensor], file: Path, titles: list[str], interval: tupl
     10 samples, all rows continue in a further block below.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows = [row.detach().float().cpu() for row in rows]
     images = rows[0].dim() == 4
@@ -97,8 +99,8 @@ def image_grid(rows: list[Tensor], file: Path, titles: list[str], interval: tupl
     height, width = rows[0].shape[-2:] if images else (3, 4)
     cell = min(0.7, 6.4 / columns)  # inches
     size = (cell * columns + 0.9, max(cell * height / width * len(strips), 0.4) + 0.1)
-    figure = Figure(figsize=size, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=size, layout=layout)
     axes = figure.subplots(len(strips), columns, squeeze=False)
     for i, (panels_of_strip, (title, samples)) in enumerate(zip(axes, strips)):
         for panel in panels_of_strip:
@@ -119,7 +121,7 @@ def _value(line: Mapping[str, Any], name: str) -> float | None:
 def _curve(panel: Axes, lines: Sequence[Mapping[str, Any]], split: str, name: str, label: str) -> None:
     points = [(line["epoch"], _value(line, name)) for line in lines if line["split"] == split]
     points = [(epoch, value if math.isfinite(value) else math.nan) for epoch, value in points if value is not None]
-    style = STYLES[split] | ({} if len(points) <= MARKED_EPOCHS else {"marker": ""})
+    style: dict[str, Any] = STYLES[split] | ({} if len(points) <= MARKED_EPOCHS else {"marker": ""})
     epochs, values = zip(*points) if points else ((), ())
     panel.plot(epochs, values, label=label, linewidth=1.2, markersize=3, **style)
 
@@ -134,10 +136,10 @@ def _label(panel: Axes, name: str) -> None:
     panel.grid(color="0.9", linewidth=0.5)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
-    epochs = {epoch for line in panel.lines for epoch in line.get_xdata()}
+    epochs = {epoch for line in panel.lines for epoch in np.asarray(line.get_xdata())}
     if len(epochs) == 1:
         panel.set_xlim(min(epochs) - 1, max(epochs) + 1)
-    if not any(math.isfinite(value) for line in panel.lines for value in line.get_ydata()):
+    if not any(math.isfinite(value) for line in panel.lines for value in np.asarray(line.get_ydata())):
         panel.set_yticks([])
         panel.text(0.5, 0.5, "not finite", transform=panel.transAxes, ha="center", va="center", fontsize=SMALL)
 

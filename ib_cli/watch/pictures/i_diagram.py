@@ -54,8 +54,8 @@ def atoms(lines: Iterable[Mapping[str, Any]]) -> dict[str, Atoms]:
     for name, known in found.items():
         if {"I[X;Y|Z]", "I[Y;Z]", "I[X;Z|Y]", "H[Y|Z]", "H[Z|X]"} <= known.keys():
             label_noise = Amount(known["H[Y|Z]"].nats - known["I[X;Y|Z]"].nats)
-            parts = (known[symbol] for symbol in ("I[X;Y|Z]", "I[Y;Z]", "I[X;Z|Y]"))
-            whole[name] = Atoms(*parts, label_noise, known["H[Z|X]"])
+            residual, relevant, redundant = (known[symbol] for symbol in ("I[X;Y|Z]", "I[Y;Z]", "I[X;Z|Y]"))
+            whole[name] = Atoms(residual, relevant, redundant, label_noise, known["H[Z|X]"])
     return whole
 
 
@@ -104,6 +104,7 @@ def place(parts: Atoms, largest: float) -> tuple[Disc, Disc, Disc]:
     if x is None:
         y, z = _ears(parts, (0.0, 0.0))
         x = head(y, z, (0.0, 0.0), largest)
+        assert x is not None  # a disc that is large enough covers both
     return y, z, x
 
 
@@ -126,7 +127,9 @@ def _fill(panel: Axes, y: Disc, z: Disc, x: Disc) -> None:
     from matplotlib.patches import Circle
 
     def disc(of: Disc, **look: Any) -> Circle:
-        return panel.add_patch(Circle((of.x, of.y), of.radius, **look))
+        circle = Circle((of.x, of.y), of.radius, **look)
+        panel.add_patch(circle)
+        return circle
 
     panel.add_patch(Circle((x.x, x.y), x.radius, facecolor="0.97", edgecolor="none", zorder=0))
     for of, colour in ((y, COLOURS["residual"]), (z, COLOURS["redundant"])):
@@ -156,5 +159,5 @@ def _legend(panel: Axes, parts: Atoms, units: str, per_unit: float, noises: str)
     handles = [Patch(color=COLOURS[name], label=f"{text} = {amount(part)} {units}") for name, text, part in rows]
     noise = f"$H[Y\\,|\\,X]$ = {amount(parts.label_noise)}, $H[Z\\,|\\,X]$ = {amount(parts.encoding_noise)}"
     handles.append(Patch(color=COLOURS["noise"], label=noise + noises))
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02)}
+    below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02)}
     panel.legend(handles=handles, fontsize=SMALL, frameon=False, handlelength=1.2, **below)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 6.0, 5.2  # inches
 GREY, BLUE, VERMILION = "0.82", "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito 2008, as in `curves`
 CLASSES = ("#CC79A7", "#E69F00", "#56B4E9", "#009E73", "#F0E442")
-Curve = tuple[str, Tensor, dict[str, object]]  # name, probabilities, style
+Curve = tuple[str, Tensor, dict[str, Any]]  # name, probabilities, style
 Map = tuple[str, str, str, Tensor]  # title, variable of the columns, variable of the rows, probabilities
 
 
@@ -55,12 +55,12 @@ def draw_tables(tables: Tables, file: Path, title: str, caption: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    maps = [
+    found: list[tuple[str, str, str, Tensor | None]] = [
         ("(iii) $q(z|x)$", "z", "x", tables.encoder),
         ("(iv) $d(x|z)$", "x", "z", tables.decoder),
         ("(v) $q(x'|x)$", "x'", "x", tables.reconstruction),
     ]
-    maps = [entry for entry in maps if entry[3] is not None]
+    maps: list[Map] = [(name, column, row, table) for name, column, row, table in found if table is not None]
     grid = figure.add_gridspec(3, len(maps), height_ratios=[1, 1, 1.9])
     _curves(figure.add_subplot(grid[0, :]), _of_x(tables), "x", "(i)")
     _curves(figure.add_subplot(grid[1, :]), _of_z(tables), "z", "(ii)")
@@ -71,7 +71,7 @@ def draw_tables(tables: Tables, file: Path, title: str, caption: str) -> None:
 
 def _of_x(tables: Tables) -> list[Curve]:
     curves: list[Curve] = [("p(x)", tables.x, {"color": GREY, "fill": True})]
-    if tables.decoder is not None:
+    if tables.decoder is not None and tables.reconstruction is not None:
         if tables.marginal is not None:
             curves.append(("q(x)", tables.marginal @ tables.decoder, {"color": BLUE, "linestyle": "-"}))
         curves.append(("d(x)", tables.x @ tables.reconstruction, {"color": VERMILION, "linestyle": "--"}))
@@ -92,7 +92,7 @@ def _curves(panel: Axes, curves: list[Curve], axis: str, name: str) -> None:
     """Probabilities as steps, as each belongs to one value and nothing lies between values."""
     for label, values, style in curves:
         edges = [i - 0.5 for i in range(len(values) + 1)]
-        form = {} if style.get("fill") else {"baseline": None, "linewidth": 1.2}
+        form: dict[str, Any] = {} if style.get("fill") else {"baseline": None, "linewidth": 1.2}
         panel.stairs(values.tolist(), edges, label=label, **form, **style)
     panel.set_xlim(-0.5, len(curves[0][1]) - 0.5)
     panel.set_ylim(bottom=0)

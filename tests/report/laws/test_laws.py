@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.report.laws.measure import Thermodynamics, measure
 from ib_cli.report.laws.relation import Relation
+from ib_cli.report.laws.thermodynamics import Thermodynamics, measure_laws
 from ib_cli.report.read.points import gather
 from ib_cli.report.read.runs import Reader
 from ib_cli.report.read.tables import results
@@ -27,7 +27,7 @@ def measured(
 ) -> Thermodynamics:
     runs = Reader().read([write_grid(folder / "study", grid, **how)])
     table = results(runs)
-    return measure(gather(runs, table, split), runs, table, split)
+    return measure_laws(gather(runs, table, split), runs, table, split)
 
 
 def relation(found: Thermodynamics, statement: str) -> Relation:
@@ -197,7 +197,7 @@ def test_scattered_points_have_no_derivatives_but_a_hull(tmp_path: Path) -> None
     runs = Reader().read([folder])
     runs = [type(run)(**{**run.__dict__, "study": "s", "config": {**run.config, "name": "s"}}) for run in runs]
     table = results(runs)
-    found = measure(gather(runs, table, "train"), runs, table, "train")
+    found = measure_laws(gather(runs, table, "train"), runs, table, "train")
     assert {one.law for one in found.relations} == {"convexity", "free rate"}
     assert any("form no grid" in remark for remark in found.remarks)
 
@@ -207,7 +207,7 @@ def test_a_missing_run_costs_its_neighbourhood_alone(tmp_path: Path) -> None:
     (folder / "run0024" / "result.json").unlink()
     runs = Reader().read([folder])
     table = results(runs)
-    found = measure(gather(runs, table, "train"), runs, table, "train")
+    found = measure_laws(gather(runs, table, "train"), runs, table, "train")
     law = relation(found, "∂J/∂γ = C")
     assert law.shown.sum() == 5 * 7 - 3 and np.nanmax(law.relative) < 1e-3
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ib_cli.report.page.traces import point_texts
+from ib_cli.report.page.plot_parts import point_texts
+from ib_cli.report.panels.first_law import axis_limits, not_positive, slope_series
 from ib_cli.report.quantities import hulls
-from ib_cli.report.quantities.slopes import limits, not_positive, slopes
 from ib_cli.report.write import write_figures
-from tests.report.made import drawn, made
+from tests.report.reporting import contents_of, plots_of
 from tests.report.synthetic import optimum, write_run, write_study
 
 LAMBDAS, GAMMAS = (0.5, 1.0, 2.0, 4.0), (4.0, 8.0, 16.0)
@@ -38,7 +38,7 @@ def off_the_curve(folder: Path) -> Path:
 
 
 def test_every_plot_of_a_sweep_has_its_section(study: Path) -> None:
-    found = drawn(made(study))
+    found = plots_of(contents_of(study))
     assert [(plot["section"], name) for name, plot in found.items()] == [
         ("Frontiers and information plane", "frontier-R-C"),
         ("Frontiers and information plane", "information-plane"),
@@ -49,7 +49,7 @@ def test_every_plot_of_a_sweep_has_its_section(study: Path) -> None:
 
 
 def test_a_measure_against_the_multiplier_has_medians_and_single_runs(study: Path) -> None:
-    medians, runs = drawn(made(study, units="bits"))["measure-R"]["traces"]
+    medians, runs = plots_of(contents_of(study, units="bits"))["measure-R"]["traces"]
     assert medians["x"] == [1e-3, 1e-2, 3e-2, 1e-1, 3e-1]
     expected = [optimum("vib", gamma)["R"] / math.log(2) for gamma in medians["x"]]
     assert medians["y"] == pytest.approx(expected, rel=1e-4)
@@ -63,7 +63,7 @@ def test_a_multiplier_of_0_has_its_place_on_the_logarithmic_axis(tmp_path: Path)
     file.write_text(file.read_text().replace('"gamma": 1.0', '"gamma": 0.0'))
     config = file.parent / "config.yaml"
     config.write_text(config.read_text().replace("\ngamma: 1.0", "\ngamma: 0.0"))
-    plot = drawn(made(study, file.parent))["measure-C"]
+    plot = plots_of(contents_of(study, file.parent))["measure-C"]
     (medians,) = plot["traces"]
     assert len(medians["x"]) == 4 and 0 < medians["x"][0] < 1e-3
     assert plot["layout"]["xaxis"]["tickvals"][0] == pytest.approx(medians["x"][0], rel=1e-4)
@@ -71,7 +71,7 @@ def test_a_multiplier_of_0_has_its_place_on_the_logarithmic_axis(tmp_path: Path)
 
 
 def test_lines_of_a_grid_are_named_by_the_other_multiplier(surface: Path) -> None:
-    traces = drawn(made(surface))["measure-D"]["traces"]
+    traces = plots_of(contents_of(surface))["measure-D"]["traces"]
     lines = {trace["name"]: trace for trace in traces if "points" in trace}
     assert set(lines) == {"γ = 4", "γ = 8", "γ = 16"}
     assert lines["γ = 8"]["x"] == list(LAMBDAS)
@@ -80,15 +80,24 @@ def test_lines_of_a_grid_are_named_by_the_other_multiplier(surface: Path) -> Non
 
 def test_a_random_search_is_not_joined(tmp_path: Path) -> None:
     pairs = [(float(a), float(b)) for a, b in np.exp(np.random.default_rng(0).uniform(0, 2, (12, 2)))]
-    report = made(write_study(tmp_path / "study", "free_energy", multipliers=pairs, seeds=1, epochs=1))
-    (medians,) = drawn(report)["measure-R"]["traces"]
+    report = contents_of(write_study(tmp_path / "study", "free_energy", multipliers=pairs, seeds=1, epochs=1))
+    (medians,) = plots_of(report)["measure-R"]["traces"]
     assert medians["mode"] == "markers" and len(medians["x"]) == 12
     assert write_figures(report, tmp_path / "figures")
 
 
+def test_a_surface_of_runs_that_differ_in_many_ways_has_no_slopes(tmp_path: Path) -> None:
+    for i in range(9):
+        write_run(tmp_path / f"run{i}", "free_energy", (0.5 + i, 4.0 + i % 3), bottleneck={"size": i})
+    report = contents_of(tmp_path)
+    assert report.points.merged
+    medians = plots_of(report)["surface-D-C-R"]["traces"][0]
+    assert len(medians["details"]) == 9 and not any("∂" in text for text in medians["details"])
+
+
 def test_the_first_law_of_a_pair_is_its_table(study: Path) -> None:
-    report = made(study)
-    plot = drawn(report)["first-law"]
+    report = contents_of(study)
+    plot = plots_of(report)["first-law"]
     _, law = plot["traces"]
     inner = report.frontiers.iloc[1:-1]
     assert law["x"] == pytest.approx([1e-2, 3e-2, 1e-1])
@@ -99,13 +108,13 @@ def test_the_first_law_of_a_pair_is_its_table(study: Path) -> None:
 
 
 def test_slopes_that_are_not_positive_are_marked_and_counted(tmp_path: Path) -> None:
-    report = made(off_the_curve(tmp_path / "study"))
-    (series,) = slopes(report.frontiers)
+    report = contents_of(off_the_curve(tmp_path / "study"))
+    (series,) = slope_series(report.frontiers)
     assert series.positive.sum() == 0 or series.positive[0]  # a legend takes the first mark's form
     below = series.predicted[~series.positive]
     assert 3e-2 in below
-    _, (low, _) = limits([series])
-    plot = drawn(report)["first-law"]
+    _, (low, _) = axis_limits([series])
+    plot = plots_of(report)["first-law"]
     law = plot["traces"][1]
     marks = {x: (y, form) for x, y, form in zip(law["x"], law["y"], law["marker"]["symbol"])}
     y, form = marks[3e-2]
@@ -117,8 +126,8 @@ def test_slopes_that_are_not_positive_are_marked_and_counted(tmp_path: Path) -> 
 
 
 def test_a_surface_has_its_medians_facets_and_slopes(surface: Path) -> None:
-    report = made(surface)
-    plot = drawn(report)["surface-D-C-R"]
+    report = contents_of(surface)
+    plot = plots_of(report)["surface-D-C-R"]
     by_name = {(trace["type"], trace.get("name")): trace for trace in plot["traces"]}
     medians, mesh = by_name["scatter3d", "medians"], by_name["mesh3d", "hull"]
     table = report.frontiers[report.frontiers["frontier"] == "D-C-R"]
@@ -129,7 +138,7 @@ def test_a_surface_has_its_medians_facets_and_slopes(surface: Path) -> None:
     assert len(by_name["scatter3d", "runs"]["customdata"]) == 24
     assert "−∂R/∂D" in medians["details"][0] and "−∂R/∂C" in medians["details"][0]
     assert plot["picture"] == "figures/surface_D_C_R.png"
-    law = drawn(report)["first-law"]
+    law = plots_of(report)["first-law"]
     assert [trace.get("name") for trace in law["traces"][1:]] == ["−∂R/∂D", "−∂R/∂C"]
     assert "Hollow" in law["note"]
     assert law["traces"][1]["marker"]["symbol"].count("circle") == 2  # inside; the rest is the rim
@@ -137,7 +146,7 @@ def test_a_surface_has_its_medians_facets_and_slopes(surface: Path) -> None:
 
 
 def test_the_table_of_a_surface_has_the_columns_of_pairs(surface: Path) -> None:
-    table = made(surface).frontiers
+    table = contents_of(surface).frontiers
     table = table[table["frontier"] == "D-C-R"]
     assert (table["first_law"] == 1).all()
     assert table["slope_predicted"].tolist() == table["lambda"].tolist()
@@ -149,7 +158,7 @@ def test_the_table_of_a_surface_has_the_columns_of_pairs(surface: Path) -> None:
 
 
 def test_a_surface_is_a_figure(surface: Path, tmp_path: Path) -> None:
-    files = {file.name for file in write_figures(made(surface, metrics=["R"]), tmp_path / "figures")}
+    files = {file.name for file in write_figures(contents_of(surface, metrics=["R"]), tmp_path / "figures")}
     assert {"surface_D_C_R.png", "surface_D_C_R.pdf", "first_law.png"} <= files
 
 
@@ -159,8 +168,8 @@ def test_two_surfaces_and_a_pair_share_a_report(surface: Path, tmp_path: Path) -
     write_study(tmp_path / "other", "free_energy", multipliers=pairs, seeds=1, epochs=2, more=more)
     write_study(tmp_path / "vib", seeds=1)
     write_run(tmp_path / "vib" / "late", status="unfinished", seed=7)
-    report = made(tmp_path)
-    found = drawn(report)
+    report = contents_of(tmp_path)
+    found = plots_of(report)
     assert sum(trace["type"] == "mesh3d" for trace in found["surface-D-C-R"]["traces"]) == 2
     assert len(found["first-law"]["traces"]) == 1 + 2 * 2 + 1
     assert write_figures(report, tmp_path / "figures")
@@ -170,16 +179,16 @@ def test_two_surfaces_and_a_pair_share_a_report(surface: Path, tmp_path: Path) -
 def test_one_run_has_neither_slopes_nor_a_sweep(tmp_path: Path, objective: str) -> None:
     multiplier = 1e-2 if objective == "vib" else (1.0, 8.0)
     write_run(tmp_path / "study" / "run", objective, multiplier, epochs=2)
-    report = made(tmp_path)
-    names = set(drawn(report))
+    report = contents_of(tmp_path)
+    names = set(plots_of(report))
     assert not any(name.startswith(("measure-", "first-law", "surface-")) for name in names)
     assert {"frontier-R-C", "trajectory-R"} <= names
     assert write_figures(report, tmp_path / "figures")
 
 
 def test_a_median_says_whose_it_is(study: Path) -> None:
-    head, tail = point_texts(made(study))[1]
+    head, tail = point_texts(contents_of(study))[1]
     assert head == "γ = 0.01"
     assert tail == f"median of 3 runs, seeds 0, 1, 2<br>{study}"
-    head, tail = point_texts(made(study / "vib000s0"))[0]
+    head, tail = point_texts(contents_of(study / "vib000s0"))[0]
     assert tail == f"seed 0<br>{study / 'vib000s0'}"

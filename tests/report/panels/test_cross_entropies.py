@@ -16,7 +16,7 @@ from ib_cli.report.page.plots import plots
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.cross_entropies import bands
 from ib_cli.report.write import write_figures
-from tests.report.made import made
+from tests.report.reporting import contents_of
 from tests.report.synthetic import write_run
 
 BASE = {"H[Y|Z]": 0.3, "H_model[Y|Z]": 0.4, "H_model[Y|X]": 0.2}
@@ -43,7 +43,7 @@ def on_page(report: Contents) -> list[dict]:
 
 @pytest.mark.parametrize(("split", "twice"), [("train", 1), ("test", 2)])
 def test_medians_and_quartiles_over_the_seeds(tmp_path: Path, split: str, twice: int) -> None:
-    (found,) = bands(made(write(tmp_path / "s"), split=split))
+    (found,) = bands(contents_of(write(tmp_path / "s"), split=split))
     assert found.epochs.tolist() == [1, 2, 3, 4] and found.multipliers == {}
     for name, band in found.values.items():
         expected = twice * BASE[name] * np.array([[1.5], [2.0], [2.5]]) / found.epochs
@@ -51,7 +51,7 @@ def test_medians_and_quartiles_over_the_seeds(tmp_path: Path, split: str, twice:
 
 
 def test_the_figure_and_the_page_draw_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = made(write(tmp_path / "a"), write(tmp_path / "b", size=9, factor=2.0), split="train", units="bits")
+    report = contents_of(write(tmp_path / "a"), write(tmp_path / "b", size=9, factor=2.0), split="train", units="bits")
     figures: list[Figure] = []
     monkeypatch.setattr(style, "write", lambda figure, folder, name: figures.append(figure) or [])
     cross_entropies.draw(report, tmp_path)
@@ -70,13 +70,13 @@ def test_the_figure_and_the_page_draw_the_records(tmp_path: Path, monkeypatch: p
 def test_points_of_a_sweep_have_panels_of_their_own(tmp_path: Path) -> None:
     for gamma in (1e-2, 1e-1):
         write(tmp_path / "s", gamma=gamma)
-    titles = [plot["title"] for plot in on_page(made(tmp_path / "s", split="train"))]
+    titles = [plot["title"] for plot in on_page(contents_of(tmp_path / "s", split="train"))]
     assert titles == ["Cross-entropies, vib, γ = 0.01", "Cross-entropies, vib, γ = 0.1"]
 
 
 @pytest.mark.parametrize("lacking", BASE)
 def test_without_one_of_the_three_nothing_is_drawn(tmp_path: Path, lacking: str) -> None:
-    report = made(write(tmp_path / "s", lacking=lacking), split="train")
+    report = contents_of(write(tmp_path / "s", lacking=lacking), split="train")
     assert on_page(report) == [] and cross_entropies.draw(report, tmp_path) == []
 
 
@@ -84,30 +84,32 @@ def test_runs_of_one_evaluation_or_too_many_points_are_no_picture(tmp_path: Path
     for run in write(tmp_path / "s").iterdir():
         lines = (run / "metrics.jsonl").read_text().splitlines()
         (run / "metrics.jsonl").write_text("\n".join(lines[-2:]) + "\n")
-    assert bands(made(tmp_path / "s")) == []
+    assert bands(contents_of(tmp_path / "s")) == []
     for i in range(13):
         write(tmp_path / "many", gamma=10.0 ** (-3 + i / 13))
-    assert bands(made(tmp_path / "many")) == []
+    assert bands(contents_of(tmp_path / "many")) == []
 
 
 def test_the_report_writes_the_figure(tmp_path: Path) -> None:
-    files = {file.name for file in write_figures(made(write(tmp_path / "s"), split="train"), tmp_path / "figures")}
+    files = {
+        file.name for file in write_figures(contents_of(write(tmp_path / "s"), split="train"), tmp_path / "figures")
+    }
     assert {"cross_entropies.png", "cross_entropies.pdf"} <= files
     (tmp_path / "vib").mkdir()
     write_run(tmp_path / "vib" / "run")
-    write_figures(made(tmp_path / "vib"), tmp_path / "figures")
+    write_figures(contents_of(tmp_path / "vib"), tmp_path / "figures")
     assert not (tmp_path / "figures" / "cross_entropies.png").exists()
 
 
 @pytest.mark.parametrize(
-    "study", [pytest.param("unpacking_fig3_mnist", marks=pytest.mark.slow), "unpacking_fig3_small"]
+    "study", [pytest.param("unpacking_fig3_mnist", marks=pytest.mark.slow), "unpacking_fig3_mnist_small"]
 )
 def test_the_studies_leave_what_is_drawn(ib_train: Callable, study: str) -> None:
     few = ("dataset=digits", "dataset.train_size=200", "dataset.test_size=100", "architecture.widths=[16]")
     short = ("epochs=2", "evaluate_every=1", "batch_size=50", "seed=0,1", "device=cpu", "figures=false", "name=study")
     ended = ib_train(f"sweep={study}", *few, *short)
     assert ended.code == 0 and "6 done" in ended.out
-    found = {each.curve: each for each in bands(made(Path("outputs/study"), split="train"))}
+    found = {each.curve: each for each in bands(contents_of(Path("outputs/study"), split="train"))}
     assert found.keys() == {"decoder_uncertainty", "decoder_ce", "prediction_ce"}
     for each in found.values():
         uncertainty, decoder, prediction = each.values.values()

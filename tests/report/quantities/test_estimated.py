@@ -16,10 +16,11 @@ from ib_cli.functionals import functionals
 from ib_cli.report.figures import entropies as entropies_figure
 from ib_cli.report.figures import residual_plane, style
 from ib_cli.report.page.page import page
-from ib_cli.report.panels import entropies, residual
-from ib_cli.report.panels.residual import PRESERVED, RESIDUAL, SHARED
+from ib_cli.report.panels import entropies
+from ib_cli.report.panels import residual_plane as residual
+from ib_cli.report.panels.residual_plane import PRESERVED, RESIDUAL, SHARED
 from ib_cli.report.write import write_figures
-from tests.report.made import drawn, made
+from tests.report.reporting import contents_of, plots_of
 from tests.report.synthetic import H, write_estimates, write_run
 
 GAMMAS = (1e-3, 1e-2, 1e-1, 1.0)
@@ -57,14 +58,14 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
 
 
 def test_a_panel_for_each_estimator_and_curve_has_the_values_of_the_records(study: Path) -> None:
-    rows = residual.panels(made(study))
+    rows = residual.panels(contents_of(study))
     assert [[(panel.estimator, panel.curve) for panel in row] for row in rows] == [
         [(name, f"bottleneck.size={size}") for size in (32, 8)] for name in ("mixture", "kraskov")
     ]
-    report = made(study)
+    report = contents_of(study)
     for row, shift in zip(rows, (0, 10)):
         for panel in row:
-            found = {report.runs[run].multipliers["gamma"]: course for run, course in panel.courses.items()}
+            found = {report.runs[run].multipliers["gamma"]: path for run, path in panel.paths.items()}
             assert set(found) == set(GAMMAS)
             for gamma, (x, y) in zip(GAMMAS, ENDS):
                 expected = plane(x + shift, y)
@@ -76,7 +77,7 @@ def test_a_panel_for_each_estimator_and_curve_has_the_values_of_the_records(stud
 def test_the_saturation_curve_is_the_lower_convex_hull_of_the_ends(study: Path) -> None:
     write_run(study / "late", status="unfinished", multiplier=0.5, bottleneck={"size": 8})
     write_estimates(study / "late", "mixture", plane(0.0, 0.0))  # would be below all, but has not ended
-    for row, shift in zip(residual.panels(made(study)), (0, 10)):
+    for row, shift in zip(residual.panels(contents_of(study)), (0, 10)):
         for panel in row[:2]:
             assert panel.saturation == pytest.approx(np.add(ON_CURVE, (shift, 0)))
         assert row[2].curve == "vib" and row[2].saturation.shape == (0, 2)  # of which of the two curves, nobody knows
@@ -85,18 +86,18 @@ def test_the_saturation_curve_is_the_lower_convex_hull_of_the_ends(study: Path) 
 def test_the_saturation_curve_is_level_from_its_least_end_on(tmp_path: Path) -> None:
     for gamma, end in ((1.0, (0.5, 1.5)), (0.1, (2.0, 0.1)), (0.01, (6.0, 0.2))):
         write_estimates(write_run(tmp_path / f"{gamma}", multiplier=gamma), "mixture", plane(*end))
-    ((panel,),) = residual.panels(made(tmp_path))
+    ((panel,),) = residual.panels(contents_of(tmp_path))
     assert panel.saturation == pytest.approx(np.array([(0.5, 1.5), (2.0, 0.1), (6.0, 0.1)]))
 
 
 def test_one_end_makes_no_saturation_curve(tmp_path: Path) -> None:
     write_estimates(write_run(tmp_path / "run"), "mixture", plane(*ENDS[0]))
-    ((panel,),) = residual.panels(made(tmp_path))
+    ((panel,),) = residual.panels(contents_of(tmp_path))
     assert panel.saturation.shape == (0, 2)
 
 
 def test_nothing_lies_below_what_x_tells_of_y_less_what_z_keeps_of_x(study: Path) -> None:
-    for panel in (panel for row in residual.panels(made(study)) for panel in row):
+    for panel in (panel for row in residual.panels(contents_of(study)) for panel in row):
         assert panel.relevant == pytest.approx(H)
         assert residual.floor(panel, np.array([-1.0, 20.0])) == pytest.approx(
             np.array([(-1, H), (0, H), (H, 0), (20, 0)])
@@ -107,12 +108,12 @@ def test_nothing_lies_below_what_x_tells_of_y_less_what_z_keeps_of_x(study: Path
 def test_runs_of_several_i_x_y_have_no_common_floor(study: Path) -> None:
     other = {name: [value + 1 for value in values] for name, values in plane(1.0, 1.0).items()}
     write_estimates(write_run(study / "run", multiplier=0.3, bottleneck={"size": 8}), "mixture", other)
-    (_, eight), _ = residual.panels(made(study))
+    (_, eight), _ = residual.panels(contents_of(study))
     assert eight.relevant is None and residual.floor(eight, np.array([0.0, 1.0])).shape == (0, 2)
 
 
 def test_the_plane_on_the_page_has_the_units_and_hollow_ends_where_flagged(study: Path) -> None:
-    plot = drawn(made(study, units="bits"))["residual-plane"]
+    plot = plots_of(contents_of(study, units="bits"))["residual-plane"]
     assert plot["height"] == 600 and plot["layout"]["grid"]["rows"] == plot["layout"]["grid"]["columns"] == 2
     assert plot["layout"]["xaxis3"]["title"]["text"] == "I[X;Z], kraskov (bits)"
     marks = {
@@ -127,7 +128,7 @@ def test_the_plane_on_the_page_has_the_units_and_hollow_ends_where_flagged(study
 
 
 def test_the_figure_of_the_plane_draws_the_same(study: Path, figures: dict[str, Figure]) -> None:
-    report = made(study)
+    report = contents_of(study)
     assert residual_plane.draw(report, study) == []
     panels = figures["residual_plane"].axes[:4]
     assert [panel.get_title() for panel in panels] == ["bottleneck.size=32", "bottleneck.size=8", "", ""]
@@ -142,17 +143,17 @@ def test_the_figure_of_the_plane_draws_the_same(study: Path, figures: dict[str, 
 
 
 def test_entropies_are_those_of_the_records_dotted_where_flagged(study: Path, figures: dict[str, Figure]) -> None:
-    report = made(study)
+    report = contents_of(study)
     rows = entropies.panels(report)
     names = [(name, entropy) for name in ("mixture", "kraskov") for entropy in ("H[Z]", "H[Z|Y]")]
     assert [(row[0].estimator, row[0].quantity) for row in rows] == names  # H[Z|X] is 0 up to rounding
     entropies_figure.draw(report, study)
     whole, trusted = figures["entropies"].axes[4].collections  # H[Z] by kraskov
-    for run, line, solid in zip(rows[2][0].courses, whole.get_segments(), trusted.get_segments()):
+    for run, line, solid in zip(rows[2][0].paths, whole.get_segments(), trusted.get_segments()):
         (x, _) = ENDS[GAMMAS.index(report.runs[run].multipliers["gamma"])]
         expected = np.stack([[1, 2, 3], of_entropies(x + 10)["H[Z]"]], 1)
         assert line == pytest.approx(expected) and solid == pytest.approx(expected[:2])
-    plot = drawn(report)["entropies"]
+    plot = plots_of(report)["entropies"]
     values = [value for trace in plot["traces"] if trace.get("xaxis") == "x5" for value in trace["y"]]
     assert values.count(None) > 8 and max(value for value in values if value) == 32
 
@@ -160,24 +161,24 @@ def test_entropies_are_those_of_the_records_dotted_where_flagged(study: Path, fi
 def test_noise_with_an_entropy_has_a_row_of_its_own(study: Path) -> None:
     run = write_run(study / "run", multiplier=0.3, bottleneck={"size": 8})
     write_estimates(run, "mixture", of_entropies(1.0) | {"H[Z|X]": [-3.0, -2.0, -1.0]})
-    *_, last = entropies.panels(made(study))
+    *_, last = entropies.panels(contents_of(study))
     assert {(panel.estimator, panel.quantity) for panel in last} == {("mixture", "H[Z|X]")}
 
 
 def test_nothing_is_drawn_without_estimates_or_of_another_split(study: Path, tmp_path: Path) -> None:
     plain = write_run(tmp_path / "plain" / "run").parent
-    for report in (made(plain), made(study, split="test")):
-        assert not {"residual-plane", "entropies"} & set(drawn(report))
+    for report in (contents_of(plain), contents_of(study, split="test")):
+        assert not {"residual-plane", "entropies"} & set(plots_of(report))
         assert not residual_plane.draw(report, tmp_path) and not entropies_figure.draw(report, tmp_path)
 
 
-def test_estimates_of_the_last_epoch_alone_make_a_plane_but_no_course(tmp_path: Path) -> None:
+def test_estimates_of_the_last_epoch_alone_make_a_plane_but_no_path(tmp_path: Path) -> None:
     for gamma, (x, y) in zip(GAMMAS, ENDS):
         run = write_run(tmp_path / f"{gamma}", multiplier=gamma)
         write_estimates(run, "mixture", {name: values[-1:] for name, values in (plane(x, y) | of_entropies(x)).items()})
-    found = drawn(made(tmp_path))
+    found = plots_of(contents_of(tmp_path))
     assert "residual-plane" in found and "entropies" not in found
-    assert write_figures(made(tmp_path), tmp_path / "figures")
+    assert write_figures(contents_of(tmp_path), tmp_path / "figures")
     assert {file.stem for file in (tmp_path / "figures").glob("*.png")} & {"residual_plane", "entropies"} == {
         "residual_plane"
     }
@@ -188,7 +189,7 @@ def test_an_estimate_without_a_value_is_left_out(tmp_path: Path) -> None:
     write_estimates(run, "mixture", plane(*ENDS[0]))
     write_estimates(run, "kraskov", plane(*ENDS[0]) | {PRESERVED: [None, None, None]})
     write_estimates(run, "binned", plane(*ENDS[0]) | {RESIDUAL: [1.0, None, 0.5]})
-    rows = {row[0].estimator: row[0].courses[0].epochs.tolist() for row in residual.panels(made(tmp_path))}
+    rows = {row[0].estimator: row[0].paths[0].epochs.tolist() for row in residual.panels(contents_of(tmp_path))}
     assert rows == {"mixture": [1, 2, 3], "binned": [1, 3]}
 
 
@@ -196,28 +197,28 @@ def test_what_an_estimator_lacks_of_a_curve_is_an_empty_panel(study: Path, tmp_p
     run = write_run(study / "run", multiplier=0.3, bottleneck={"size": 8})
     write_estimates(run, "binned", plane(1.0, 1.0) | of_entropies(1.0))
     write_estimates(run, "gaussian", {PRESERVED: [1.0], RESIDUAL: [None, 1.0]})  # never both
-    *_, last = residual.panels(made(study))
-    assert [(panel.estimator, len(panel.courses)) for panel in last] == [("binned", 0), ("binned", 1)]
-    assert drawn(made(study))["residual-plane"]["layout"]["grid"]["rows"] == 3
-    assert residual_plane.draw(made(study), tmp_path) and entropies_figure.draw(made(study), tmp_path)
+    *_, last = residual.panels(contents_of(study))
+    assert [(panel.estimator, len(panel.paths)) for panel in last] == [("binned", 0), ("binned", 1)]
+    assert plots_of(contents_of(study))["residual-plane"]["layout"]["grid"]["rows"] == 3
+    assert residual_plane.draw(contents_of(study), tmp_path) and entropies_figure.draw(contents_of(study), tmp_path)
 
 
 def test_runs_that_are_not_done_go_with_their_objective(study: Path) -> None:
     for status in ("unfinished", "failed"):
         run = write_run(study / status, "beta_vae", status=status, multiplier=0.3)
         write_estimates(run, "mixture", plane(1.0, 1.0))
-    first, _ = residual.panels(made(study))
-    assert [(panel.curve, len(panel.courses)) for panel in first][-1] == ("beta_vae", 2)
+    first, _ = residual.panels(contents_of(study))
+    assert [(panel.curve, len(panel.paths)) for panel in first][-1] == ("beta_vae", 2)
     symbols = [
         trace["marker"]["symbol"]
-        for trace in drawn(made(study))["residual-plane"]["traces"]
+        for trace in plots_of(contents_of(study))["residual-plane"]["traces"]
         if trace.get("xaxis") == "x3" and isinstance(trace.get("marker", {}).get("symbol"), list)
     ]
     assert symbols == [["x", "x"]]
 
 
 def test_the_page_has_both_in_panels_over_its_whole_width(study: Path) -> None:
-    text = page(made(study), "study")
+    text = page(contents_of(study), "study")
     assert 'id="residual-plane" style="height: 600px"' in text and 'id="entropies" style="height: 1200px"' in text
     assert text.count('<div class="plot wide">') == 2
 
@@ -232,8 +233,8 @@ def test_every_measure_is_set_as_mathematics(symbol: str) -> None:
 
 
 def test_colours_are_those_of_the_multiplier(study: Path, figures: dict[str, Figure]) -> None:
-    report = made(study)
+    report = contents_of(study)
     residual_plane.draw(report, study)
     lines = figures["residual_plane"].axes[0].collections[0]
-    gammas = [report.runs[run].multipliers["gamma"] for run in residual.panels(report)[0][0].courses]
+    gammas = [report.runs[run].multipliers["gamma"] for run in residual.panels(report)[0][0].paths]
     assert [to_hex(colour) for colour in lines.get_colors()] == report.colours.hexes(np.array(gammas))

@@ -12,16 +12,16 @@ import pytest
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.panels.contents import contents
-from ib_cli.report.quantities.plane import information_plane
+from ib_cli.report.quantities.information_plane import information_plane
 from ib_cli.report.read.runs import Reader, read_run
 from ib_cli.report.read.tables import converted, trajectory
 from ib_cli.report.write import write_tables
-from tests.report.made import made
+from tests.report.reporting import contents_of
 from tests.report.synthetic import H, optimum, write_run, write_study
 
 
 def test_a_row_per_run_with_what_differs(study: Path) -> None:
-    table = made(study).results
+    table = contents_of(study).results
     assert len(table) == 15
     assert table["gamma"].nunique() == 5
     assert sorted(table["seed"].unique()) == [0, 1, 2]
@@ -38,19 +38,19 @@ def test_a_row_per_run_epoch_and_split(study: Path) -> None:
 
 
 def test_bits_convert_what_has_units_and_say_so(study: Path, tmp_path: Path) -> None:
-    nats = made(study).results
+    nats = contents_of(study).results
     bits = converted(nats, "bits")
     assert np.allclose(bits["test/R (bits)"] * math.log(2), nats["test/R"])
     assert bits["test/accuracy"].equals(nats["test/accuracy"])
     assert "test/R" not in bits
-    write_tables(made(study, units="bits"), tmp_path)
+    write_tables(contents_of(study, units="bits"), tmp_path)
     for name in ("results.parquet", "trajectory.parquet"):
         assert pyarrow.parquet.read_schema(tmp_path / name).metadata[b"units"] == b"bits"
     assert "distance (bits)" in pd.read_csv(tmp_path / "frontier.csv")
 
 
 def test_files_read_back(study: Path, tmp_path: Path) -> None:
-    report = made(study)
+    report = contents_of(study)
     write_tables(report, tmp_path)
     assert np.array_equal(pd.read_csv(tmp_path / "results.csv")["test/C"], report.results["test/C"])
     assert len(pd.read_parquet(tmp_path / "results.parquet")) == 15
@@ -58,7 +58,7 @@ def test_files_read_back(study: Path, tmp_path: Path) -> None:
 
 
 def test_medians_and_quartiles_over_seeds(tmp_path: Path) -> None:
-    report = made(write_study(tmp_path / "study", seeds=5, noise=0.1))
+    report = contents_of(write_study(tmp_path / "study", seeds=5, noise=0.1))
     assert report.points.table["runs"].tolist() == [5, 5, 5]
     runs = report.results[report.results["gamma"] == 1e-2]["test/R"]
     point = report.points.table[report.points.table["gamma"] == 1e-2].iloc[0]
@@ -68,7 +68,7 @@ def test_medians_and_quartiles_over_seeds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("objective", "name"), [("vib", "R-C"), ("beta_vae", "R-D")])
 def test_an_exact_frontier_is_its_hull_and_keeps_the_first_law(tmp_path: Path, objective: str, name: str) -> None:
     gammas = np.geomspace(1e-3, 0.5, 25)
-    report = made(write_study(tmp_path / "study", objective, multipliers=gammas.tolist(), seeds=1))
+    report = contents_of(write_study(tmp_path / "study", objective, multipliers=gammas.tolist(), seeds=1))
     table = report.frontiers
     assert set(table["frontier"]) == {name}
     assert table["pareto"].all()
@@ -83,7 +83,7 @@ def test_an_exact_frontier_is_its_hull_and_keeps_the_first_law(tmp_path: Path, o
 def test_curves_of_two_studies_with_different_objectives(tmp_path: Path) -> None:
     write_study(tmp_path / "a")
     write_study(tmp_path / "b", "beta_vae")
-    report = made(tmp_path)
+    report = contents_of(tmp_path)
     assert report.points.curves == ["vib", "beta_vae"]
     assert set(report.frontiers["frontier"]) == {"R-C", "R-D"}
     assert report.points.swept == {"vib": "gamma", "beta_vae": "beta"}
@@ -94,17 +94,17 @@ def test_curves_of_two_studies_with_different_objectives(tmp_path: Path) -> None
 def test_group_by_joins_what_it_does_not_name(tmp_path: Path) -> None:
     for size in (8, 16):
         write_study(tmp_path / f"size{size}", more={"bottleneck": {"size": size}, "name": "study"})
-    assert made(tmp_path).points.curves == ["bottleneck.size=16", "bottleneck.size=8"]
-    joined = made(tmp_path, group_by=["objective.name"])
+    assert contents_of(tmp_path).points.curves == ["bottleneck.size=16", "bottleneck.size=8"]
+    joined = contents_of(tmp_path, group_by=["objective.name"])
     assert joined.points.table["runs"].tolist() == [6, 6, 6]
     with pytest.raises(ConfigError, match="--group-by nonsense"):
-        made(tmp_path, group_by=["nonsense"])
+        contents_of(tmp_path, group_by=["nonsense"])
 
 
 def test_the_same_run_of_two_studies_counts_once(tmp_path: Path) -> None:
     write_study(tmp_path / "a")
     write_study(tmp_path / "b")  # another name, which does not change a run
-    report = made(tmp_path)
+    report = contents_of(tmp_path)
     assert len(report.results) == 18
     assert report.points.table["runs"].tolist() == [3, 3, 3]
 
@@ -113,7 +113,7 @@ def test_runs_that_are_not_done_are_in_the_table_and_in_no_point(tmp_path: Path)
     write_study(tmp_path / "study")
     write_run(tmp_path / "study" / "x", multiplier=1e-2, seed=7, status="failed")
     write_run(tmp_path / "study" / "y", multiplier=1e-2, seed=8, status="unfinished")
-    report = made(tmp_path)
+    report = contents_of(tmp_path)
     assert report.results["status"].value_counts().to_dict() == {"done": 9, "failed": 1, "unfinished": 1}
     assert report.points.table["runs"].sum() == 9
     assert np.isfinite(report.results["test/R"]).all()  # of the last epoch that was seen

@@ -1,4 +1,4 @@
-"""The page's lines of many runs along their epochs: few traces, in the multiplier's colours, and marks at the ends."""
+"""The page's lines of many runs over their epochs: few traces in the multiplier's colours, and marks at the ends."""
 
 from __future__ import annotations
 
@@ -6,33 +6,29 @@ from collections.abc import Collection
 
 import numpy as np
 
-from ib_cli.report.page.traces import Plot, numbers
+from ib_cli.report.page.plot_parts import Plot, numbers
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.colours import Colours
+from ib_cli.report.quantities.thinning import thinned_rows
 
-TRAJECTORY_POINTS = 20_000  # of all runs of a plot together: what a browser draws at once without being felt
-FEWEST_EPOCHS, MOST_EPOCHS = 12, 200  # of a run
-FEW = 100  # runs: more are drawn thinner and smaller
-COLOUR_BINS = 12  # lines of one colour are one trace, as plotly.js takes a millisecond a trace
-
-
-def _some(count: int, runs: int) -> np.ndarray:
-    """Rows of a trajectory to show, dense at the beginning; always the first and the last."""
-    most = int(np.clip(TRAJECTORY_POINTS // max(runs, 1), FEWEST_EPOCHS, MOST_EPOCHS))
-    return np.arange(count) if count <= most else np.unique(np.geomspace(1, count, most).round().astype(int)) - 1
+TRAJECTORY_POINTS = 20_000  # of all runs of a plot together: a browser draws them without delay
+FEWEST_EPOCHS, MOST_EPOCHS = 12, 200  # drawn per run
+FEW = 100  # runs: above this, thinner lines and smaller marks
+COLOUR_BINS = 12  # lines of one colour are one trace, as plotly.js takes a millisecond per trace
 
 
-def bundles(
+def run_lines(
     contents: Contents, lines: dict[int, np.ndarray], colours: Colours, dots: bool, dash: str = "solid"
 ) -> list[Plot]:
-    """Lines (n, 3) of epoch, x, y as a trace per colour, with a gap between two runs and where a value is NaN."""
+    """A trace per colour from lines of epoch, x, y (n, 3), with gaps between runs and at NaN values."""
     bins: dict[str, list[int]] = {}
     for run, colour in zip(lines, colours.hexes(contents.run_colour_values[list(lines)], COLOUR_BINS)):
         bins.setdefault(colour, []).append(run)
     width = 1.2 if len(lines) <= FEW else 0.5
+    most = int(np.clip(TRAJECTORY_POINTS // max(len(lines), 1), FEWEST_EPOCHS, MOST_EPOCHS))
     traces = []
     for colour, runs in bins.items():
-        kept = {run: lines[run][_some(len(lines[run]), len(lines))] for run in runs}
+        kept = {run: lines[run][thinned_rows(len(lines[run]), most)] for run in runs}
         joined = np.concatenate([np.concatenate([line, np.full((1, 3), np.nan)]) for line in kept.values()])
         ids = [run for run, line in kept.items() for _ in range(len(line) + 1)]
         traces.append({
@@ -45,7 +41,7 @@ def bundles(
 
 
 def end_marks(contents: Contents, lines: dict[int, np.ndarray], colours: Colours, hollow: Collection[int] = ()) -> Plot:
-    """A mark at the end of each line: a dot, and a cross for a run that is not done; those of some runs `hollow`."""
+    """A mark at the end of each line (n, 3): a dot; a cross for a run that is not done; open for runs in `hollow`."""
     ends = np.array([line[-1] for line in lines.values()]).reshape(-1, 3)
     marker = {
         "size": 8 if len(lines) <= FEW else 5,

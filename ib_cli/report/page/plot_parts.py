@@ -1,4 +1,4 @@
-"""What the page's plots share: numbers, axes, the colour bar, and the texts of medians."""
+"""Common parts of the page's plots: numbers, axes, colour bar, hover texts of medians."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Plot = dict[str, Any]
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
 GREY = "#737373"
-MOST_SEEDS = 10  # named in a hover
+MOST_SEEDS = 10  # named in a hover text
 DIGITS = 5
 
 
 def numbers(values: Any) -> list[float | None]:
-    """Rounded, as the page need not carry seventeen digits; null for what is not finite."""
+    """Values as JSON numbers, rounded to keep the page small; None for values that are not finite."""
     return [float(f"{v:.{DIGITS}g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=float)]
 
 
 def layout(x: str, y: str, **more: Any) -> dict[str, Any]:
-    """Two plain axes with their titles; `more` adds to them."""
+    """A layout with titles of x and y. `more`: further entries; `xaxis` and `yaxis` add to the axes."""
     axis = {
         "zeroline": False,
         "gridcolor": "#e6e6e6",
@@ -51,18 +51,17 @@ def layout(x: str, y: str, **more: Any) -> dict[str, Any]:
 
 
 def bar(colours: Colours, kind: str = "scatter") -> list[Plot]:
-    """A trace without points that carries the colour bar, ticks at the decades or at the ends; `kind` is its type."""
+    """The colour bar as a trace of type `kind` without points; ticks at the decades, or at the ends."""
     if not colours.vary:
         return []
     from matplotlib.colors import to_hex
 
     low, high = np.log10(colours.low), np.log10(colours.high)
-    decades = np.arange(np.ceil(low - 1e-9), np.floor(high + 1e-9) + 1)
-    ticks = decades if len(decades) > 1 else np.array([low, high])
+    ticks = decades(colours.low, colours.high)
     scale_bar = {
         "title": {"text": " or ".join(GREEK[name] for name in colours.names), "side": "top"},
-        "tickvals": numbers(ticks),
-        "ticktext": [f"{10**tick:.3g}" for tick in ticks],
+        "tickvals": numbers(np.log10(ticks)),
+        "ticktext": [f"{tick:.3g}" for tick in ticks],
         "thickness": 12,
         "outlinewidth": 0,
     }
@@ -73,6 +72,25 @@ def bar(colours: Colours, kind: str = "scatter") -> list[Plot]:
     return [{"type": kind, "mode": "markers", **empty, "marker": {**marker, "showscale": True}}]
 
 
+def plain_line(points: np.ndarray, line: dict[str, Any]) -> Plot:
+    """A line (n, 2) without marks, name and hover text."""
+    return {
+        "type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False, "line": line,
+        "x": numbers(points[:, 0]), "y": numbers(points[:, 1]),
+    }  # fmt: skip
+
+
+def diagonal(low: float, high: float) -> Plot:
+    """The dashed line y = x between two values."""
+    return plain_line(np.array([[low, low], [high, high]]), {"color": GREY, "dash": "dash", "width": 1.2})
+
+
+def decades(low: float, high: float) -> np.ndarray:
+    """Ticks of a logarithmic axis: the powers of ten between its ends, or the ends if there are fewer than two."""
+    exponents = np.arange(np.ceil(np.log10(low) - 1e-9), np.floor(np.log10(high) + 1e-9) + 1)
+    return 10**exponents if len(exponents) > 1 else np.array([low, high])
+
+
 def quartiles(rows: DataFrame, name: str, scale: float) -> dict[str, Any]:
     """Error bars of the medians in `rows`."""
     up, down = (rows[f"{name}_q3"] - rows[name]) * scale, (rows[name] - rows[f"{name}_q1"]) * scale
@@ -81,17 +99,17 @@ def quartiles(rows: DataFrame, name: str, scale: float) -> dict[str, Any]:
 
 
 def medians(rows: DataFrame, details: Iterable[str]) -> dict[str, Any]:
-    """Whose the marks of a trace are, and what its plot adds to their texts; the page's script puts them together."""
+    """Points of a trace's marks, and the plot's part of their hover texts; the page's script adds the rest."""
     return {"points": [int(point) for point in rows.index], "details": list(details)}
 
 
 def detail(contents: Contents, row: Series, names: Sequence[str]) -> str:
-    """A median's measures, and for a pair or triple its slopes beside the first law's and its distance."""
+    """Hover text of a median: its measures; for a pair or triple also slopes, predictions and distances."""
     parts = [f"{name} = {row[name] * contents.scale(name):.4g} {unit(name, contents.units)}".rstrip() for name in names]
     *across, last = names
     d = "d" if len(names) == 2 else "∂"
     for name, column in zip(across, ("slope", "slope_2")):
-        found, predicted = row[column], row[f"{column}_predicted"]
+        found, predicted = row[column], row.get(f"{column}_predicted", np.nan)  # merged runs have no prediction
         law = f"first law: {predicted:.3g}" if np.isfinite(predicted) else ""
         slope = f"−{d}{last}/{d}{name} = {found:.3g}" if np.isfinite(found) else ""
         parts.append(", ".join(part for part in (slope, law) if part))
@@ -103,7 +121,7 @@ def detail(contents: Contents, row: Series, names: Sequence[str]) -> str:
 
 
 def point_texts(contents: Contents) -> list[list[str]]:
-    """Of each point its multipliers, and its seeds and the folder that its runs share."""
+    """Two hover texts per point: its multipliers; its seeds and its runs' common folder."""
     table = contents.points.table
     names = [name for name in GREEK if name in table.columns]
     seeds, folders = contents.results["seed"], contents.results["folder"]

@@ -1,4 +1,4 @@
-"""All laws of a report's runs, and what cannot be said of them."""
+"""All laws measured on a report's runs, and remarks on laws that could not be measured."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ib_cli.report.laws.first_law import envelope, first_law
 from ib_cli.report.laws.free_rate import free_rate
 from ib_cli.report.laws.grid import Grid, grids
 from ib_cli.report.laws.maxwell import maxwell
-from ib_cli.report.laws.recorded import FILE, recorded
+from ib_cli.report.laws.recorded_laws import FILE, recorded_laws
 from ib_cli.report.laws.relation import Relation, summary
 from ib_cli.report.laws.susceptibilities import susceptibilities
 from ib_cli.report.read.points import Points
-from ib_cli.report.read.runs import Run
+from ib_cli.report.read.runs import RecordedRun
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,11 +29,11 @@ FEWEST = 3  # values of a multiplier that a derivative needs
 
 @dataclass(frozen=True)
 class Thermodynamics:
-    """Everything measured, in nats. `remarks` say what is not, and why."""
+    """All measured laws, in nats. `remarks`: what could not be measured, and why."""
 
     points: Points
     split: str
-    relations: tuple[Relation, ...]  # those with a value at some point
+    relations: tuple[Relation, ...]  # relations with a value in at least one cell
     table: DataFrame  # a row per relation and point
     summary: DataFrame  # a row per relation that predicts something
     recorded: DataFrame  # a row per line that runs wrote themselves
@@ -41,7 +41,7 @@ class Thermodynamics:
 
     @property
     def everything(self) -> DataFrame:
-        """Both, as one table."""
+        """`table` and `recorded` as one table."""
         import pandas as pd
 
         return pd.concat([table for table in (self.table, self.recorded) if len(table)])
@@ -51,21 +51,21 @@ class Thermodynamics:
         return [relation for relation in self.relations if relation.law in laws]
 
 
-def measure(points: Points, runs: Sequence[Run], results: DataFrame, split: str) -> Thermodynamics:
-    """Measure every law that the runs allow. Raises ConfigError where that is none."""
+def measure_laws(points: Points, runs: Sequence[RecordedRun], results: DataFrame, split: str) -> Thermodynamics:
+    """Measure every law that the runs allow. Raises ConfigError if no law can be measured."""
     import pandas as pd
 
     found, remarks = grids(points, runs, results, split)
     relations: list[Relation] = []
     for grid in found:
         remarks += _lacking(grid)
-        (maxwells, said), (answers, more) = maxwell(grid), susceptibilities(grid)
+        (maxwells, unmeasured), (answers, more) = maxwell(grid), susceptibilities(grid)
         relations += [*first_law(grid), *envelope(grid), *maxwells, *answers, *convexity(grid), *free_rate(grid)]
-        remarks += [*said, *more]
+        remarks += [*unmeasured, *more]
     relations = [
         relation for relation in relations if (np.isfinite(relation.value) & (relation.grid.points >= 0)).any()
     ]
-    own = recorded(runs)
+    own = recorded_laws(runs)
     if own.empty:
         remarks.append(f"no run wrote {FILE}: nothing on the zeroth law, the second law and the partition function")
     if not relations and own.empty:
@@ -79,7 +79,7 @@ def measure(points: Points, runs: Sequence[Run], results: DataFrame, split: str)
 
 
 def _lacking(grid: Grid) -> list[str]:
-    """What the curve's runs do not vary, and what that leaves unsaid."""
+    """Remarks on multipliers and seeds that the curve's runs do not vary, and on the laws missing therefore."""
     curve, lagrangian, remarks = grid.curve, grid.lagrangian, []
     few = [name for name in lagrangian.multipliers if len(grid.ticks.get(name, ())) < FEWEST]
     if few:

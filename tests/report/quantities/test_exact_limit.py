@@ -80,7 +80,7 @@ def rewrite(study: Path, pattern: str, **measures: object) -> None:
 
 def pairs(*folders: Path) -> dict[str, list[str]]:
     """The pairs that have an exact limit, and what it is called."""
-    return {name: list(curves.values()) for name, curves in contents(Reader().read(folders)).limits.items()}
+    return {name: list(curves.values()) for name, curves in contents(Reader().read(folders)).exact_limits.items()}
 
 
 def exact_study(folder: Path, objective: str = "vib", multipliers: tuple = (1e-2, 3e-2, 1e-1), **more: object) -> Path:

@@ -1,4 +1,4 @@
-"""The exact limit: the frontier that runs of procedure=exact_frontier computed, below which no model can train."""
+"""The exact limit: the frontier from runs of procedure=exact_frontier. No model can train below it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ib_cli.report.read.points import Points
-from ib_cli.report.read.runs import Run
+from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import cosmetic
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-IDLE = {"dataset.passes", "dataset.likelihood"}  # keys of a table that leave its law as it is
-SAMPLED = {"dataset.infinite", "dataset.draws", "dataset.seed"}  # those of what is drawn from it to train on
+IDLE = {"dataset.passes", "dataset.likelihood"}  # keys of a table that do not change its distribution
+SAMPLED = {"dataset.infinite", "dataset.draws", "dataset.seed"}  # keys of the training samples drawn from a table
 SAME = 1e-9  # relative: weights closer than this are equal
-AFFINE = 1e-6  # of a functional: nearer than this to a plane over two others it is on it
+AFFINE = 1e-6  # relative: a functional this close to a plane over two others is affine in them
 
 
-def exact_curves(points: Points, runs: Sequence[Run]) -> list[str]:
-    """The curves that consist of exact optima."""
+def exact_curves(points: Points, runs: Sequence[RecordedRun]) -> list[str]:
+    """Curves of exact optima only."""
     curves = points.table["curve"].to_numpy()
     exact = np.array([run.exact for run in runs], dtype=bool)
     inside = points.of_run >= 0
@@ -30,12 +30,12 @@ def exact_curves(points: Points, runs: Sequence[Run]) -> list[str]:
 
 
 def bounds_pair(points: Points, rows: DataFrame, pair: Sequence[str]) -> bool:
-    """Whether a curve of exact optima bounds a pair of functionals: `rows` of that frontier, with the column `hull`.
+    """True if a curve of exact optima bounds a pair of functionals. `rows`: the curve on this frontier, with `hull`.
 
-    The optimum of Σ w f bounds what was traded off, and its projection on a pair is a bound of that pair only where the
-    rest of the sum is no third trade: over the whole curve every other functional is then constant or affine,
-    f = a + b x + c y, as D = H(X) − R of exact optima is. With w_x + b w_f and w_y + c w_f both positive the sum is a
-    supporting line of the pair. Two such points on the lower hull make a limit.
+    The optimum of Σ w f bounds the functionals that it trades off. Its projection bounds a pair (x, y) only if the rest
+    of the sum is no third trade: every other functional is constant or affine over the whole curve, f = a + b x + c y,
+    such as D = H(X) − R of exact optima. With w_x + b w_f and w_y + c w_f both positive, the sum is a supporting line
+    of the pair. A limit needs two such points on the lower hull.
     """
     weights = [points.weights[row] for row in rows.index]
     names = {name for own in weights for name in own} - set(pair)
@@ -52,9 +52,9 @@ def bounds_pair(points: Points, rows: DataFrame, pair: Sequence[str]) -> bool:
 
 
 def _affine(places: np.ndarray, values: np.ndarray) -> np.ndarray | None:
-    """The slopes (b, c) of values = a + b x + c y over the points (n, 2); None where they are on no such plane.
+    """Slopes (b, c) of values = a + b x + c y over points (n, 2); None if the values lie on no such plane.
 
-    The first of 0, b alone, c alone and both that fits, each by more points than it has unknowns.
+    Tried in this order: no slope, b alone, c alone, both. A fit needs more points than unknowns.
     """
     if not np.isfinite(values).all():
         return None
@@ -68,27 +68,29 @@ def _affine(places: np.ndarray, values: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def above(points: Points, runs: Sequence[Run], split: str) -> np.ndarray:
-    """J of each trained point less the exact least J of the same weights on the same data, in nats: (points,).
+def above_limit(points: Points, runs: Sequence[RecordedRun], split: str) -> np.ndarray:
+    """J of each trained point minus the exact minimum of J for the same weights and data, in nats: (points,).
 
-    Weights may differ by a common factor: J is that of the trained point's. NaN for exact points, and where no exact
-    run has these weights and this data. On the test split a table that is sampled for training alone is the same data.
+    Weights may differ by a common factor; J has the weights of the trained point. NaN for exact points, and without an
+    exact run of the same weights and data. On the test split, a table that is only sampled for training is the same
+    data.
     """
     found, exact = np.full(len(points.table), np.nan), exact_curves(points, runs)
     limits = [i for i in points.table.index if points.table["curve"][i] in exact]
     first = {int(point): run for run, point in reversed(list(zip(runs, points.of_run)))}
-    laws = {i: _law(first[i], split) for i in points.table.index} if limits else {}
+    distributions = {i: _distribution(first[i], split) for i in points.table.index} if limits else {}
     for i in set(points.table.index) - set(limits) if limits else ():
         own = points.weights[i]
-        least = [_least(points, own, k) for k in limits if laws[k] is not None and laws[k] == laws[i]]
+        same_data = [k for k in limits if distributions[k] is not None and distributions[k] == distributions[i]]
+        least = [_least(points, own, k) for k in same_data]
         least = [value for value in least if np.isfinite(value)]
         if least:
             found[i] = _objective(points, own, i) - min(least)
     return found
 
 
-def _law(run: Run, split: str) -> tuple | None:
-    """What tells apart what a split's samples come from; None for an optimum of what was drawn, off its own split."""
+def _distribution(run: RecordedRun, split: str) -> tuple | None:
+    """Config of the distribution behind a split; None for an exact optimum of drawn samples, off the train split."""
     sampled = run.config.get("dataset.infinite") is False
     if split != "train" and sampled and run.exact:
         return None
@@ -98,7 +100,7 @@ def _law(run: Run, split: str) -> tuple | None:
 
 
 def _least(points: Points, weights: Mapping[str, float], exact: int) -> float:
-    """J of an exact point by these weights, where they are its own up to a factor; else NaN."""
+    """J of an exact point by these weights; NaN unless they equal its own up to a factor."""
     own = points.weights[exact]
     if not weights or set(own) != set(weights) or not set(weights) <= set(points.table):
         return np.nan

@@ -1,4 +1,4 @@
-"""The information plane: where each run is at each epoch, by estimates where there are some, else by bounds."""
+"""The information plane: I(X;Z) and I(Y;Z) of each run at each epoch, from estimates if possible, else from bounds."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from numbers import Real
 
 import numpy as np
 
-from ib_cli.report.read.runs import Run
+from ib_cli.report.read.runs import RecordedRun
 
 X, Y = "I[X;Z]", "I[Y;Z]"
 
 
 @dataclass(frozen=True)
-class Plane:
+class InformationPlane:
     """x = I(X;Z) and y = I(Y;Z) in nats along each run: `paths` maps the run's row to (n, 3): epoch, x, y.
 
     With `estimator` None, x is the bound R ≥ I(X;Z) and y the bound H(Y) − C ≤ I(Y;Z).
@@ -22,16 +22,16 @@ class Plane:
 
     paths: Mapping[int, np.ndarray]
     estimator: str | None
-    label_entropy: float | None  # H(Y) of labels; None where it is not known or differs between the runs
-    left_out: tuple[int, ...]  # runs with records of the split that lack a quantity
-    unestimated: tuple[int, ...]  # finished runs for whose sake bounds are drawn where others have estimates
+    label_entropy: float | None  # H(Y) of labels in nats; None if unknown or different between the runs
+    left_out: tuple[int, ...]  # runs with records of the split but without a path
+    unestimated: tuple[int, ...]  # finished runs without estimates, if this is why bounds are drawn
 
 
-def information_plane(runs: Sequence[Run], split: str) -> Plane:
+def information_plane(runs: Sequence[RecordedRun], split: str) -> InformationPlane:
     """The plane of one split.
 
-    Estimates are used where one estimator gave both quantities for every run that is done, so that all points of a
-    picture mean the same.
+    Estimates are used if one estimator has both quantities for every finished run, so that all points of a picture mean
+    the same; else bounds.
     """
     done = [i for i, run in enumerate(runs) if run.status == "done"]
     both = {i: _estimators(runs[i], split) for i in done}
@@ -46,11 +46,11 @@ def information_plane(runs: Sequence[Run], split: str) -> Plane:
     labelled = (run for run in runs if _dataset(run) not in continuous)  # the entropy of a continuous y bounds nothing
     entropies = [value for run in labelled if (value := label_entropy(run, split)) is not None]
     common = entropies[0] if entropies and np.allclose(entropies, entropies[0], rtol=1e-3) else None
-    return Plane({i: path for i, path in paths.items() if len(path)}, estimator, common, left_out, lacking)
+    return InformationPlane({i: path for i, path in paths.items() if len(path)}, estimator, common, left_out, lacking)
 
 
-def label_entropy(run: Run, split: str) -> float | None:
-    """H(Y) of the split's labels, or of the law of a continuous y, in nats, as the run recorded it."""
+def label_entropy(run: RecordedRun, split: str) -> float | None:
+    """H(Y) as the run recorded it, in nats: of the split's labels, or of the distribution of a continuous y."""
     final = run.result.get(split)
     if isinstance(final, Mapping) and isinstance(final.get("H[Y]"), Real):
         return float(final["H[Y]"])
@@ -62,11 +62,11 @@ def label_entropy(run: Run, split: str) -> float | None:
     return None
 
 
-def _dataset(run: Run) -> str:
+def _dataset(run: RecordedRun) -> str:
     return str(run.config.get("dataset._target_"))
 
 
-def _bounds(run: Run, split: str) -> np.ndarray:
+def _bounds(run: RecordedRun, split: str) -> np.ndarray:
     H, rows = label_entropy(run, split), run.splits == split
     if H is None or not {"R", "C", "epoch"} <= set(run.metrics):
         return np.empty((0, 3))
@@ -75,18 +75,18 @@ def _bounds(run: Run, split: str) -> np.ndarray:
 
 
 def _common(estimators: Sequence[Sequence[str]]) -> str | None:
-    """The first of the estimators that all the runs have."""
+    """The first estimator that all runs have; None without one."""
     first, *others = estimators or [()]
     return next((name for name in first if all(name in other for other in others)), None)
 
 
-def _estimators(run: Run, split: str) -> list[str]:
-    """The estimators that gave the run both quantities."""
+def _estimators(run: RecordedRun, split: str) -> list[str]:
+    """Estimators with both quantities of the run."""
     found = {name: _named(run, split, name) for name in (X, Y)}
     return [name for name in found[X] if name in found[Y]]
 
 
-def _named(run: Run, split: str, quantity: str) -> dict[str, None]:
+def _named(run: RecordedRun, split: str, quantity: str) -> dict[str, None]:
     return {
         str(line.get("estimator")): None
         for line in run.estimates
@@ -94,7 +94,7 @@ def _named(run: Run, split: str, quantity: str) -> dict[str, None]:
     }
 
 
-def _estimated(run: Run, split: str, estimator: str) -> np.ndarray:
+def _estimated(run: RecordedRun, split: str, estimator: str) -> np.ndarray:
     values: dict[str, dict[float, float]] = {X: {}, Y: {}}
     for line in run.estimates:
         quantity = line.get("quantity")

@@ -1,11 +1,11 @@
-"""Derivatives along a grid line of uneven steps, with how far they may be off.
+"""Derivatives along a grid line of uneven steps, with error estimates.
 
-A derivative is that of the polynomial through up to five neighbours (the weights that Fornberg 1988 finds by
-recurrence, here from Vandermonde's system), in ln of the multiplier where all its values are positive. Beside it stand
-three derivatives by three points each: the central one, and those to the left and to the right. On even steps the first
-differs from the central one by a third of what central differences of step h and 2h differ, which is the error of the
-lower order and so a cautious one of the higher. Left and right agree to the third order of the step where the line is
-smooth; at a transition, where it has a kink, half of what they differ says how little a derivative means.
+The main derivative is taken from the polynomial through up to five neighbours (the weights of Fornberg 1988, here from
+Vandermonde's system instead of his recurrence), in ln of the multiplier if all its values are positive. Three more are
+taken from three points each: central, left and right. On even steps, the main and the central derivative differ by a
+third of the difference between central differences of steps h and 2h: the error of the lower order, and so a cautious
+error of the higher order. The left and right derivatives of a smooth line agree to the third order of the step. At a
+transition, where the line has a kink, half their difference says how little a derivative means.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from functools import cached_property
 
 import numpy as np
 
-NEIGHBOURHOOD = 5  # points, the nearest on both sides that there are
+NEIGHBOURHOOD = 5  # points: the nearest available ones on both sides
 
-REACH = NEIGHBOURHOOD - 2  # of them on one side, where the other has one alone
+REACH = NEIGHBOURHOOD - 2  # points on one side, if the other side has only one
 
 
-class Differences:
-    """Along the values of one multiplier, in ascending order."""
+class FiniteDifferences:
+    """Finite differences along the values of one multiplier, in ascending order."""
 
     def __init__(self, ticks: np.ndarray) -> None:
-        """`ticks` (n,)."""
+        """`ticks` (n,): the multiplier's values."""
         self.logarithmic = bool((ticks > 0).all())
         self.u = np.log(ticks) if self.logarithmic else np.asarray(ticks, dtype=float)
         self.slope = 1 / ticks if self.logarithmic else np.ones(len(ticks))  # du/d multiplier
         self._weights: dict[tuple[int, ...], np.ndarray] = {}
 
     def at(self, values: np.ndarray, i: int) -> tuple[float, ...]:
-        """d values/du at point i of a line (n,): by up to five points, by three, by three to the left and to the right.
+        """Four derivatives d values/du at point i of a line (n,): by up to five points; by three central, left, right.
 
-        All NaN without a neighbour on both sides, the last two without two. What is NaN in the line ends the
-        neighbourhood; where it has three points alone, the secant to the right is the second.
+        All are NaN without a neighbour on each side, the last two also without two on each side. A NaN in the line ends
+        the neighbourhood. In a neighbourhood of three points, the second derivative is the secant to the right.
         """
         left, right = self._reach(values, i, -1), self._reach(values, i, 1)
         if left == i or right == i or not np.isfinite(values[i]):
@@ -69,7 +69,7 @@ class Differences:
         return end
 
     def _applied(self, values: np.ndarray, i: int, points: Sequence[int]) -> float:
-        """The first derivative at i by these points."""
+        """The first derivative at point i by these points."""
         key = (i, *points)
         if key not in self._weights:
             t = self.u[list(points)] - self.u[i]

@@ -10,12 +10,12 @@ from ib_cli.report.panels.contents import Contents, contents
 from ib_cli.report.read.runs import Reader
 
 
-def made(*folders: Path, **options: object) -> Contents:
+def contents_of(*folders: Path, **options: object) -> Contents:
     """The contents of a report on the runs in these folders."""
     return contents(Reader().read(folders), **options)
 
 
-def drawn(report: Contents) -> dict[str, dict]:
+def plots_of(report: Contents) -> dict[str, dict]:
     """The plots of its page by their ids, as the page takes them."""
     found = plots(report)
     json.dumps(found, allow_nan=False)

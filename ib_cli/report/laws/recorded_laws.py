@@ -1,4 +1,4 @@
-"""What runs wrote of laws that they measured themselves: the lines of thermodynamics.jsonl."""
+"""Laws that runs measured themselves: the lines of thermodynamics.jsonl."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ib_cli.config.multipliers import MULTIPLIERS
-from ib_cli.report.read.runs import Run
+from ib_cli.report.read.runs import RecordedRun
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 FILE = "thermodynamics.jsonl"
-BESIDE = ("predicted", "error", "relative")  # columns that no line may have
+BESIDE = ("predicted", "error", "relative")  # columns that may be missing
 
 
-def recorded(runs: Sequence[Run]) -> DataFrame:
-    """A row per line that has a number measured, of runs in any state.
+def recorded_laws(runs: Sequence[RecordedRun]) -> DataFrame:
+    """A row per line with a number in `measured`, of runs in any state.
 
     Columns: law, quantity, study, run (its id), the multipliers, predicted, measured, difference, error (stderr) and
-    relative. The multipliers of a line stand before those of its run.
+    relative. A line's own multipliers replace its run's.
     """
     import pandas as pd
 
@@ -31,8 +31,8 @@ def recorded(runs: Sequence[Run]) -> DataFrame:
     return table.dropna(axis=1, how="all") if len(table) else table
 
 
-def said(table: DataFrame) -> list[str]:
-    """A line per law and quantity of what `recorded` gave: both sides with the error of one, the median of several."""
+def summary_lines(table: DataFrame) -> list[str]:
+    """A line per law and quantity in the table of `recorded_laws`: both sides and the error, or a median over rows."""
     if table.empty:
         return []
     table = table.reindex(columns=dict.fromkeys([*table.columns, *BESIDE]))
@@ -54,7 +54,7 @@ def _all(rows: DataFrame) -> str:
     return f"{len(rows)} recorded" + (f", relative difference {relative:.2g} (median)" if np.isfinite(relative) else "")
 
 
-def _row(run: Run, line: Mapping[str, Any]) -> dict[str, Any]:
+def _row(run: RecordedRun, line: Mapping[str, Any]) -> dict[str, Any]:
     given = line.get("multipliers")
     multipliers = {**run.multipliers, **(given if isinstance(given, Mapping) else {})}
     measured, predicted = float(line["measured"]), _number(line.get("predicted"))

@@ -1,4 +1,4 @@
-"""The slopes that the pictures of the first law show, against the ratios of weights that they should be."""
+"""Slopes of frontiers and the weight ratios that the first law predicts for them, as the pictures show them."""
 
 from __future__ import annotations
 
@@ -11,46 +11,47 @@ import numpy as np
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-DECADES = 3  # below the diagonal that are shown
+DECADES = 3  # shown below the diagonal
 
 
 @dataclass(frozen=True)
-class Slopes:
-    """−∂last/∂axis along one curve of a frontier, (n,) each.
+class SlopeSeries:
+    """n slopes −∂last/∂axis along one curve of a frontier.
 
-    `slope` lies between `low` and `high`; where one of these is not positive it is NaN, and `positive` False.
+    `slope` lies between the secants `low` and `high`. If one of them is not positive, `slope` is NaN and `positive`
+    False.
     """
 
     frontier: str
     curve: str
     axis: str
     last: str
-    rows: DataFrame  # of the table of frontiers, one per slope
+    rows: DataFrame  # n rows of the table of frontiers
     predicted: np.ndarray
     slope: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    rim: np.ndarray  # one-sided: at the rim of a surface
+    rim: np.ndarray  # True for one-sided slopes, at the rim of a surface
 
     @property
     def positive(self) -> np.ndarray:
-        """Which slopes a logarithmic axis can show."""
+        """True for slopes that a logarithmic axis can show."""
         return np.isfinite(self.slope)
 
     @property
     def partial(self) -> bool:
-        """Whether the frontier has three functionals."""
+        """True for a frontier of three functionals."""
         return self.frontier.count("-") == 2
 
     @property
     def bars(self) -> np.ndarray:
-        """From the positive slopes down to `low` and up to `high`, (2, m)."""
+        """Lengths (2, m) of the m positive slopes' error bars: down to `low`, up to `high`."""
         shown = self.positive
         return np.stack([self.slope - self.low, self.high - self.slope])[:, shown].clip(min=0)
 
 
-def slopes(table: DataFrame) -> Iterator[Slopes]:
-    """The series of a picture, from the table of frontiers; points without a slope or a prediction are in none."""
+def slope_series(table: DataFrame) -> Iterator[SlopeSeries]:
+    """A series per curve and axis in the table of frontiers, without points that lack a secant or a prediction."""
     if table.empty:
         return
     for (frontier, curve), rows in table.groupby(["frontier", "curve"], sort=False):
@@ -64,17 +65,17 @@ def slopes(table: DataFrame) -> Iterator[Slopes]:
                 known = _marked_first(known, name)
                 values = [known[column].to_numpy(dtype=float) for column in columns]
                 rim = known["rim"].to_numpy(dtype=float) == 1 if "rim" in known else np.zeros(len(known), dtype=bool)
-                yield Slopes(str(frontier), str(curve), axis, last, known, *values, rim)
+                yield SlopeSeries(str(frontier), str(curve), axis, last, known, *values, rim)
 
 
 def _marked_first(rows: DataFrame, name: str) -> DataFrame:
-    """A legend takes the form of a series' first mark: those that are not positive, or at the rim, are the last."""
+    """Slopes that are not positive, or at the rim, moved to the end: a legend shows the form of the first mark."""
     rim = rows["rim"].fillna(0.0) if "rim" in rows else np.zeros(len(rows))
     return rows.iloc[np.lexsort((rim, ~np.isfinite(rows[name])))]
 
 
-def limits(series: Sequence[Slopes]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The ends of the two axes of a picture: all ratios, and all slopes but what is far below the diagonal."""
+def axis_limits(series: Sequence[SlopeSeries]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Limits of the x axis, with all ratios, and of the y axis, with all slopes not far below the diagonal."""
     ratios = np.concatenate([one.predicted for one in series])
     left, right = float(ratios.min()) / 2, float(ratios.max()) * 2
     found = np.concatenate([one.slope[one.positive] for one in series])
@@ -83,7 +84,7 @@ def limits(series: Sequence[Slopes]) -> tuple[tuple[float, float], tuple[float, 
     return (left, right), (max(low, left / 10**DECADES), max(found.max(initial=0.0) * 2, right))
 
 
-def not_positive(series: Sequence[Slopes]) -> str:
-    """What a legend says of the slopes that are marked at the lower edge; empty where there is none."""
+def not_positive(series: Sequence[SlopeSeries]) -> str:
+    """Legend text for the slopes marked at the lower edge, or ''."""
     count = sum(int((~one.positive).sum()) for one in series)
     return f"not positive: {count} of {sum(len(one.predicted) for one in series)}" if count else ""

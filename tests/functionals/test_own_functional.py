@@ -1,0 +1,79 @@
+"""A person's own functional, found by its path as their own architecture is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SMALL, Ended
+
+MODULE = """
+from torch import Tensor
+from ib_cli.contracts.passes import Pass
+from ib_cli.functionals.functional import functional
+
+@functional("Q", "squared norm of z", "label_density")
+def squared_norm(p: Pass) -> Tensor:
+    return p.expected(p.z.square().sum(-1))
+
+nothing = 3
+"""
+OBJECTIVE = """
+# @package _global_
+gamma: 0.1
+objective:
+  name: small_z
+  minimise: {C: 1, Q: gamma}
+  functionals: {Q: own_quantity.squared_norm}
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the module, and a config for it."""
+    folder = tmp_path / "own"
+    (folder / "conf" / "objective").mkdir(parents=True)
+    (folder / "own_quantity.py").write_text(MODULE)
+    (folder / "conf" / "objective" / "small_z.yaml").write_text(OBJECTIVE)
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def result() -> dict[str, Any]:
+    (file,) = Path("outputs/runs").glob("*/result.json")
+    return json.loads(file.read_text())
+
+
+def test_it_is_minimised_and_measured(ib_train: Callable[..., Ended], own: Path) -> None:
+    ended = ib_train("--config-dir", str(own / "conf"), "objective=small_z", "gamma=0.5", "estimators=none", *SMALL)
+    assert ended.code == 0, ended.err
+    found = result()
+    assert found["lagrangian"] == "minimise C + 0.5 Q"
+    for split in ("train", "test"):
+        measures = found[split]
+        assert measures["J"] == pytest.approx(measures["C"] + 0.5 * measures["Q"], rel=1e-5)
+    assert 0 <= found["test"]["accuracy"] <= 1  # what is ours is measured beside it
+
+
+def test_it_joins_an_objective_on_the_command_line(ib_train: Callable[..., Ended], own: Path) -> None:
+    words = ("+objective.functionals.Q=own_quantity.squared_norm", "+objective.minimise.Q=0.5")
+    ended = ib_train(*words, "estimators=none", *SMALL)
+    assert ended.code == 0, ended.err
+    assert result()["lagrangian"] == "minimise C + 0.01 R + 0.5 Q"
+
+
+@pytest.mark.parametrize(
+    "path, told",
+    [
+        ("own_quantity.missing", "objective.functionals.Q=own_quantity.missing: cannot be imported"),
+        ("own_quantity.nothing", "objective.functionals.Q=own_quantity.nothing: is no Functional"),
+        ("ib_cli.functionals.rate.rate", "this functional's symbol is R: use it as the key"),
+    ],
+)
+def test_what_is_wrong_is_one_line(ib_train: Callable[..., Ended], own: Path, path: str, told: str) -> None:
+    ended = ib_train(f"+objective.functionals.Q={path}", "+objective.minimise.Q=0.5", *SMALL)
+    assert ended.code == 2 and told in ended.err and len(ended.err.strip().splitlines()) == 1, ended.err
