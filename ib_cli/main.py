@@ -1,6 +1,6 @@
 """ib-train: compose the config of each run, run it, and end with the right exit code.
 
-0: done. 1: a run failed. 2: the command or config is wrong. 128 + n: stopped by signal n, saved.
+Exit codes. 0: done. 1: a run failed. 2: the command or config is wrong. 128 + n: stopped by signal n, saved.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ib_cli.system.signals import Interrupted
 def main() -> None:
     """The console script `ib-train`."""
     command = list(sys.argv)
-    signal.signal(signal.SIGTERM, _terminated)  # as the first process of a container we would not even notice it
+    signal.signal(signal.SIGTERM, _terminated)  # without a handler, the first process of a container ignores it
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
     studies.clear()
     for stream in (sys.stdout, sys.stderr):
@@ -52,14 +52,14 @@ def main() -> None:
         if verbose:
             traceback.print_exc()
         code = _fail(explain(error, command[1:]), 2)
-    except ValueError as error:  # of Hydra: flags that do not go together, as -m with --cfg
+    except ValueError as error:  # from Hydra: flags that do not go together, such as -m with --cfg
         if verbose:
             traceback.print_exc()
         code = _fail(" ".join(str(error).split()), 2)
-    except BrokenPipeError:  # what reads our output has ended, as `head` does; runs can be continued
+    except BrokenPipeError:  # the reader of our output has ended, such as `head`; runs can be continued
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
-    except OSError as error:  # of Hydra, which makes a multirun's folder; a run's own are told by the run
+    except OSError as error:  # from Hydra, making a multirun's folder; a run reports its own errors
         code = _fail(f"output: cannot write {error.filename} ({error.strerror})", 2)
     except KeyboardInterrupt as stop:
         code = getattr(stop, "exit_code", 130)
@@ -75,14 +75,14 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 def _fail(line: str, code: int) -> int:
     if studies and not studies[-1].begun:
-        studies.pop().give_up(line)  # there is nothing to show
+        studies.pop().give_up(line)  # no job has begun: there is no table to show
     _end_study()
     print(f"ib-train: {line}", file=sys.stderr)
     return code
 
 
 def _end_study(stopped: bool = False) -> int | None:
-    """Where a multirun has begun: its table, and its exit code."""
+    """Print the table of a multirun and return its exit code; None if no multirun has begun."""
     if not studies or studies[-1].jobs is None:
         return None
     return studies[-1].end(stopped)
@@ -90,7 +90,7 @@ def _end_study(stopped: bool = False) -> int | None:
 
 @contextmanager
 def hydra_raises() -> Iterator[None]:
-    """Within the block Hydra raises its errors, where it would otherwise print them and leave with code 1."""
+    """Within the block Hydra raises its errors instead of printing them and exiting with code 1."""
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -104,10 +104,10 @@ def hydra_raises() -> Iterator[None]:
 
 @contextmanager
 def jobs_named(command: list[str]) -> Iterator[None]:
-    """Within the block a multirun's command line names its jobs, so that every process knows whose they are."""
+    """Within the block, the command line of a multirun holds a token that names its jobs in every process."""
     multirun = {"-m", "--multirun"} & set(command) or any(word.startswith("sweep=") for word in command)
     if multirun:
-        # Beside the other overrides, as argparse wants them together.
+        # Beside the other overrides: argparse wants them together.
         place = next((i for i, word in enumerate(command) if i and "=" in word and word[0] != "-"), len(command))
         sys.argv = [*command[:place], f"++hydra.job.env_set.{TOKEN}={uuid4().hex}", *command[place:]]
     try:
@@ -148,7 +148,7 @@ def compose_and_run() -> int:
 
 
 def job(config: DictConfig) -> Outcome:
-    """One run of a multirun, in whatever process; how it stands is written where the first process looks."""
+    """One run of a multirun, in any process. Its outcome is written to a file that the first process reads."""
     from ib_cli.run.run import run
 
     hydra_config = HydraConfig.get()

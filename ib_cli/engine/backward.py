@@ -17,15 +17,15 @@ Compile = Literal[False, True, "step"]
 
 
 def _kept(guards: Sequence[Any]) -> list[bool]:
-    """What is compared before each call: the arguments. The model and its modules, which are many, stay as they are."""
+    """True for the guards to check before each call: arguments and global state. The model's many modules stay unchanged."""
     return [guard.guard_type in ("TENSOR_MATCH", "GLOBAL_STATE") for guard in guards]
 
 
 def _compiled(function: Callable[..., Any], graphs: bool) -> Callable[..., Any]:
-    """The function compiled, apart from any other.
+    """The compiled function, apart from any other.
 
-    torch keeps what it compiles by code objects, and as `_kept` looks at the arguments alone, another model with the
-    same shapes would be taken for this one. So each function is called by code of its own.
+    torch finds compiled code by its code object. `_kept` checks the arguments alone, so that another model with the
+    same shapes would get this model's code. A new code object for each function prevents it.
     """
 
     def own(*arguments: Any) -> Any:
@@ -38,11 +38,11 @@ def _compiled(function: Callable[..., Any], graphs: bool) -> Callable[..., Any]:
 
 
 class Backward:
-    """Called with a loss's arguments, sets the gradient of each parameter and returns the loss's parts.
+    """Calls a loss: sets the gradient of each parameter and returns the loss's parts.
 
-    With `compile` True the loss is compiled and its gradient found as ever; with "step" both are one compiled function,
-    which saves most where a step is small. Compiling takes half a minute for each size of batch, told by `unread`.
-    On CUDA what is compiled is recorded as a CUDA graph, whose results the next call overwrites.
+    `compile=True` compiles the loss, and autograd finds its gradient as usual. `compile="step"` compiles both as one
+    function, which saves most where a step is small. Compiling takes half a minute for each batch size; `unread`
+    returns the seconds. On CUDA, compiled code runs as a CUDA graph, whose results the next call overwrites.
     """
 
     def __init__(self, loss: LossFunction, compile: Compile, device: torch.device) -> None:
@@ -60,9 +60,9 @@ class Backward:
     def __call__(
         self, params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors
     ) -> dict[str, Tensor]:
-        """The parts: scalars, or (M,) where the loss is one of many runs; their losses are added up."""
+        """The parts: scalars, or (M,) for a loss of M runs, whose losses are summed before the gradient."""
         start, new = time.monotonic(), self._compiled is not None and batch.x.shape not in self._sizes
-        if new:  # once as it is: torch remembers what it then looks up, as the KL of two classes, and cannot compile
+        if new:  # once uncompiled: fills torch's caches, such as the KL of two classes, which cannot be compiled
             with torch.no_grad():
                 self.loss(params, {name: b.clone() for name, b in buffers.items()}, batch, noise, multipliers)
         if self._graphs:
@@ -74,7 +74,7 @@ class Backward:
         return parts
 
     def unread(self) -> float:
-        """Seconds spent to compile since this was last asked."""
+        """Seconds spent on compiling since the last call."""
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 

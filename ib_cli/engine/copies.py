@@ -1,4 +1,4 @@
-"""Copies of one model with parameters of their own, on a leading axis."""
+"""Copies of one model, each with its own parameters, on a leading axis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Copies(Protocol):
-    """M copies of a model. `Stack`, copies in training, and `Samples`, copies as they are, both meet it."""
+    """M copies of a model: a `Stack` (copies in training) or `Samples` (copies with fixed parameters)."""
 
     @property
     def evaluated_params(self) -> dict[str, Tensor]:
@@ -23,7 +23,7 @@ class Copies(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """Copies with given parameters, such as the places of Markov chains."""
+    """Copies with given parameters, such as the states of Markov chains."""
 
     evaluated_params: dict[str, Tensor]
     buffers: dict[str, Tensor]

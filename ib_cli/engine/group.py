@@ -20,10 +20,10 @@ from ib_cli.model.model import Model
 
 
 class GroupEpoch:
-    """The steps of one epoch of M runs, from where their states stand to the end or to a signal.
+    """The steps of one epoch of M runs, from their present states to the end of the epoch or to a signal.
 
-    Each run sees the order and the noise of its own seed, as on its own; what runs of one seed have in common is made
-    once. A run whose loss is not finite leaves the others as they are: nothing is summed over runs but their losses.
+    Each run gets the sample order and the noise of its own seed, as it would alone; runs with one seed share them. A
+    run whose loss is not finite does not affect the others: nothing is summed over runs but their losses.
     """
 
     def __init__(
@@ -35,10 +35,11 @@ class GroupEpoch:
         settings: Sequence[Settings],
         multipliers: Sequence[Mapping[str, float]],
     ) -> None:
-        """`backward` gives that of the mapped loss, whose noise, and whose batch unless each is the whole split, have a
-        leading axis (0) or none.
+        """`settings` and `multipliers`: one for each run, in the order of the stack; settings differ in the seed at most.
 
-        `settings` and `multipliers` are the runs' in the order of the stack; settings differ by the seed at most."""
+        `backward` returns the `Backward` of the mapped loss for the leading axis of noise and batch: 0, or None if the
+        runs share them. A batch that is the whole split has no leading axis.
+        """
         self.stack, self.model, self.data, self.settings = stack, model, data, settings[0]
         self.state = state = stack.states[0]
         device = data.device
@@ -49,7 +50,7 @@ class GroupEpoch:
         streams = list(dict.fromkeys(seeds))
         self.stream_of = torch.tensor([streams.index(seed) for seed in seeds], device=device)
         self.backward = backward(0 if len(streams) > 1 else None)
-        self.same_schedule = not state.schedule.state()  # one that looks at J has the factors of its own run
+        self.same_schedule = not state.schedule.state()  # a schedule that follows J has other factors for each run
         batch_size = self.settings.batch_size
         self.orders = [batches(data, batch_size, state.epoch, seed) for seed in streams]
         self.whole = data.whole_batch() if data.whole(batch_size) else None
@@ -58,17 +59,17 @@ class GroupEpoch:
             saved = stack.states[seeds.index(seed)].noise
             if saved is not None:
                 noise.set_state(saved.cpu())
-        self.history: list[Tensor] = []  # of each step (parts, M)
+        self.history: list[Tensor] = []  # (parts, M) of each step
 
     @property
     def sizes(self) -> list[int]:
-        """Those of the batches."""
+        """Batch sizes."""
         return [len(indices) for indices in self.orders[0]]
 
     def run(self, requests: dict[int, list], stop: Callable[[], int | None]) -> int | None:
-        """Train to the end of the epoch and return None, or to a signal and return its number.
+        """Train to the end of the epoch and return None; at a signal, stop and return its number.
 
-        `requests` remembers, over epochs, which random numbers a pass of each batch size asks for.
+        `requests`, kept over epochs, are the random numbers that a pass needs, by batch size.
         """
         self.model.train()
         first = self.state.step_in_epoch
@@ -100,21 +101,21 @@ class GroupEpoch:
         self.history.append(torch.stack(list(parts.values())))
 
     def _made(self, position: int) -> tuple[Batch, Batch]:
-        """A batch of one stream, and those of all runs."""
+        """The batch of the first stream, and the batches of all runs."""
         if self.whole is not None:
             return self.whole, self.whole
         made = [self.data.batch("train", order[position], noise) for order, noise in zip(self.orders, self.noises)]
         return made[0], Batch._make(None if parts[0] is None else self._laid_out(parts) for parts in zip(*made))
 
     def _laid_out(self, of_streams: tuple[Tensor, ...]) -> Tensor:
-        """What the streams have made, for each run: (M, …), or as it is where there is one stream for all."""
+        """One tensor per stream as one per run, (M, …); unchanged if all runs share one stream."""
         if len(of_streams) == 1:
             return of_streams[0]
         stacked = torch.stack(of_streams)
         return stacked if len(of_streams) == len(self.stream_of) else stacked[self.stream_of]
 
     def _hand_over(self, steps: int) -> None:
-        """Tell each state where it stands."""
+        """Write the steps' history, their count and the noise generator's state to each run's state."""
         if not steps:
             return
         history = torch.stack(self.history)

@@ -20,7 +20,7 @@ LossFunction = Callable[[Tensors, Tensors, Batch, tuple[Tensor, ...], Tensors], 
 def forward(
     model: Model, params: Tensors, buffers: Tensors, batch: Batch, tape: Tape, samples: int, precision: str
 ) -> Pass:
-    """A pass with the given parameters and buffers, or with weights drawn from the distribution that they describe.
+    """A pass with the given parameters and buffers; with drawn weights, these describe the distribution of the weights.
 
     Buffers are updated in place (batch norm).
     """
@@ -73,7 +73,7 @@ def loss_of_copies(loss: LossFunction, axis: int | None, weighted: bool, same: b
 
 @torch.no_grad()
 def plan(model: Model, batch: Batch, samples: int, precision: str) -> list[Request]:
-    """The random numbers that a pass of such a batch asks for, in the model's present mode. Changes nothing."""
+    """The random numbers that a pass of such a batch needs, in the model's present mode. Changes nothing."""
     planner = Planner(batch.x.device)
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     forward(model, dict(model.named_parameters()), buffers, batch, planner, samples, precision)

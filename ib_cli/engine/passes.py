@@ -34,7 +34,7 @@ def inputs(
 
     The model is in evaluation mode until the iterator ends. `samples`: draws of z per sample. `members`: indices of
     the samples, (n,); None: the whole split. `repeats`: passes of each batch, one after the other, with new numbers.
-    `plans` remembers over calls which numbers a batch of each size asks for.
+    `plans`, kept over calls, are the random numbers that a pass needs, by batch size.
     """
     plans = {} if plans is None else plans
     was_training = model.training
@@ -68,7 +68,7 @@ def passes(
     repeats: int = 1,
     plans: dict[int, list[Request]] | None = None,
 ) -> Iterator[Pass]:
-    """Passes of a split with the given parameters and buffers, a batch at a time; keys as for `inputs`.
+    """Passes of a split with the given parameters and buffers, a batch at a time; arguments as for `inputs`.
 
     A functional of a pass gives nats per sample, `Pass.total` and `Pass.mean` their sum and mean over the batch.
     """

@@ -11,13 +11,13 @@ from ib_cli.contracts.errors import ConfigError
 
 
 class Schedule:
-    """A factor for every moment t, measured in epochs from 0. `warmup` epochs rise linearly to the full rate first."""
+    """A factor of the learning rate at time t, in epochs from 0. It first rises linearly over `warmup` epochs."""
 
     def __init__(self, *, warmup: Annotated[float, Ge(0)]) -> None:
         self.warmup = warmup
 
     def factor(self, t: float) -> float:
-        """What the learning rate is multiplied by at time t."""
+        """The factor of the learning rate at time t."""
         return self.shape(t) * min(1.0, t / self.warmup if self.warmup else 1.0)
 
     def shape(self, t: float) -> float:
@@ -25,14 +25,14 @@ class Schedule:
         return 1.0
 
     def observe(self, J: float) -> None:
-        """Told the training objective after each epoch."""
+        """Take note of the training objective after an epoch."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold for the schedule to go on."""
+        """The schedule's state for a checkpoint; empty if it has none."""
         return {}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore a state that `state` returned."""
 
 
 class Constant(Schedule):
@@ -58,7 +58,7 @@ class Step(Schedule):
 
 
 class Exponential(Schedule):
-    """× rate every so many epochs, in steps (`staircase`) or continuously."""
+    """× rate every `every` epochs, in steps (`staircase`) or continuously."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Cosine(Schedule):
             raise ConfigError(f"schedule.warmup={warmup}: must be shorter than schedule.epochs={epochs}")
 
     def shape(self, t: float) -> float:
-        """The half period between the end of the warm-up and the last epoch."""
+        """Half a period, from the end of the warm-up to the last epoch."""
         span = max(self.epochs - self.warmup, 1e-12)
         done = min(max((t - self.warmup) / span, 0.0), 1.0)
         return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
@@ -114,7 +114,7 @@ class Plateau(Schedule):
         return self.rate**self.drops
 
     def observe(self, J: float) -> None:
-        """Count epochs without a new lowest J; drop and count anew after more than `patience`."""
+        """Count epochs without a new lowest J; after more than `patience`, drop the rate and count anew."""
         if self.best > J:
             self.best, self.flat = J, 0
         else:
@@ -127,5 +127,5 @@ class Plateau(Schedule):
         return {"best": self.best, "flat": self.flat, "drops": self.drops}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take back best, flat, drops."""
+        """Restore best, flat, drops."""
         self.best, self.flat, self.drops = state["best"], state["flat"], state["drops"]

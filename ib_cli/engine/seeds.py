@@ -1,6 +1,6 @@
-"""Random streams that depend on the run's seed, what they are for and the epoch, and on nothing that came before.
+"""Random streams that depend on the run's seed, their purpose and the epoch, and on nothing that was drawn before.
 
-An interrupted run therefore meets the same numbers when it goes on, without having to save them.
+An interrupted run therefore draws the same numbers when it goes on, without having saved them.
 """
 
 from __future__ import annotations

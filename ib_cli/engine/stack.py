@@ -1,4 +1,4 @@
-"""States of several runs laid on a leading axis, so that one step trains them all."""
+"""States of several runs, stacked on a leading axis so that one step trains them all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ib_cli.engine.state import State
 class Stack:
     """M states at the same step of models with the same parts. Their tensors become views of the stacked ones (M, …).
 
-    The update is that of each state's own optimiser: learning rate and weight decay are each run's, everything else of
-    the optimiser is common. All of torch's updates are linear in the learning rate, so that where rates differ the
-    update at rate 1 is scaled run by run.
+    Each run is updated as by its own optimiser. Runs may differ in learning rate and weight decay; the optimiser's
+    other options are common. All of torch's updates are linear in the learning rate: where rates differ, the update at
+    rate 1 is scaled run by run.
     """
 
     def __init__(self, states: Sequence[State], optimizer: Callable[[Iterable[Tensor]], Optimizer]) -> None:
@@ -52,7 +52,7 @@ class Stack:
 
     @torch.no_grad()
     def step(self, factors: Sequence[float]) -> None:
-        """One update, at the optimisers' learning rates times these factors: (M), or one for all."""
+        """One update, at the optimisers' learning rates times `factors`: M of them, or one for all."""
         (group,) = self.optimizer.param_groups
         if self.common is not None and len(set(factors)) == 1:
             group["lr"], group["weight_decay"] = self.common[0] * factors[0], self.common[1]
@@ -63,7 +63,7 @@ class Stack:
         rate = (self.rates * torch.tensor(factors, dtype=torch.float64)).float().to(params[0].device)
         decay = self.decays.to(params[0].device)
         before = [p.clone() for p in params]
-        if not isinstance(self.optimizer, AdamW):  # whose decay is part of the update, not of the gradient
+        if not isinstance(self.optimizer, AdamW):  # AdamW's decay is part of the update, not of the gradient
             for p in params:
                 assert p.grad is not None  # `Backward` has set it
                 p.grad.add_(_along(decay, p) * p)
@@ -79,7 +79,7 @@ class Stack:
                 get_ema_multi_avg_fn(decay)(list(self.averaged.values()), list(self.params.values()), None)
 
     def share(self) -> None:
-        """Give each state its part of the optimiser's state, as a view: what a checkpoint and another stack need."""
+        """Give each state its part of the optimiser's state, as a view, for checkpoints and other stacks."""
         for i, state in enumerate(self.states):
             for name, stacked in self.params.items():
                 found = self.optimizer.state[stacked]
@@ -96,7 +96,7 @@ class Stack:
 
 
 def _is_each(key: str, value: Tensor | None) -> bool:
-    """Whether this part of an optimiser's state has a number for each of a parameter's; `step` has one for all."""
+    """Whether this entry of an optimiser's state is stacked over runs; `step` is one for all."""
     return isinstance(value, Tensor) and key != "step"
 
 
@@ -105,7 +105,7 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """The tensors (…) as one (M, …), and each of them, in place, a view of its part."""
+    """The tensors (…) stacked as one (M, …); each becomes, in place, a view of its part."""
     stacked = _joined(tensors)
     for i, tensor in enumerate(tensors):
         tensor.data = stacked[i]
@@ -113,5 +113,5 @@ def _stacked(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _along(values: Tensor, like: Tensor) -> Tensor:
-    """(M,) with as many dimensions as `like` (M, …)."""
+    """Values (M,) with as many dimensions as `like` (M, …)."""
     return values.view(-1, *(1,) * (like.dim() - 1))

@@ -1,4 +1,4 @@
-"""What changes while a run trains, and its form in a checkpoint."""
+"""The state of a run in training, and its form in a checkpoint."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class State:
     schedule: Schedule
     averaged: dict[str, Tensor] | None  # exponential moving averages of the parameters, if asked for
     epoch: int = 0  # epochs completed
-    step: int = 0  # steps taken in all
-    step_in_epoch: int = 0  # of them in the epoch under way
-    noise: Tensor | None = None  # the noise generator's state within the epoch under way
-    names: list[str] = field(default_factory=list)  # of J and its parts
-    history: list[Tensor] = field(default_factory=list)  # their values in the epoch so far, (steps, parts) each
+    step: int = 0  # steps done in all
+    step_in_epoch: int = 0  # steps done in the present epoch
+    noise: Tensor | None = None  # the noise generator's state within the present epoch
+    names: list[str] = field(default_factory=list)  # names of J and its parts
+    history: list[Tensor] = field(default_factory=list)  # values of J and its parts in the present epoch, (steps, parts) each
     best: float = float("inf")  # early stopping: the lowest value seen
-    flat_evaluations: int = 0  # and how many evaluations have passed since
-    seconds: float = 0.0  # spent in all, over interruptions
-    compile_seconds: float = 0.0  # of them, to compile
-    estimate_seconds: float = 0.0  # of them, on estimates of information
+    flat_evaluations: int = 0  # early stopping: evaluations since then
+    seconds: float = 0.0  # in all, over interruptions
+    compile_seconds: float = 0.0  # of these, on compiling
+    estimate_seconds: float = 0.0  # of these, on estimates of information
 
     @classmethod
     def start(cls, model: Model, optimizer: Optimizer, schedule: Schedule, averaging: float) -> State:
@@ -56,11 +56,11 @@ class State:
                 update(list(self.averaged.values()), list(self.params.values()), None)
 
     def close_epoch(self) -> None:
-        """Count the epoch under way as done."""
+        """Count the present epoch as done."""
         self.epoch, self.step_in_epoch, self.noise, self.history = self.epoch + 1, 0, None, []
 
     def checkpoint(self) -> dict[str, Any]:
-        """Tensors, numbers and strings alone, as torch.load(weights_only=True) reads them."""
+        """The state as tensors, numbers and strings alone, so that torch.load(weights_only=True) reads it."""
         found = {
             "params": {name: p.detach() for name, p in self.params.items()},
             "buffers": self.buffers,
@@ -72,7 +72,7 @@ class State:
         return tree_map_only(Tensor, _alone, found)
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
-        """Take back what `checkpoint` gave. Raises KeyError or RuntimeError where it does not fit this model."""
+        """Restore a state that `checkpoint` returned. Raises KeyError or RuntimeError where it does not fit this model."""
         with torch.no_grad():
             for name, p in self.params.items():
                 p.copy_(checkpoint["params"][name])
@@ -86,7 +86,7 @@ class State:
 
 
 def _alone(tensor: Tensor) -> Tensor:
-    """The tensor without the storage that it is a view of, which would be saved as a whole."""
+    """The tensor, cloned if it is a view of a larger storage, which would be saved as a whole."""
     return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 

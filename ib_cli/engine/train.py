@@ -26,7 +26,7 @@ SECONDS_BETWEEN_REPORTS = 0.5  # each report waits for the device once
 
 
 class Reporter:
-    """Tells the observers how an epoch is going, from time to time over the whole run."""
+    """Reports progress to the observers, at most once every SECONDS_BETWEEN_REPORTS over the whole run."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self.observers, self.last = observers, time.monotonic()
@@ -37,14 +37,14 @@ class Reporter:
         return time.monotonic() - self.last > SECONDS_BETWEEN_REPORTS
 
     def report(self, epoch: int, step: int, steps: int, averages: Mapping[str, float]) -> None:
-        """The epoch under way (from 0), the steps done and to do in it, and its running averages."""
+        """Report the present epoch (from 0), its steps done, its steps in all, and its averages so far."""
         for observer in self.observers:
             observer.progress(epoch, step, steps, averages)
         self.last = time.monotonic()
 
 
 def batches(data: Data, batch_size: int, epoch: int, seed: int) -> list[Tensor]:
-    """The epoch's order of the samples, cut into batches; where each is the whole split, the same one again and again.
+    """The epoch's sample indices, shuffled and cut into batches; a batch that is the whole split is repeated, unshuffled.
 
     A single sample left over after larger batches is dropped: batch normalisation has no variance for it.
     """
@@ -60,7 +60,7 @@ def batches(data: Data, batch_size: int, epoch: int, seed: int) -> list[Tensor]:
 
 
 class Epoch:
-    """The steps of one epoch, from where the state stands to the end or to a signal."""
+    """The steps of one epoch, from the present state to the end of the epoch or to a signal."""
 
     def __init__(
         self,
@@ -81,11 +81,10 @@ class Epoch:
         self.rate = state.optimizer.defaults["lr"]
 
     def run(self, requests: dict[int, list], stop: Callable[[], int | None], reporter: Reporter) -> int | None:
-        """Train to the end of the epoch and return None, or to a signal and return its number.
+        """Train to the end of the epoch and return None; at a signal, stop and return its number.
 
-        Raises RunFailedError as `averages` does.
-
-        `requests` remembers, over epochs, which random numbers a pass of each batch size asks for.
+        `requests`, kept over epochs, are the random numbers that a pass needs, by batch size. Raises RunFailedError as
+        `averages` does.
         """
         state = self.state
         self.model.train()
@@ -118,16 +117,16 @@ class Epoch:
         state.step_in_epoch += 1
 
     def averages(self) -> dict[str, float]:
-        """Means over the epoch so far, as `averages` gives them."""
+        """Sample-weighted means of J and its parts over this epoch's steps so far."""
         sizes = [len(indices) for indices in self.order]
         return averages(torch.cat(self.state.history), sizes, self.state.names, self.state.epoch)
 
 
 def averages(history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch: int) -> dict[str, float]:
-    """Means of J, the functionals and the accuracy over an epoch's samples so far. Waits for the device.
+    """Sample-weighted means of J, the functionals and the accuracy over an epoch's steps so far. Waits for the device.
 
-    `history` has a row of means, in the order of `names`, for each step done; `sizes` are those of all batches.
-    Raises RunFailedError, naming the first step and the terms, where one of them is not finite.
+    `history`: batch means, (steps done, parts), in the order of `names`. `sizes`: all batch sizes of the epoch.
+    Raises RunFailedError, naming the first such step and its terms, where a value is not finite.
     """
     history = history.cpu().double()
     broken = (~history.isfinite()).any(1).nonzero()

@@ -9,9 +9,10 @@ import torch
 from torch import Generator, Tensor
 
 from ib_cli.sampling.averages import average, ratio
-from ib_cli.sampling.boltzmann import Point, from_function
+from ib_cli.sampling.boltzmann import Point
 from ib_cli.sampling.exchange import System, exchanged
 from ib_cli.sampling.temperature import virial
+from tests.sampling.walking import from_function
 
 M, A, B = 64, 6, 10  # copies, and the dimensions of the systems
 
