@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def mistake(arguments: argparse.Namespace) -> str:
-    """What is wrong with the command, or nothing."""
+    """What is wrong with the command, or ''."""
     sections = arguments.sections or list(SECTIONS)
     for section in sections:
         if section not in SECTIONS:
@@ -79,8 +79,8 @@ def mistake(arguments: argparse.Namespace) -> str:
 
 
 def run(section: str, options: Options, file: Path, console: Console) -> tuple[str, list[Row]]:
-    """Measure a section and write it to the page; its title and rows."""
-    from benchmarks.machine import conditions  # which needs torch
+    """Measure a section and write it to the page; returns its title and rows."""
+    from benchmarks.machine import conditions  # imported here, as it needs torch
 
     module = importlib.import_module(f"benchmarks.{SECTIONS[section]}")
     before, rows = os.getloadavg()[0], []

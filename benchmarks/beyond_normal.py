@@ -1,6 +1,6 @@
 """The Beyond Normal benchmark (Czyż et al., NeurIPS 2023): Kraskov's estimator, ours and theirs, against the truth.
 
-The package `benchmark-mi` brings its own jax and lives in an environment of its own:
+The package `benchmark-mi` brings its own jax and needs its own environment:
 
     THEIR_PYTHON benchmarks/beyond_normal.py write DIR    # samples, truths and their estimates; ten minutes
     python -m benchmarks.beyond_normal table DIR          # ours on the same samples; two minutes
@@ -22,7 +22,7 @@ NEIGHBOURS = (5, 10)  # the package's own choice
 
 
 def write(folder: Path) -> None:
-    """In the environment of `benchmark-mi`: one file a task with x, y, the truth, their estimate and its seconds."""
+    """In the environment of `benchmark-mi`: one file per task, with x, y, the truth, their estimate and its seconds."""
     from bmi.benchmark import BENCHMARK_TASKS
     from bmi.estimators import KSGEnsembleFirstEstimator
 
@@ -42,7 +42,7 @@ def standardised(values: np.ndarray) -> np.ndarray:
 
 
 def table(folder: Path) -> None:
-    """Prints one line of Markdown a task: the truth, both estimates in nats, their difference, and both times."""
+    """Prints one line of Markdown per task: the truth, both estimates in nats, their difference, and both times."""
     import torch
 
     from ib_cli.estimators.ksg import ksg

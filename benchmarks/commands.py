@@ -11,7 +11,7 @@ IB_TRAIN = str(Path(sys.executable).with_name("ib-train"))
 
 
 def timed(folder: Path, *words: str) -> float:
-    """Seconds of one `ib-train` in this folder. Raises RuntimeError with what it said where it fails."""
+    """Seconds of one `ib-train` in this folder. Raises RuntimeError, with its output, where it fails."""
     begin = time.perf_counter()
     ended = subprocess.run([IB_TRAIN, *words], cwd=folder, capture_output=True, text=True)
     spent = time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""Nearest-neighbour estimates against a ball tree asked once a point, small enough for a table; one thread.
+"""Nearest-neighbour estimates against a ball tree with one query per sample, on small samples; one thread.
 
 `python -m benchmarks.estimators` measures larger samples, memory and other packages.
 """
@@ -20,7 +20,7 @@ SAMPLES, DIMENSIONS = 4000, 50
 def rows(options: Options) -> Iterator[Row]:
     """Seconds of each estimate, ours in its own norm."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as the trees
+    torch.set_num_threads(1)  # like the trees
     try:
         for name, sides in cases(SAMPLES, DIMENSIONS).items():
             case = f"{name}, {SAMPLES} samples of {DIMENSIONS} dimensions; other: ball tree"

@@ -1,13 +1,13 @@
-"""Nearest-neighbour estimators against the usual way: a ball tree asked once a point.
+"""Nearest-neighbour estimators against the usual way: a ball tree with one query per sample.
 
     python -m benchmarks.estimators                               # half an hour
     python -m benchmarks.estimators --peer-python PATH            # also against infomeasure, in the environment of PATH
     python -m benchmarks.estimators --memory 50000                # only the memory at N = 50,000; a minute
 
 The peers are written here from their definitions, as NPEET and scikit-learn do it: trees with the Chebyshev metric, a
-query for the k-th neighbour, and one range count a point. Ours runs in its default norm, Euclidean within a variable,
-and in the peers' norm, where the values must agree. Both sides take turns in one process. The floor is the matrix
-product of 2N²d operations in float32 for each variable, by blocks of rows.
+query for the k-th neighbour, and one range count per sample. Ours runs in its default norm, Euclidean within a
+variable, and in the peers' norm, where the values must agree. Both sides take turns in one process. The floor is the
+matrix product of 2N²d operations in float32 for each variable, in blocks of rows.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def cases(n: int, width: int) -> dict[str, dict[str, Callable[[], object]]]:
 
 
 def infomeasure_line(python: str, n: int, width: int, folder: Path, repeats: int) -> str:
-    """Ratios against infomeasure's KSG in turns with ours; a line that says so where it cannot be run."""
+    """Ratios against infomeasure's KSG in turns with ours; where it cannot be run, a line that says so."""
     x, z, _ = samples(n, width)
     files = [str(folder / f"{name}.npy") for name in "xz"]
     for file, values in zip(files, (x, z)):
@@ -155,14 +155,14 @@ def infomeasure_line(python: str, n: int, width: int, folder: Path, repeats: int
 
 
 def memory(n: int, width: int) -> None:
-    """Prints the peak of the resident memory over that before the call, for each estimator in a process of its own."""
+    """Prints by how much the peak of the resident memory exceeds its size before the call; a process per estimator."""
     for name in ("entropy", "I[Y;Z], Ross", "I[X;Z], KSG 1"):
         command = [sys.executable, "-m", "benchmarks.estimators", "--peak", name, "--n", str(n), "--width", str(width)]
         print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip(), flush=True)
 
 
 def peak(name: str, n: int, width: int) -> None:
-    """One estimate after a small one that loads what is loaded once; Linux counts the peak in KiB."""
+    """One estimate, after a small one for all that is loaded only once; Linux counts the peak in KiB."""
     cases(2000, width)[name]["ours"]()
     x, z, y = samples(n, width)
     estimate = {

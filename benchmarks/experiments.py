@@ -1,4 +1,4 @@
-"""Our side: runs that are built as ib-train builds them, trained alone or together, epoch by epoch."""
+"""Our side: runs built as ib-train builds them, trained alone or together, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _load(dataset: DataSet, device: torch.device) -> Data:
 
 
 def now(device: torch.device) -> float:
-    """Seconds on a clock, once the device has done what it was asked for."""
+    """Seconds on a clock, after waiting for the device."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -68,7 +68,7 @@ class Solo:
         self.reporter = Reporter(())
 
     def step(self) -> float:
-        """Seconds of a step, over an epoch."""
+        """Seconds per step, over an epoch."""
         begin = self._begin()
         epoch = self._train()
         spent = now(self.experiment.device) - begin
@@ -76,7 +76,7 @@ class Solo:
         return spent / len(epoch.order)
 
     def epoch(self) -> float:
-        """Seconds of an epoch as `fit` has it: its steps, averages, evaluation, records and checkpoint."""
+        """Seconds of an epoch as in `fit`: its steps, averages, evaluation, records and checkpoint."""
         begin = self._begin()
         self.progress.trained(self._train().averages())
         params = self.progress.state.evaluated_params
@@ -118,7 +118,7 @@ class Together:
         self.requests: dict[int, list] = {}
 
     def step(self) -> float:
-        """Seconds of a step and run, over an epoch."""
+        """Seconds per step and run, over an epoch."""
         first, settings = self.first, self.first.settings
         if first.device.type == "cpu":
             set_threads(settings, first.model, len(self.experiments))

@@ -1,4 +1,4 @@
-"""The same on a CUDA device; without one its rows say that they were not run."""
+"""Steps of training on a CUDA device; without one the rows say that they were not run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TARGETS = (
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """64 models at once against one at a time, ResNet18 in 16 bits, and the memory that both took."""
+    """64 models at once against one at a time, 100 toys, ResNet18 in 16 bits, and memory."""
     if not torch.cuda.is_available():
         yield from (NotRun(*each) for each in TARGETS)
         return
@@ -46,12 +46,12 @@ def rows(options: Options) -> Iterator[Row]:
 
 
 def stacked(sizes: tuple[list[int], int], options: Options, *how: str) -> list[tuple[float, ...]]:
-    """Seconds per point and step of 64 with different γ, together (with the words of `how`) and one at a time."""
+    """Seconds per point and step of 64 models with different γ: together (with the words `how`), and one at a time."""
     words = (*mnist(options, *sizes)[:-1], "device=cuda", "dataset.train_size=10000")
     many = Together([made(*words, *how, f"gamma={10 ** (-4 + i / 16)}") for i in range(POINTS)])
     return in_turns([many.step, Solo(made(*words)).step], options.repeats)
 
 
 def memory(case: str) -> Row:
-    """The most that tensors have held since the last reset."""
+    """The peak of the memory of tensors since the last reset."""
     return Figure(case, [torch.cuda.max_memory_allocated()], lambda value: f"{value / 2**30:.2f} GiB")

@@ -1,4 +1,4 @@
-"""The conditions that a measurement was made under."""
+"""The conditions of a measurement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def conditions(before: float, after: float, repeats: int) -> str:
-    """One line: processor, cores, device, torch, and the load average of a minute around the measurement."""
+    """One line: processor, cores, device, torch, and the load average of a minute before and after."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return (
         f"{os.cpu_count()} cores of {processor()}, {device}, torch {torch.__version__} with {torch.get_num_threads()} "

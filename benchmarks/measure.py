@@ -1,4 +1,4 @@
-"""Two ways to do the same work, taken in turns, and the rows of the table that come of them."""
+"""Measurements of two ways to do the same work, in turns, and the rows of the table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Show = Callable[[float], str]
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line gives to each section."""
+    """The command line's options, for each section."""
 
     root: Path  # holds MNIST/raw and cifar-10-batches-py
     repeats: int
@@ -48,18 +48,18 @@ def microseconds(value: float) -> str:
 
 
 def rate(count: int, what: str) -> Show:
-    """As how many of `count` pieces of work were done in a second."""
+    """As pieces of work per second, for `count` pieces in all."""
     return lambda value: f"{count / value:,.0f} {what}/s"
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times faster ours is: of each pair of neighbouring measurements (ours, other), other / ours."""
+    """How many times faster ours is: other / ours for each pair (ours, other) of neighbouring measurements."""
 
     case: str
     pairs: Sequence[tuple[float, float]]
     show: Show = seconds
-    least: float | None = None  # what the median ratio should reach
+    least: float | None = None  # the target for the median ratio
 
     @property
     def ratios(self) -> list[float]:
@@ -71,7 +71,7 @@ class Ratio:
         return None if self.least is None else median(self.ratios) >= self.least
 
     def cells(self) -> Cells:
-        """The medians of both sides, and of the ratios the median, the least and the greatest."""
+        """The medians of both sides; the median, the least and the greatest ratio."""
         ours, other = (self.show(median(side)) for side in zip(*self.pairs))
         ratios = self.ratios
         target = "" if self.least is None else f"≥ {self.least:g}×"
@@ -81,7 +81,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Figure:
-    """A quantity that is held against a number instead of another way, such as seconds; lower is better."""
+    """A quantity, such as seconds, compared with a number instead of another way; lower is better."""
 
     case: str
     values: Sequence[float]
@@ -125,7 +125,7 @@ def told(met: bool | None) -> str:
 
 
 def in_turns(sides: Sequence[Measure], repeats: int, warm_up: bool = True) -> list[tuple[float, ...]]:
-    """A B C A B C …: the measurements of each turn, after a first one of each that is not counted."""
+    """The measurements of each turn, in the order A B C A B C …; the warm-up, one of each, is not counted."""
     if warm_up:
         for side in sides:
             side()
@@ -133,7 +133,7 @@ def in_turns(sides: Sequence[Measure], repeats: int, warm_up: bool = True) -> li
 
 
 def columns(turns: Iterable[Sequence[float]], ours: int, other: int) -> list[tuple[float, float]]:
-    """Two sides of the turns, as pairs."""
+    """Two sides of the turns, as pairs (ours, other)."""
     return [(turn[ours], turn[other]) for turn in turns]
 
 
@@ -141,7 +141,7 @@ class Apart:
     """A side in a process of its own, so that it shares neither our allocator's settings nor our threads.
 
     `make(*arguments)` is called there and returns the measure; both sides still take turns. Raises EOFError where that
-    process has ended, which has then told why.
+    process has ended; it has then printed why.
     """
 
     def __init__(self, make: Callable[..., Measure], *arguments: Any) -> None:

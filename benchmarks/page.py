@@ -16,7 +16,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def write(page: Path, section: str, title: str, rows: Sequence[Row], conditions: str) -> None:
-    """Put the section's table between its markers; a section that the page does not have comes at its end."""
+    """Put the section's table between its markers; a section that the page lacks comes at its end."""
     opening, closing = f"<!-- {section} -->", f"<!-- end of {section} -->"
     block = f"{opening}\n{table(rows)}\n\n{conditions}\n{closing}"
     text = page.read_text(encoding="utf-8") if page.exists() else "# Speed\n"

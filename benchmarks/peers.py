@@ -1,4 +1,4 @@
-"""VIB on MNIST, an epoch from end to end, against a script as people write it (plain.py)."""
+"""VIB on MNIST, an epoch from end to end, against a plain script (plain.py)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The other side: VIB on MNIST as a plain script has it, with nothing of ours but torchvision's import.
+"""The other side: VIB on MNIST as a plain script, with nothing of ours but torchvision's import.
 
 Alemi et al. 2016, eq. 17, with the same network, batch size and draws as our runs: torchvision's data set with a
-transform behind a DataLoader, Adam as it comes, and `.item()` at every step for the averages.
+transform behind a DataLoader, Adam with its defaults, and `.item()` at every step for the averages.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Script:
         self.optimizer = torch.optim.Adam(self.model.parameters())
 
     def train(self) -> dict[str, float]:
-        """An epoch; the averages over its batches."""
+        """Train for an epoch; returns the averages over its batches."""
         self.model.train()
         totals = {"C": 0.0, "R": 0.0, "accuracy": 0.0}
         for x, y in self.train_batches:
@@ -71,7 +71,7 @@ class Script:
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """The same on the test set with 12 draws of z."""
+        """The averages on the test set, with 12 draws of z."""
         self.model.eval()
         totals = {"C": 0.0, "R": 0.0, "accuracy": 0.0}
         for x, y in self.test_batches:
@@ -84,7 +84,7 @@ class Script:
 
 
 def step(root: str, widths: Sequence[int], size: int, images: int) -> Measure:
-    """Measures seconds of a step, over an epoch of the first so many images."""
+    """A measure of seconds per step, over an epoch of the first `images` images."""
     script = Script(root, widths, size, images)
 
     def measure() -> float:
@@ -96,7 +96,7 @@ def step(root: str, widths: Sequence[int], size: int, images: int) -> Measure:
 
 
 def epoch(root: str, widths: Sequence[int], size: int) -> Measure:
-    """Measures seconds of an epoch with its evaluation."""
+    """A measure of the seconds of an epoch with its evaluation."""
     script = Script(root, widths, size, None)
 
     def measure() -> float:

@@ -27,7 +27,7 @@ def rows(options: Options) -> Iterator[Row]:
 def first_epoch() -> float:
     """Seconds from the command to the first line of metrics: 15 steps, so a little more than to the first step.
 
-    Raises RuntimeError where the run ends or nothing comes before that.
+    Raises RuntimeError where the run ends before it, or the line does not come within LONGEST seconds.
     """
     with TemporaryDirectory() as folder:
         begin = time.perf_counter()

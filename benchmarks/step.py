@@ -1,4 +1,4 @@
-"""A training step: many points at once, one of ours at a time, a plain loop; and a convolutional network in 16 bits."""
+"""A training step: many points at once, ours one at a time, and a plain loop; a convolutional network in 16 bits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def mnist(options: Options, widths: list[int], size: int) -> tuple[str, ...]:
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """The network, of 32 and of 8 points, against both; then ResNet18."""
+    """A small network at 32 points and a large one at 8, each against both other ways; then ResNet18."""
     yield from stacked("784–256–32", *SMALL, points=32, seeds=4, targets=(1.2, 5), options=options)
     yield from stacked("784–1024–1024–512", *LARGE, points=8, seeds=2, targets=(1.0, 1.5), options=options)
     yield from resnet(options)
@@ -43,7 +43,7 @@ def stacked(
     targets: tuple[float, float],
     options: Options,
 ) -> Iterator[Row]:
-    """Microseconds per point and step; the points have different γ and some different seeds."""
+    """Microseconds per point and step; the points have different γ, and some have different seeds."""
     words = (*mnist(options, widths, size), f"dataset.train_size={IMAGES}")
     grid = [(10 ** (-4 + 4 * (i // seeds) / (points // seeds)), i % seeds) for i in range(points)]
     many = Together([made(*words, f"gamma={gamma}", f"seed={seed}") for gamma, seed in grid])
@@ -59,7 +59,7 @@ def stacked(
 def resnet(options: Options) -> Iterator[Row]:
     """CIFAR-10, augmented: both precisions of ours against float32 as torch has it, channels first.
 
-    Where the processor has no 16-bit kernels, a few images tell what emulating them costs.
+    Where the processor has no 16-bit kernels, a few images show what emulating them costs.
     """
     native = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     for precision, batch_size in (("fp32", 64), ("bf16", 64 if native else 8)):

@@ -36,12 +36,12 @@ def rows(options: Options) -> Iterator[Row]:
 
 
 def spread(count: int) -> str:
-    """So many γ between 1e-4 and 1, for the command line."""
+    """`count` values of γ from 1e-4 to below 1, for the command line."""
     return ",".join(f"{10 ** (-4 + 4 * i / count):.3e}" for i in range(count))
 
 
 def multirun(launcher: str, words: tuple[str, ...]) -> Measure:
-    """The multirun in an empty folder."""
+    """A measure of the seconds of a multirun, in an empty folder."""
 
     def measure() -> float:
         with TemporaryDirectory() as folder:
@@ -51,7 +51,7 @@ def multirun(launcher: str, words: tuple[str, ...]) -> Measure:
 
 
 def processes() -> float:
-    """Seconds of 100 jobs, each a process of its own, from a few of them."""
+    """Seconds of 100 jobs, each in its own process, extrapolated from a few of them."""
     with TemporaryDirectory() as folder:
         spent = sum(timed(Path(folder), *TINY, f"seed={seed}") for seed in range(PROCESSES))
     return spent * JOBS / PROCESSES

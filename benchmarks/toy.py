@@ -28,7 +28,7 @@ WORDS = (
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """A step after the first ones, and the whole command of 10,000 steps a point, compiled and stacked."""
+    """A step after the first ones, and the whole command of 10,000 steps per point, compiled and stacked."""
     together = Together([made(*WORDS, "device=cpu", f"gamma={gamma}", "compile=step") for gamma in spread(POINTS)])
     turns = in_turns([together.step, Solo(made(*WORDS, "device=cpu")).step], options.repeats)
     yield Ratio(f"A step of a point, {POINTS} stacked and compiled; other: one", turns, microseconds, least=100)
@@ -42,12 +42,12 @@ def rows(options: Options) -> Iterator[Row]:
 
 
 def spread(count: int) -> list[float]:
-    """So many γ between 0.1 and 10."""
+    """`count` values of γ from 0.1 to below 10."""
     return [10 ** (-1 + 2 * i / count) for i in range(count)]
 
 
 def command(points: int, *words: str) -> Measure:
-    """Seconds of a multirun of so many points in an empty folder."""
+    """A measure of the seconds of a multirun of so many points, in an empty folder."""
     gammas = ",".join(f"{gamma:.4g}" for gamma in spread(points))
 
     def measure() -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,7 +33,7 @@ def groups() -> list[str]:
 
 
 @cache
-def objective(name: str) -> dict:
+def objective(name: str) -> dict[str, Any]:
     """The content of conf/objective/NAME.yaml."""
     return yaml.safe_load((directory("conf") / "objective" / f"{name}.yaml").read_text())
 

@@ -93,5 +93,5 @@ def plain(measure: str, units: str) -> str:
     return f"{text} ({unit(measure, units)})" if has_units(measure) else text
 
 
-def _subscript(match: re.Match) -> str:
+def _subscript(match: re.Match[str]) -> str:
     return f"_{match[1]}" if len(match[1]) == 1 else rf"_{{\mathrm{{{match[1]}}}}}"

@@ -17,7 +17,7 @@ Compile = Literal[False, True, "step"]
 
 
 def _kept(guards: Sequence[Any]) -> list[bool]:
-    """True for the guards to check before each call: arguments and global state. The model's many modules stay unchanged."""
+    """True for the guards to check before each call: arguments and global state. The many modules never change."""
     return [guard.guard_type in ("TENSOR_MATCH", "GLOBAL_STATE") for guard in guards]
 
 
@@ -33,7 +33,7 @@ def _compiled(function: Callable[..., Any], graphs: bool) -> Callable[..., Any]:
 
     own.__code__ = own.__code__.replace()  # a new object
     options: dict[str, Any] = {"triton.cudagraphs": graphs, "guard_filter_fn": _kept}
-    # What cannot be compiled as a whole fails instead of running as it is.
+    # A graph break raises an error instead of running uncompiled.
     return torch.compile(own, fullgraph=True, dynamic=False, options=options)
 
 

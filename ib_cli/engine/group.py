@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ib_cli.config.settings import Settings
-from ib_cli.contracts.noise import draw
+from ib_cli.contracts.noise import Request, draw
 from ib_cli.contracts.passes import Batch
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
@@ -35,7 +35,7 @@ class GroupEpoch:
         settings: Sequence[Settings],
         multipliers: Sequence[Mapping[str, float]],
     ) -> None:
-        """`settings` and `multipliers`: one for each run, in the order of the stack; settings differ in the seed at most.
+        """`settings` and `multipliers`: one per run, in the order of the stack; settings differ in the seed at most.
 
         `backward` returns the `Backward` of the mapped loss for the leading axis of noise and batch: 0, or None if the
         runs share them. A batch that is the whole split has no leading axis.
@@ -66,7 +66,7 @@ class GroupEpoch:
         """Batch sizes."""
         return [len(indices) for indices in self.orders[0]]
 
-    def run(self, requests: dict[int, list], stop: Callable[[], int | None]) -> int | None:
+    def run(self, requests: dict[int, list[Request]], stop: Callable[[], int | None]) -> int | None:
         """Train to the end of the epoch and return None; at a signal, stop and return its number.
 
         `requests`, kept over epochs, are the random numbers that a pass needs, by batch size.
@@ -82,7 +82,7 @@ class GroupEpoch:
         self._hand_over(len(self.history))
         return signal
 
-    def _step(self, position: int, requests: dict[int, list]) -> None:
+    def _step(self, position: int, requests: dict[int, list[Request]]) -> None:
         stack, settings = self.stack, self.settings
         first, batch = self._made(position)
         size = len(first.y)

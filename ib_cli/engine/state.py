@@ -29,7 +29,7 @@ class State:
     step_in_epoch: int = 0  # steps done in the present epoch
     noise: Tensor | None = None  # the noise generator's state within the present epoch
     names: list[str] = field(default_factory=list)  # names of J and its parts
-    history: list[Tensor] = field(default_factory=list)  # values of J and its parts in the present epoch, (steps, parts) each
+    history: list[Tensor] = field(default_factory=list)  # their values in the present epoch, (steps, parts) each
     best: float = float("inf")  # early stopping: the lowest value seen
     flat_evaluations: int = 0  # early stopping: evaluations since then
     seconds: float = 0.0  # in all, over interruptions
@@ -72,7 +72,7 @@ class State:
         return tree_map_only(Tensor, _alone, found)
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
-        """Restore a state that `checkpoint` returned. Raises KeyError or RuntimeError where it does not fit this model."""
+        """Restore a state that `checkpoint` returned. Raises KeyError or RuntimeError if it does not fit."""
         with torch.no_grad():
             for name, p in self.params.items():
                 p.copy_(checkpoint["params"][name])

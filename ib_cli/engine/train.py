@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from ib_cli.config.settings import Settings
 from ib_cli.contracts.errors import RunFailedError
-from ib_cli.contracts.noise import draw
+from ib_cli.contracts.noise import Request, draw
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import plan
@@ -44,7 +44,7 @@ class Reporter:
 
 
 def batches(data: Data, batch_size: int, epoch: int, seed: int) -> list[Tensor]:
-    """The epoch's sample indices, shuffled and cut into batches; a batch that is the whole split is repeated, unshuffled.
+    """The epoch's sample indices, shuffled and cut into batches; a whole-split batch is repeated, unshuffled.
 
     A single sample left over after larger batches is dropped: batch normalisation has no variance for it.
     """
@@ -80,7 +80,7 @@ class Epoch:
             self.noise.set_state(state.noise.cpu())
         self.rate = state.optimizer.defaults["lr"]
 
-    def run(self, requests: dict[int, list], stop: Callable[[], int | None], reporter: Reporter) -> int | None:
+    def run(self, requests: dict[int, list[Request]], stop: Callable[[], int | None], reporter: Reporter) -> int | None:
         """Train to the end of the epoch and return None; at a signal, stop and return its number.
 
         `requests`, kept over epochs, are the random numbers that a pass needs, by batch size. Raises RunFailedError as
@@ -97,7 +97,7 @@ class Epoch:
                 reporter.report(state.epoch, state.step_in_epoch, len(self.order), self.averages())
         return None
 
-    def _step(self, indices: Tensor, requests: dict[int, list]) -> None:
+    def _step(self, indices: Tensor, requests: dict[int, list[Request]]) -> None:
         state, settings = self.state, self.settings
         batch = self.whole or self.data.batch("train", indices, self.noise)
         if len(indices) not in requests:

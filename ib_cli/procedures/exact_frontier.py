@@ -25,25 +25,25 @@ from ib_cli.experiment.recording import Clock, record
 from ib_cli.system.atomic import write_atomically
 from ib_cli.watch.pictures.tables import Tables, draw_tables
 
-FUNCTIONALS = ("R", "D", "C")  # whose sum has an exact optimum
-MOST = 2_000  # different values of x that a table may have
-FILE = "tables.npz"  # of the optimum, in the run's folder
+FUNCTIONALS = ("R", "D", "C")  # their weighted sum has an exact optimum
+MOST = 2_000  # distinct x that a table may have
+FILE = "tables.npz"  # holds the optimum, in the run's folder
 
 log = logging.getLogger(__name__)
 
 
 class ExactFrontier(Procedure):
-    """The least ρR + δD + γC, with the weights of the experiment's objective, over all that there is (TherML, §2).
+    """The least ρR + δD + γC over all models, with the weights of the experiment's objective (TherML, §2).
 
-    For discrete x and labels: over all tables e(z|x), m(z), d(x|z), c(y|z), given the joint table of the train split
-    (`exact.tabular.solve`); every split is measured with these. For Gaussian data: of their law (`exact.gaussian_ib`),
-    where splits make no difference. The optimum goes to `tables.npz` in the run's folder: x, p (X, Y), encoder (X, K),
-    marginal (K,), decoder (K, X) and classifier (K, Y), or the Gaussian's covariance and projection, z = A x + N(0, I).
-    The experiment's model is not used, and there is nothing to go on from.
+    Discrete x and labels: over all tables e(z|x), m(z), d(x|z), c(y|z), given the joint table of the train split
+    (`exact.tabular.solve`); every split is measured with these tables. Gaussian data: the optimum of their law
+    (`exact.gaussian_ib`), the same for all splits. The optimum goes to `tables.npz` in the run's folder: x, p (X, Y),
+    encoder (X, K), marginal (K,), decoder (K, X) and classifier (K, Y); for Gaussian data covariance and projection A,
+    z = A x + N(0, I). The experiment's model is not used, and no checkpoint is saved.
     """
 
     name = "exact_frontier"
-    samples_weights = True  # a weight of S is for `check` to refuse
+    samples_weights = True  # so that `check` refuses a weight of S
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class ExactFrontier(Procedure):
         }
 
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
-        """Solve it; there is nothing to go on from."""
+        """Solve, measure and save. There is no checkpoint to go on from."""
         clock, data = Clock(), experiment.data
         if data.source is None:
             measures, tables, steps = _of_table(experiment, self.states, self.restarts, self.tolerance)
@@ -121,7 +121,7 @@ class ExactFrontier(Procedure):
 def weights(experiment: Experiment) -> tuple[float, float, float]:
     """ρ, δ, γ: the weights of R, D and C in the experiment's objective.
 
-    Raises ConfigError for a term of another kind that has a weight, a power, or a negative weight.
+    Raises ConfigError for a weighted term that is another functional or a power, and for a negative weight.
     """
     found = dict.fromkeys(FUNCTIONALS, 0.0)
     for term in experiment.objective.terms:
@@ -138,8 +138,10 @@ def weights(experiment: Experiment) -> tuple[float, float, float]:
 
 
 def joint_tables(data: Data) -> tuple[Tensor, dict[str, Tensor]]:
-    """The different x of all splits as they are stored (X, *input_shape), in the order in which they first occur, and
-    each split's p(x, y) over them (X, classes) in float64."""
+    """The distinct x of all splits, and each split's p(x, y) over them.
+
+    x: (X, *input_shape), as stored, in the order of their first occurrence. p: (X, classes), float64.
+    """
     classes = needed(data.spec.classes)
     rows = torch.cat([split.x for split in data.splits.values()]).cpu()
     _, of_row = rows.flatten(1).unique(dim=0, return_inverse=True)
@@ -175,11 +177,11 @@ def _of_table(
 
 
 def _of_gaussian(experiment: Experiment) -> tuple[dict[str, dict[str, float]], Mapping[str, Tensor], int]:
-    """Measures, alike for each split, the projection, and no iterations."""
+    """Measures, equal for all splits; covariance and projection; no iterations."""
     source, (rho, delta, gamma) = needed(experiment.data.source), weights(experiment)
     covariance = source.covariance.cpu()
     bottleneck = GaussianIB(covariance.numpy(), source.x_dimensions)
-    beta = gamma / (rho - delta)  # as D = h(X) − R, δ takes from what R costs
+    beta = gamma / (rho - delta)  # D = h(X) − R, so the net weight of R is ρ − δ
     point, projection = bottleneck(beta), torch.from_numpy(bottleneck.projection(beta))
     found = {
         "R": float(point.R),
@@ -199,7 +201,7 @@ def _of_gaussian(experiment: Experiment) -> tuple[dict[str, dict[str, float]], M
 
 
 def _mean_square(covariance: Tensor, projection: Tensor) -> float:
-    """E (y − ŷ)² a dimension of y, of ŷ = E[E[y|z] | x] with z = A x + N(0, I): as of many draws of z."""
+    """E (y − ŷ)² per dimension of y, ŷ = E[E[y|z] | x] with z = A x + N(0, I): the limit of many draws of z."""
     n = projection.shape[1]
     of_x, of_y, across = covariance[:n, :n], covariance[n:, n:], covariance[:n, n:]
     of_z = projection @ of_x @ projection.T + torch.eye(n, dtype=covariance.dtype)

@@ -1,4 +1,4 @@
-"""TherML's hand-crafted optimum of the toy model: nothing is trained (its Figure 3)."""
+"""TherML's hand-crafted optimum of the toy model (its Figure 3); nothing is trained."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NEVER = 100.0  # b of an unused value of z, whose logit is then −10⁴
 
 
 class HandCrafted(Procedure):
-    """Sets the toy model's parameters so that z is the label as far as x tells it, and measures them.
+    """Sets the toy model's parameters so that z is the label as far as x determines it, and measures them.
 
     Two values of z have q(z|x) = p(y|x), as nearly as the encoder's form allows; d(x|z), c(y|z) and m(z) follow from
-    them by Bayes. Then R = I(X;Z) is about I(X;Y), the rate of the process that made the data. The table is that of the
-    test split, which is exact.
+    them by Bayes. Then R = I(X;Z) is about I(X;Y), the rate of the process that made the data. p(x, y) is the test
+    split's table, which is exact.
     """
 
     name = "hand_crafted"
@@ -58,7 +58,7 @@ class HandCrafted(Procedure):
 
 
 def craft(experiment: Experiment) -> None:
-    """The parameters, in place."""
+    """Set the model's parameters, in place."""
     data, model = experiment.data, experiment.model
     architecture, bottleneck, marginal = model.architecture, model.bottleneck, model.marginal
     decoder, classifier = model.decoder, model.classifier
@@ -92,7 +92,7 @@ def craft(experiment: Experiment) -> None:
 
 
 def _line(u: Tensor, values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and height at 0 of the line with the least weighted squares."""
+    """Slope and height at 0 of the weighted least-squares line."""
     share = weight / weight.sum()
     u0, v0 = share @ u, share @ values
     slope = share @ ((u - u0) * (values - v0)) / (share @ (u - u0).square())
@@ -100,17 +100,17 @@ def _line(u: Tensor, values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _decoder(decoder: QuadraticDecoder, used: list[int], places: Tensor, x_given_z: Tensor) -> None:
-    """The Gaussian with the moments of p(x|z), (X, 2)."""
+    """Set d(x|z) to the Gaussian with the moments of p(x|z), (X, 2)."""
     mean = places @ x_given_z
     variance = places.square() @ x_given_z - mean.square()
-    decoder.map.weight.zero_()  # of an unused z: every x alike
+    decoder.map.weight.zero_()  # an unused z: every x alike
     decoder.map.bias.zero_()
     decoder.map.weight[used] = (2 * variance).rsqrt().float()
     decoder.map.bias[used] = (mean * (2 * variance).rsqrt()).float()
 
 
 def _classifier(classifier: QuadraticClassifier, used: list[int], y_given_z: Tensor) -> None:
-    """Exactly p(y|z), (2, 2): label i has logit 0 where z is its own, and ln p(i|z)/p(other|z) where z is the other."""
+    """Set c(y|z) to p(y|z), (2, 2): label i has logit 0 at its own z, and ln p(i|z)/p(other|z) at the other z."""
     at = classifier.positions[used].double()
     for i, other in ((0, 1), (1, 0)):
         slope = (y_given_z[other, other] / y_given_z[other, i]).log().sqrt() / (at[other] - at[i])

@@ -1,4 +1,4 @@
-"""One attempt at a run: what is written and told at its beginning and its end."""
+"""One attempt at a run: what is written and reported at its beginning and its end."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ib_cli.study.job_outcomes import TOKEN, Outcome
 from ib_cli.system.signals import Interrupted
 from ib_cli.watch.observer import RunInfo
 
-DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster, where it is there
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster, where PyYAML has it
 log = logging.getLogger(__name__)
 
 
 def open_attempt(experiment: Experiment) -> Attempt:
     """Make the run's folder and take its lock.
 
-    Raises ConfigError where it cannot be written, BusyError where another process holds it.
+    Raises ConfigError where the folder cannot be written, BusyError where another process holds the lock.
     """
     config = dict(experiment.config)
     experiment.records.open(yaml.dump(config, Dumper=DUMPER, sort_keys=False, allow_unicode=True))
@@ -44,15 +44,15 @@ class Attempt:
 
     @property
     def folder(self) -> Path:
-        """Where its records are."""
+        """The run's folder."""
         return self.experiment.records.folder
 
     def begin(self) -> dict[str, Any] | None:
-        """Make the folder ready and tell the observers; returns the checkpoint to go on from."""
+        """Prepare the folder and notify the observers; returns the checkpoint to go on from, if there is one."""
         experiment, settings, records = self.experiment, self.experiment.settings, self.experiment.records
         if settings.rerun:
             records.clear()
-        (records.folder / "result.json").unlink(missing_ok=True)  # of an attempt that failed
+        (records.folder / "result.json").unlink(missing_ok=True)  # from an attempt that failed
         checkpoint = records.load_checkpoint(experiment.device)
         instead = experiment.procedure.facts(experiment)
         facts = describe(experiment, instead)
@@ -76,7 +76,7 @@ class Attempt:
         return checkpoint
 
     def succeed(self, finished: Finished) -> Outcome:
-        """Draw the figures and write the result of a run that came to its end."""
+        """Draw the figures and write the result of a run that is done."""
         if self.experiment.settings.figures and finished.params is not None:
             draw_figures(self.experiment, finished.params)
         measured = {"epochs": finished.epochs, "seconds": finished.seconds, **finished.measures}
@@ -87,28 +87,28 @@ class Attempt:
         return self._end({"status": "done", **self._about(), **measured})
 
     def fail(self, error: Exception) -> Outcome:
-        """Write the result of a run that could not come to its end."""
+        """Write the result of a run that failed."""
         told = str(error) if isinstance(error, RunFailedError) else _in_a_line(error)
         log.error("the run failed", exc_info=error)
         return self._end({"status": "failed", **self._about(), "error": told})
 
     def interrupt(self, stop: Interrupted) -> None:
-        """Tell the observers that the run stops here for now."""
+        """Notify the observers that the run stops for now."""
         if (self.folder / "checkpoint.pt").exists():
             told = f"{stop}: saved in {self.folder}. To go on: {again(sys.argv)}"
-        else:  # some procedures keep nothing on the way
+        else:  # some procedures save no checkpoint on the way
             told = f"{stop}: nothing of this run is kept. To begin anew: {again(sys.argv)}"
         for observer in self.experiment.observers:
             observer.interrupt(told)
 
     def outcome(self, status: str, result: Mapping[str, Any] | None = None) -> Outcome:
-        """How this run stands, as the study's table shows it."""
+        """The run's outcome, for the study's table."""
         found = result or {}
         error, seconds = found.get("error", ""), found.get("seconds")
         return Outcome(status, folder=str(self.folder), test=found.get("test", {}), seconds=seconds, error=error)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the records and release the folder's lock."""
         self.experiment.records.close()
 
     def _about(self) -> dict[str, Any]:
@@ -126,9 +126,10 @@ class Attempt:
         return self.outcome(result["status"], result)
 
     def train(self, stop: Callable[[], int | None]) -> Outcome:
-        """Begin, run the procedure and end; `stop` gives the number of a signal that has come.
+        """Begin, run the procedure and write the result. `stop` returns the number of a signal that has come.
 
-        Raises Interrupted at a signal, after saving, and what is wrong with the config or the process.
+        Raises Interrupted at a signal, after saving; ConfigError where the config is wrong; BrokenPipeError where
+        nobody reads our output any more. With `debug`, raises any other error but RunFailedError, too.
         """
         checkpoint = self.begin()
         experiment = replace(self.experiment, stop=stop)
@@ -146,7 +147,7 @@ class Attempt:
 
 
 def nested(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Lines of estimates.jsonl, of one epoch, as {estimator: {quantity: {value, lower, …, saturated, reason}}}."""
+    """One epoch's lines of estimates.jsonl as {estimator: {quantity: {value, lower, …, saturated, reason}}}."""
     found: dict[str, dict[str, Any]] = {}
     for line in lines:
         told = {name: line[name] for name in ("value", "lower", "upper", "stderr", "saturated", "reason")}

@@ -1,4 +1,4 @@
-"""A valid config → data, model, objective, procedure: an Experiment. Nothing of the process changes."""
+"""A valid config → data, model, objective, procedure: an Experiment. Changes nothing in the process."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def build(
 ) -> Experiment:
     """Everything that a run needs, on its device.
 
-    `load` gives a data set's data on a device; `dataset` is the data set of this config, if it has been made already.
-    Raises ConfigError for what does not fit together.
+    `load` loads a data set onto a device. `dataset`: this config's data set, if it has been made already. Raises
+    ConfigError for parts that do not go together.
     """
     settings, targets, config = valid.settings, valid.targets, valid.config
     device = pick_device(settings.device)
@@ -46,9 +46,9 @@ def build(
     data = load(dataset or targets["dataset"](), device)
     try:
         model = build_model(valid, data, procedure).to(device)
-    except RuntimeError as error:  # of torch: a network that no memory holds
+    except RuntimeError as error:  # from torch: the network does not fit in memory
         raise ConfigError(f"architecture: this model cannot be made ({str(error).splitlines()[0]})") from error
-    # Of convolutions' weights: the order that is fast. torch's stubs lack this call.
+    # The faster order for the weights of convolutions. torch's stubs lack this call.
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     experiment = Experiment(
         config=config,
@@ -78,7 +78,7 @@ def _procedure(valid: ValidConfig) -> Procedure:
 
 
 def pick_device(wanted: str) -> torch.device:
-    """auto: CUDA where there is one, else the CPU. Raises ConfigError for cuda without one."""
+    """The device. auto: CUDA where there is one, else the CPU. Raises ConfigError for cuda without one."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda: torch sees no CUDA device here; use device=cpu or device=auto")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
@@ -95,11 +95,11 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
         torch.random.default_generator.manual_seed(derived_seed(valid.settings.seed, "initialisation"))
         architecture = targets["architecture"](spec.input_shape)
         bottleneck = targets["bottleneck"](architecture.features)
-        has_density = bottleneck.stochastic and not is_monte_carlo(architecture)  # q(z|x), one that is known
+        has_density = bottleneck.stochastic and not is_monte_carlo(architecture)  # whether q(z|x) has a known density
         compatibility.check_monte_carlo(config, architecture, bottleneck)
         compatibility.check_functionals(config, objective.weighted(config), bottleneck, has_density, spec)
         if not has_density:
-            needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # which its density is held against
+            needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # these are compared with q(z|x)'s density
         size = bottleneck.size
         parts = {part: targets[part](size, spec) for part, field in PARTS.items() if field in needs}
         if "averaged_encoder" in needs:
@@ -119,7 +119,7 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
 
 
 def _estimates(valid: ValidConfig, data: Data) -> Estimates:
-    """Raises ConfigError for a split that the data do not have."""
+    """The estimates to make. Raises ConfigError for a split that the data do not have."""
     estimates = valid.targets["estimators"]()
     if estimates.use and estimates.split not in data.splits:
         raise ConfigError(
@@ -130,7 +130,7 @@ def _estimates(valid: ValidConfig, data: Data) -> Estimates:
 
 
 def _check_compiler(settings: Settings, device: torch.device) -> None:
-    """Raises ConfigError where torch.compile would have nothing to compile with."""
+    """Raises ConfigError where torch.compile would find no C++ compiler."""
     wanted = os.environ.get("CXX", "g++")
     if settings.compile and device.type == "cpu" and shutil.which(wanted) is None:
         raise ConfigError(f"compile={settings.compile}: needs a C++ compiler on this machine, and there is no {wanted}")

@@ -19,7 +19,7 @@ from ib_cli.model.model import Model
 def check_functionals(
     config: Mapping[str, Any], functionals: Sequence[Functional], bottleneck: Bottleneck, has_density: bool, spec: Spec
 ) -> None:
-    """Raises ConfigError for a functional of the objective that this z, these labels or these batches do not have."""
+    """Raises ConfigError for a functional that is not defined for this z, these labels or this batch size."""
     chosen = f"bottleneck={short_name('bottleneck', config['bottleneck']['_target_'])}"
     for each in functionals:
         if "z_weight" in each.needs and not bottleneck.discrete:
@@ -55,7 +55,7 @@ def check_functionals(
 
 
 def check_monte_carlo(config: Mapping[str, Any], architecture: torch.nn.Module, bottleneck: Bottleneck) -> None:
-    """Raises ConfigError for Monte-Carlo dropout that would drop nothing, and for one below a discrete z."""
+    """Raises ConfigError for Monte-Carlo dropout that would drop nothing, or with a discrete z."""
     if not config["architecture"].get("monte_carlo"):
         return
     if not is_monte_carlo(architecture):
@@ -69,7 +69,7 @@ def check_monte_carlo(config: Mapping[str, Any], architecture: torch.nn.Module, 
 
 
 def check_discrete(config: Mapping[str, Any], model: Model, spec: Spec) -> None:
-    """Raises ConfigError where a part is made for unit vectors and does not get them, or the other way round."""
+    """Raises ConfigError where a part is made for unit vectors and gets other values, or the other way round."""
     if getattr(model.architecture, "one_hot", False) and not spec.one_hot:
         raise ConfigError("architecture=therml_toy needs a discrete x: choose dataset=therml_toy or dataset=table")
     discrete = model.bottleneck.discrete
@@ -87,7 +87,7 @@ def check_discrete(config: Mapping[str, Any], model: Model, spec: Spec) -> None:
 
 
 def check_marginal(model: Model) -> None:
-    """Raises ConfigError for a prior of z that would be drawn together with the encoder's weights."""
+    """Raises ConfigError for an m(z) made from the encoder, if the encoder's weights are drawn."""
     drawn = () if model.weights is None else {weight.path.partition(".")[0] for weight in model.weights.weights}
     if model.marginal is not None and model.marginal.uses_encoder and {"architecture", "bottleneck"} & set(drawn):
         raise ConfigError(

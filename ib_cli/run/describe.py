@@ -13,9 +13,9 @@ from ib_cli.experiment.experiment import Experiment
 
 
 def describe(experiment: Experiment, instead: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The facts that a person wants to see before a run starts, in the order to show them.
+    """The facts to show before a run starts, in this order.
 
-    `instead`: facts in place of the facts of the model and its training, from a procedure that trains no model.
+    `instead`: facts that replace model and training, from a procedure that trains no model.
     """
     config, settings, spec = experiment.config, experiment.settings, experiment.data.spec
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in experiment.data.splits.items())
@@ -28,7 +28,7 @@ def describe(experiment: Experiment, instead: Mapping[str, str] | None = None) -
 
 
 def doubts(experiment: Experiment) -> list[str]:
-    """What a person may not have meant, though it can be run: a line each."""
+    """Warnings, a line each, for what can be run but was perhaps not meant."""
     model, classes = experiment.model, experiment.data.spec.classes
     size, discrete = model.bottleneck.size, model.bottleneck.discrete
     if discrete and model.classifier is not None and classes is not None and size < classes:
@@ -61,7 +61,7 @@ def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, st
 
 
 def _of_training(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
-    """Of a procedure other than `fit`, which may know nothing of batches and optimisers, no more than its length."""
+    """Epochs and seed; for `fit` also batches and optimiser, which other procedures may not have."""
     settings, procedure = experiment.settings, _name(config, "procedure")
     if procedure != "fit":
         return {"procedure": f"{procedure}, {settings.epochs} epochs, seed {settings.seed}"}
@@ -72,7 +72,7 @@ def _of_training(config: Mapping[str, Any], experiment: Experiment) -> dict[str,
 
 
 def _target(spec: Spec) -> str:
-    """What y is."""
+    """The number of classes, or of dimensions of a continuous y."""
     return f"continuous y of {spec.target_shape[0]}" if spec.classes is None else f"{spec.classes} classes"
 
 
@@ -81,7 +81,7 @@ def _name(config: Mapping[str, Any], group: str) -> str:
 
 
 def _emulated(experiment: Experiment) -> str:
-    """A word where 16 bits cost time instead of saving it."""
+    """A note where this CPU emulates bf16, so that it costs time instead of saving it; else ''."""
     native = experiment.device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return "" if experiment.settings.precision != "bf16" or native else " (emulated by this CPU: fp32 is faster)"
 

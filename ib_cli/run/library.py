@@ -1,4 +1,4 @@
-"""The library's face: from overrides to a trained run, and from a run's folder back to its model."""
+"""The library's public functions: from overrides to a trained run, and from a run's folder back to its model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> dict[str, Any]:
     """The resolved config of a command's words, such as `["objective=vib", "gamma=1e-2"]`, as plain containers.
 
-    `config_dir`: a folder with configs of your own, as `--config-dir` on the command line. Raises ConfigError, one line
+    `config_dir`: a folder with your own configs, like `--config-dir` on the command line. Raises ConfigError, one line
     that names the key.
     """
     words = list(overrides)
@@ -61,7 +61,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
 def build(config: Mapping[str, Any]) -> Experiment:
     """Data, model, objective and procedure of a resolved config, on their device.
 
-    Nothing is written, and nothing of the process changes. Raises ConfigError for what does not fit.
+    Writes nothing and changes nothing in the process. Raises ConfigError for parts that do not go together.
     """
     valid = validate(config)
     dataset = valid.targets["dataset"]()
@@ -72,9 +72,9 @@ def build(config: Mapping[str, Any]) -> Experiment:
 def train(experiment: Experiment, screen: bool = False) -> Run:
     """Run an experiment's procedure to its end, in the folder that the command line would use.
 
-    A run that is done is loaded, an interrupted one goes on from its checkpoint. The experiment itself stays as it was
-    built. `screen`: show the run as the command does. Raises RunFailedError where it fails, BusyError where another
-    process is at it, ConfigError where its folder cannot be written, Interrupted at Ctrl-C, after saving.
+    A run that is done is loaded, an interrupted one goes on from its checkpoint. The experiment itself does not change.
+    `screen`: show the run as the command does. Raises RunFailedError where the run fails, BusyError where another
+    process has it, ConfigError where its folder cannot be written, Interrupted at Ctrl-C, after saving.
     """
     records, settings = experiment.records, experiment.settings
     done = records.result is not None and records.result["status"] == "done"
@@ -102,14 +102,14 @@ def train(experiment: Experiment, screen: bool = False) -> Run:
 def load_run(folder: str | Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> Run:
     """A run from its folder, finished or not.
 
-    `device`: auto, cpu or cuda, wherever it was trained. `overrides`: config values that hold here, such as
+    `device`: auto, cpu or cuda, wherever it was trained. `overrides`: config values to replace, such as
     `{"dataset.root": "/data"}`. Raises ConfigError where there is no run.
     """
     return Run(Path(folder), device, overrides)
 
 
 class Run:
-    """A run's records and, loaded when first asked for, its data and its model with the parameters of its end."""
+    """A run's records and, loaded on first use, its data and its model with the final parameters."""
 
     def __init__(self, folder: Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> None:
         self.folder, self._records = folder, Records(folder)
@@ -140,7 +140,7 @@ class Run:
 
     @cached_property
     def experiment(self) -> Experiment:
-        """What the run was made of; its model has the parameters of the run's end, or of its last checkpoint.
+        """The run's experiment; its model has the final parameters, or the last checkpoint's if the run is unfinished.
 
         Raises ConfigError where there is no checkpoint, ValueError where the procedure trains no model.
         """
@@ -173,8 +173,8 @@ class Run:
     def encode(self, x: Tensor | np.ndarray, seed: int = 0) -> Distribution:
         """q(z|x): batch (B,), event (K,). `x` (B, *input_shape) is as `data.splits[…].x` stores it, not normalised.
 
-        Where the weights are drawn, with one draw of them. Raises ValueError where z has no known density, as a
-        deterministic z or one under Monte-Carlo dropout (`represent` gives these), or x has another shape.
+        If the weights are drawn, one draw is used. Raises ValueError where x has another shape, or where z has no known
+        density: a deterministic z, or one under Monte-Carlo dropout (use `represent` for these).
         """
         p = self._pass(x, 1, seed)
         if p.encoder is None:
@@ -186,7 +186,7 @@ class Run:
         return self._pass(x, samples, seed).z
 
     def evaluate(self, split: str = "test") -> dict[str, float]:
-        """The measures of a split, in nats, as the run's own evaluations have them."""
+        """The measures of a split, in nats, as in the run's own evaluations."""
         self._check_split(split)
         return Evaluation(self.experiment).of(dict(self.model.named_parameters()), split)
 

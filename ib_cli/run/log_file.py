@@ -1,4 +1,4 @@
-"""run.log: what the program says of a run while it goes on."""
+"""run.log: the program's log of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class _Warnings(logging.Handler):
-    """Warnings of the program, such as a tracker that gave up, on standard error as it is at that moment."""
+    """Prints warnings, such as a tracker that gave up, to the present standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.WARNING:

@@ -11,15 +11,15 @@ from ib_cli.contracts.noise import draw
 from ib_cli.engine.loss import make_loss, plan
 from ib_cli.experiment.experiment import Experiment
 
-SHARE = 0.6  # of the memory that is free: the rest is for evaluations, caches and what others do
-COPIES = 6  # of the parameters: themselves, gradient, two moments, average, and the old ones while they are updated
+SHARE = 0.6  # of the free memory: the rest is for evaluations, caches and other programs
+COPIES = 6  # of the parameters: values, gradient, two moments, average, and the old values during an update
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def bytes_of(experiment: Experiment) -> int:
-    """What one run adds to a stack: copies of its parameters, its batch and noise, what a step keeps for its gradient.
+    """Bytes that one run adds to a stack: copies of its parameters, batch and noise, and tensors kept for the gradient.
 
-    The last is measured in a forward pass of a full batch.
+    The kept tensors are measured in a forward pass of a full batch.
     """
     settings, model, data = experiment.settings, experiment.model, experiment.data
     size = min(settings.batch_size, len(data.splits["train"]))
@@ -43,11 +43,11 @@ def bytes_of(experiment: Experiment) -> int:
     model.train(was_training)
     parameters = sum(p.nbytes for p in params.values())
     passing = sum(tensor.nbytes for tensor in (*batch, *noise) if tensor is not None)
-    return COPIES * parameters + passing + 2 * sum(kept.values())  # the gradients pass through once more
+    return COPIES * parameters + passing + 2 * sum(kept.values())  # twice: their gradients take as much
 
 
 def available(device: torch.device) -> int:
-    """Bytes that are free for a stack."""
+    """Bytes that a stack may take."""
     if device.type == "cuda":
         return int(SHARE * torch.cuda.mem_get_info(device)[0])
     lines = Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []

@@ -26,7 +26,7 @@ ROWS = 8  # rows of samples
 
 
 class _Generate(torch.nn.Module):
-    """`Model.generate` as a forward, which is what functional_call calls."""
+    """`Model.generate` as a module's forward, so that functional_call can call it."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()

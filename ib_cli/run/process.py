@@ -1,4 +1,4 @@
-"""What the command changes of its process: threads and the C library's allocator. The library leaves both alone."""
+"""What the command changes in its process: threads and the C library's allocator. The library changes neither."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.model import Model
 from ib_cli.system.allocator import keep_freed_memory
 
-THREADS = torch.get_num_threads()  # what torch takes by itself
-WORTH_SHARING, WORTH_SHARING_COMPILED = 5e7, 1e6  # multiplications a step; compiled, threads meet less often
+THREADS = torch.get_num_threads()  # torch's own choice
+WORTH_SHARING, WORTH_SHARING_COMPILED = 5e7, 1e6  # least multiplications per step; compiled, threads wait less often
 
 
 def set_up(experiment: Experiment) -> None:
@@ -21,11 +21,10 @@ def set_up(experiment: Experiment) -> None:
 
 
 def set_threads(settings: Settings, model: Model, runs: int = 1, most: int | None = None) -> None:
-    """CPU threads of this process: as asked for; else 1 where a step of `runs` runs is too small to share, and at most
-    `most`.
+    """Set this process's CPU threads: `settings.threads` if given, or 1 if a step of `runs` runs is too small to share.
 
-    Threads that meet after every small matrix product lose more than they gain, and a hundredfold where another
-    process holds a core.
+    Else torch's own choice, but at most `most`. Threads that wait for each other after every small matrix product lose
+    more than they gain, and a hundredfold where another process holds a core.
     """
     multiplications = runs * settings.batch_size * sum(p.numel() for p in model.parameters())  # about
     worth_sharing = multiplications >= (WORTH_SHARING_COMPILED if settings.compile else WORTH_SHARING)

@@ -23,7 +23,7 @@ from ib_cli.watch.screen import Screen, show_finished
 def run(config: DictConfig, tell: Callable[[Outcome], object] | None = None) -> Outcome:
     """Validate, build, train and record one run; or show it, if it is done already.
 
-    `tell` is given for a run of a multirun: it hears when the run has begun, and the run itself stays off the screen.
+    `tell`, given for a run of a multirun, receives its outcome when it begins; the run is then not shown on the screen.
     Raises ConfigError, before anything is written, where the config is wrong, and Interrupted at a signal.
     A run that fails for another reason ends as a failed Outcome, with the reason in its result.json.
     """
@@ -35,7 +35,7 @@ def run(config: DictConfig, tell: Callable[[Outcome], object] | None = None) -> 
             tell(prepared.outcome("running"))
         with log_file(prepared.folder), catch_signals() as stop:
             outcome = prepared.train(stop)
-            if (number := stop()) is not None:  # too late for this run, which is done, but not for those after it
+            if (number := stop()) is not None:  # too late for this run, which is done, but not for the next ones
                 if tell is not None:
                     tell(outcome)
                 raise Interrupted(number)
@@ -47,9 +47,10 @@ def run(config: DictConfig, tell: Callable[[Outcome], object] | None = None) -> 
 def prepare(
     plain: dict[str, Any], screen: bool, load: Load = lambda dataset, device: dataset.load(device)
 ) -> Attempt | Outcome:
-    """A run whose folder is open and locked, or the outcome of one that is done; `screen` says whether to show it.
+    """An attempt with its folder open and locked, or the outcome of a run that is done. `screen`: show the run.
 
-    `load` gives a data set's data on a device. Raises ConfigError where the config is wrong.
+    `load` loads a data set onto a device. Raises ConfigError where the config is wrong, BusyError where another process
+    has the run.
     """
     valid = validate(plain)
     dataset: DataSet = valid.targets["dataset"]()
@@ -60,7 +61,7 @@ def prepare(
     experiment = build(valid, records, observers, load, dataset)
     set_up(experiment)
     attempt = open_attempt(experiment)
-    if not valid.settings.rerun and (skipped := _done_before(records, screen)) is not None:  # by another process
+    if not valid.settings.rerun and (skipped := _done_before(records, screen)) is not None:  # done by another process
         attempt.close()
         return skipped
     return attempt

@@ -1,4 +1,4 @@
-"""A run's id and folder: the same for the same numbers, whatever the study, the paths or the device are called."""
+"""A run's id and folder. Runs with the same numbers have the same id, whatever the study, the paths or the device."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """The same for 1 and 1.0."""
+    """The value with whole floats as integers, so that 1 and 1.0 have one hash."""
     if isinstance(value, Mapping):
         return {key: _canonical(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -41,5 +41,5 @@ def _canonical(value: Any) -> Any:
 
 
 def run_folder(config: Mapping[str, Any], fingerprint: str) -> Path:
-    """output/study/id."""
+    """The run's folder: output/study/id."""
     return Path(config["output"]) / str(config["name"]) / run_id(config, fingerprint)

@@ -29,11 +29,11 @@ Tell = Callable[[int, Outcome], object]
 
 
 def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: int | None) -> str:
-    """Attempt the resolved configs, which differ only in what can be stacked, as many at once as the memory holds.
+    """Run configs that differ only in what can be stacked, as many at once as the memory holds.
 
-    `tell` hears of each one, by its number, how it stands; `max_points` is taken instead of the memory's number.
-    Returns "", or why these have to be run one by one, in which case those not told of have not been touched.
-    Raises Interrupted at a signal, after all have been saved.
+    `plains`: resolved configs by job number. `tell` receives a job's number and outcome whenever it changes.
+    `max_points` overrides the number that the memory holds. Returns "", or the reason why these must run one by one; in
+    that case a job without a call of `tell` has not been touched. Raises Interrupted at a signal, after saving all.
     """
     runs = _prepared(plains, _load_once(), tell)
     if (first := next(runs, None)) is None:
@@ -56,7 +56,7 @@ def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: i
 
 
 def _refusal(run: Attempt) -> str:
-    """Why runs like this one are not trained together, or ''."""
+    """The reason why runs like this one are not trained together, or ''."""
     if not run.experiment.procedure.trains_together:
         return "their procedure trains one run at a time"
     convolutional = any(isinstance(module, _ConvNd) for module in run.experiment.model.modules())
@@ -66,7 +66,7 @@ def _refusal(run: Attempt) -> str:
 
 
 def fitting(experiment: Experiment) -> int:
-    """How many runs like this one can be trained together. Raises ConfigError, naming the sizes, where not even one."""
+    """How many runs like this one fit in memory together. Raises ConfigError, naming the sizes, if not even one."""
     one, free = bytes_of(experiment), available(experiment.device)
     if one > free:
         raise ConfigError(
@@ -78,7 +78,7 @@ def fitting(experiment: Experiment) -> int:
 
 
 def _load_once() -> Load:
-    """Loads once, for runs that have the data set's config in common."""
+    """A `load` that loads once, for runs with the same data set."""
     loaded: list[Data] = []
 
     def load(dataset: DataSet, device: torch.device) -> Data:
@@ -90,7 +90,7 @@ def _load_once() -> Load:
 
 
 def _prepared(plains: Mapping[int, dict[str, Any]], load: Load, tell: Tell) -> Iterator[tuple[int, Attempt]]:
-    """The runs that are there to be trained, opened one by one; the others are told."""
+    """Numbers and attempts of the runs to train, opened one by one; `tell` receives the outcomes of the others."""
     for number, plain in plains.items():
         try:
             run = prepare(plain, screen=False, load=load)
@@ -120,7 +120,7 @@ def _train(runs: Mapping[int, Attempt], tell: Tell) -> None:
 
 
 def _begin(runs: Mapping[int, Attempt], tell: Tell) -> dict[int, dict[str, Any] | None]:
-    """The checkpoints of the runs that could be begun."""
+    """Begin the runs; returns a checkpoint, or None, for each run that could begin."""
     checkpoints = {}
     for number, run in runs.items():
         try:
@@ -157,7 +157,7 @@ def _train_begun(
         raise
     except (ConfigError, BrokenPipeError):
         raise
-    except Exception as error:  # of the group as a whole, such as memory that ran out
+    except Exception as error:  # an error of the whole group, such as memory that ran out
         if first.experiment.settings.debug:
             raise
         for number, run in left.items():

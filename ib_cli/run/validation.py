@@ -1,4 +1,4 @@
-"""A resolved config held against everything that takes its keys, before anything is built or written."""
+"""Checks a resolved config against all that takes its keys, before anything is built or written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.functionals.functional import Functional
 from ib_cli.functionals.objective import Objective
 
-# The parts of a model beside architecture and bottleneck: the field of a Pass that each one makes.
+# The parts of a model besides architecture and bottleneck, each with the field of a Pass that it makes.
 PARTS = {
     "classifier": "label_density",
     "decoder": "decoder",
@@ -43,13 +43,13 @@ class Target:
     keys: Mapping[str, Any]
 
     def __call__(self, *arguments: Any) -> Any:
-        """Called with these arguments and the keys."""
+        """Call it with these arguments and the keys."""
         return self.callable(*arguments, **self.keys)
 
 
 @dataclass(frozen=True)
 class ValidConfig:
-    """A config whose keys all fit what takes them."""
+    """A config whose keys have all been checked."""
 
     config: Mapping[str, Any]  # resolved, as plain containers
     settings: Settings
@@ -58,7 +58,7 @@ class ValidConfig:
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
-    """The config as plain containers: every interpolation in place, classes by their public names.
+    """The config as plain containers: interpolations resolved, classes by their public names.
 
     Raises ConfigError naming a key that fails.
     """
@@ -76,7 +76,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
 
 
 def validate(config: Mapping[str, Any]) -> ValidConfig:
-    """Hold every key of a resolved config against what takes it.
+    """Check every key of a resolved config against the class or function that takes it.
 
     Raises ConfigError, one line naming the key and what would be right.
     """
@@ -113,7 +113,7 @@ def _check_multipliers(config: Mapping[str, Any], objective: Objective, given: M
 
 
 def own_multipliers(objective: str) -> list[str]:
-    """The multipliers in the file of one of our objectives, whether its terms still use them or not."""
+    """The multipliers that the YAML of one of our objectives declares, used or not; none for other objectives."""
     return multipliers(objective) if objective in choices("objective") else []
 
 
@@ -125,7 +125,7 @@ def _objective_node(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
-    """A person's own functionals, by symbol: `objective.functionals` maps symbols to paths of theirs."""
+    """A person's own functionals, by symbol; `objective.functionals` maps symbols to import paths."""
     paths = node.get("functionals", {})
     if not isinstance(paths, Mapping):
         raise ConfigError("objective.functionals must map symbols to paths, as in {Q: my_package.my_module.quantity}")
@@ -142,7 +142,7 @@ def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
 
 
 def _imported(key: str, path: str) -> Any:
-    """The object at a dotted path. Raises ConfigError that begins with `key`."""
+    """The object at a dotted path. Raises ConfigError, whose message begins with `key`."""
     try:
         return get_object(path)
     except (HydraException, ImportError, ValueError, AttributeError) as error:

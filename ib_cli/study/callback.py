@@ -1,4 +1,4 @@
-"""A multirun as a whole: which jobs it has, how they stand while it goes on, and its table at the end."""
+"""A multirun as a whole: its jobs, their outcomes while it goes on, and its table at the end."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen
 
 POLL = 0.5  # seconds between two looks at the jobs
-studies: list[Study] = []  # of this process: main asks them how they ended
+studies: list[Study] = []  # the multiruns of this process; main ends them and takes their exit codes
 
 
 def config_flags(words: Sequence[str]) -> list[str]:
-    """The words of a command line that say where configs lie: --config-dir X and its kin."""
+    """The words of a command line that say where configs are: --config-dir X and the like."""
     flags = []
     for word, following in zip(words, [*words[1:], ""]):
         if word.startswith(("--config-dir=", "--config-path=", "--config-name=")):
@@ -37,14 +37,14 @@ class Study(Callback):
 
     def __init__(self) -> None:
         self.jobs: Jobs | None = None
-        self.plan: list[tuple[str, ...]] = []  # the overrides of each job, from the sweeper, where it knows them
+        self.plan: list[tuple[str, ...]] = []  # each job's overrides, if the sweeper knows them
         self.error: OSError | None = None  # why the jobs cannot be watched
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         studies.append(self)
 
     def __reduce__(self) -> tuple[type[Callback], tuple[()]]:
-        return Callback, ()  # in the process that a launcher sends it to, there is nothing to watch
+        return Callback, ()  # a launcher's process has nothing to watch
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Make the study's folder and start watching."""
@@ -52,7 +52,7 @@ class Study(Callback):
         jobs = Jobs.of(config.hydra)
         try:
             jobs.claim()
-        except OSError as error:  # Hydra keeps what a callback raises to itself: `check` tells it
+        except OSError as error:  # Hydra swallows the errors of a callback: `check` raises it
             self.error = error
             return
         self.jobs = jobs
@@ -63,23 +63,23 @@ class Study(Callback):
         self._thread.start()
 
     def check(self) -> None:
-        """Raises OSError where the study's folder cannot be written, before a job starts that nobody would watch."""
+        """Raises OSError where the study's folder cannot be written. A sweeper calls it before the first job."""
         if self.error is not None:
             raise self.error
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called where the sweeper came to its end."""
+        """Called when the sweeper has ended."""
         self.close()
 
     def outcomes(self) -> list[Outcome]:
-        """Every job as it stands: those that have not begun are waiting."""
+        """The outcome of every job, in order; a job that has not begun is waiting."""
         begun = self.jobs.read() if self.jobs else {}
         waiting = {number: Outcome("waiting", overrides) for number, overrides in enumerate(self.plan)}
         return [outcome for _, outcome in sorted({**waiting, **begun}.items())]
 
     @property
     def begun(self) -> bool:
-        """Whether any job has."""
+        """Whether any job has begun."""
         return bool(self.jobs and self.jobs.read())
 
     def _watch(self) -> None:
@@ -96,7 +96,7 @@ class Study(Callback):
             self.screen.close()
 
     def give_up(self, reason: str) -> None:
-        """End a multirun of which no job has begun."""
+        """End a multirun in which no job has begun."""
         self.close()
         if self.jobs is not None:
             self.screen.log.write(reason)
@@ -105,7 +105,7 @@ class Study(Callback):
     def end(self, stopped: bool = False) -> int:
         """Print the table and return the exit code: 0 if every job is done, 2 if every config is wrong, else 1.
 
-        `stopped`: it was this process that was asked to stop, and its jobs with it.
+        `stopped`: whether this process was asked to stop, and its jobs with it.
         """
         self.close()
         ended = [_without_a_word(outcome, stopped) for outcome in self.outcomes()]
@@ -117,7 +117,7 @@ class Study(Callback):
 
 
 def _without_a_word(outcome: Outcome, stopped: bool) -> Outcome:
-    """At the end of a study no job is running, whatever was last heard of it."""
+    """A job's outcome at the end of a study: a job last seen running has stopped or failed."""
     if outcome.status != "running":
         return outcome
     if stopped:

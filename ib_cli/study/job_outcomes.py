@@ -1,4 +1,4 @@
-"""How one job of the command line stands or ended. Imports no torch: the process that only watches reads it too."""
+"""The outcomes of a multirun's jobs, and their files. Imports no torch: the process that only watches reads it too."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from pathlib import Path
 from typing import Any, TextIO
 
 FAILED = ("failed", "wrong")
-TOKEN = "IB_TRAIN_JOBS"  # names this multirun's jobs among those of the same study, in every process
+TOKEN = "IB_TRAIN_JOBS"  # environment variable: tells multiruns of one study apart, in every process
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job: waiting, running, stopped (by a signal, saved), done, skipped (it was done before), busy (another process
-    is at it), failed (it started and could not end well) or wrong (its config is)."""
+    """The outcome of a job so far.
+
+    `status`: waiting, running, stopped (by a signal, saved), done, skipped (done before), busy (another process has
+    it), failed (it began, then an error ended it) or wrong (its config is wrong).
+    """
 
     status: str
-    overrides: tuple[str, ...] = ()  # the command line's, of this job
-    folder: str = ""  # the run's, once it is known
+    overrides: tuple[str, ...] = ()  # the command line's, for this job
+    folder: str = ""  # the run's folder, once it is known
     test: dict[str, float | None] = field(default_factory=dict)  # measures of the test split
     seconds: float | None = None
     error: str = ""
 
     @property
     def exit_code(self) -> int:
-        """0 done; 1 not; 2 wrong."""
+        """0: done. 1: not done. 2: wrong."""
         return {"done": 0, "skipped": 0, "wrong": 2}.get(self.status, 1)
 
 
@@ -42,28 +45,28 @@ class Jobs:
 
     @classmethod
     def of(cls, hydra: Any) -> Jobs:
-        """Those of the multirun that a process belongs to, by the `hydra` node of its config."""
+        """The jobs of this process's multirun; `hydra` is the config's node of that name."""
         token = hydra.job.env_set.get(TOKEN) or os.environ.get(TOKEN, "here")
         return cls(Path(hydra.sweep.dir) / ".jobs" / token)
 
     @property
     def name(self) -> str:
-        """Some letters that tell this multirun from others of the study."""
+        """Four letters that tell this multirun from others of the study."""
         return self.folder.name[:4]
 
     def claim(self) -> None:
-        """Called by the first process of the multirun: hold the folder, and delete those that nobody holds any more."""
-        new = self.folder.with_name(f".{self.folder.name}")  # others see it only once it is held
+        """In the multirun's first process: make and lock the folder; delete folders that no process locks any more."""
+        new = self.folder.with_name(f".{self.folder.name}")  # others see it only once it is locked
         new.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(new)
         new.rename(self.folder)
         for other in self.folder.parent.iterdir():
             if other != self.folder and not other.name.startswith(".") and (lock := _locked(other)) is not None:
-                shutil.rmtree(other, ignore_errors=True)  # left by a kill
+                shutil.rmtree(other, ignore_errors=True)  # left by a killed process
                 lock.close()
 
     def write(self, number: int, outcome: Outcome) -> None:
-        """Replace what is known of a job."""
+        """Replace a job's outcome."""
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f".{number}.part"
         part.write_text(json.dumps(asdict(outcome)))
@@ -85,7 +88,7 @@ class Jobs:
         if self._lock is not None:
             self._lock.close()
         shutil.rmtree(self.folder, ignore_errors=True)  # a process that still writes there makes it anew
-        with suppress(OSError):  # other multiruns of the study keep theirs there
+        with suppress(OSError):  # other multiruns of the study have folders there
             self.folder.parent.rmdir()
 
 

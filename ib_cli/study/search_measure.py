@@ -1,4 +1,4 @@
-"""What a sweeper that searches is told about a run. Imports no torch: whoever watches runs reads it too."""
+"""The measures of a run for a sweeper that searches. Imports no torch: the process that only watches reads it too."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ib_cli.study.job_outcomes import Outcome
 
 
 def measured_value(outcome: Outcome, measure: str | Sequence[str]) -> float | list[float] | None:
-    """The measure (or measures) of a job that is done, or None.
+    """The measure (or measures) of a job that is done; None for any other job.
 
-    Raises ConfigError where the run was not measured so.
+    Raises ConfigError where the run has no such measure.
     """
     if outcome.exit_code != 0:
         return None
@@ -23,7 +23,7 @@ def measured_value(outcome: Outcome, measure: str | Sequence[str]) -> float | li
 
 
 def _measured(result: Mapping[str, Any], measure: str) -> float:
-    """`error` is the test split's, `validation/error` another's."""
+    """A measure in result.json: `error` is of the test split, `validation/error` of the validation split."""
     split, _, name = measure.rpartition("/")
     splits = {key: value for key, value in result.items() if isinstance(value, Mapping) and "J" in value}
     if name not in splits.get(split or "test", {}):

@@ -1,4 +1,4 @@
-"""Which runs can be trained together: those whose configs differ only in numbers that a stack holds for each run."""
+"""Which runs can be trained together: their configs differ only in numbers that a stack holds for each run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from ib_cli.config.multipliers import MULTIPLIERS
 
-# Of the top level and of the groups; dropout only where neither run is without it. Widths are those of the toy model of
-# TherML at the start: they are in its first parameters only.
+# Keys of the top level and of the groups. Dropout rates may differ too, if all are above 0. The widths only change the
+# initial parameters of TherML's toy model.
 STACKABLE = {*MULTIPLIERS, "seed", "optimizer.lr", "optimizer.weight_decay", "bottleneck.width", "decoder.width"}
 
 
@@ -23,13 +23,13 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def common_part(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What runs of one stack must have in common, of a resolved config."""
+    """The part of a resolved config that all runs of one stack must have in common."""
     rest = {key: value for key, value in flat(config).items() if key not in STACKABLE}
     return {key: value > 0 if _is_dropout(key, value) else value for key, value in rest.items()}
 
 
 def grouped(configs: Mapping[int, Mapping[str, Any]]) -> list[list[int]]:
-    """The numbers of the configs, those together that can be stacked, in the order of their first."""
+    """The numbers of the configs in groups that can be stacked, in the order of each group's first."""
     groups: dict[str, list[int]] = {}
     for number, config in configs.items():
         groups.setdefault(json.dumps(common_part(config), sort_keys=True, default=str), []).append(number)

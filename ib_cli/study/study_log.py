@@ -1,4 +1,4 @@
-"""study.log: what happened in a study, a line each, from however many multiruns are at it."""
+"""study.log: the events of a study, a line each, from all multiruns that work on it."""
 
 from __future__ import annotations
 

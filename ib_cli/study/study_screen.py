@@ -1,4 +1,4 @@
-"""What a person sees of a multirun: in a terminal a live table, elsewhere and in study.log a line a change."""
+"""A multirun on the screen: in a terminal a live table; elsewhere, and in study.log, one line per change."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ ROWS_BESIDE = 12  # lines of a terminal that the live table leaves to other thin
 
 
 class StudyScreen:
-    """Follows the outcomes of a study's jobs."""
+    """Shows the outcomes of a study's jobs."""
 
     def __init__(self, study: str, log: StudyLog, flags: Sequence[str] = (), console: Console | None = None) -> None:
-        """`flags` are the command line's words that are no overrides but belong to each job, such as --config-dir X."""
+        """`flags`: words of the command line that are not overrides but belong to each job, such as --config-dir X."""
         self.flags = flags
         self.study, self.log, self.console = study, log, console or Terminal()
         self.started = time.monotonic()
@@ -49,7 +49,7 @@ class StudyScreen:
         self._live: Live | None = None
 
     def update(self, outcomes: Sequence[Outcome]) -> None:
-        """Take in how the jobs stand: a line for each change, or a new picture of the table."""
+        """Show the jobs' new outcomes: a line for each change, or the live table."""
         self._outcomes = outcomes
         interactive = self.console.is_interactive
         if interactive and self._live is None:
@@ -61,15 +61,15 @@ class StudyScreen:
                 self._tell(f"{position + 1}/{len(outcomes)} {self._line(outcome)}", interactive)
 
     def close(self) -> None:
-        """Take the live table away."""
+        """Remove the live table."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     def table(self, outcomes: Sequence[Outcome]) -> None:
-        """The table at the end; then why runs failed and the commands that run just these again.
+        """Print the table at the end; then why runs failed, and the commands that run just these again.
 
-        Jobs that never began are counted only.
+        Jobs that never began are only counted.
         """
         self.console.print(self._end_table([outcome for outcome in outcomes if outcome.status != "waiting"]))
         varied = varying(outcomes)
@@ -102,7 +102,7 @@ class StudyScreen:
         return "  ".join([outcome.status, " ".join(words), *measured, outcome.error]).rstrip()
 
     def _picture(self) -> Group:
-        """The jobs that fit the terminal, the ones under way and the latest first, and where the study stands."""
+        """The study's counts, and as many jobs as fit the terminal: running, then the latest to end, then waiting."""
         outcomes = self._outcomes
         room = max(self.console.height - ROWS_BESIDE, 3)
         running = [outcome for outcome in outcomes if outcome.status == "running"]
@@ -121,7 +121,7 @@ class StudyScreen:
         return f"; about {duration((time.monotonic() - self.started) / own * rest)} left"
 
     def _live_table(self, outcomes: Sequence[Outcome]) -> Table:
-        """A line a job: how it stands, and its measures so far."""
+        """One row per job: its status, and its measures so far."""
         varied = varying(self._outcomes or outcomes)
         table = Table()
         table.add_column("run", no_wrap=True, min_width=10)
@@ -135,13 +135,13 @@ class StudyScreen:
         return table
 
     def _about(self, outcome: Outcome, varied: set[str]) -> tuple[str, Text, Text]:
-        """The id of a job's run, what it differs by, and its status."""
+        """The id of a job's run, the overrides that differ between jobs, and its status."""
         own = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
         name = Path(outcome.folder).name or "-"
         return name, Text(readable(own, self.console.encoding)), Text(outcome.status, STYLES[outcome.status])
 
     def _end_table(self, outcomes: Sequence[Outcome]) -> Table:
-        """A row a job, with a column a measure, and all of what it differs by."""
+        """One row per job: all overrides that differ between jobs, and one column per measure."""
         varied = varying(self._outcomes or outcomes)
         measured = [name for name in MEASURES if any(name in outcome.test for outcome in outcomes)]
         table = Table(caption="test split; nats", caption_justify="left")
@@ -157,7 +157,7 @@ class StudyScreen:
 
 
 def counts(outcomes: Sequence[Outcome]) -> str:
-    """`3 waiting, 1 running, 20 done`."""
+    """The number of jobs by status, as `3 waiting, 1 running, 20 done`."""
     of = Counter(outcome.status for outcome in outcomes)
     return ", ".join(f"{of[status]} {status}" for status in STYLES if of[status])
 
@@ -172,7 +172,7 @@ def varying(outcomes: Sequence[Outcome]) -> set[str]:
 
 
 def _now(outcome: Outcome) -> str:
-    """Epoch and J of a job under way, from the last line of its metrics.jsonl."""
+    """Epoch and J of a running job, from the last line of its metrics.jsonl."""
     line = last_line(Path(outcome.folder) / "metrics.jsonl") if outcome.status == "running" and outcome.folder else None
     return f"epoch {line['epoch']}  J {number(line.get('J'))}" if line else ""
 

@@ -141,6 +141,11 @@ def test_total_correlation_and_entropy(estimator: str) -> None:
     assert entropy(z, estimator).value == pytest.approx(2 * 1.4189 - 0.5108, abs=0.05)
 
 
+def test_a_total_correlation_takes_one_number_of_neighbours() -> None:
+    with pytest.raises(ValueError, match="k must be one positive integer"):
+        total_correlation(torch.randn(20, 2), "kraskov", k=[3, 5])
+
+
 def test_arrays_serve_as_tensors_do() -> None:
     mean, y, z = representation()
     of_tensors = information_plane(z, y, mean=mean, scale=SCALE)

@@ -19,7 +19,7 @@ from torch.nn.functional import log_softmax, one_hot
 UNIT_RHO = 0.541324854612918  # softplus⁻¹(1): learned scales start at 1
 
 
-def diagonal_gaussian(mean: Tensor, scale: Tensor) -> Independent:
+def diagonal_gaussian(mean: Tensor, scale: Tensor) -> Independent[Normal]:
     """N(mean, diag scale²); (…, K) each, batch (…), event (K,)."""
     return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 
 from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.contracts.noise import Request
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import LossFunction, make_loss
 from ib_cli.engine.train import Epoch, Reporter
@@ -23,8 +24,8 @@ from ib_cli.system.signals import Interrupted
 class Fit(Procedure):
     """Minimise the objective by stochastic gradients, from the start or from a checkpoint to the end.
 
-    `patience`: end early when `watch` of the validation split (lower is better; for accuracies higher) has not improved
-    for that many evaluations. `run` raises RunFailedError when the objective stops being finite.
+    `patience`: end early when `watch` of the validation split has not improved for that many evaluations; lower is
+    better, except for `accuracy` and `r2`. `run` raises RunFailedError when the objective stops being finite.
     """
 
     name = "fit"
@@ -62,7 +63,7 @@ def complete(progress: Progress, loss: LossFunction) -> Finished:
     settings, data, model = experiment.settings, experiment.data, experiment.model
     evaluation = Evaluation(experiment)
     backward = Backward(loss, settings.compile, experiment.device)
-    requests: dict[int, list] = {}
+    requests: dict[int, list[Request]] = {}
     clock, reporter = Clock(), Reporter(experiment.observers)
 
     def save_at(signal: int | None) -> None:

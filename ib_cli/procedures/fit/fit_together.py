@@ -25,11 +25,11 @@ def fit_together(
     patience: int | None,
     watch: str,
 ) -> Iterator[tuple[int, Finished | RunFailedError]]:
-    """Train runs that differ only in what can be stacked; yields each one's index and end as it comes to it.
+    """Train runs that differ only in what can be stacked; yields the index and the end of each run as it ends.
 
-    Every run records, saves and ends as it would alone; the time of the group is shared out evenly. A run that stops
-    being finite is given up and leaves the others as they are. Runs that an interruption left behind the others catch
-    up first. Raises Interrupted at a signal, after saving all.
+    Every run records, saves and ends as it would alone; the group's time is divided evenly. A run whose J or
+    parts are not finite ends with RunFailedError and does not affect the others. Runs that an interruption left behind
+    the others catch up first. Raises Interrupted at a signal, after saving all.
     """
     runs = [Progress(each, checkpoint, patience, watch) for each, checkpoint in zip(experiments, checkpoints)]
     group = _Group(experiments, runs)
@@ -49,7 +49,7 @@ def _position(run: Progress) -> tuple[int, int]:
 
 
 class _Group:
-    """The runs, and the stack of the ones that train at the moment."""
+    """The runs, and the stack of the runs that train at the moment."""
 
     def __init__(self, experiments: Sequence[Experiment], runs: Sequence[Progress]) -> None:
         self.experiments, self.runs, self.first = experiments, runs, experiments[0]
@@ -60,7 +60,7 @@ class _Group:
         self.stack: Stack | None = None
 
     def epoch(self, members: list[int]) -> list[tuple[int, Finished | RunFailedError]]:
-        """Train one epoch of the members; the indices and ends of the ones that came to an end."""
+        """Train the members for one epoch; returns index and end of each run that has ended."""
         if self.stack is None or members != self.members:
             self.members, self.stack = members, Stack([self.runs[i].state for i in members], self.first.optimizer)
         epoch, signal = self.trainer.epoch(self.stack, [self.experiments[i] for i in members])
@@ -76,7 +76,7 @@ class _Group:
         return [*failed.items(), *self._finish(members, [i for i in alive if self.runs[i].over])]
 
     def _finish(self, members: list[int], over: list[int]) -> list[tuple[int, Finished]]:
-        """The ends of the stacked members that are over. Raises Interrupted at a signal."""
+        """Index and end of each stacked member that is over. Raises Interrupted at a signal."""
         if len(over) < len(members) / 2:  # early stopping: the others need no evaluation yet
             return [(i, self.finish_alone(i)) for i in over]
         rest: dict[str, list[dict[str, float]]] = {}
@@ -98,7 +98,7 @@ class _Group:
         return run.finish(rest, self.clock.read())
 
     def _close(self, epoch: GroupEpoch, members: list[int]) -> Iterator[tuple[int, RunFailedError]]:
-        """Hand each run its averages; yields the ones that stopped being finite, and how."""
+        """Give each run its averages; yields index and error of each run that is not finite."""
         for i in members:
             state = self.runs[i].state
             try:
@@ -109,7 +109,7 @@ class _Group:
             self.runs[i].trained(means)
 
     def _evaluate(self, members: list[int], alive: list[int]) -> None:
-        """Evaluate the splits that are due, of all members together; the ones alive record it."""
+        """Evaluate the due splits for all members together; the members alive record the result."""
         if not alive or not self.runs[alive[0]].evaluation_due:
             return
         found = {split: self._measured(members, split) for split in self.runs[alive[0]].evaluated_splits}

@@ -20,18 +20,18 @@ class LatentScaling:
 
     Ẑ = h W + b is the latent without the bottleneck's noise, and logits are z V + c (Unpacking Information Bottlenecks,
     §7.2). Then W, b, V and c become W diag(gain), gain ⊙ (b − mean), diag(gain)⁻¹ V and c + mean V, so that the logits
-    are the same where z = Ẑ. The two vectors, (K,), are buffers of the model, and so part of every checkpoint.
+    are the same where z = Ẑ. Mean and gain, (K,), are buffers of the model, and so part of every checkpoint.
     """
 
     def __init__(self, model: Model) -> None:
-        """Begins with the identity. Raises ConfigError where z has no such map, or more than a linear classifier."""
+        """Starts as the identity. Raises ConfigError as `encoder_path` and `classifier_path`."""
         self.model, self.encoder, self.classifier = model, encoder_path(model), classifier_path(model)
         like = model.get_parameter(f"{self.encoder}.bias").detach()
         model.register_buffer("latent_mean", torch.zeros_like(like))
         model.register_buffer("latent_gain", torch.ones_like(like))
 
     def __call__(self, params: Tensors, buffers: Tensors) -> dict[str, Tensor]:
-        """The scaled parameters, differentiable in the ones given."""
+        """The scaled parameters, differentiable in `params`."""
         mean, gain = buffers["latent_mean"], buffers["latent_gain"]
         W, b, V, c = (params[name] for name in self._names)
         scaled = (W * gain, (b - mean) * gain, V / gain.unsqueeze(1), c + mean @ V)
@@ -43,7 +43,7 @@ class LatentScaling:
 
     @torch.no_grad()
     def fit(self, mean: Tensor, variance: Tensor, nats: float) -> None:
-        """Choose both so that latents of this mean and variance, (K,), come to mean 0 and (K/2) ln(2πe s²) = `nats`.
+        """Choose mean and gain so that latents with these moments, (K,), get mean 0 and (K/2) ln(2πe s²) = `nats`.
 
         Every dimension then has the standard deviation s = exp(nats/K) / √(2πe).
         Raises RunFailedError where a dimension does not vary, or its variance is not finite.
@@ -69,7 +69,7 @@ class LatentScaling:
 
 
 def encoder_path(model: Model) -> str:
-    """The layer that gives Ẑ. Raises ConfigError where there is none."""
+    """The path of the linear layer whose output is Ẑ. Raises ConfigError where there is none."""
     if model.bottleneck.linear is None:
         raise ConfigError(
             f"bottleneck: procedure=noise_scaling scales a linear map to z, which "
@@ -80,7 +80,7 @@ def encoder_path(model: Model) -> str:
 
 
 def classifier_path(model: Model) -> str:
-    """The layer that z goes to. Raises ConfigError where it is not the only one, or something else reads z as well."""
+    """The path of the linear classifier of z. Raises ConfigError for more layers, or if other parts read z as well."""
     layers = getattr(model.classifier, "network", None)
     if not (isinstance(layers, nn.Sequential) and len(layers) == 1 and isinstance(layers[0], Linear)):
         raise ConfigError(
@@ -99,7 +99,7 @@ def classifier_path(model: Model) -> str:
 def latent_moments(
     experiment: Experiment, params: Tensors, buffers: Tensors, noise: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each dimension of Ẑ over the train split, (K,) in float64; of one draw where Ẑ is drawn."""
+    """Mean and variance of Ẑ over the train split, (K,) in float64; one draw per sample if Ẑ is random."""
     model, settings = experiment.model, experiment.settings
     seen: list[Tensor] = []
     hook = model.get_submodule(encoder_path(model)).register_forward_hook(
@@ -117,7 +117,7 @@ def latent_moments(
             precision=settings.precision,
             batch_size=settings.eval_batch_size,
         ):
-            latent = seen[-1].view(len(p.y), -1)  # of this pass: a first one, which plans the noise, comes before it
+            latent = seen[-1].view(len(p.y), -1)  # the last call; planning the noise called the layer before
             sums = sums + p.weighed(torch.stack([torch.ones_like(latent), latent, latent.square()], 1)).sum(0)
             seen.clear()
     finally:

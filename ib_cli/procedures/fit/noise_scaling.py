@@ -21,24 +21,24 @@ from ib_cli.procedures.fit.latent_scaling import LatentScaling, classifier_path,
 from ib_cli.procedures.fit.progress import Progress
 
 TARGET = "H_target[Z_hat]"
-SMALLEST, LARGEST = 101.0, 87.0  # nats a dimension whose deviations float32 has a number for, the small ones rounded
+SMALLEST, LARGEST = 101.0, 87.0  # float32 holds deviations of −101 to 87 nats a dimension, small ones rounded
 
 
 class NoiseScaling(Procedure):
     """`Fit`, with the latent normalised and scaled to a given entropy before the first and after every epoch.
 
-    Each dimension of Ẑ, the latent without its noise, comes to mean 0 and one variance s² over the train split, such
-    that the entropy of Gaussians with these variances, Σ_k ½ ln(2πe Var Ẑ_k) = (K/2) ln(2πe s²) ≥ H[Ẑ], is the target:
-    from `start` nats, for the first epoch and after it, to `end` after the last, in equal steps. The classifier is
+    Ẑ is the latent without its noise. Each of its dimensions gets mean 0 and the same variance s² over the train split.
+    The entropy of Gaussians with these variances, Σ_k ½ ln(2πe Var Ẑ_k) = (K/2) ln(2πe s²) ≥ H[Ẑ], is the target:
+    `start` nats before and after the first epoch, then equal steps to `end` after the last. The classifier is
     counter-scaled, so that without noise the network computes the same function.
 
-    The optimiser knows nothing of it: it minimises θ ↦ J(T θ), with T the change of scale and θ as if nothing were
-    scaled. Adam's steps have the size of the learning rate whatever that of the weights is, and would throw about
-    weights that are scaled down, which would be no effect of the entropy. So without noise the scale matters by
-    floating-point errors alone, and with noise by the ratio of signal to noise alone.
+    The optimiser does not see the scale: it minimises θ ↦ J(T θ), with T the change of scale and θ as if nothing were
+    scaled. Adam's steps have the size of the learning rate, however small the weights are: they would scatter weights
+    that are scaled down, and this would not be an effect of the entropy. So without noise the scale matters through
+    floating-point errors alone, and with noise through the ratio of signal to noise alone.
 
-    Records, evaluations, estimates and the parameters that the run ends with are those of the scaled network; lines of
-    train have the target as `H_target[Z_hat]`. Checkpoints on the way hold θ, and T as two buffers.
+    Records, evaluations, estimates and the final parameters belong to the scaled network; records of train have the
+    target as `H_target[Z_hat]`. Checkpoints on the way hold θ, and T as two buffers.
     `run` raises RunFailedError where a dimension of Ẑ does not vary.
     """
 
@@ -48,7 +48,7 @@ class NoiseScaling(Procedure):
         self.start, self.end = start, end
 
     def check(self, experiment: Experiment) -> None:
-        """Raises ConfigError where there is nothing to scale, or more than can be undone."""
+        """Raises ConfigError where the latent cannot be scaled, or the scaling not be undone."""
         if experiment.model.weights is not None:
             raise ConfigError("weights: procedure=noise_scaling scales weights that are numbers: choose weights=point")
         if experiment.settings.averaging:
@@ -83,7 +83,7 @@ class _ScaledProgress(Progress):
     """A run whose parameters are scaled."""
 
     def __init__(self, experiment: Experiment, checkpoint: dict[str, Any] | None, start: float, end: float) -> None:
-        self.scaling = LatentScaling(experiment.model)  # before the state, of which its buffers are part
+        self.scaling = LatentScaling(experiment.model)  # before the state, which includes its buffers
         super().__init__(experiment, checkpoint, None, "J")
         self.start, self.end = start, end
         if checkpoint is None:
@@ -91,13 +91,13 @@ class _ScaledProgress(Progress):
 
     @property
     def params(self) -> Tensors:
-        """The scaled ones."""
+        """The scaled parameters."""
         with torch.no_grad():
             return self.scaling(self.state.params, self.state.buffers)
 
     @property
     def target(self) -> float:
-        """The nats that the present epoch ends with; before the first one has ended, those of the start."""
+        """The target in nats at the end of the epoch that was trained last; `start` before the first."""
         done = max(self.state.epoch - 1, 0) / max(self.experiment.settings.epochs - 1, 1)
         return self.start + (self.end - self.start) * done
 
@@ -112,18 +112,18 @@ class _ScaledProgress(Progress):
         return of_scaled
 
     def trained(self, averages: Mapping[str, float]) -> None:
-        """An epoch has been trained, with these averages: they are recorded, and the latent is scaled anew."""
+        """Record the averages of an epoch, and scale the latent anew."""
         super().trained(averages)
         self._scale()
 
     def save(self, seconds: float) -> None:
-        """Replace the checkpoint; the last one has the scaled parameters."""
+        """Replace the checkpoint; the last one holds the scaled parameters."""
         if self.over:
             self.scaling.settle(self.state.params)
         super().save(seconds)
 
     def _scale(self) -> None:
-        """To the target, from what Ẑ is like for the present θ."""
+        """Scale Ẑ to the target, by its moments under the present θ."""
         state, device = self.state, self.experiment.device
         noise = generator(device, self.experiment.settings.seed, "scaling", state.epoch)
         mean, variance = latent_moments(self.experiment, state.params, state.buffers, noise)

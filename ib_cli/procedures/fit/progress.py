@@ -1,4 +1,4 @@
-"""How far one run of a fit has come: when it is over, what it records and when it saves."""
+"""The progress of one fit: when it is over, what it records and when it saves."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 
 class Progress:
-    """The epochs of one run; whoever trains it reports each epoch's averages and evaluations here."""
+    """The epochs of one run. The training loop hands in the averages and evaluations of each epoch."""
 
     def __init__(
         self, experiment: Experiment, checkpoint: dict[str, Any] | None, patience: int | None, watch: str
     ) -> None:
-        """At the start, or where a checkpoint stood."""
+        """At the start, or at a checkpoint."""
         self.experiment, self.patience, self.watch = experiment, patience, watch
         self.state = starting_state(experiment)
         if checkpoint is not None:
@@ -33,7 +33,7 @@ class Progress:
 
     @property
     def params(self) -> Tensors:
-        """The parameters that are evaluated, and that the run ends with."""
+        """The parameters to evaluate, and the run's final ones."""
         return self.state.evaluated_params
 
     @property
@@ -44,7 +44,7 @@ class Progress:
         return state.epoch >= self.experiment.settings.epochs or not patient
 
     def trained(self, averages: Mapping[str, float]) -> None:
-        """An epoch has been trained, with these averages; they are recorded unless the train split is evaluated."""
+        """Count an epoch as trained; its averages are recorded unless the train split is evaluated."""
         self.state.close_epoch()
         self.state.schedule.observe(averages["J"])
         self._latest = {}
@@ -58,7 +58,7 @@ class Progress:
         return state.epoch % settings.evaluate_every == 0 or state.epoch == settings.epochs
 
     def evaluated(self, found: Mapping[str, Mapping[str, float]]) -> None:
-        """The evaluations that were due, by split."""
+        """Record evaluations, given by split, and count the ones without progress for early stopping."""
         self._latest = found
         for split, measures in found.items():
             self._record(split, measures)
@@ -86,7 +86,7 @@ class Progress:
 
     @property
     def unevaluated(self) -> list[str]:
-        """The splits without an evaluation of the present parameters, which the end needs."""
+        """Splits not yet evaluated with the present parameters; `finish` needs them."""
         return [split for split in self.experiment.data.splits if split not in self._latest]
 
     def finish(self, rest: Mapping[str, Mapping[str, float]], seconds: float) -> Finished:

@@ -33,9 +33,9 @@ def train_copies(
     """Train copies of one model for some epochs; returns them and the last epoch's averages of J and its parts.
 
     The experiments differ in their models' parameters, multipliers, seeds and learning rates at most (`varied` makes
-    such ones). Copies start from `states`, or from their models' parameters, and meet the samples and the noise that
-    each would meet alone. Nothing is recorded or saved. Raises RunFailedError where a copy stops being finite,
-    Interrupted at a signal.
+    such experiments). Copies start from `states`, or from their models' parameters. Each copy gets the samples and the
+    noise that it would get alone. Nothing is recorded or saved. Raises RunFailedError where a copy's J or its parts are
+    not finite, Interrupted at a signal.
     """
     stack = Stack(states or [starting_state(each) for each in experiments], experiments[0].optimizer)
     trainer = CopyTrainer(experiments)
@@ -52,16 +52,16 @@ def train_copies(
 
 
 def starting_state(experiment: Experiment) -> State:
-    """A run of the experiment before its first step."""
+    """The state of a run before its first step."""
     optimizer = experiment.optimizer(experiment.model.parameters())
     return State.start(experiment.model, optimizer, experiment.schedule, experiment.settings.averaging)
 
 
 class CopyTrainer:
-    """Trains stacked copies an epoch at a time; what is planned and compiled serves all epochs."""
+    """Trains stacked copies an epoch at a time; plans and compiled code serve all epochs."""
 
     def __init__(self, experiments: Sequence[Experiment]) -> None:
-        """The experiments whose copies may come: they have the first one's objective, data and kind of model."""
+        """`experiments`: all that may be trained; they share the first one's objective, data and kind of model."""
         self.first = first = experiments[0]
         self.loss = make_loss(first.model, first.objective, first.settings.samples, first.settings.precision)
         self.evaluation = Evaluation(first)
@@ -69,7 +69,7 @@ class CopyTrainer:
         self._plans: dict[int, list[Request]] = {}
 
     def epoch(self, stack: Stack, experiments: Sequence[Experiment]) -> tuple[GroupEpoch, int | None]:
-        """Train one epoch of the copies in the stack, whose experiments these are; the epoch, and a signal or None."""
+        """Train the copies of a stack, with their experiments, for an epoch; returns it, and a signal or None."""
         self.evaluation.begin_epoch_of_stack(stack, experiments)
         settings = [each.settings for each in experiments]
         multipliers = [each.multipliers for each in experiments]
@@ -77,11 +77,11 @@ class CopyTrainer:
         return epoch, epoch.run(self._plans, self.first.stop)
 
     def unread_seconds(self) -> float:
-        """Seconds spent to compile since this was last asked."""
+        """Seconds spent on compiling since the last call."""
         return sum(backward.unread() for backward in self._backwards.values())
 
     def _backward(self, axis: int | None) -> Backward:
-        """The gradient of the loss mapped over copies, whose batch and noise lie on this axis."""
+        """The gradient of the loss mapped over copies; `axis`: the leading axis of batch and noise, or None."""
         if axis not in self._backwards:
             data, settings = self.first.data, self.first.settings
             weighted = data.splits["train"].weight is not None

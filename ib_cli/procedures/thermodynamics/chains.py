@@ -18,15 +18,15 @@ from ib_cli.sampling.metropolis import adapted, adjusted
 from ib_cli.sampling.temperature import centres, virial
 from ib_cli.sampling.tempering import swapped
 
-OWN = ("virial", "free", "acceptance", "swaps", "step")  # what is measured beside the energy's parts
+OWN = ("virial", "free", "acceptance", "swaps", "step")  # measures besides the energy's parts
 
 
 @dataclass(frozen=True)
 class Dynamics:
     """How chains move."""
 
-    temperatures: tuple[float, ...]  # σ, then those of the ladder
-    chains: int  # at each of them
+    temperatures: tuple[float, ...]  # σ, then the ladder's
+    chains: int  # at each temperature
     prior: float
     size: tuple[float, float, float]  # a, b, c of the step size a (b + t)^−c at σ
     corrected: bool
@@ -34,44 +34,44 @@ class Dynamics:
 
     @property
     def rows(self) -> int:
-        """Chains in all: those at the first temperature, then those at the second, …"""
+        """Chains in all: first all of the first temperature, then all of the second, …"""
         return self.chains * len(self.temperatures)
 
 
 @dataclass
 class ChainState:
-    """Where the chains stand, and what was measured so far."""
+    """The present points of the chains, and all that was measured so far."""
 
     point: Point  # of all rows
     log_scale: Tensor  # of each chain's step size, as learned, (rows,)
     centre: Tensor  # about which the virial is taken, (rows, d)
-    names: list[str]  # of the point's parts
+    names: list[str]  # names of the point's parts
     epoch: int = 0
     step: int = 0
     step_in_epoch: int = 0
-    noise: Tensor | None = None  # the generator's state within the epoch under way
-    sums: Tensor | None = None  # of all measures over its steps, (Q, rows)
-    series: list[Tensor] = field(default_factory=list)  # their means of each epoch, (Q, rows)
+    noise: Tensor | None = None  # the generator's state within the present epoch
+    sums: Tensor | None = None  # sums of all Q measures over the present epoch's steps, (Q, rows)
+    series: list[Tensor] = field(default_factory=list)  # means of the measures in each epoch, (Q, rows)
     evaluations: dict[str, list[dict[str, list[float]]]] = field(default_factory=dict)  # after burn-in: split, chain
     seconds: float = 0.0
     estimate_seconds: float = 0.0
 
     def checkpoint(self) -> dict[str, Any]:
-        """Tensors, numbers and strings alone."""
+        """The state as tensors, numbers and strings alone."""
         return {**vars(self), "point": list(self.point)}
 
     @classmethod
     def restored(cls, checkpoint: Mapping[str, Any]) -> ChainState:
-        """What `checkpoint` gave; raises KeyError where it was of something else."""
+        """The state of a checkpoint. Raises KeyError where the checkpoint is of another kind."""
         found = {name: checkpoint[name] for name in cls.__dataclass_fields__}
         return cls(**{**found, "point": Point(*checkpoint["point"])})
 
 
 class Chains:
-    """Moves the chains of a state, and sums up what they measure."""
+    """Moves the chains of a state, and sums their measures."""
 
     def __init__(self, energy: WeightEnergy, dynamics: Dynamics, N: int, seed: int, state: ChainState | None) -> None:
-        """Without a state, from independent draws of the prior. N is that of β = N/σ."""
+        """Without a state, chains start in independent draws of the prior. N: training samples, in β = N/σ."""
         self.energy, self.dynamics, self.seed = energy, dynamics, seed
         self.device = energy.data.device
         options: dict[str, Any] = {"device": self.device, "dtype": energy.dtype}
@@ -88,17 +88,17 @@ class Chains:
 
     @property
     def names(self) -> list[str]:
-        """Of the measures."""
+        """The names of the measures."""
         return [*self.state.names, *OWN]
 
     @property
     def step_sizes(self) -> Tensor:
-        """ε of each chain, (rows,): in proportion to its temperature, times what was learned."""
+        """ε of each chain, (rows,): proportional to its temperature, times the learned scale."""
         hotter = self.beta[0] / self.target.beta
         return step_size(self.state.step, *self.dynamics.size) * hotter * self.state.log_scale.exp()
 
     def open(self) -> Generator:
-        """The numbers of the epoch under way, from where it stands."""
+        """Open the random numbers of the present epoch, at the present step."""
         stream = generator(self.device, self.seed, "chains", self.state.epoch)
         if self.state.noise is not None:
             stream.set_state(self.state.noise.cpu())
@@ -126,7 +126,7 @@ class Chains:
         state.step_in_epoch += 1
 
     def _swap(self, stream: Generator | None) -> Tensor:
-        """Let replicas change places; the mean probability over neighbours, counting those whose turn it is not."""
+        """Exchange neighbouring replicas; returns the mean probability per pair of neighbours and turn."""
         K, M = len(self.beta), self.dynamics.chains
         first = self.state.step % 2
         uniform = torch.rand((K - first) // 2, M, generator=stream, **self._options)
@@ -140,7 +140,7 @@ class Chains:
         state.sums = row if state.sums is None else state.sums + row
 
     def close_epoch(self) -> dict[str, float]:
-        """Count the epoch as done; the averages over it of J and its parts at the first temperature."""
+        """Count the epoch as done; returns its averages of J and its parts at the first temperature."""
         state = self.state
         means = self.running()
         assert state.sums is not None  # an epoch has steps
@@ -149,10 +149,11 @@ class Chains:
         return means
 
     def settle(self) -> None:
-        """Before what is averaged begins: all chains at a temperature get the median of their step sizes, for good, and
-        the mean place of the others as the centre of the virial.
+        """Called when burn-in ends: fix the step sizes and the centres of the virial.
 
-        Until then each learns its own size, so that one which starts where the energy is steep finds a way out.
+        All chains at a temperature get the median of their step sizes, for good. The centre of a chain's virial becomes
+        the mean place of the other chains. Until then each chain learns its own step size, so that a chain that starts
+        where the energy is steep finds a way out.
         """
         K, M = len(self.beta), self.dynamics.chains
         learned, places = self.state.log_scale.view(K, M), self.state.point.theta.view(K, M, -1)
@@ -167,14 +168,14 @@ class Chains:
         return dict(zip(self.state.names, means))
 
     def averages(self, burn_in: int) -> dict[str, Average]:
-        """Of every measure over the epochs after the first `burn_in`, at the first temperature.
+        """Averages of all measures over the epochs after the first `burn_in`, at the first temperature.
 
         Each epoch counts in proportion to its step sizes (Welling and Teh 2011, eq. 11).
         """
         return {name: average(of, self._weights(burn_in)) for name, of in self._kept(burn_in, 0).items()}
 
     def measured_temperature(self, burn_in: int, place: int) -> Average:
-        """That of the chains at the temperature of this place, as the virial theorem tells it."""
+        """The temperature of the chains at this place of the ladder, by the virial theorem."""
         kept = self._kept(burn_in, place)
         return ratio(kept["virial"], kept["free"], self._weights(burn_in))
 

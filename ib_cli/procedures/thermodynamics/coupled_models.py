@@ -19,12 +19,12 @@ from ib_cli.sampling.exchange import System, exchanged
 from ib_cli.sampling.metropolis import adapted
 from ib_cli.sampling.temperature import centres, virial
 
-STAGES = 3  # apart, coupled, and apart again: each has as many of the epochs
-TAKEN = 0.3  # share of proposed exchanges that step sizes are learned for, near the best of random walks
+STAGES = 3  # apart, coupled, apart again; each has a third of the epochs
+TAKEN = 0.3  # share of accepted exchanges to which step sizes are tuned, near the best for random walks
 
 
 class ModelAlone(NamedTuple):
-    """One of the two, alone at a temperature."""
+    """One model, alone at a temperature."""
 
     point: Point  # where its copies ended
     step: float  # the learned variance of a step's noise
@@ -34,13 +34,13 @@ class ModelAlone(NamedTuple):
 
 
 class ModelsCoupled(NamedTuple):
-    """Both, coupled."""
+    """Both models, coupled."""
 
     points: tuple[Point, ...]
     J: tuple[Average, ...]
     sigma: Average  # by the demon
-    sigmas: tuple[Average, ...]  # of each, by the virial theorem
-    differences: tuple[Average, ...]  # of these from the demon's
+    sigmas: tuple[Average, ...]  # each model's, by the virial theorem
+    differences: tuple[Average, ...]  # only the stderr is used: the error of each of `sigmas` minus `sigma`
 
 
 @dataclass
@@ -53,7 +53,7 @@ class CoupledModels:
     steps: int
     burn_in: int
     step_size: float
-    epoch: int = 0  # of all stages
+    epoch: int = 0  # epochs done in all stages
 
     def __post_init__(self) -> None:
         self.energy = WeightEnergy(self.experiment, exact=True)
@@ -63,7 +63,7 @@ class CoupledModels:
     def apart(
         self, sigmas: tuple[float, float], points: tuple[Point, ...] | None = None
     ) -> tuple[ModelAlone, ModelAlone]:
-        """Each by corrected Langevin dynamics at its own σ, from draws of its prior or from these points."""
+        """Sample each model by corrected Langevin dynamics at its own σ, from draws of its prior or from `points`."""
         walks = []
         for i, (sigma, prior) in enumerate(zip(sigmas, self.priors)):
             size = (self.step_size, 1.0, 0.0)
@@ -77,7 +77,7 @@ class CoupledModels:
         return A, B
 
     def coupled(self, models: tuple[ModelAlone, ModelAlone]) -> ModelsCoupled:
-        """Both with a demon between them, which begins with what a copy lacks of the largest J_A + J_B of any."""
+        """Sample both with a demon between them, which starts with max(J_A + J_B) − (J_A + J_B), max over copies."""
         stream = generator(self.experiment.device, self.seed, "coupled")
         systems = [
             System(model.point, self.energy, prior, model.step**0.5) for model, prior in zip(models, self.priors)
@@ -105,7 +105,7 @@ class CoupledModels:
         return named_parameters(self.experiment.model, point.theta)
 
     def _advanced(self, chains: Chains, epoch: int) -> float:
-        """⟨J⟩ over an epoch of these chains."""
+        """Move the chains for an epoch; returns ⟨J⟩ over it."""
         chains.open()
         for _ in range(self.steps):
             stop_if_asked(self.experiment)
@@ -130,7 +130,7 @@ class CoupledModels:
         )
 
     def _seen(self, systems: list[System], middles: list[Tensor], demon: Tensor) -> Tensor:
-        """J, N v·∇J and its divisor of each system, and N times the demon's: (7, M)."""
+        """J, N v·∇J and its divisor for each system, then N times the demon's energy: (7, M)."""
         rows = []
         for system, middle in zip(systems, middles):
             over, free = virial(system.point, system.prior**-2, middle)
@@ -144,7 +144,7 @@ class CoupledModels:
 
 
 def _learned(systems: list[System], taken: Tensor, t: int) -> list[System]:
-    """The systems with step sizes nearer to those at which a share TAKEN of moves is taken."""
+    """The systems with step sizes tuned towards a share TAKEN of accepted moves."""
     shares = taken.double().mean(1)
     steps = (
         torch.tensor(system.step).log() + adapted(torch.tensor(0.0), share, t, TAKEN)
@@ -154,7 +154,7 @@ def _learned(systems: list[System], taken: Tensor, t: int) -> list[System]:
 
 
 def _coupled(points: tuple[Point, ...], seen: tuple[Tensor, ...]) -> ModelsCoupled:
-    """What (T, M) records of `_seen` tell."""
+    """Averages of the records of `_seen`, each (T, M)."""
     J_A, over_A, free_A, J_B, over_B, free_B, demon = seen
     sigma, own, differences = average(demon), [], []
     for over, free in ((over_A, free_A), (over_B, free_B)):

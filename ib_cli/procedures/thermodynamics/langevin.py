@@ -31,12 +31,13 @@ Positive = Annotated[float, Gt(0)]
 class Langevin(Procedure):
     """Samples θ ~ q(θ) exp(−N J₀(θ)/σ)/Z from the start or from a checkpoint, recording as it goes.
 
-    J₀ = ρR + δD + γC, or whatever the objective has beside S/N; R, D and C are means per sample, N is the number of
-    training samples and q(θ) = N(0, prior²) for every parameter. Of all laws p(θ|data) this one has the least
-    ⟨J₀⟩ + σ S/N, S = KL(p(θ|data) ‖ q(θ)), which is then −(σ/N) ln Z (TherML eqs. 19, 20 and 35, whose functionals are
-    of all samples at once): `F` of the result, where `anneal` asks for it, with S = N (F − J)/σ. `J` is ⟨J₀⟩.
+    J₀ = ρR + δD + γC, or the objective's other terms besides S/N. R, D and C are means per sample, N is the number of
+    training samples, and q(θ) = N(0, prior²) for every parameter. Of all laws p(θ|data) this one has the least
+    ⟨J₀⟩ + σ S/N, S = KL(p(θ|data) ‖ q(θ)); the least value is −(σ/N) ln Z (TherML eqs. 19, 20 and 35, whose
+    functionals are of all samples at once). In the result `J` is ⟨J₀⟩; with `anneal`, `F` is the least value and
+    S = N (F − J)/σ.
 
-    Measures are averages over chains and the epochs after burn-in; those of `train` are of every step, the others of
+    Measures are averages over chains and the epochs after burn-in: for `train` over every step, for other splits over
     the evaluations. `run` raises RunFailedError when the objective stops being finite.
     """
 
@@ -64,7 +65,7 @@ class Langevin(Procedure):
         self.corrected, self.adapt, self.ladder, self.anneal = corrected, adapt, ladder, anneal
 
     def check(self, experiment: Experiment) -> None:
-        """Raises ConfigError where these chains cannot be."""
+        """Raises ConfigError where the experiment does not allow these chains."""
         preconditions.temperature(experiment, self.temperature, self.name)
         preconditions.check_model(experiment, self.name)
         if self.burn_in >= experiment.settings.epochs:
@@ -90,7 +91,7 @@ class Langevin(Procedure):
         return progress.finish(progress.log_partition(self.anneal) if self.anneal else None)
 
     def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The place of the first chain."""
+        """The parameters of the first chain."""
         theta = ChainState.restored(checkpoint).point.theta[:1]
         return {name: value[0] for name, value in named_parameters(experiment.model, theta).items()}
 
@@ -117,7 +118,7 @@ class LangevinProgress:
         steps: int,
         burn_in: int,
     ) -> None:
-        """`experiment` has J₀ for its objective. Energies are exact where the steps or the ladder need it."""
+        """`experiment`: its objective is J₀. Energies are exact where the steps or the ladder need it."""
         self.experiment, self.dynamics, self.steps, self.burn_in = experiment, dynamics, steps, burn_in
         energy = WeightEnergy(experiment, exact=dynamics.corrected or len(dynamics.temperatures) > 1)
         state = None if checkpoint is None else ChainState.restored(checkpoint)
@@ -128,7 +129,7 @@ class LangevinProgress:
         self.clock, self.reporter = Clock(), Reporter(experiment.observers)
 
     def epoch(self) -> None:
-        """Sample from where the chains stand to the end of the epoch; record, evaluate and save what is due."""
+        """Sample to the end of the present epoch; record, evaluate and save what is due."""
         state, settings = self.state, self.experiment.settings
         stream = self.chains.open()
         while state.step_in_epoch < self.steps:
@@ -151,7 +152,7 @@ class LangevinProgress:
             self._save()
 
     def log_partition(self, temperatures: int) -> LogPartition:
-        """ln Z by annealed importance sampling; an interruption makes it begin anew."""
+        """ln Z by annealed importance sampling, which begins anew after an interruption."""
         energy = WeightEnergy(self.experiment, exact=True)
         return annealed(
             energy,
@@ -165,7 +166,7 @@ class LangevinProgress:
         )
 
     def finish(self, log_partition: LogPartition | None) -> Finished:
-        """What the run came to."""
+        """The result of the run."""
         state = self.state
         train = self._train_measures()
         if log_partition is not None:
@@ -200,14 +201,14 @@ class LangevinProgress:
         return measures
 
     def _held_out_measures(self, split: str) -> dict[str, float]:
-        """Averages over evaluations and chains, with the errors of those that the train split has as well."""
+        """Averages over evaluations and chains, with standard errors for measures that train has as well."""
         lines = self.state.evaluations[split]
         found = {name: average(torch.tensor([line[name] for line in lines])) for name in lines[0]}
         errors = {f"{name}_stderr": found[name].stderr for name in self.state.names if name in found}
         return {name: of.mean for name, of in found.items()} | errors
 
     def _free_energy(self, found: LogPartition, train: Mapping[str, float]) -> dict[str, float]:
-        """F = −(σ/N) ln Z, the least ⟨J₀⟩ + σ S/N, and the S that it leaves."""
+        """F = −(σ/N) ln Z, the least ⟨J₀⟩ + σ S/N, S = N (F − J)/σ, and their standard errors."""
         beta = float(self.chains.beta[0])
         F, stderr = -found.value / beta, found.stderr / beta
         S_stderr = beta * (stderr**2 + train["J_stderr"] ** 2) ** 0.5
@@ -215,7 +216,7 @@ class LangevinProgress:
         return {"F": F, "F_stderr": stderr, "F_chains": found.effective, "S": S, "S_stderr": S_stderr}
 
     def _write_temperatures(self) -> None:
-        """thermodynamics.jsonl: the temperature at each place of the ladder, as set and as measured."""
+        """Write thermodynamics.jsonl: the temperature at each place of the ladder, as set and as measured."""
         lines = []
         for place, sigma in enumerate(self.dynamics.temperatures):
             measured = self.chains.measured_temperature(self.burn_in, place)
@@ -225,7 +226,7 @@ class LangevinProgress:
         write_laws(self.experiment, lines)
 
     def _evaluate(self) -> None:
-        """The held-out splits at the present places of the chains; recorded, and kept once burn-in is over."""
+        """Evaluate the held-out splits at the chains' present points; recorded, and kept once burn-in is over."""
         count = self.dynamics.chains
         copies = Samples.of(self.experiment.model, self._samples())
         for split in self.held_out:
@@ -236,7 +237,7 @@ class LangevinProgress:
                 self.state.evaluations.setdefault(split, []).append(lines)
 
     def _estimate(self, last: bool) -> None:
-        """Estimates of information of the first chain, where they are due."""
+        """Estimate the information in the first chain's representation, where that is due."""
         params = {name: value[0] for name, value in self._samples().items()}
         buffers = dict(self.experiment.model.named_buffers())
         self.state.estimate_seconds += record_estimates(self.experiment, self.state.epoch, last, params, buffers)
@@ -246,7 +247,7 @@ class LangevinProgress:
         return named_parameters(self.experiment.model, self.state.point.theta[: self.dynamics.chains])
 
     def _check(self, means: Mapping[str, float]) -> None:
-        """Raises RunFailedError where a chain has run away."""
+        """Raises RunFailedError where a chain is not finite."""
         if not bool(self.state.series[-1].isfinite().all()):
             terms = [f"{name} became {value}" for name, value in means.items() if not abs(value) < float("inf")]
             raise RunFailedError(

@@ -18,7 +18,7 @@ ENTROPY = "weights_divergence"  # the field of a Pass that only the terms of the
 
 
 def without_entropy(experiment: Experiment) -> Experiment:
-    """The same experiment with J₀, the objective's terms but that of the entropy of the weights."""
+    """The same experiment with J₀, the objective without S. Raises ConfigError where no term is left."""
     objective = copy(experiment.objective)
     objective.terms = tuple(term for term in objective.terms if ENTROPY not in term.functional.needs)
     if not objective.terms:
@@ -72,7 +72,7 @@ def check_model(experiment: Experiment, procedure: str) -> None:
 
 
 def check_exact(experiment: Experiment, why: str) -> None:
-    """Raises ConfigError where the loss has another value each time; `why` is the key that forbids it."""
+    """Raises ConfigError where the loss differs from call to call; `why`: the key that forbids it."""
     N = len(experiment.data.splits["train"])
     if experiment.settings.precision != "fp32":
         raise ConfigError(f"precision={experiment.settings.precision}: {why} compares energies: choose precision=fp32")

@@ -1,4 +1,4 @@
-"""What procedures that measure laws of thermodynamics record: predicted and measured, and the held-out splits."""
+"""Records of the procedures that measure laws of thermodynamics: predicted, measured, and the held-out splits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FILE = "thermodynamics.jsonl"
 
 
 def write_laws(experiment: Experiment, lines: Sequence[Mapping[str, Any]]) -> None:
-    """thermodynamics.jsonl in the run's folder: law, quantity, predicted, measured, stderr; `ib-report` reads it."""
+    """Write thermodynamics.jsonl, for `ib-report`: lines of law, quantity, predicted, measured, stderr."""
     write_atomically(experiment.records.folder / FILE, "".join(as_json(dict(line)) + "\n" for line in lines))
 
 
 def held_out(experiment: Experiment, params: dict[str, Tensor], epoch: int) -> dict[str, dict[str, float]]:
-    """Measures of each split but train, averaged over chains with these parameters (M, …); recorded."""
+    """Measures of each split but train, averaged over chains with these parameters (M, …); also records them."""
     copies = Samples.of(experiment.model, params)
     M = len(next(iter(params.values())))
     evaluation, means = Evaluation(experiment), {}

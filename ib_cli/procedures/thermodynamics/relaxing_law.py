@@ -16,14 +16,14 @@ from ib_cli.sampling.metropolis import adjusted
 from ib_cli.sampling.relaxation import Table, divergence, langevin_proposals
 from ib_cli.sampling.subspace import Subspace, grid
 
-AT_ONCE = 256  # places whose energies are found in one pass
+AT_ONCE = 256  # places of the grid in one pass
 
 
 class GridLaw:
     """The law p_t as a table over n places of the grid, and its J."""
 
     def __init__(self, table: Table, transitions: Tensor, places: int) -> None:
-        """At t = 0, where it is the prior; `places` on each side of the grid."""
+        """At t = 0, where the law is the prior. `places`: on each side of the grid."""
         self.table, self.transitions, self.places = table, transitions, places
         self.p, self.least = table.prior, table.objective(table.equilibrium)
 
@@ -38,7 +38,7 @@ class GridLaw:
 
     @property
     def grid_error(self) -> float:
-        """By how much −(σ/N) ln Z differs on every other row and column of the grid."""
+        """The change in −(σ/N) ln Z with every other row and column of the grid alone."""
         energy, prior = (
             each.view(self.places, self.places)[::2, ::2].flatten() for each in (self.table.energy, self.table.prior)
         )
@@ -47,7 +47,7 @@ class GridLaw:
 
 
 class Ensemble:
-    """Independent chains, whose law at any time is that of one chain."""
+    """Independent chains with one common law at any time."""
 
     def __init__(self, plane: Subspace, target: Boltzmann, start: Tensor, step: float, stream: Generator) -> None:
         self.plane, self.target, self.stream = plane, target, stream
@@ -55,7 +55,7 @@ class Ensemble:
         self.steps = start.new_full((len(start),), step)
 
     def advance(self) -> None:
-        """A corrected Langevin step of each."""
+        """One corrected Langevin step of each chain."""
         options: dict[str, Any] = {"generator": self.stream, "dtype": self.steps.dtype, "device": self.steps.device}
         noise = torch.randn(self.point.theta.shape, **options)
         uniform = torch.rand(len(self.steps), **options)
@@ -73,7 +73,7 @@ class ParameterPlane:
     """The plane through the origin of a model's parameters, and the law on it."""
 
     def __init__(self, experiment: Experiment, sigma: float, prior: float, step: float) -> None:
-        """`experiment` has J₀ for its objective."""
+        """`experiment`: its objective is J₀."""
         self.experiment, self.prior, self.step = experiment, prior, step
         self.energy = WeightEnergy(experiment, exact=True)
         self.beta = experiment.data.spec.train_size / sigma
@@ -83,7 +83,7 @@ class ParameterPlane:
         self.target = Boltzmann(torch.tensor(self.beta, **self.options), prior)
 
     def law(self, points: int, width: float) -> GridLaw:
-        """The prior on the grid, and its steps."""
+        """The law on a grid of points × points over ± width · prior, starting at the prior."""
         places = grid(points, width * self.prior).to(self.experiment.device)
         found = [self.plane(part) for part in places.split(AT_ONCE)]
         energy, gradient = (torch.cat([getattr(each, name) for each in found]).cpu() for name in ("energy", "gradient"))

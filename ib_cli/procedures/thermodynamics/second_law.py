@@ -1,4 +1,4 @@
-"""The second law: under Langevin dynamics J falls to −σ ln Z, and what it has above that is σ times a divergence."""
+"""The second law: under Langevin dynamics J falls to −σ ln Z, and its excess is σ times a divergence."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ib_cli.procedures.thermodynamics.relaxing_law import Ensemble, GridLaw, Par
 from ib_cli.sampling.annealed import LogPartition, annealed
 
 Positive = Annotated[float, Gt(0)]
-COARSE = 2.0  # standard deviations of a step's noise between two places of the grid, at most
-MOST = 101  # places on a side of the grid, at which the matrix of a step takes 0.8 GB
+COARSE = 2.0  # largest spacing of the grid, in standard deviations of a step's noise
+MOST = 101  # largest number of places on a side: the matrix of a step then takes 0.8 GB
 
 
 class SecondLaw(Procedure):
     """Follows a law of parameters from the prior q to equilibrium π, exactly and by chains.
 
-    Parameters are θ = a₁ b₁ + a₂ b₂ of two directions drawn from N(0, I), with q(a) = N(0, prior²): on so few numbers
-    a law can be followed. On a grid of points × points over ± width · prior the matrix of a corrected Langevin step
-    makes p_{t+1} of p_t, so that J_t = ⟨J₀⟩ + σ S/N, S = KL(p_t ‖ q), has no error but that of the grid. Beside it,
-    `chains` chains take the same steps without a grid; their S comes from distances to neighbours, and ln Z from
-    annealed importance sampling. thermodynamics.jsonl has the prediction by the one and the measurement by the other:
-    J_0 = ⟨J₀⟩_q (TherML eq. 40), KL(p_t ‖ π) = N ΔJ/σ after each epoch (36), no step that raises J (39), and
-    min J = −(σ/N) ln Z (35). An interruption makes it begin anew.
+    Parameters are θ = a₁ b₁ + a₂ b₂ with two directions b drawn from N(0, I) and q(a) = N(0, prior²): a law of so few
+    numbers can be followed. On a grid of points × points over ± width · prior, the matrix of a corrected Langevin step
+    turns p_t into p_{t+1}; J_t = ⟨J₀⟩ + σ S/N, S = KL(p_t ‖ q), then has no error but the grid's. `chains` chains take
+    the same steps without a grid; their S comes from distances to neighbours, and ln Z from annealed importance
+    sampling. thermodynamics.jsonl has predictions by the grid and measurements by the chains: J_0 = ⟨J₀⟩_q (TherML
+    eq. 40), KL(p_t ‖ π) = N ΔJ/σ at the start and after each epoch (36), and min J = −(σ/N) ln Z (35). That no step
+    raises J (39) is measured on the grid. After an interruption the procedure begins anew.
     """
 
     name = "second_law"
@@ -102,7 +102,7 @@ class SecondLaw(Procedure):
 
 
 def _annealed(experiment: Experiment, plane: ParameterPlane, chains: int, temperatures: int) -> LogPartition:
-    """ln Z by as many chains again."""
+    """ln Z by annealed importance sampling with other chains, as many again."""
     return annealed(
         plane.plane,
         (chains, 2),
@@ -127,7 +127,7 @@ def _start(found: dict[str, float], ensemble: Ensemble) -> dict[str, Any]:
 
 
 def _least(law: GridLaw, F: LogPartition, beta: float) -> dict[str, Any]:
-    """The error has that of the grid in it, as every other point of it shows."""
+    """−(σ/N) ln Z on the grid and by annealing; the standard error includes the grid's error."""
     stderr = ((F.stderr / beta) ** 2 + law.grid_error**2) ** 0.5
     found = {"predicted": law.least, "measured": -F.value / beta, "stderr": stderr}
     return {"law": "second law: min J = −σ ln Z (35)", "quantity": "−(σ/N) ln Z by annealing", **found}

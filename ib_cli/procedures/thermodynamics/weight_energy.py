@@ -17,11 +17,11 @@ from ib_cli.sampling.boltzmann import Point
 
 
 class WeightEnergy:
-    """J of an experiment's objective on its train split, per sample, as an energy of θ (M, d): a chain a row.
+    """J of an experiment's objective on its train split, per sample, as an energy of θ (M, d): one chain per row.
 
-    An exact one is of the whole split and in float64, since what is compared is N J/σ, to less than 1; any other is
-    of `batch_size` samples drawn anew, with replacement, for each chain, or of the whole split where it is no larger,
-    with noise drawn for each chain.
+    An exact energy takes the whole split in float64, because N J/σ must be precise to less than 1. Any other takes
+    `batch_size` samples, drawn anew for each chain with replacement, or the whole split if it is no larger, and noise
+    drawn for each chain.
     """
 
     def __init__(self, experiment: Experiment, exact: bool) -> None:
@@ -49,16 +49,16 @@ class WeightEnergy:
             name: torch.tensor(value, device=self.data.device, dtype=self.dtype)
             for name, value in experiment.multipliers.items()
         }
-        self.names: list[str] = []  # of a point's parts: J, the functionals and the accuracy
-        self.stream: Generator | None = None  # of batches and noise; whoever calls sets it
+        self.names: list[str] = []  # names of a point's parts: J, the functionals and the accuracy
+        self.stream: Generator | None = None  # for batches and noise; the caller sets it
 
     @property
     def random(self) -> bool:
-        """Whether it has another value each time."""
+        """Whether the energy differs from call to call."""
         return not self.shared
 
     def named(self, theta: Tensor) -> dict[str, Tensor]:
-        """The parameters (M, …) by name."""
+        """θ (M, d) as the parameters by name, (M, …)."""
         parts = theta.split([shape.numel() for shape in self.shapes.values()], dim=1)
         return {name: part.view(-1, *shape) for (name, shape), part in zip(self.shapes.items(), parts)}
 
@@ -97,7 +97,7 @@ class WeightEnergy:
 
 
 def named_parameters(model: nn.Module, theta: Tensor) -> dict[str, Tensor]:
-    """θ (M, d) as a model's parameters by name, (M, …), in their own precision."""
+    """θ (M, d) as a model's parameters by name, (M, …), in the model's precision."""
     own = dict(model.named_parameters())
     parts = theta.split([p.numel() for p in own.values()], dim=1)
     return {name: part.view(-1, *p.shape).to(p.dtype) for (name, p), part in zip(own.items(), parts)}

@@ -19,7 +19,7 @@ from ib_cli.sampling.averages import Average
 
 Positive = Annotated[float, Gt(0)]
 NAMES = "AB"
-SPREAD = 1.2  # R̂ of chains that have not all seen the same
+SPREAD = 1.2  # R̂ from which on chains have not all seen the same
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 class ZerothLaw(Procedure):
     """Two models A and B of the experiment's kind, with priors of their own, before, during and after their coupling.
 
-    1. Apart: corrected Langevin chains at σ_A and at σ_B, whose temperatures the virial theorem tells.
-    2. Coupled: z = (z_A, z_B), so that J₀ = J_A + J_B (J₀ = R for an objective of R alone), which is kept while the
+    1. Apart: corrected Langevin chains at σ_A and at σ_B; the virial theorem measures their temperatures.
+    2. Coupled: z = (z_A, z_B), so that J₀ = J_A + J_B (J₀ = R for an objective of R alone). The sum is kept while the
        parameters move (`sampling.exchange`). Nothing sets a temperature; TherML eqs. 32 and 33 say that both come to
-       the same one, which the demon between them tells, and the virial of each.
-    3. Apart again, at the demon's σ: as nothing flows between systems of one σ, J_A and J_B must stay as they were.
+       the same one. The demon between them measures it, and so does the virial of each.
+    3. Apart again, at the demon's σ: nothing flows between systems of one σ, so J_A and J_B must stay as they were.
 
-    Each takes a third of the `epochs`, of which the first `burn_in` are not averaged. What is predicted and measured
-    goes to thermodynamics.jsonl. It ends with A's parameters. An interruption makes it begin anew.
+    Each stage takes a third of the `epochs`, and its first `burn_in` are not averaged. Predictions and measurements go
+    to thermodynamics.jsonl. The run ends with A's parameters. After an interruption it begins anew.
     """
 
     name = "zeroth_law"
@@ -58,7 +58,7 @@ class ZerothLaw(Procedure):
         self.chains, self.steps, self.burn_in, self.step_size = chains, steps, burn_in, step_size
 
     def check(self, experiment: Experiment) -> None:
-        """Raises ConfigError where these chains cannot be."""
+        """Raises ConfigError where the experiment does not allow these chains."""
         preconditions.temperature(experiment, self.temperature, self.name)
         preconditions.check_model(experiment, self.name)
         if self.burn_in >= (third := experiment.settings.epochs // STAGES):
@@ -69,7 +69,7 @@ class ZerothLaw(Procedure):
         preconditions.check_exact(preconditions.without_entropy(experiment), f"procedure={self.name}")
 
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
-        """All three stages."""
+        """Run all three stages."""
         clock = Clock()
         sigmas = (preconditions.temperature(experiment, self.temperature, self.name), self.other_temperature)
         plain = preconditions.without_entropy(experiment)
@@ -99,7 +99,7 @@ class ZerothLaw(Procedure):
 
 
 def _warn(models: tuple[ModelAlone, ModelAlone]) -> None:
-    """Tell where copies have not come to their temperature, one of which would bring its excess to both models."""
+    """Warn where copies have not come to their temperature: such a copy would bring its excess to both models."""
     for name, model in zip(NAMES, models):
         if not model.J.spread < SPREAD:
             log.warning(
@@ -116,13 +116,13 @@ def _temperature(i: int, sigma: float, model: ModelAlone) -> dict[str, Any]:
 
 
 def _agreement(i: int, sigma: Average, found: Average, difference: Average) -> dict[str, Any]:
-    """The error is that of the difference."""
+    """A model's σ by the virial against the demon's; the standard error is the difference's."""
     values = {"predicted": sigma.mean, "measured": found.mean, "stderr": difference.stderr}
     return {"law": "zeroth law: one σ when coupled", "quantity": f"σ of {NAMES[i]}, against the demon's", **values}
 
 
 def _unmoved(i: int, J: Average, after: ModelAlone, sigma: Average) -> dict[str, Any]:
-    """The error has a share of not knowing σ, through ∂J/∂σ."""
+    """J alone against J coupled; the standard error includes the error of σ, through ∂J/∂σ."""
     stderr = (J.stderr**2 + after.J.stderr**2 + (after.capacity * sigma.stderr) ** 2) ** 0.5
     found = {"predicted": J.mean, "measured": after.J.mean, "stderr": stderr}
     return {"law": "zeroth law: nothing flows at one σ", "quantity": f"J of {NAMES[i]}", **found}
@@ -131,7 +131,7 @@ def _unmoved(i: int, J: Average, after: ModelAlone, sigma: Average) -> dict[str,
 def _measures(
     before: tuple[ModelAlone, ModelAlone], J: tuple[Average, ...], sigmas: tuple[Average, ...], sigma: Average
 ) -> dict[str, float]:
-    """J and σ when coupled, of both models and of each, and what J was before."""
+    """J and σ when coupled, for both models and for each, and J before."""
     found = {"J": sum(each.mean for each in J), "sigma": sigma.mean, "sigma_stderr": sigma.stderr}
     for name, apart, together, own in zip(NAMES, before, J, sigmas):
         found |= {f"J_{name}": together.mean, f"J_{name}_stderr": together.stderr, f"J_{name}_before": apart.J.mean}
