@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from ib_cli.config.settings import Settings
+from ib_cli.contracts.passes import Pass
 from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import Tensors
 from ib_cli.engine.passes import draws_numbers, passes
@@ -92,17 +94,7 @@ def tabulated(
     Where the weights of the model are drawn, p(z|x) is the mean over `eval_samples` draws.
     """
     repeats = settings.eval_samples if draws_numbers(model, data, split, settings.precision) else 1
-    found = passes(
-        model,
-        data,
-        split,
-        params=params,
-        buffers=buffers,
-        noise=generator(data.device, settings.seed, "estimate", "z"),
-        precision=settings.precision,
-        batch_size=settings.eval_batch_size,
-        repeats=repeats,
-    )
+    found = _passes(model, data, settings, params, buffers, split, repeats=repeats)
     tables = [p.expected(p.z) for p in found]
     means = [torch.stack(tables[i : i + repeats]).mean(0) for i in range(0, len(tables), repeats)]
     whole = data.splits[split]
@@ -120,24 +112,29 @@ def represented(
     """
     chosen = generator(data.device, settings.seed, "estimate", "samples")
     members = torch.randperm(len(data.splits[split]), generator=chosen, device=data.device)[:samples]
-    found = list(
-        passes(
-            model,
-            data,
-            split,
-            params=params,
-            buffers=buffers,
-            noise=generator(data.device, settings.seed, "estimate", "z"),
-            precision=settings.precision,
-            batch_size=settings.eval_batch_size,
-            members=members,
-        )
-    )
+    found = list(_passes(model, data, settings, params, buffers, split, members=members))
     z, y = torch.cat([p.z[0] for p in found]), torch.cat([p.y for p in found])
     if not _is_gaussian(found[0].encoder):
         return z, y, {"drawn": draws_numbers(model, data, split, settings.precision)}
     mean, scale = (torch.cat([getattr(p.encoder, name) for p in found]) for name in ("mean", "stddev"))
     return z, y, {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
+
+
+def _passes(
+    model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str, **keys: Any
+) -> Iterator[Pass]:
+    """The passes that estimates are made from: one draw of z, with noise of their own; `keys` as for `passes`."""
+    return passes(
+        model,
+        data,
+        split,
+        params=params,
+        buffers=buffers,
+        noise=generator(data.device, settings.seed, "estimate", "z"),
+        precision=settings.precision,
+        batch_size=settings.eval_batch_size,
+        **keys,
+    )
 
 
 def _is_gaussian(encoder: Distribution | None) -> bool:

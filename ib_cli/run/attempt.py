@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +10,11 @@ from typing import Any
 
 import yaml
 
-from ib_cli.config.error_lines import again
 from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.describe import describe, doubts
 from ib_cli.run.pictures import draw_figures
-from ib_cli.study.job_outcomes import TOKEN, Outcome
+from ib_cli.study.job_outcomes import Outcome
 from ib_cli.system.signals import Interrupted
 from ib_cli.watch.observer import RunInfo
 
@@ -25,22 +22,22 @@ DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster, wher
 log = logging.getLogger(__name__)
 
 
-def open_attempt(experiment: Experiment) -> Attempt:
-    """Make the run's folder and take its lock.
+def open_attempt(experiment: Experiment, command: str, again: str) -> Attempt:
+    """Make the run's folder and take its lock. `command` began the attempt, `again` goes on with it: both for people.
 
     Raises ConfigError where the folder cannot be written, BusyError where another process holds the lock.
     """
     config = dict(experiment.config)
     experiment.records.open(yaml.dump(config, Dumper=DUMPER, sort_keys=False, allow_unicode=True))
-    return Attempt(experiment)
+    return Attempt(experiment, command, again)
 
 
 class Attempt:
     """One attempt at a run, from its experiment to its result; it holds the lock of the run's folder."""
 
-    def __init__(self, experiment: Experiment) -> None:
-        """`experiment` with its records open."""
-        self.experiment = experiment
+    def __init__(self, experiment: Experiment, command: str, again: str) -> None:
+        """`experiment` with its records open; `command` and `again` as for `open_attempt`."""
+        self.experiment, self.command, self.again = experiment, command, again
 
     @property
     def folder(self) -> Path:
@@ -67,13 +64,32 @@ class Attempt:
             first,
             experiment.config,
         )
-        command = shlex.join(word for word in sys.argv if TOKEN not in word)
-        log.info("%s; minimise %s; %s", command, experiment.lagrangian, dict(facts))
+        log.info("%s; minimise %s; %s", self.command, experiment.lagrangian, dict(facts))
         for doubt in doubts(experiment):
             log.warning("%s", doubt)
         for observer in experiment.observers:
             observer.start(info)
         return checkpoint
+
+    def train(self, stop: Callable[[], int | None]) -> Outcome:
+        """Begin, run the procedure and write the result. `stop` returns the number of a signal that has come.
+
+        Raises Interrupted at a signal, after saving; ConfigError where the config is wrong; BrokenPipeError where
+        nobody reads our output any more. With `debug`, raises any other error but RunFailedError, too.
+        """
+        checkpoint = self.begin()
+        experiment = replace(self.experiment, stop=stop)
+        try:
+            return self.succeed(experiment.procedure.run(experiment, checkpoint))
+        except Interrupted as interruption:
+            self.interrupt(interruption)
+            raise
+        except (ConfigError, BrokenPipeError):  # wrong from the start; or nobody reads our output any more (| head)
+            raise
+        except Exception as error:
+            if experiment.settings.debug and not isinstance(error, RunFailedError):
+                raise
+            return self.fail(error)
 
     def succeed(self, finished: Finished) -> Outcome:
         """Draw the figures and write the result of a run that is done."""
@@ -95,9 +111,9 @@ class Attempt:
     def interrupt(self, stop: Interrupted) -> None:
         """Notify the observers that the run stops for now."""
         if (self.folder / "checkpoint.pt").exists():
-            told = f"{stop}: saved in {self.folder}. To go on: {again(sys.argv)}"
+            told = f"{stop}: saved in {self.folder}. To go on: {self.again}"
         else:  # some procedures save no checkpoint on the way
-            told = f"{stop}: nothing of this run is kept. To begin anew: {again(sys.argv)}"
+            told = f"{stop}: nothing of this run is kept. To begin anew: {self.again}"
         for observer in self.experiment.observers:
             observer.interrupt(told)
 
@@ -124,26 +140,6 @@ class Attempt:
         for observer in self.experiment.observers:
             observer.finish(result)
         return self.outcome(result["status"], result)
-
-    def train(self, stop: Callable[[], int | None]) -> Outcome:
-        """Begin, run the procedure and write the result. `stop` returns the number of a signal that has come.
-
-        Raises Interrupted at a signal, after saving; ConfigError where the config is wrong; BrokenPipeError where
-        nobody reads our output any more. With `debug`, raises any other error but RunFailedError, too.
-        """
-        checkpoint = self.begin()
-        experiment = replace(self.experiment, stop=stop)
-        try:
-            return self.succeed(experiment.procedure.run(experiment, checkpoint))
-        except Interrupted as interruption:
-            self.interrupt(interruption)
-            raise
-        except (ConfigError, BrokenPipeError):  # wrong from the start; or nobody reads our output any more (| head)
-            raise
-        except Exception as error:
-            if experiment.settings.debug and not isinstance(error, RunFailedError):
-                raise
-            return self.fail(error)
 
 
 def nested(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -81,14 +81,10 @@ def train(experiment: Experiment, screen: bool = False) -> Run:
     if done and not settings.rerun:
         return Run(records.folder)
     observers = (Screen(), *experiment.observers) if screen else experiment.observers
-    attempt = open_attempt(
-        replace(
-            experiment,
-            model=deepcopy(experiment.model),
-            schedule=deepcopy(experiment.schedule),
-            observers=observers,
-        )
+    own = replace(
+        experiment, model=deepcopy(experiment.model), schedule=deepcopy(experiment.schedule), observers=observers
     )
+    attempt = open_attempt(own, command="ib_cli.train", again="ib_cli.train(experiment)")
     try:
         with log_file(attempt.folder), catch_signals() as stop:
             outcome = attempt.train(stop)

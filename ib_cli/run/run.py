@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from omegaconf import DictConfig
 
+from ib_cli.config.error_lines import again
 from ib_cli.datasets.dataset import DataSet
 from ib_cli.experiment.records import Records
 from ib_cli.run.attempt import Attempt, open_attempt
@@ -15,7 +18,7 @@ from ib_cli.run.log_file import log_file
 from ib_cli.run.process import set_up
 from ib_cli.run.run_ids import run_folder
 from ib_cli.run.validation import resolve, validate
-from ib_cli.study.job_outcomes import Outcome
+from ib_cli.study.job_outcomes import TOKEN, Outcome
 from ib_cli.system.signals import Interrupted, catch_signals
 from ib_cli.watch.screen import Screen, show_finished
 
@@ -60,7 +63,8 @@ def prepare(
     observers = (*((Screen(),) if screen else ()), valid.targets["tracker"]())
     experiment = build(valid, records, observers, load, dataset)
     set_up(experiment)
-    attempt = open_attempt(experiment)
+    command = shlex.join(word for word in sys.argv if TOKEN not in word)
+    attempt = open_attempt(experiment, command, again(sys.argv))
     if not valid.settings.rerun and (skipped := _done_before(records, screen)) is not None:  # done by another process
         attempt.close()
         return skipped

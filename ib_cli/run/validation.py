@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Any
 
-from hydra.errors import HydraException
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -144,9 +143,9 @@ def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
 def _imported(key: str, path: str) -> Any:
     """The object at a dotted path. Raises ConfigError, whose message begins with `key`."""
     try:
-        return get_object(path)
-    except (HydraException, ImportError, ValueError, AttributeError) as error:
-        reason = str(error.__cause__ or error).splitlines()[-1]
+        return resolve_name(path)
+    except Exception as error:  # whatever a person's module raises while it is imported
+        reason = str(error).splitlines()[-1] if str(error) else type(error).__name__
         raise ConfigError(f"{key}: cannot be imported ({reason}); is its folder on PYTHONPATH?") from None
 
 
@@ -156,5 +155,7 @@ def target_of(group: str, node: Any) -> Target:
         raise ConfigError(f"{group}={node}: choose one of the group's options, as ib-train --help lists them")
     keys = {key: value for key, value in node.items() if key != "_target_"}
     target = _imported(f"{group}._target_={node['_target_']}", path_of(group, node["_target_"]))
+    if not callable(target):
+        raise ConfigError(f"{group}._target_={node['_target_']}: is neither a class nor a function")
     check(group, target, keys)
     return Target(target, keys)

@@ -10,7 +10,15 @@ from ib_cli.config.multipliers import MULTIPLIERS
 
 # Keys of the top level and of the groups. Dropout rates may differ too, if all are above 0. The widths only change the
 # initial parameters of TherML's toy model.
-STACKABLE = {*MULTIPLIERS, "seed", "optimizer.lr", "optimizer.weight_decay", "bottleneck.width", "decoder.width"}
+STACKABLE = {
+    *MULTIPLIERS,
+    "seed",
+    "optimizer.lr",
+    "optimizer.weight_decay",
+    "bottleneck.width",
+    "decoder.width",
+    "window.batches",
+}
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -37,7 +37,7 @@ CASES = {
         "objective=decoder_ce", "classifier=optimal", "classifier.trained=split", "optimizer.lr=1e-3,1e-2", "seed=0,1",
     ),
     "variances of a window of small batches": (
-        "objective=surrogate_logvar_window", "gamma=1e-2,1", "batch_size=12", "seed=0,1",
+        "objective=surrogate_logvar_window", "window.batches=2,20", "batch_size=12", "seed=0,1",
     ),
     "evaluations of the train split": (
         "evaluate_train=true", "evaluate_every=2", "epochs=5", "objective=decoder_uncertainty", "seed=0,1",
