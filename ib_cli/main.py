@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli.config.catalogue import choices, directory, help_text
 from ib_cli.config.error_lines import again, check_words, explain
+from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.contracts.errors import BusyError, ConfigError
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
@@ -46,7 +47,7 @@ def main() -> None:
         sys.exit(0)
     try:
         check_words(command[1:])
-        with hydra_raises(), jobs_named(command):
+        with quick_yaml(), hydra_raises(), jobs_named(command):
             code = compose_and_run()
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
         if verbose:

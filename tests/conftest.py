@@ -13,6 +13,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from ib_cli.config.catalogue import directory
+from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
 from ib_cli.main import main
@@ -21,7 +22,7 @@ from ib_cli.run.validation import resolve, validate
 
 torch.set_num_threads(1)  # the models here are tiny, and threads that wait for each other cost more than they bring
 
-# The default run made small: a second or less.
+# The default run made small, and without estimates: a second or less.
 SMALL = (
     "dataset.train_size=200",
     "dataset.test_size=100",
@@ -30,6 +31,7 @@ SMALL = (
     "epochs=2",
     "batch_size=50",
     "figures=false",
+    "estimators=none",
     "device=cpu",
 )
 
@@ -62,7 +64,7 @@ def config() -> Callable[..., dict[str, Any]]:
     """Composes the config of a command's overrides, resolved."""
 
     def make(*overrides: str) -> dict[str, Any]:
-        with initialize_config_dir(str(directory("conf")), version_base="1.3"):
+        with quick_yaml(), initialize_config_dir(str(directory("conf")), version_base="1.3"):
             return resolve(compose("config", overrides=list(overrides)))
 
     return make

@@ -20,6 +20,7 @@ from torch.distributions import Distribution
 
 from ib_cli.config.catalogue import directory
 from ib_cli.config.error_lines import check_words, explain
+from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.contracts.noise import Tape, draw
 from ib_cli.contracts.passes import Batch, Pass
@@ -52,7 +53,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
     own = [] if config_dir is None else [f"hydra.searchpath=[{Path(config_dir).resolve().as_uri()}]"]
     check_words(words)
     try:
-        with hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"):
+        with quick_yaml(), hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"):
             return resolve(hydra.compose("config", overrides=[*own, *words]))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, words)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pkgutil import resolve_name
 from typing import Any
 
@@ -17,6 +17,8 @@ from ib_cli.config.public_names import path_of, public_name
 from ib_cli.config.schema import check
 from ib_cli.config.settings import Settings
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.passes import Pass
+from ib_cli.functionals import functionals
 from ib_cli.functionals.functional import Functional
 from ib_cli.functionals.objective import Objective
 
@@ -136,6 +138,12 @@ def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
             raise ConfigError(f"{key}: is no Functional; make one with @functional, as docs/objectives.md shows")
         if functional.symbol != symbol:
             raise ConfigError(f"{key}: this functional's symbol is {functional.symbol}: use it as the key")
+        if symbol in functionals():
+            raise ConfigError(f"{key}: {symbol} is a functional of ib-train: give yours another symbol")
+        if unknown := functional.needs - {field.name for field in fields(Pass)}:
+            raise ConfigError(
+                f"{key}: reads {', '.join(sorted(unknown))}, which no pass has; see ib_cli.contracts.passes.Pass"
+            )
         found[symbol] = functional
     return found
 

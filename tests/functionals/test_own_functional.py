@@ -20,6 +20,14 @@ from ib_cli.functionals.functional import functional
 def squared_norm(p: Pass) -> Tensor:
     return p.expected(p.z.square().sum(-1))
 
+@functional("T", "a field that does not exist", "lable_density")
+def typo(p: Pass) -> Tensor:
+    return p.z.sum()
+
+@functional("R", "not the rate", "label_density")
+def rate(p: Pass) -> Tensor:
+    return p.expected(p.z.sum(-1))
+
 nothing = 3
 """
 OBJECTIVE = """
@@ -67,13 +75,18 @@ def test_it_joins_an_objective_on_the_command_line(ib_train: Callable[..., Ended
 
 
 @pytest.mark.parametrize(
-    "path, told",
+    "symbol, path, told",
     [
-        ("own_quantity.missing", "objective.functionals.Q=own_quantity.missing: cannot be imported"),
-        ("own_quantity.nothing", "objective.functionals.Q=own_quantity.nothing: is no Functional"),
-        ("ib_cli.functionals.rate.rate", "this functional's symbol is R: use it as the key"),
+        ("Q", "own_quantity.missing", "objective.functionals.Q=own_quantity.missing: cannot be imported"),
+        ("Q", "own_quantity.nothing", "objective.functionals.Q=own_quantity.nothing: is no Functional"),
+        ("Q", "own_quantity.typo", "this functional's symbol is T: use it as the key"),
+        ("T", "own_quantity.typo", "objective.functionals.T=own_quantity.typo: reads lable_density, which no pass has"),
+        ("R", "own_quantity.rate", "R is a functional of ib-train: give yours another symbol"),
     ],
 )
-def test_what_is_wrong_is_one_line(ib_train: Callable[..., Ended], own: Path, path: str, told: str) -> None:
-    ended = ib_train(f"+objective.functionals.Q={path}", "+objective.minimise.Q=0.5", *SMALL)
+def test_what_is_wrong_is_one_line(
+    ib_train: Callable[..., Ended], own: Path, symbol: str, path: str, told: str
+) -> None:
+    add = f"{'' if symbol == 'R' else '+'}objective.minimise.{symbol}=0.5"
+    ended = ib_train(f"+objective.functionals.{symbol}={path}", add, *SMALL)
     assert ended.code == 2 and told in ended.err and len(ended.err.strip().splitlines()) == 1, ended.err

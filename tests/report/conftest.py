@@ -19,6 +19,12 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style, "DPI", 60)
 
 
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports that draw no figures, for tests of what is said: they take most of a report's time."""
+    monkeypatch.setattr("ib_cli.report.write.write_figures", lambda contents, folder: [])
+
+
 class Ended(NamedTuple):
     """How a command ended."""
 

@@ -37,6 +37,7 @@ def test_writes_everything_into_the_studys_folder(ib_report: Command, study: Pat
     assert len(Reader().read([study])) == 16  # what it wrote is no run
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_one_run_only(ib_report: Command, study: Path) -> None:
     folder = study / "vib000s0"
     assert ib_report(folder).code == 0
@@ -50,6 +51,7 @@ def test_several_studies_with_mixed_objectives(ib_report: Command, study: Path) 
     assert (study.parent / "report" / "figures" / "frontier_R_D.png").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_only_unfinished_runs_make_a_page_that_lists_them(ib_report: Command, tmp_path: Path) -> None:
     write_run(tmp_path / "study" / "run", status="unfinished", epochs=1)
     end = ib_report(tmp_path / "study")
@@ -125,6 +127,7 @@ def _wait(happened: Callable[[], bool], process: subprocess.Popen, seconds: floa
         time.sleep(0.1)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_what_a_reader_must_know_is_said(ib_report: Command, study: Path) -> None:
     for file in study.glob("*/result.json"):
         result = json.loads(file.read_text())
@@ -133,6 +136,7 @@ def test_what_a_reader_must_know_is_said(ib_report: Command, study: Path) -> Non
     assert "no run has measures of the test split: those of the train split are shown" in ib_report(study).out
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_what_is_counted_is_named_in_its_number(ib_report: Command, study: Path) -> None:
     folder = study / "vib000s0"
     file = folder / "metrics.jsonl"

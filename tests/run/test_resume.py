@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import torch
 
 from ib_cli.engine import train
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.main import main
 from ib_cli.procedures.fit.fit import Fit
 from ib_cli.system.signals import Interrupted, catch_signals
 from ib_cli.watch.observer import Observer
@@ -47,6 +50,18 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def complete(folder: Path, *arguments: str) -> str:
+    """Calls ib-train in this process, from a folder, to the end; what it printed."""
+    folder.mkdir(exist_ok=True)
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), pytest.raises(SystemExit) as end:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["ib-train", *arguments])
+        main()
+    assert not end.value.code, printed.getvalue()
+    return printed.getvalue()
 
 
 def the_run(folder: Path) -> Path:
@@ -80,9 +95,7 @@ def records(folder: Path) -> tuple[str, dict]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    process = start(folder, *SLOW)
-    output = process.communicate()[0]
-    assert process.returncode == 0, output
+    complete(folder, *SLOW)
     return records(folder)
 
 
@@ -93,10 +106,7 @@ def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[st
         process.kill()
         process.communicate()
         assert not (the_run(tmp_path) / "result.json").exists()
-    process = start(tmp_path, *SLOW)
-    output = process.communicate()[0]
-    assert process.returncode == 0, output
-    assert "goes on at epoch" in output
+    assert "goes on at epoch" in complete(tmp_path, *SLOW)
     assert records(tmp_path) == undisturbed
 
 
@@ -114,9 +124,7 @@ def test_signals_save_say_how_to_go_on_and_exit(
     assert "saved in" in output and "To go on: ib-train dataset.train_size=1200" in output
     state = torch.load(the_run(tmp_path) / "checkpoint.pt", weights_only=True)
     assert state["step_in_epoch"] > 0 or state["epoch"] > 0
-    process = start(tmp_path, *SLOW)
-    output = process.communicate()[0]
-    assert process.returncode == 0, output
+    complete(tmp_path, *SLOW)
     assert records(tmp_path) == undisturbed
 
 

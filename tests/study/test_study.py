@@ -104,7 +104,7 @@ def test_a_run_that_another_process_is_at_is_tried_again(tmp_path: Path) -> None
     assert not (tmp_path / "same/outputs/runs/.jobs").exists()
 
 
-def test_what_a_killed_multirun_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+def test_what_a_killed_multirun_left_is_cleared_by_the_next(ib_train: Callable, tmp_path: Path) -> None:
     process = start(tmp_path / "killed", "-m", *SMALL, "epochs=9999", "seed=0,1")
     jobs = tmp_path / "killed/outputs/runs/.jobs"
     while not list(jobs.glob("*/*.json")):
@@ -113,8 +113,7 @@ def test_what_a_killed_multirun_left_is_cleared_by_the_next(tmp_path: Path) -> N
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert len(list(jobs.iterdir())) == 1
-    process = start(tmp_path / "killed", "-m", *SMALL, "epochs=2", "seed=0,1")
-    assert process.wait() == 0
+    assert ib_train("-m", *SMALL, "epochs=2", "seed=0,1", "output=killed/outputs").code == 0
     assert not jobs.exists()
 
 

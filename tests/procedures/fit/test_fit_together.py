@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from ib_cli.study.stackable import apart, grouped
-from tests.conftest import SMALL
+from tests.conftest import SMALL, Ended
 from tests.study.test_study import start
 
 CASES = {
@@ -164,11 +164,10 @@ def test_configs_are_grouped_by_what_they_have_in_common() -> None:
     [(signal.SIGKILL, "vectorized"), pytest.param(signal.SIGINT, "sequential", marks=pytest.mark.slow)],
 )
 def test_an_interrupted_group_goes_on_together_or_one_by_one(
-    tmp_path: Path, number: signal.Signals, launcher: str
+    ib_train: Callable[..., Ended], tmp_path: Path, number: signal.Signals, launcher: str
 ) -> None:
     study = ("-m", *SMALL, "dataset.train_size=1000", "batch_size=5", "epochs=4", "seed=range(4)")
-    process = start(tmp_path / "whole", *study, "hydra/launcher=vectorized")
-    assert process.wait() == 0
+    assert ib_train(*study, "hydra/launcher=vectorized", "output=whole/outputs").code == 0
     process = start(tmp_path / "stopped", *study, "hydra/launcher=vectorized")
     while len(list(tmp_path.glob("stopped/outputs/runs/*/checkpoint.pt"))) < 4:
         assert process.poll() is None
@@ -181,8 +180,7 @@ def test_an_interrupted_group_goes_on_together_or_one_by_one(
     assert not list(stopped.glob("*/result.json"))
     if number == signal.SIGINT:
         assert "4 stopped" in output
-    process = start(tmp_path / "stopped", *study, f"hydra/launcher={launcher}")
-    assert process.wait() == 0
+    assert ib_train(*study, f"hydra/launcher={launcher}", "output=stopped/outputs").code == 0
     assert_equal(stopped, whole)
     if launcher == "vectorized":
         assert lines(stopped) == lines(whole)  # to the last bit
