@@ -106,7 +106,9 @@ def hydra_raises() -> Iterator[None]:
 @contextmanager
 def jobs_named(command: list[str]) -> Iterator[None]:
     """Within the block, the command line of a multirun holds a token that names its jobs in every process."""
-    multirun = {"-m", "--multirun"} & set(command) or any(word.startswith("sweep=") for word in command)
+    multirun = {"-m", "--multirun"} & set(command) or any(
+        word.startswith(("sweep=", "hydra.mode=MULTIRUN")) for word in command
+    )
     if multirun:
         # Beside the other overrides: argparse wants them together.
         place = next((i for i, word in enumerate(command) if i and "=" in word and word[0] != "-"), len(command))

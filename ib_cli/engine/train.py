@@ -132,10 +132,9 @@ def averages(history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch:
     broken = (~history.isfinite()).any(1).nonzero()
     if len(broken):
         step = int(broken[0])
-        terms = [f"{name} became {value}" for name, value in zip(names, history[step].tolist())
-                 if not math.isfinite(value) and name != "J"]  # fmt: skip
-        raise RunFailedError(
-            f"{' and '.join(terms) or 'J became infinite'} in epoch {epoch + 1}, step {step + 1}: {HINT}"
-        )
+        terms = {name: value for name, value in zip(names, history[step].tolist()) if not math.isfinite(value)}
+        named = {name: value for name, value in terms.items() if name != "J"} or terms  # J alone: too large a sum
+        told = " and ".join(f"{name} became {value}" for name, value in named.items())
+        raise RunFailedError(f"{told} in epoch {epoch + 1}, step {step + 1}: {HINT}")
     weights = torch.tensor(sizes[: len(history)], dtype=history.dtype)
     return dict(zip(names, (weights @ history / weights.sum()).tolist()))

@@ -29,7 +29,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         first = number % columns == 0
         style.tidy(panel, "epoch", f"{contents.split} split ({contents.units})" if first else "")
         panel.tick_params(labelleft=first)
-    names = {"fontsize": style.SMALL, "frameon": False, "ncols": len(MEASURES) if columns > 1 else 1}
+    names = {"fontsize": style.SMALL, "frameon": False, "ncols": min(columns, len(MEASURES))}
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", **names)
     return style.write(figure, folder, "cross_entropies")
 
