@@ -6,15 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ib_cli.procedures.fit.train_copies import train_copies, varied
-    from ib_cli.run.library import Run, build, compose, load_run, train
+    from ib_cli.procedures.fit.train_copies import train_copies
+    from ib_cli.run.library import Run, build, compose, load_run, train, varied
 
 __version__ = "0.1.0"
 __all__ = ["Run", "build", "compose", "load_run", "train", "train_copies", "varied"]
 
-_HOMES = dict.fromkeys(("Run", "build", "compose", "load_run", "train"), "ib_cli.run.library") | dict.fromkeys(
-    ("train_copies", "varied"), "ib_cli.procedures.fit.train_copies"
-)
+_HOMES = dict.fromkeys(__all__, "ib_cli.run.library") | {"train_copies": "ib_cli.procedures.fit.train_copies"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,10 +9,12 @@ import os
 import signal
 import sys
 import traceback
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
+from typing import NoReturn
 from uuid import uuid4
 
 import hydra
@@ -23,6 +25,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ib_cli import __version__
 from ib_cli.config.catalogue import choices, directory, help_text
 from ib_cli.config.error_lines import again, check_words, explain
 from ib_cli.config.quick_yaml import quick_yaml
@@ -45,9 +48,12 @@ def main() -> None:
     if {"--help", "-h"} & set(command[1:]):
         print(help_text(), end="")
         sys.exit(0)
+    if "--version" in command[1:]:
+        print(f"ib-train {__version__} (Hydra {hydra.__version__})")
+        sys.exit(0)
     try:
         check_words(command[1:])
-        with quick_yaml(), hydra_raises(), jobs_named(command):
+        with quick_yaml(), hydra_raises(), usage_in_a_line(), jobs_named(command):
             code = compose_and_run()
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
         if verbose:
@@ -101,6 +107,21 @@ def hydra_raises() -> Iterator[None]:
             del os.environ["HYDRA_FULL_ERROR"]
         else:
             os.environ["HYDRA_FULL_ERROR"] = before
+
+
+@contextmanager
+def usage_in_a_line() -> Iterator[None]:
+    """Within the block a wrong flag raises ConfigError, where argparse would print its usage and leave."""
+
+    def error(parser: ArgumentParser, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; ib-train --help and --hydra-help list what there is, and flags come first")
+
+    before = ArgumentParser.error
+    ArgumentParser.error = error  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        ArgumentParser.error = before  # type: ignore[method-assign]
 
 
 @contextmanager

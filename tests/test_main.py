@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+import ib_cli
 from ib_cli.config.catalogue import choices
 from tests.conftest import SMALL
 
@@ -106,7 +107,8 @@ def test_a_diverging_loss_fails_with_epoch_term_and_hint(ib_train: Callable) -> 
 
 @pytest.mark.parametrize("marginal", [choice for choice in choices("marginal") if choice != "categorical"])
 def test_a_model_with_a_decoder_draws_reconstructions_and_samples(ib_train: Callable, marginal: str) -> None:
-    ended = ib_train(*SMALL, "figures=true", "objective=vae", f"marginal={marginal}")
+    words = [word for word in SMALL if word != "estimators=none"]
+    ended = ib_train(*words, "figures=true", "objective=vae", f"marginal={marginal}")
     assert ended.code == 0, ended.out
     (folder,) = Path("outputs").glob("*/*/figures")
     expected = {"training.png", "i_diagram.png", "reconstructions.png", "samples.png"}
@@ -261,3 +263,20 @@ def test_every_study_composes(ib_train: Callable) -> None:
 def test_three_figures_of_the_same_runs_have_the_same_config(ib_train: Callable, size: str) -> None:
     first, *others = (ib_train(f"sweep=unpacking_fig{number}{size}", "--cfg", "job").out for number in (5, 1, 6))
     assert "surrogate_l2" in first and all(other == first for other in others)
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--cfg", "joob"], "argument --cfg/-c: invalid choice: 'joob'"),
+        (["objective=vib", "-m", "seed=0,1"], "unrecognized arguments: seed=0,1"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(ib_train: Callable, arguments: list[str], told: str) -> None:
+    ended = ib_train(*arguments)
+    assert ended.code == 2 and ended.out == "" and told in ended.err and len(ended.err.strip().splitlines()) == 1
+
+
+def test_the_version_is_ours(ib_train: Callable) -> None:
+    assert ib_train("--version").out.startswith(f"ib-train {ib_cli.__version__} (Hydra ")

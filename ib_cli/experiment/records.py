@@ -39,6 +39,8 @@ class Records:
 
         Raises ConfigError where the folder cannot be written, BusyError where another process is at this very run.
         """
+        if self._lock is not None:
+            raise BusyError(f"output: this process is at this run already ({self.folder}): wait for it")
         try:
             (self.folder / "figures").mkdir(parents=True, exist_ok=True)
             self._lock = (self.folder / ".lock").open("w")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from ib_cli.report.panels.contents import Contents
@@ -11,11 +12,21 @@ from ib_cli.report.read.tables import converted, trajectory, write_csv, write_pa
 from ib_cli.system.atomic import replacing
 
 REFRESH = '<meta http-equiv="refresh"'
-# The files of write_figures.
-FIGURES = (
-    "frontier_*", "surface_*", "information_plane", "residual_plane", "entropies", "measures", "trajectories",
-    "cross_entropies", "error_by_entropy", "i_diagram", "first_law", "thermodynamics_*",
-)  # fmt: skip
+# The figures in the order of the report: module in figures/ → its files.
+FIGURES = {
+    "frontier": "frontier_*",
+    "surface": "surface_*",
+    "information_plane": "information_plane",
+    "residual_plane": "residual_plane",
+    "i_diagram": "i_diagram",
+    "measures": "measures",
+    "entropies": "entropies",
+    "trajectories": "trajectories",
+    "cross_entropies": "cross_entropies",
+    "error_by_entropy": "error_by_entropy",
+    "first_law": "first_law",
+    "laws": "thermodynamics_*",
+}
 
 
 def write_tables(contents: Contents, folder: Path) -> list[Path]:
@@ -37,26 +48,11 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
 
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
     """Write every figure that the runs allow, as PNG and PDF; delete the other figures of an earlier report."""
-    from ib_cli.report.figures import (
-        cross_entropies,
-        entropies,
-        error_by_entropy,
-        first_law,
-        frontier,
-        i_diagram,
-        information_plane,
-        laws,
-        measures,
-        residual_plane,
-        surface,
-        trajectories,
-    )
-
-    planes = (information_plane, residual_plane)
-    paths = (entropies, trajectories, cross_entropies, error_by_entropy)
-    figures = (frontier, surface, *planes, i_diagram, measures, *paths, first_law, laws)
+    figures = [
+        import_module(f"ib_cli.report.figures.{name}") for name in FIGURES
+    ]  # only now: Matplotlib takes a second
     written = [file for figure in figures for file in figure.draw(contents, folder)]
-    ours = [file for name in FIGURES for ending in ("png", "pdf") for file in folder.glob(f"{name}.{ending}")]
+    ours = [file for name in FIGURES.values() for ending in ("png", "pdf") for file in folder.glob(f"{name}.{ending}")]
     for file in set(ours) - set(written):
         file.unlink()
     return written

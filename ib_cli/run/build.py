@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 
@@ -51,7 +52,7 @@ def build(
     # The faster order for the weights of convolutions. torch's stubs lack this call.
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     experiment = Experiment(
-        config=config,
+        config=deepcopy(dict(config)),  # whatever the caller does with theirs
         settings=settings,
         data=data,
         model=model,

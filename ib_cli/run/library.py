@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ import hydra
 import numpy as np
 import torch
 import yaml
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
@@ -27,6 +30,7 @@ from ib_cli.contracts.passes import Batch, Pass
 from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import forward, plan
 from ib_cli.engine.seeds import generator
+from ib_cli.estimators.estimate import Estimate
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
@@ -46,48 +50,99 @@ if TYPE_CHECKING:
 def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> dict[str, Any]:
     """The resolved config of a command's words, such as `["objective=vib", "gamma=1e-2"]`, as plain containers.
 
-    `config_dir`: a folder with your own configs, like `--config-dir` on the command line. Raises ConfigError, one line
-    that names the key.
+    `config_dir`: a folder with configs of your own, as `--config-dir` on the command line. Raises ConfigError, one line
+    that names the key; TypeError for overrides that are no list of words.
     """
+    if isinstance(overrides, str) or not all(isinstance(word, str) for word in overrides):
+        raise TypeError('overrides: a list of words, such as ["objective=vib", "gamma=1e-2"]')
     words = list(overrides)
-    own = [] if config_dir is None else [f"hydra.searchpath=[{Path(config_dir).resolve().as_uri()}]"]
+    for word in words:
+        if word.startswith(("-", "sweep=", "hydra")):
+            raise ConfigError(f"{word}: is for the command line; compose takes the keys of one run")
     check_words(words)
+    own = []
+    if config_dir is not None:
+        if not Path(config_dir).is_dir():
+            raise ConfigError(f"config_dir={config_dir}: there is no such folder")
+        own = [f"hydra.searchpath=['file://{Path(config_dir).resolve()}']"]
     try:
-        with quick_yaml(), hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"):
+        with quick_yaml(), _apart(), hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"):
             return resolve(hydra.compose("config", overrides=[*own, *words]))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, words)) from None
 
 
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Within the block Hydra is as new; a Hydra that the caller has begun goes on afterwards."""
+    before = Singleton.get_state()
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        Singleton.set_state(before)
+
+
 def build(config: Mapping[str, Any]) -> Experiment:
     """Data, model, objective and procedure of a resolved config, on their device.
 
-    Writes nothing and changes nothing in the process. Raises ConfigError for parts that do not go together.
+    Nothing is written, and threads and allocator stay as they are. Raises ConfigError for what does not fit.
     """
-    valid = validate(config)
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config: what compose returns, not {type(config).__name__}")
+    valid = validate(deepcopy(dict(config)))
     dataset = valid.targets["dataset"]()
-    records = Records(run_folder(config, dataset.fingerprint()))
+    records = Records(run_folder(valid.config, dataset.fingerprint()))
     return building.build(valid, records, (valid.targets["tracker"](),), dataset=dataset)
+
+
+def varied(experiment: Experiment, multipliers: Mapping[str, float], seed: int | None = None) -> Experiment:
+    """The experiment with other values of some multipliers and, if given, another seed, for `train_copies`.
+
+    Its model is a copy of the experiment's, whatever the seed; its config, id and folder are its own. Raises
+    ConfigError for a multiplier that the objective does not have.
+    """
+    config = {**deepcopy(dict(experiment.config)), **multipliers}
+    if seed is not None:
+        config["seed"] = seed
+    valid = validate(config)
+    records = Records(run_folder(config, valid.targets["dataset"]().fingerprint()))
+    return replace(
+        experiment,
+        config=config,
+        settings=valid.settings,
+        multipliers={name: float(config[name]) for name in valid.objective.multipliers},
+        model=deepcopy(experiment.model),
+        schedule=deepcopy(experiment.schedule),
+        records=records,
+    )
 
 
 def train(experiment: Experiment, screen: bool = False) -> Run:
     """Run an experiment's procedure to its end, in the folder that the command line would use.
 
-    A run that is done is loaded, an interrupted one goes on from its checkpoint. The experiment itself does not change.
-    `screen`: show the run as the command does. Raises RunFailedError where the run fails, BusyError where another
-    process has it, ConfigError where its folder cannot be written, Interrupted at Ctrl-C, after saving.
+    A run that is done is loaded, an interrupted one goes on from its checkpoint. The experiment itself stays as it was
+    built. `screen`: show the run as the command does. Raises RunFailedError where it fails; BusyError where the run is
+    under way elsewhere; ConfigError where its folder cannot be written, or its model does not have the initial
+    parameters of its config; Interrupted at Ctrl-C, after saving.
     """
+    if not isinstance(experiment, Experiment):
+        raise TypeError(f"experiment: what build returns, not {type(experiment).__name__}")
     records, settings = experiment.records, experiment.settings
+    _check_start(experiment)
     done = records.result is not None and records.result["status"] == "done"
     if done and not settings.rerun:
         return Run(records.folder)
     observers = (Screen(), *experiment.observers) if screen else experiment.observers
     own = replace(
-        experiment, model=deepcopy(experiment.model), schedule=deepcopy(experiment.schedule), observers=observers
+        experiment,
+        model=deepcopy(experiment.model),
+        schedule=deepcopy(experiment.schedule),
+        observers=observers,
     )
     attempt = open_attempt(own, command="ib_cli.train", again="ib_cli.train(experiment)")
     try:
-        with log_file(attempt.folder), catch_signals() as stop:
+        with torch.enable_grad(), log_file(attempt.folder), catch_signals() as stop:
             outcome = attempt.train(stop)
     finally:
         attempt.close()
@@ -96,12 +151,28 @@ def train(experiment: Experiment, screen: bool = False) -> Run:
     return Run(records.folder)
 
 
+def _check_start(experiment: Experiment) -> None:
+    """Raises ConfigError unless the model is the one that its config starts from, which the run's id stands for."""
+    valid = validate(experiment.config)
+    fresh = building.build_model(valid, experiment.data, experiment.procedure).to(experiment.device).state_dict()
+    own = experiment.model.state_dict()
+    if fresh.keys() != own.keys() or not all(torch.equal(value, fresh[name]) for name, value in own.items()):
+        raise ConfigError(
+            "experiment: its model does not have the initial parameters of its config, which the run's id stands for: "
+            "build it anew, or use train_copies, which records nothing"
+        )
+
+
 def load_run(folder: str | Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> Run:
     """A run from its folder, finished or not.
 
-    `device`: auto, cpu or cuda, wherever it was trained. `overrides`: config values to replace, such as
-    `{"dataset.root": "/data"}`. Raises ConfigError where there is no run.
+    `device`: auto, cpu or cuda, wherever it was trained. `overrides`: config values that hold here, such as
+    `{"dataset.root": "/data"}`. Raises ConfigError where there is no run, or its config is damaged.
     """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device={device}: must be auto, cpu or cuda")
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise TypeError('overrides: a mapping of keys to values, such as {"dataset.root": "/data"}')
     return Run(Path(folder), device, overrides)
 
 
@@ -128,44 +199,46 @@ class Run:
     @property
     def metrics(self) -> DataFrame:
         """metrics.jsonl: a row per epoch and split, a column per measure, in nats."""
-        return _table(self._records.metrics.read())
+        return _table(self._records.metrics.read(), ("epoch", "step", "split"))
 
     @property
     def estimates(self) -> DataFrame:
         """estimates.jsonl: a row per estimate, in nats."""
-        return _table(self._records.estimates.read())
+        return _table(self._records.estimates.read(), ("epoch", "split", *(field.name for field in fields(Estimate))))
 
     @cached_property
     def experiment(self) -> Experiment:
-        """The run's experiment; its model has the final parameters, or the last checkpoint's if the run is unfinished.
-
-        Raises ConfigError where there is no checkpoint, ValueError where the procedure trains no model.
-        """
-        valid = validate(self.config)
-        experiment = building.build(valid, self._records)
-        checkpoint = self._records.read_checkpoint(experiment.device)
-        if checkpoint is None:
-            raise ConfigError(f"{self.folder}: has no checkpoint.pt, so there is no model to load")
-        params = experiment.procedure.parameters(experiment, checkpoint)
-        buffers = checkpoint.get("buffers", {})
-        with torch.no_grad():
-            for name, parameter in experiment.model.named_parameters():
-                parameter.copy_(params[name])
-            for name, buffer in experiment.model.named_buffers():
-                if name in buffers:
-                    buffer.copy_(buffers[name])
-        experiment.model.eval()
-        return experiment
-
-    @property
-    def model(self) -> Model:
-        """The trained model, in evaluation mode."""
-        return self.experiment.model
+        """What the run was made of, as it was before training."""
+        return building.build(validate(self.config), self._records)
 
     @property
     def data(self) -> Data:
         """The run's splits, on the device."""
         return self.experiment.data
+
+    @cached_property
+    def model(self) -> Model:
+        """The model with the parameters of the run's end, or of its last checkpoint, in evaluation mode.
+
+        Raises ConfigError where there is no checkpoint, as of a procedure that trains no model, or the checkpoint's
+        parameters do not fit the config.
+        """
+        experiment = self.experiment
+        checkpoint = self._records.read_checkpoint(experiment.device)
+        if checkpoint is None:
+            raise ConfigError(f"{self.folder}: has no checkpoint.pt, so there is no model to load")
+        params, buffers = experiment.procedure.parameters(experiment, checkpoint), checkpoint.get("buffers", {})
+        own = [*experiment.model.named_parameters(), *experiment.model.named_buffers()]
+        try:
+            with torch.no_grad():
+                for name, tensor in own:
+                    if name in params or name in buffers:
+                        tensor.copy_(params[name] if name in params else buffers[name])
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"{self.folder}: checkpoint.pt does not fit this config ({reason})") from None
+        experiment.model.eval()
+        return experiment.model
 
     def encode(self, x: Tensor | np.ndarray, seed: int = 0) -> Distribution:
         """q(z|x): batch (B,), event (K,). `x` (B, *input_shape) is as `data.splits[…].x` stores it, not normalised.
@@ -179,20 +252,26 @@ class Run:
         return p.encoder
 
     def represent(self, x: Tensor | np.ndarray, samples: int = 1, seed: int = 0) -> Tensor:
-        """Draws of z for each x, (samples, B, K); for a discrete z all its values, (K, 1, K). `x` as for `encode`."""
+        """Draws of z for each x, (samples, B, K). `x` as for `encode`.
+
+        A deterministic z comes once, (1, B, K), as does a z whose only noise is in the weights; a discrete z has all
+        its values, (K, 1, K).
+        """
         return self._pass(x, samples, seed).z
 
     def evaluate(self, split: str = "test") -> dict[str, float]:
         """The measures of a split, in nats, as in the run's own evaluations."""
         self._check_split(split)
-        return Evaluation(self.experiment).of(dict(self.model.named_parameters()), split)
+        model = self.model
+        return Evaluation(self.experiment).of(dict(model.named_parameters()), split)
 
     def evaluate_samples(self, split: str = "test") -> DataFrame:
         """The measures of each sample of a split, in nats: a row per sample, in the split's order."""
         import pandas as pd
 
         self._check_split(split)
-        found = Evaluation(self.experiment).of_samples(dict(self.model.named_parameters()), split)
+        model = self.model
+        found = Evaluation(self.experiment).of_samples(dict(model.named_parameters()), split)
         return pd.DataFrame({name: values.cpu().numpy() for name, values in found.items()})
 
     def _check_split(self, split: str) -> None:
@@ -203,8 +282,12 @@ class Run:
     def _pass(self, x: Tensor | np.ndarray, samples: int, seed: int) -> Pass:
         experiment, model, spec = self.experiment, self.model, self.data.spec
         inputs = torch.as_tensor(x).to(experiment.device)
-        if tuple(inputs.shape[1:]) != spec.input_shape:
-            raise ValueError(f"x has shape {tuple(inputs.shape)}: a sample's shape is {spec.input_shape}")
+        if tuple(inputs.shape[1:]) != spec.input_shape or len(inputs) == 0:
+            raise ValueError(
+                f"x has shape {tuple(inputs.shape)}: a sample's shape is {spec.input_shape}, and one is needed"
+            )
+        if inputs.is_floating_point():
+            inputs = inputs.float()  # as data sets store real numbers
         y = torch.zeros(
             len(inputs),
             *spec.target_shape,
@@ -227,8 +310,8 @@ def _stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]
         raise ConfigError(f"{folder}: is no run's folder ({file.name}: {error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigError(f"{file}: is damaged: no YAML can be read from it") from None
-    if not isinstance(config, dict):
-        raise ConfigError(f"{file}: is damaged: it holds no config")
+    if not isinstance(config, dict) or not {"dataset", "objective", "device", "seed"} <= config.keys():
+        raise ConfigError(f"{file}: is damaged: it does not hold a run's config")
     for key, value in overrides.items():
         *groups, name = key.split(".")
         node = config
@@ -240,7 +323,8 @@ def _stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]
     return config
 
 
-def _table(lines: list[dict[str, Any]]) -> DataFrame:
+def _table(lines: list[dict[str, Any]], columns: Sequence[str]) -> DataFrame:
+    """A row per line; at least these columns."""
     import pandas as pd
 
-    return pd.DataFrame(lines)
+    return pd.DataFrame(lines, columns=None if lines else list(columns))

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
+import hydra
 import numpy as np
 import pytest
 import torch
 import yaml
 
 import ib_cli
-from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.contracts.errors import BusyError, ConfigError, RunFailedError
 from ib_cli.run.library import Run
 from tests.conftest import SMALL, Ended
 
@@ -159,6 +160,94 @@ def test_a_config_of_an_earlier_version_is_read(trained: Callable[..., Run]) -> 
     again = ib_cli.load_run(run.folder)
     assert again.evaluate("test") == run.evaluate("test")
     assert json.loads((run.folder / "result.json").read_text())["test"] == again.result["test"]
+
+
+def test_only_the_run_that_an_id_stands_for_is_recorded_under_it(trained: Callable[..., Run]) -> None:
+    config = ib_cli.compose([*SMALL, "gamma=0.05"])
+    base = ib_cli.build(config)
+    config["gamma"] = 9  # of the caller's dict alone
+    other = ib_cli.varied(base, {"gamma": 1})
+    assert other.records.folder != base.records.folder
+    assert ib_cli.train(other).folder.name == trained("gamma=1").folder.name
+    found = ib_cli.train(base)
+    assert found.config["gamma"] == 0.05 and found.result["multipliers"] == {"gamma": 0.05}
+    assert found.evaluate("test")["J"] == found.result["test"]["J"]
+    with pytest.raises(ConfigError, match="does not have the initial parameters"):
+        ib_cli.train(ib_cli.varied(base, {}, seed=1))
+    with torch.no_grad():
+        next(base.model.parameters()).zero_()
+    with pytest.raises(ConfigError, match="does not have the initial parameters"):
+        ib_cli.train(base)
+    for wrong in ({"nonsense": 3}, {"gamma": "x"}, {"gamma": -1}):
+        with pytest.raises(ConfigError):
+            ib_cli.varied(base, wrong)
+
+
+def test_one_experiment_is_trained_once_at_a_time(trained: Callable[..., Run]) -> None:
+    experiment = ib_cli.build(ib_cli.compose([*SMALL]))
+    experiment.records.open("")
+    with pytest.raises(BusyError, match="this process is at this run already"):
+        ib_cli.train(experiment)
+    experiment.records.close()
+    assert ib_cli.train(experiment).status == "done"
+
+
+def test_own_configs_lie_in_any_folder_that_exists(tmp_path: Path) -> None:
+    folder = tmp_path / "my own" / "bottleneck"
+    folder.mkdir(parents=True)
+    (folder / "narrow.yaml").write_text("_target_: gaussian\nsize: 3\noffset: -5.0\ninitialisation: torch\n")
+    config = ib_cli.compose(["bottleneck=narrow"], config_dir=folder.parent)
+    assert config["bottleneck"]["size"] == 3 and config["bottleneck"]["_target_"] == "gaussian"
+    with pytest.raises(ConfigError, match="there is no such folder"):
+        ib_cli.compose([], config_dir=tmp_path / "nowhere")
+
+
+def test_a_hydra_of_the_callers_goes_on(tmp_path: Path) -> None:
+    with hydra.initialize_config_dir(str(tmp_path), version_base="1.3"):
+        assert ib_cli.compose(["gamma=0.3"])["gamma"] == 0.3
+        (tmp_path / "own.yaml").write_text("a: 1\n")
+        assert hydra.compose("own").a == 1
+
+
+def test_types_of_x_and_empty_tables(trained: Callable[..., Run]) -> None:
+    run = trained()
+    x = run.data.splits["test"].x[:4]
+    for same in (x.double(), x.half(), x.numpy().astype("float64")):
+        torch.testing.assert_close(run.encode(same).mean, run.encode(x).mean, atol=1e-2, rtol=1e-2)
+    with pytest.raises(ValueError, match="one is needed"):
+        run.encode(x[:0])
+    assert len(run.estimates[["quantity", "estimator", "value", "saturated"]]) == 0
+    with torch.no_grad():
+        assert trained("seed=5").status == "done"
+
+
+@pytest.mark.parametrize(
+    "call, error, told",
+    [
+        (lambda: ib_cli.compose("objective=vib"), TypeError, "a list of words"),
+        (lambda: ib_cli.compose([1]), TypeError, "a list of words"),
+        (lambda: ib_cli.compose(["sweep=vib_mnist"]), ConfigError, "is for the command line"),
+        (lambda: ib_cli.compose(["-m"]), ConfigError, "is for the command line"),
+        (lambda: ib_cli.build(None), TypeError, "what compose returns"),
+        (lambda: ib_cli.train({}), TypeError, "what build returns"),
+        (lambda: ib_cli.load_run(".", device="tpu"), ValueError, "must be auto, cpu or cuda"),
+        (lambda: ib_cli.load_run(".", overrides=["a=1"]), TypeError, "a mapping of keys to values"),
+        (lambda: ib_cli.train_copies([], 1), ValueError, "there is none to train"),
+    ],
+)
+def test_misuse_is_one_line(call: Callable[[], object], error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told) as raised:
+        call()
+    assert "\n" not in str(raised.value)
+
+
+def test_a_checkpoint_that_does_not_fit_and_a_damaged_config(trained: Callable[..., Run]) -> None:
+    folder = trained().folder
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt does not fit this config"):
+        _ = ib_cli.load_run(folder, overrides={"bottleneck.size": 7}).model
+    (folder / "config.yaml").write_text("dataset: 3")
+    with pytest.raises(ConfigError, match="is damaged"):
+        ib_cli.load_run(folder)
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

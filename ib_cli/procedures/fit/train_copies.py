@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import replace
+from collections.abc import Sequence
 
 import torch
 
@@ -20,23 +18,18 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.system.signals import Interrupted
 
 
-def varied(experiment: Experiment, multipliers: Mapping[str, float], seed: int | None = None) -> Experiment:
-    """The experiment with a copy of its model, other values of some multipliers and, if given, another seed."""
-    settings = experiment.settings if seed is None else replace(experiment.settings, seed=seed)
-    values = {**experiment.multipliers, **multipliers}
-    return replace(experiment, model=deepcopy(experiment.model), multipliers=values, settings=settings)
-
-
 def train_copies(
     experiments: Sequence[Experiment], epochs: int, states: Sequence[State] | None = None
 ) -> tuple[Stack, list[dict[str, float]]]:
     """Train copies of one model for some epochs; returns them and the last epoch's averages of J and its parts.
 
-    The experiments differ in their models' parameters, multipliers, seeds and learning rates at most (`varied` makes
-    such experiments). Copies start from `states`, or from their models' parameters. Each copy gets the samples and the
-    noise that it would get alone. Nothing is recorded or saved. Raises RunFailedError where a copy's J or its parts are
-    not finite, Interrupted at a signal.
+    The experiments differ in their models' parameters, multipliers, seeds and learning rates at most (`ib_cli.varied`
+    makes such experiments). Copies start from `states`, or from their models' parameters. Each copy gets the samples
+    and the noise that it would get alone. Nothing is recorded or saved. Raises RunFailedError where a copy's J or its
+    parts are not finite, Interrupted at a signal, ValueError without an experiment.
     """
+    if not experiments:
+        raise ValueError("experiments: there is none to train")
     stack = Stack(states or [starting_state(each) for each in experiments], experiments[0].optimizer)
     trainer = CopyTrainer(experiments)
     found: list[dict[str, float]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
@@ -66,7 +66,7 @@ def _legend(figure: Figure, panel: Axes, found: list[SlopeSeries]) -> None:
     from matplotlib.lines import Line2D
 
     handles, texts = panel.get_legend_handles_labels()
-    look = {"color": "0.45", "linestyle": "none", "markerfacecolor": "white", "ms": 4}
+    look: dict[str, Any] = {"color": "0.45", "linestyle": "none", "markerfacecolor": "white", "ms": 4}
     if any((series.rim & series.positive).any() for series in found):
         handles.append(Line2D([], [], marker="o", **look))
         texts.append("hollow: one-sided, at the rim")

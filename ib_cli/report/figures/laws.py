@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -152,7 +152,7 @@ def _recorded(table: DataFrame, folder: Path) -> list[Path]:
     for i, (law, rows) in enumerate(known.groupby("law", sort=False)):
         colour, marker = _look(i)
         error = rows["error"].fillna(0.0) if "error" in rows else None
-        look = {"color": colour, "ms": 3.5, "elinewidth": 0.8}
+        look: dict[str, Any] = {"color": colour, "ms": 3.5, "elinewidth": 0.8}
         panel.errorbar(rows["predicted"], rows["measured"], error, fmt=marker, label=mathtext(str(law)), **look)
     ends = [both.min(), both.max()]
     panel.plot(ends, ends, "--", color="0.35", lw=0.8, zorder=1)

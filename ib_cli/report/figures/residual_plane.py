@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -126,7 +126,7 @@ def _legend(figure: Figure, rows: list[list[ResidualPanel]], split: str) -> None
 
     everything = [panel for row in rows for panel in row]
     ends = [path.flagged[-1] for panel in everything for path in panel.paths.values()]
-    mark = {"color": "0.35", "lw": 0, "marker": "o", "ms": 4.5}
+    mark: dict[str, Any] = {"color": "0.35", "lw": 0, "marker": "o", "ms": 4.5}
     handles = [Line2D([], [], label=f"end, {split} split", **mark)]
     if any(ends):
         handles.append(Line2D([], [], label="end, flagged", mfc="white", **mark))

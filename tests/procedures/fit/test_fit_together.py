@@ -20,7 +20,8 @@ from tests.study.test_study import start
 CASES = {
     "everything that has a state": (
         "architecture.batch_norm=true", "architecture.dropout=0.1,0.3", "averaging=0.9", "schedule=plateau",
-        "schedule.patience=0", "dataset.crop=1", "clip=1", "samples=2", "gamma=1e-3,1", "seed=0,1", "estimators.use=[mixture,kraskov]",
+        "schedule.patience=0", "dataset.crop=1", "clip=1", "samples=2", "gamma=1e-3,1", "seed=0,1",
+        "estimators.use=[mixture,kraskov]",
     ),
     "momentum, rates and decays": (
         "optimizer=sgd", "optimizer.momentum=0.9", "optimizer.lr=0.01,0.1", "optimizer.weight_decay=0,0.01",

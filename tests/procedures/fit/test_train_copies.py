@@ -14,7 +14,8 @@ from ib_cli.engine.copies import Samples
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.fit.fit import Fit
-from ib_cli.procedures.fit.train_copies import starting_state, train_copies, varied
+from ib_cli.procedures.fit.train_copies import starting_state, train_copies
+from ib_cli.run.library import varied
 from ib_cli.system.signals import Interrupted
 
 WORDS = ("epochs=3", "estimators=none", "architecture.dropout=0.1")
@@ -22,7 +23,8 @@ WORDS = ("epochs=3", "estimators=none", "architecture.dropout=0.1")
 
 def test_copies_are_the_runs_that_they_would_be_alone(experiment: Callable[..., Experiment]) -> None:
     base = experiment(*WORDS)
-    alone = [Fit(patience=None, watch="J").run(varied(base, {"gamma": gamma}), None) for gamma in (0.01, 1.0)]
+    own = [replace(varied(base, {"gamma": gamma}), records=base.records) for gamma in (0.01, 1.0)]
+    alone = [Fit(patience=None, watch="J").run(each, None) for each in own]
     last = [line for line in base.records.metrics.read() if line["split"] == "train" and line["epoch"] == 3]
     stack, averages = train_copies([varied(base, {"gamma": gamma}) for gamma in (0.01, 1.0)], epochs=3)
     for i, finished in enumerate(alone):
