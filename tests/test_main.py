@@ -107,7 +107,7 @@ def test_a_diverging_loss_fails_with_epoch_term_and_hint(ib_train: Callable) -> 
 
 @pytest.mark.parametrize("marginal", [choice for choice in choices("marginal") if choice != "categorical"])
 def test_a_model_with_a_decoder_draws_reconstructions_and_samples(ib_train: Callable, marginal: str) -> None:
-    words = [word for word in SMALL if word != "estimators=none"]
+    words = [*(word for word in SMALL if word != "estimators=none"), "estimators.use=[mixture]"]
     ended = ib_train(*words, "figures=true", "objective=vae", f"marginal={marginal}")
     assert ended.code == 0, ended.out
     (folder,) = Path("outputs").glob("*/*/figures")

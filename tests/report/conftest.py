@@ -10,6 +10,7 @@ import pytest
 
 from ib_cli.report.figures import style
 from ib_cli.report.main import main
+from ib_cli.report.write import FIGURES
 from tests.report.synthetic import write_study
 
 
@@ -17,6 +18,16 @@ from tests.report.synthetic import write_study
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures of few dots, which are as quick to look at and quicker to make."""
     monkeypatch.setattr(style, "DPI", 60)
+
+
+@pytest.fixture
+def only_figures(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has reports draw these figures alone, for tests that are about them."""
+
+    def choose(*names: str) -> None:
+        monkeypatch.setattr("ib_cli.report.write.FIGURES", {name: FIGURES[name] for name in names})
+
+    return choose
 
 
 @pytest.fixture

@@ -147,7 +147,10 @@ def test_what_is_counted_is_named_in_its_number(ib_report: Command, study: Path)
     assert "read        15 runs (" in ib_report(study).out
 
 
-def test_figures_of_an_earlier_report_do_not_stay(ib_report: Command, study: Path, tmp_path: Path) -> None:
+def test_figures_of_an_earlier_report_do_not_stay(
+    ib_report: Command, study: Path, only_figures: Callable[..., None]
+) -> None:
+    only_figures("frontier")
     figures = study / "figures"
     figures.mkdir()
     (figures / "frontier_R_D.png").write_bytes(b"old")

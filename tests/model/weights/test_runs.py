@@ -59,7 +59,7 @@ def test_the_entropy_of_a_perceptron_is_that_of_its_checkpoint(ib_train: Callabl
     assert {"R", "C", "J"} <= test.keys()
 
 
-@pytest.mark.parametrize("weights", ["gaussian", "lognormal"])
+@pytest.mark.parametrize("weights", ["gaussian", pytest.param("lognormal", marks=pytest.mark.slow)])
 def test_more_sigma_less_entropy_alone_and_together(ib_train: Callable, weights: str) -> None:
     study = ("-m", *QUICK, "objective=therml", "delta=0", "rho=0.01", "sigma=0,0.1,1", f"weights={weights}")
     study = (*study, "optimizer.lr=1e-2", "epochs=8", "seed=0,1", "eval_samples=3")

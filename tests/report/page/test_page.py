@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -158,7 +158,10 @@ def test_a_surface_is_drawn_in_space_without_network(playwright: Playwright, sur
         assert [url for url in opened.requests if not url.startswith("blob:")] == [(surface / "report.html").as_uri()]
 
 
-def test_without_webgl_the_figure_stands_for_the_surface(playwright: Playwright, surface: Path) -> None:
+def test_without_webgl_the_figure_stands_for_the_surface(
+    playwright: Playwright, surface: Path, only_figures: Callable[..., None]
+) -> None:
+    only_figures("surface")
     write_figures(contents(Reader().read([surface]), metrics=["R"]), surface / "figures")
     with browser(playwright, surface, "--disable-3d-apis") as opened:
         _draw_all(opened.page)

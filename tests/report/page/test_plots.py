@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,8 @@ def test_lines_of_a_grid_are_named_by_the_other_multiplier(surface: Path) -> Non
     assert len({trace["line"]["color"] for trace in lines.values()}) == 3
 
 
-def test_a_random_search_is_not_joined(tmp_path: Path) -> None:
+def test_a_random_search_is_not_joined(tmp_path: Path, only_figures: Callable[..., None]) -> None:
+    only_figures("frontier", "measures", "first_law")
     pairs = [(float(a), float(b)) for a, b in np.exp(np.random.default_rng(0).uniform(0, 2, (12, 2)))]
     report = contents_of(write_study(tmp_path / "study", "free_energy", multipliers=pairs, seeds=1, epochs=1))
     (medians,) = plots_of(report)["measure-R"]["traces"]
@@ -107,7 +109,8 @@ def test_the_first_law_of_a_pair_is_its_table(study: Path) -> None:
     assert "not positive" not in plot["note"]
 
 
-def test_slopes_that_are_not_positive_are_marked_and_counted(tmp_path: Path) -> None:
+def test_slopes_that_are_not_positive_are_marked_and_counted(tmp_path: Path, only_figures: Callable[..., None]) -> None:
+    only_figures("first_law")
     report = contents_of(off_the_curve(tmp_path / "study"))
     (series,) = slope_series(report.frontiers)
     assert series.positive.sum() == 0 or series.positive[0]  # a legend takes the first mark's form
@@ -157,12 +160,16 @@ def test_the_table_of_a_surface_has_the_columns_of_pairs(surface: Path) -> None:
     assert (table["slope_low"] <= table["slope_high"]).all()
 
 
-def test_a_surface_is_a_figure(surface: Path, tmp_path: Path) -> None:
+def test_a_surface_is_a_figure(surface: Path, tmp_path: Path, only_figures: Callable[..., None]) -> None:
+    only_figures("surface", "first_law")
     files = {file.name for file in write_figures(contents_of(surface, metrics=["R"]), tmp_path / "figures")}
     assert {"surface_D_C_R.png", "surface_D_C_R.pdf", "first_law.png"} <= files
 
 
-def test_two_surfaces_and_a_pair_share_a_report(surface: Path, tmp_path: Path) -> None:
+def test_two_surfaces_and_a_pair_share_a_report(
+    surface: Path, tmp_path: Path, only_figures: Callable[..., None]
+) -> None:
+    only_figures("frontier", "surface", "first_law")
     pairs = [(a, b) for a in LAMBDAS for b in GAMMAS]
     more = {"bottleneck": {"size": 8}}
     write_study(tmp_path / "other", "free_energy", multipliers=pairs, seeds=1, epochs=2, more=more)

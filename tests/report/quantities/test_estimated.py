@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -172,7 +173,10 @@ def test_nothing_is_drawn_without_estimates_or_of_another_split(study: Path, tmp
         assert not residual_plane.draw(report, tmp_path) and not entropies_figure.draw(report, tmp_path)
 
 
-def test_estimates_of_the_last_epoch_alone_make_a_plane_but_no_path(tmp_path: Path) -> None:
+def test_estimates_of_the_last_epoch_alone_make_a_plane_but_no_path(
+    tmp_path: Path, only_figures: Callable[..., None]
+) -> None:
+    only_figures("residual_plane", "entropies")
     for gamma, (x, y) in zip(GAMMAS, ENDS):
         run = write_run(tmp_path / f"{gamma}", multiplier=gamma)
         write_estimates(run, "mixture", {name: values[-1:] for name, values in (plane(x, y) | of_entropies(x)).items()})
