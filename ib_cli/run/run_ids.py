@@ -13,6 +13,11 @@ from ib_cli.config.public_names import hashed_name
 from ib_cli.config.settings import COSMETIC
 
 
+# Key that came after ids were first made → the value that stands for what the program did before.
+# With this value a run has the id that it had then. Entries stay for ever, as finished runs rely on them.
+NEUTRAL: dict[str, Any] = {}
+
+
 def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
     """A hash of everything in the resolved config that can change the run's numbers, and of the data's fingerprint.
 
@@ -20,15 +25,24 @@ def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
     """
     rest = deepcopy(dict(config))
     for key in COSMETIC:
-        *groups, name = key.split(".")
-        node = rest
-        for group in groups:
-            node = node[group]
+        node, name = _place(rest, key)
         node.pop(name, None)
+    for key, value in NEUTRAL.items():
+        node, name = _place(rest, key)
+        if name in node and node[name] == value:
+            del node[name]
     for group, node in rest.items():
         if isinstance(node, Mapping) and isinstance(node.get("_target_"), str):
             rest[group] = {**node, "_target_": hashed_name(group, node["_target_"])}
     return sha256((json.dumps(_canonical(rest), sort_keys=True) + fingerprint).encode()).hexdigest()[:10]
+
+
+def _place(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """The part of the config that holds a dotted key, empty where there is none, and the key's last word."""
+    *groups, name = key.split(".")
+    for group in groups:
+        config = config.get(group) or {}
+    return config, name
 
 
 def _canonical(value: Any) -> Any:

@@ -12,6 +12,7 @@ from hydra.utils import get_object
 
 from ib_cli.config.catalogue import groups
 from ib_cli.config.public_names import FIRST_PATHS, hashed_name, path_of, paths, public_name, short_name
+from ib_cli.run import run_ids
 from ib_cli.run.run_ids import run_id
 from ib_cli.run.validation import GROUPS
 
@@ -62,3 +63,13 @@ def test_a_new_class_enters_ids_by_its_name(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_every_group_with_classes_is_covered() -> None:
     assert {group for group in groups() if group not in ("objective", "sweep")} == set(GROUPS)
+
+
+def test_a_key_that_came_later_leaves_old_ids_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neutral value, or none at all, gives the id of the time before the key; any other value a new one."""
+    monkeypatch.setattr(run_ids, "NEUTRAL", {"estimators.later": 1, "later": None})
+    stored = STORED["configs"][0]
+    config = {**stored["config"], "later": None}
+    config["estimators"] = {**(config.get("estimators") or {}), "later": 1.0}
+    assert run_id(config, "") == stored["id"]
+    assert run_id({**config, "later": 2}, "") != stored["id"] != run_id({**config, "estimators": {"later": 2}}, "")
