@@ -12,7 +12,6 @@ from typing import Any
 from ib_cli.config.public_names import hashed_name
 from ib_cli.config.settings import COSMETIC
 
-
 # Key that came after ids were first made → the value that stands for what the program did before.
 # With this value a run has the id that it had then. Entries stay for ever, as finished runs rely on them.
 NEUTRAL: dict[str, Any] = {}

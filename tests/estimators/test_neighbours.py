@@ -73,9 +73,7 @@ def balls_against_brute_force(
     assert torch.equal(balls.rows, torch.arange(len(values)))
     assert np.allclose(balls.distances[0], expected, rtol=1e-12, atol=0)
     assert np.allclose(np.take_along_axis(own, balls.neighbours.numpy(), 1), expected, rtol=1e-12, atol=0)
-    weights = 1 + torch.rand(
-        len(numbers), len(values), dtype=torch.float64, generator=torch.Generator().manual_seed(2)
-    )
+    weights = 1 + torch.rand(len(numbers), len(values), dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     spread = balls.spread(weights)
     for ball, number in enumerate(numbers):
         inside = matrix < expected[:, number - 1, None] * (1 - 1e-12)
