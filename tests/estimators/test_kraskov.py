@@ -19,6 +19,7 @@ from ib_cli.estimators.kraskov import TRUST
 from ib_cli.estimators.ksg import ksg
 from ib_cli.estimators.ross import ross
 
+REPEATED = "has more than 1% of the samples: the entropy is −inf"
 METRICS = {"euclidean": "euclidean", "max": "chebyshev"}
 
 
@@ -83,12 +84,13 @@ def brute_entropy(z: Tensor, k: int, norm: str) -> float:
 def test_the_estimates_are_those_of_brute_force(width: int, norm: str) -> None:
     x, z, _ = gaussian_pair(400, width, 0.6)
     labelled, y = classes(400, width, 0.7)
-    for k, entropy in zip((2, 5), kozachenko_leonenko(z, k=(2, 5), norm=norm)):
+    raw = {"norm": norm, "standardise": False}
+    for k, entropy in zip((2, 5), kozachenko_leonenko(z, k=(2, 5), **raw)):
         assert entropy.value == pytest.approx(brute_entropy(z, k, norm), abs=1e-5) and entropy.k == k
-        assert ross(labelled, y, k=k, norm=norm).value == pytest.approx(brute_ross(labelled, y, k, norm), abs=1e-5)
+        assert ross(labelled, y, k=k, **raw).value == pytest.approx(brute_ross(labelled, y, k, norm), abs=1e-5)
         for variant in (1, 2):
             expected = brute_ksg(x, z, k, variant, norm)
-            assert ksg(x, z, k=k, variant=variant, norm=norm).value == pytest.approx(expected, abs=1e-5)
+            assert ksg(x, z, k=k, variant=variant, **raw).value == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
@@ -149,8 +151,8 @@ def test_classes_a_thousand_deviations_apart(width: int) -> None:
     z, y = classes(1_000, width, 1e3)
     estimate = ross(z, y)
     assert estimate.value == pytest.approx(math.log(5), abs=0.01)
-    assert estimate.value == pytest.approx(brute_ross(z, y, 3, "euclidean"), abs=1e-5)
-    assert kozachenko_leonenko(z).value == pytest.approx(brute_entropy(z, 3, "euclidean"), abs=1e-5)
+    assert estimate.value == pytest.approx(brute_ross(z, y, 3, "euclidean"), abs=1e-3)
+    assert kozachenko_leonenko(z).value <= brute_entropy(z, 3, "euclidean") + 1e-5  # whitening would add 13 nats
 
 
 def test_mixtures_of_discrete_and_continuous() -> None:
@@ -188,13 +190,13 @@ def test_drifts_flag_bias_and_only_bias() -> None:
     assert 0 < abs(settled.drift_k) <= TRUST * settled.stderr and abs(settled.drift_n) <= TRUST * settled.stderr
     x, z, _ = gaussian_pair(2_000, 10, 0.9)
     biased = ksg(x, z, **settings)
-    assert biased.saturated and "over k = 3, 5, 8" in biased.reason and "from 1000 to 2000 samples" in biased.reason
+    assert biased.saturated and "from k = 3 to 8" in biased.reason and "from 1000 to 2000 samples" in biased.reason
     assert biased.drift_k == pytest.approx(ksg(x, z, k=8).value - biased.value)
 
 
 def test_too_few_samples_to_halve() -> None:
     z, y = classes(30, 2, 1.0)
-    estimate = ross(z, y, halve=True)
+    estimate = ross(z, y, halve=True, sweep=None)
     assert estimate.drift_n is None and estimate.reason == "too few samples to halve"
 
 
@@ -203,8 +205,11 @@ def test_too_few_samples_to_halve() -> None:
     [
         (torch.cat([normal(100, 2), torch.ones(100, 1)], 1), "dimension 2 of 3 is constant: the entropy is −inf"),
         (normal(100, 2)[:, [0, 1, 0]], "the 3 dimensions span 2 only: the entropy is −inf"),
-        (normal(10, 2).repeat(10, 1), "100.00% of the samples of z coincide with others: the entropy is −inf"),
-        (torch.arange(100) % 7, "100.00% of the samples of z coincide with others: the entropy is −inf"),
+        (
+            normal(10, 2).repeat(10, 1),
+            "one value of dimension 0 of 2 has more than 1% of the samples: the entropy is −inf",
+        ),
+        (torch.arange(100) % 7, "one value of dimension 0 of 1 has more than 1% of the samples: the entropy is −inf"),
     ],
 )
 def test_laws_without_density_have_no_entropy(z: Tensor, reason: str) -> None:
@@ -251,7 +256,7 @@ def test_one_dimension_needs_no_second_axis_and_images_are_flattened() -> None:
         (lambda z, y: ksg(z, z, variant=3), "variant must be 1 or 2, not 3"),
         (lambda z, y: gao(z * math.nan, z), "x has 40 values that are NaN or infinite"),
         (lambda z, y: ross(z, y.float()), "labels must be integers, not torch.float32"),
-        (lambda z, y: ross(z, torch.cat([y[:-2], y[-2:] + 1])), "class 2 has 2 samples; 4 or more are needed"),
+        (lambda z, y: ross(z, y, k=10), "no class has more than 10 samples; k = 10 neighbours need more"),
         (lambda z, y: ksg(z.to(torch.complex64), z), "x must be real"),
     ],
 )

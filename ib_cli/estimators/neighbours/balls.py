@@ -15,6 +15,11 @@ from ib_cli.estimators.neighbours.space import Space
 from ib_cli.estimators.neighbours.tree import TreeSearch
 
 
+def padded(values: Tensor, k: int) -> Tensor:
+    """Values (…, r) of the r ≤ k nearest as (…, k): the farthest stands for all that do not exist."""
+    return torch.cat([values, values[..., -1:].expand(*values.shape[:-1], k - values.shape[-1])], -1)
+
+
 class TreeBalls:
     """Balls by k-d trees."""
 
@@ -29,8 +34,11 @@ class TreeBalls:
 
     def spread(self, weights: Tensor) -> Tensor:
         """For every sample, the sum of `weights` (numbers, N) of the balls of others that it is in, (numbers, N)."""
-        sums = [self._search.spread(0, reach, w.numpy()) - w.numpy() for reach, w in zip(self._reaches, weights)]
-        return torch.stack([torch.from_numpy(part) for part in sums])
+        sums = torch.zeros_like(weights)
+        for reach, weight, total in zip(self._reaches, weights, sums):
+            if weight.any():
+                total += torch.from_numpy(self._search.spread(0, reach, weight.numpy())) - weight
+        return sums
 
 
 class BlockBalls:
@@ -45,10 +53,11 @@ class BlockBalls:
         self.neighbours = torch.empty(size, k, dtype=torch.int64, device=device)
         self.distances = torch.empty(1, size, k, dtype=torch.float64, device=device)
         for members in labels.argsort(stable=True).split(torch.bincount(labels).tolist()):
-            for block in BlockSearch([values.index_select(0, members)], k, norm, space):
+            reached = min(k, len(members) - 1)
+            for block in BlockSearch([values.index_select(0, members)], reached, norm, space):
                 rows = members[block.rows]
-                self.neighbours[rows] = members[block.neighbours]
-                self.distances[:, rows] = block.distances
+                self.neighbours[rows] = padded(members[block.neighbours], k)
+                self.distances[:, rows] = padded(block.distances, k)
         radii = self.distances[0][:, [number - 1 for number in numbers]].T
         self._nearer = self.distances[0].square() < radii[..., None].square() * (1 - TIE)  # (numbers, N, k)
         self._others = Crossing(values, labels, radii, norm, space)
@@ -66,10 +75,10 @@ class BlockBalls:
 def class_balls(values: Tensor, numbers: Sequence[int], norm: str, labels: Tensor) -> TreeBalls | BlockBalls:
     """Balls about every sample of `values` (N, d) up to its k-th nearest of its own class, for each k of `numbers`.
 
-    `numbers` ascend. `labels` (N,) are 0, 1, …; each class has more samples than the largest of `numbers`. A ball holds
-    the other samples of any class that are nearer than its k-th. Exact as if all was done in float64, where distances
-    that differ by less than 2⁻⁴⁰, relatively, are equal. The result carries no gradient. ValueError for an unknown
-    norm.
+    `numbers` ascend. `labels` (N,) are 0, 1, …; each class has two samples or more. In a class of k samples or fewer
+    the ball reaches to the farthest. A ball holds the other samples of any class that are nearer than its k-th. Exact
+    as if all was done in float64, where distances that differ by less than 2⁻⁴⁰, relatively, are equal. The result
+    carries no gradient. ValueError for an unknown norm.
     """
     search = TreeBalls if suit_trees([values], norm) else BlockBalls
     return search(values.detach(), numbers, norm, labels)

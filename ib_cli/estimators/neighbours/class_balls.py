@@ -34,6 +34,8 @@ class Listed:
     def spread(self, weights: Tensor, total: Tensor) -> None:
         """Adds to `total` (balls, members), for each member, the `weights` (balls, owners) of the balls it lies in."""
         for ball, (weight, into) in enumerate(zip(weights, total)):
+            if not weight.any():
+                continue
             inside = (self.level <= ball).nonzero()[:, 0] if len(weights) > 1 else slice(None)
             into.index_add_(0, self.members[inside], weight[self.owners[inside]])
 
@@ -61,6 +63,8 @@ class Marked:
         """Adds to `total` (balls, members), for each member, the `weights` (balls, owners) of the balls it lies in."""
         with full_float32():
             for weight, inside, into in zip(weights.float(), self.inside, total):
+                if not weight.any():
+                    continue
                 into += weight @ inside.float() if self.by_rows else inside.float() @ weight
 
     def packed(self) -> Marked:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ib_cli.estimators.robust import core, location_and_scale, repeated
+
 CHUNK = 250_000  # numbers worked on at once, so that they stay in the cache
-JITTER = 1e-8  # standard deviation of the noise, relative to each dimension's
+ROWS = 2**22  # distances measured at a time
+JITTER = 1e-8  # standard deviation of the noise, relative to the distance of the nearest sample that is not the same
 ATOMS = 0.01  # a larger share of coinciding samples means that the law has atoms
 
 
@@ -63,20 +66,35 @@ def _alike(variables: Sequence[Tensor]) -> Tensor:
 def set_apart(values: Tensor, name: str) -> tuple[Tensor, str, bool]:
     """The samples without coinciding rows, a note on what was done, and whether the law seems to have atoms.
 
-    Noise of `JITTER` standard deviations of each dimension, the same at every call, breaks the ties of a law whose
-    samples coincide only because they were rounded.
+    Noise, the same at every call, breaks the ties of a law whose samples coincide only because they were rounded. It is
+    `JITTER` times the distance to the nearest sample elsewhere (of many ties: times the dimension's robust scale) and
+    touches only samples that coincide; no outlier changes it. The result is in float64 where there was anything to do.
     """
-    share = float((copies(values) > 1).double().mean())
+    twins = copies(values) > 1
+    share = float(twins.double().mean())
     if not share:
         return values, "", False
-    centred = values.double()
-    centred = centred - centred.mean(0)
-    noise = torch.randn(centred.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    centred += noise.to(centred.device) * (JITTER * centred.std(0))
-    note = (
-        f"{share:.2%} of the samples of {name} coincide with others; noise of {JITTER:g} standard deviations parts them"
-    )
-    return centred, note, share > ATOMS
+    values, tied = values.double().clone(), twins.nonzero()[:, 0]
+    noise = torch.randn((len(tied), values.shape[1]), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    many = share > ATOMS  # all distances would take long, and the estimate is flagged
+    reach = JITTER * (location_and_scale(values)[1] if many else nearest_elsewhere(values, tied)[:, None])
+    resolution = 4 * torch.finfo(torch.float64).eps * values[tied].abs()
+    values[tied] += noise.to(values.device) * torch.maximum(reach, resolution)
+    return values, f"{share:.2%} of the samples of {name} coincide with others; tiny noise parts them", many
+
+
+def nearest_elsewhere(values: Tensor, rows: Tensor) -> Tensor:
+    """Distance (R,) of the samples in `rows` from the nearest sample of `values` (N, d) that does not coincide.
+
+    In units of one dimension, |a − b| / √d, so that it is a spread for each. 0 where all samples coincide.
+    """
+    found = torch.empty(len(rows), dtype=values.dtype, device=values.device)
+    height = max(1, ROWS // len(values))
+    for start in range(0, len(rows), height):
+        part = slice(start, start + height)
+        distance = torch.cdist(values[rows[part]], values, compute_mode="donot_use_mm_for_euclid_dist")
+        found[part] = distance.where(distance > 0, torch.inf).amin(1)
+    return found.where(found.isfinite(), 0.0) / values.shape[1] ** 0.5
 
 
 def constant(values: Tensor) -> Tensor:
@@ -85,17 +103,23 @@ def constant(values: Tensor) -> Tensor:
 
 
 def degenerate(values: Tensor) -> str:
-    """Why samples (N, d) have no density: a constant dimension or a linear dependence; '' where they have one."""
+    """Why samples (N, d) have no density: '' where they seem to have one.
+
+    A constant dimension, a value that more than `ATOMS` of the samples share in one dimension, or a linear dependence
+    of standardised dimensions among the samples nearest to the median, where no outlier hides or feigns it.
+    """
+    size, width = values.shape
     still = constant(values)
     if bool(still.any()):
-        return f"dimension {int(still.nonzero()[0, 0])} of {values.shape[1]} is constant"
-    size, width = values.shape
+        return f"dimension {int(still.nonzero()[0, 0])} of {width} is constant"
+    if (column := repeated(values, ATOMS)) is not None:
+        return f"one value of dimension {column} of {width} has more than {ATOMS:.0%} of the samples"
     if width == 1 or size <= width:
         return ""
-    centred = values.double()
-    centred = centred - centred.mean(0)
-    centred /= torch.linalg.vector_norm(centred, dim=0)
-    rank = int(
-        (torch.linalg.eigvalsh(centred.T @ centred) > 100 * width * torch.finfo(values.dtype).eps ** 2 + 1e-13).sum()
-    )
+    middle, scale = location_and_scale(values)
+    inner = core((values.double() - middle) / scale)
+    inner = inner - inner.mean(0)
+    inner /= torch.linalg.vector_norm(inner, dim=0)
+    tolerance = 100 * width * torch.finfo(values.dtype).eps ** 2 + 1e-13
+    rank = int((torch.linalg.eigvalsh(inner.T @ inner) > tolerance).sum())
     return f"the {width} dimensions span {rank} only" if rank < width else ""

@@ -132,7 +132,7 @@ class TreeSearch:
         together = np.concatenate(values, 1)
         single = len(values) == 1 or self.order == np.inf or together.shape[1] == len(values)
         tree, order = cKDTree(together), self.order if len(values) == 1 else np.inf
-        size, k = len(together), self.k
+        size, k = len(together), min(self.k, len(together) - 1)
         result, indices = np.empty((len(values), size, k)), np.empty((size, k), dtype=np.int64)
         rows, wanted = np.arange(size), k if single else 4 * k
         while len(rows):
@@ -145,7 +145,8 @@ class TreeSearch:
             result[:, rows[done]] = parts[:, done]
             indices[rows[done]] = np.take_along_axis(found, sequence[0], 1)[done]
             rows, wanted = rows[~done], 4 * wanted
-        return result, indices
+        missing = [(0, 0), (0, self.k - k)]  # in a small class: the farthest stands for all that do not exist
+        return np.pad(result, [(0, 0), *missing], mode="edge"), np.pad(indices, missing, mode="edge")
 
     def _others(
         self, tree: cKDTree, points: np.ndarray, rows: np.ndarray, wanted: int, order: float
