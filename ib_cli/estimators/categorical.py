@@ -20,7 +20,7 @@ def optimal_decoder(table: Tensor, y: Tensor) -> Tensor:
     p(y). Raises ValueError as `categorical_information` does.
     """
     table = _checked_table(table)
-    index, counts = checked.classes(y.to(table.device), len(table), at_least=1)
+    index, counts = checked.classes(y, len(table), at_least=1, device=table.device)
     share = _shares(None, table)
     return _decoder(_joint(table, index, len(counts), share), _of_classes(share, index, len(counts)))
 
@@ -46,7 +46,7 @@ def categorical_information(
     of_z, of_x = -_weighted_log(table, p_z), -_weighted_log(table, table)
     terms = {"H[Z]": of_z, "H[Z|X]": of_x, "I[X;Z]": of_z - of_x}
     if y is not None:
-        index, counts = checked.classes(y.to(table.device), len(table), at_least=1)
+        index, counts = checked.classes(y, len(table), at_least=1, device=table.device)
         p_y = _of_classes(share, index, len(counts))
         joint = _joint(table, index, len(counts), share)
         of_y = -_weighted_log(table, (joint / p_y.unsqueeze(1))[index])
