@@ -12,8 +12,8 @@ from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
 
 MOST_BIAS = 0.1  # nats; a plug-in entropy with a larger first-order bias is flagged, whatever its standard error
-CENTRAL = (0.25, 0.1, 0.05, 0.02, 0.01)  # shares beyond either end of the central values that set the range of the bins
-FENCE = 5.0  # widths of the central values to either side; 7.4 standard deviations of a Gaussian
+CENTRAL = (0.05, 0.02, 0.01)  # shares beyond either end of the central values, which say how far the others may lie
+FENCE = 3.0  # widths of the central values to either side; 11.5 standard deviations of a Gaussian
 
 
 def bin_codes(
@@ -22,8 +22,8 @@ def bin_codes(
     """The occupied bin of each sample of z (N, K): codes 0 … M−1 (N,) for M occupied bins.
 
     Each dimension has either `bins` equal bins over `span`, or bins of `width` with an edge at 0. The default span is
-    from the smallest to the largest value that lies within five interquartile ranges of the quartiles, so that no
-    outlier rules the bins. (Where the quartiles are equal, quantiles farther out take their place.) Values outside fall
+    from the smallest to the largest value that lies within three widths of the central 90 % of the values, so that no
+    outlier rules the bins. (Where these are all equal, the central 96 or 98 % take their place.) Values outside fall
     into the outer bins. Rows are renumbered after each dimension, so
     distinct rows get distinct codes and no hash can collide. Raises ValueError for NaN, infinities and options that
     make no bins.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,12 +24,14 @@ def matrix(values: inputs.Samples, name: str) -> Tensor:
     return values
 
 
-def scales(scale: Tensor | float, mean: Tensor) -> Tensor:
+def scales(scale: inputs.Samples | float, mean: Tensor) -> Tensor:
     """Standard deviations as float64: (K,) where they are the same for every sample of `mean` (N, K), else (N, K).
 
     ValueError for another shape than (), (K,) or (N, K), and for values that are not positive and finite.
     """
-    scale = torch.as_tensor(scale, device=mean.device).detach().double()
+    if not isinstance(scale, Tensor):
+        scale = torch.from_numpy(np.array(scale, dtype=np.float64))
+    scale = scale.detach().to(mean.device, torch.float64)
     if tuple(scale.shape) not in ((), tuple(mean.shape[1:]), tuple(mean.shape)):
         raise ValueError(f"scale must be a number, (K,) or (N, K) like the mean {_shape(mean)}, not {_shape(scale)}")
     if not (scale.isfinite().all() and (scale > 0).all()):

@@ -88,8 +88,8 @@ def _of_objects(array: np.ndarray, name: str) -> np.ndarray:
             raise TypeError
         return array.astype(np.float64)
     except (TypeError, ValueError):
-        kinds = ", ".join(sorted({type(value).__name__ for value in held})[:4])
-        raise ValueError(f"{name} must be all numbers or all labels, not a mixture of {kinds}") from None
+        found = ", ".join(sorted({type(value).__name__ for value in held})[:4])
+        raise ValueError(f"{name} must be all numbers or all labels, but it has {found}") from None
 
 
 def _integers(array: np.ndarray) -> np.ndarray:

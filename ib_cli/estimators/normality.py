@@ -94,7 +94,7 @@ def _sizes(w: np.ndarray) -> tuple[float, int, int, bool]:
     strongest = signed if is_signed else between
     first, second = divmod(int(strongest.argmax()), d)
     score = math.sqrt((n - 3) / 1.06) * math.atanh(min(float(strongest[first, second]), 1 - 1e-12))
-    return _two_sided(score) + math.log(1.5 * d * (d - 1)), first, second, is_signed
+    return float(_two_sided(score)) + math.log(1.5 * d * (d - 1)), first, second, is_signed
 
 
 def _ranks(w: np.ndarray) -> np.ndarray:

@@ -72,6 +72,12 @@ class Scatter:
         """An orthonormal basis (N, d) of the span of the dimensions that were kept."""
         return torch.linalg.qr(self.standard).Q
 
+    @property
+    def inflation(self) -> float:
+        """Σ_k R_k²/(1 − R_k²), R_k² the share of a dimension's variance that the others explain."""
+        correlations = self.standard.T @ self.standard / (len(self.standard) - 1)
+        return float(torch.linalg.inv(correlations).trace()) - self.size
+
     def surprise(self) -> Tensor:
         """−ln N(z_i; z̄, Σ̂) (N,) in nats, of the dimensions that were kept, shifted so that the mean is `entropy`."""
         squares = (len(self.standard) - 1) * self.orthonormal.square().sum(1)

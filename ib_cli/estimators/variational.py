@@ -67,19 +67,20 @@ def batch_bounds(mean: Tensor, scale: Tensor | float, batch: int, *, generator: 
         raise ValueError(f"batch must lie between 2 and the {n} samples, not {batch}")
     generator = generator or Generator().manual_seed(SEED)
     order = torch.randperm(n, generator=generator, device=generator.device).to(mean.device)
-    parts, rounding = [], {}
+    parts: list[Estimate] = []
+    rounding: list[str] = []
     for chosen in order[: n // batch * batch].split(batch):
         of_batch = scale if scale.dim() == 1 else scale[chosen]
         of_part = mixture_information(mean[chosen], of_batch, generator=generator)
         parts.append(of_part["I[X;Z]"])
         if of_part["H[Z|X]"].saturated:  # which is exact but for rounding
-            rounding[of_part["H[Z|X]"].reason] = None
+            rounding = [of_part["H[Z|X]"].reason]
     value, lower, upper = (
         math.fsum(getattr(part, name) for part in parts) / len(parts) for name in ("value", "lower", "upper")
     )
     stderr = math.sqrt(math.fsum((part.stderr or 0.0) ** 2 for part in parts)) / len(parts)
     found = Estimate("I[X;Z]", "info_nce", value, lower, upper, stderr, n=len(parts) * batch)
-    reasons = [*doubts(found, math.log(batch), "ln B"), *list(rounding)[:1]]
+    reasons = [*doubts(found, math.log(batch), "ln B"), *rounding]
     return found.flagged("; ".join(reasons)) if reasons else found
 
 
