@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from ib_cli.estimators import checked
+from ib_cli.estimators import checked, inputs
 from ib_cli.estimators.estimate import Estimate
 
 MOST_BIAS = 0.1  # nats; a plug-in entropy with a larger first-order bias is flagged, whatever its standard error
@@ -92,7 +92,7 @@ def binned_information(
 
 def _equal_bins(z: Tensor, bins: int, span: tuple[float, float] | None) -> Tensor:
     """Bin of each value (N, K), 0 … bins − 1; a constant dimension has one bin."""
-    if bins < 1:
+    if not inputs.whole_number(bins) or bins < 1:
         raise ValueError(f"bins must be 1 or more, not {bins}")
     low: Tensor | float
     extent: Tensor | float

@@ -75,10 +75,16 @@ def information_plane(
     I[X;Y|Z] is left out.
 
     Where a class has too few samples for an estimator, what needs no labels is given all the same, and the rest has the
-    reason. Raises ValueError for NaN, infinities, a z of integers, labels in floating point, lengths that differ, and
-    one of `mean` and `scale` without the other.
+    reason. Raises ValueError for NaN, infinities, a z of integers, labels in floating point, lengths that differ, an
+    unknown estimator, and one of `mean` and `scale` without the other.
     """
     z, y = inputs.numbers(z, "z", "give the numbers of z in floating point"), inputs.given(y, "y")
+    y = y.to(z.device)
+    names: Sequence[str] = [estimators] if isinstance(estimators, str) else estimators
+    if unknown := [name for name in names if name not in ESTIMATORS]:
+        raise ValueError(f"estimators: there is no {unknown[0]}; there are {', '.join(ESTIMATORS)}")
+    if isinstance(number := inputs.neighbours(k), list):
+        raise ValueError(f"k must be one positive integer, not {k!r}")
     if (mean is None) != (scale is None):
         raise ValueError("mean and scale describe the noise together: give both, or neither for a z without noise")
     if mean is not None:
@@ -92,9 +98,9 @@ def information_plane(
         _, counts = checked.classes(y, len(z), at_least=1)
         y, of_y = inputs.labels(y), {"H[Y]": _exact(checked.entropy_of_labels(counts), len(z))}
     known = of_y if mean is None or scale is None else of_y | {"H[Z|X]": _noise(mean, scale)}
-    neighbours = {"k": k, "sweep": SWEEP if sweep else (), "halve": halve}
+    neighbours = {"k": number, "sweep": SWEEP if sweep else (), "halve": halve}
     found: list[Estimate] = []
-    for name in estimators:
+    for name in names:
         if name in ("mixture", "pairwise"):
             if mean is None or scale is None:
                 reason = UNKNOWN if drawn else f"{FUNCTION}: no noise (mean and scale) was given"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,22 @@ def numbers(values: Samples, name: str, instead: str) -> Tensor:
     if labelled(z):
         raise ValueError(f"{name} holds labels (integers, booleans or strings), not floating point: {instead}")
     return z
+
+
+def neighbours(k: Any) -> int | list[int]:
+    """k as an int or a list of ints, from integers of any kind and sequences of them; ValueError for anything else."""
+    if whole_number(k):
+        return int(k)
+    if isinstance(k, Sequence | np.ndarray | Tensor) and not isinstance(k, str | bytes):
+        held = k.tolist() if isinstance(k, np.ndarray | Tensor) else list(k)
+        if isinstance(held, list) and all(map(whole_number, held)):
+            return [int(number) for number in held]
+    raise ValueError(f"k must be one or more positive integers, not {k!r}")
+
+
+def whole_number(value: Any) -> bool:
+    """Whether this is one integer, of Python or NumPy, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _array(values: Samples, name: str) -> np.ndarray:

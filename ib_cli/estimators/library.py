@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from numbers import Integral
 from typing import Any, Literal, get_args, overload
 
 import numpy as np
@@ -101,7 +100,7 @@ def mutual_information(
         own = _in_bins(z, _options(binned_information, estimator, options))
         return binned_information(**own, y=inputs.labels(y))["I[Y;Z]"]
     if any(discrete) and estimator in ("kraskov", "gaussian"):
-        y = inputs.labels(y)
+        y = inputs.labels(y).to(z.device)
         if estimator == "kraskov":
             return ross(z, y, **_options(ross, estimator, options))
         return gaussian_information(z, y, **_options(gaussian_information, estimator, options))["I[Y;Z]"]
@@ -224,15 +223,4 @@ def _options(function: Callable[..., Any], estimator: str, options: dict[str, An
     if unknown := [name for name in options if name not in own]:
         there = f"it has {', '.join(sorted(own))}" if own else "it has none"
         raise ValueError(f"{estimator} has no option {unknown[0]} here: {there}")
-    return options | {"k": _numbers_of_neighbours(options["k"])} if "k" in options else options
-
-
-def _numbers_of_neighbours(k: Any) -> int | list[int]:
-    """k as an int or a list of ints, from integers of any kind and sequences of them; ValueError for anything else."""
-    if isinstance(k, Integral) and not isinstance(k, bool):
-        return int(k)
-    if isinstance(k, Sequence | np.ndarray | Tensor) and not isinstance(k, str | bytes):
-        numbers = k.tolist() if isinstance(k, np.ndarray | Tensor) else list(k)
-        if isinstance(numbers, list) and all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers):
-            return [int(number) for number in numbers]
-    raise ValueError(f"k must be one or more positive integers, not {k!r}")
+    return options | {"k": inputs.neighbours(options["k"])} if "k" in options else options

@@ -134,6 +134,9 @@ def test_several_numbers_of_neighbours_give_a_list(k: Any) -> None:
     with pytest.raises(ValueError, match="k must be one positive integer"):
         total_correlation(Z, "kraskov", k=k)
     assert entropy(Z, k=np.int64(5)) == entropy(Z, k=5)
+    assert information_plane(Z, Y, estimators="kraskov", k=np.int64(5)) == information_plane(
+        Z, Y, estimators=["kraskov"], k=5
+    )
 
 
 def test_one_dimension_has_no_total_correlation() -> None:
@@ -182,6 +185,10 @@ def test_what_is_neither_is_one_line(values: Any, message: str) -> None:
         (lambda: mutual_information(Z, Z, "other"), "there are kraskov, gao, gaussian, copula, binned"),
         (lambda: total_correlation(Z.unsqueeze(2), "kraskov"), r"\(samples, dimensions\), not \(400, 2, 1\)"),
         (lambda: information_plane(Z, Y, mean=Z[1:], scale=1.0), "mean and z must have as many samples"),
+        (lambda: information_plane(Z, Y, estimators=["other"]), "there is no other; there are mixture"),
+        (lambda: information_plane(Z, Y, k=[3, 5]), "k must be one positive integer"),
+        (lambda: information_plane(Z, Y, k=2.5), "k must be one or more positive integers, not 2.5"),
+        (lambda: mutual_information(Z, Y, "binned", bins=2.5), "bins must be 1 or more, not 2.5"),
         (lambda: information_plane(Z, Y.double()), "labels must be integers, not torch.float64"),
     ],
 )
