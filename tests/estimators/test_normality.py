@@ -71,7 +71,15 @@ def heavy_tails(seed: int) -> Tensor:
     return normal(N, 4, seed + 1) / scale
 
 
-NOT_GAUSSIAN = (circle, flipped, parabola, hidden_pair, mixed_uniforms, heavy_tails)
+def hidden_peaks(seed: int) -> Tensor:
+    """Two peaks along one direction of ten, with the identity for a covariance."""
+    z, direction = normal(N, 10, seed), normal(10, 1, seed + 1)
+    direction /= direction.norm()
+    peaks = (3 * signs(seed + 2) + normal(N, 1, seed + 3)) / math.sqrt(10)
+    return z + (peaks - z @ direction) @ direction.T
+
+
+NOT_GAUSSIAN = (circle, flipped, parabola, hidden_pair, mixed_uniforms, heavy_tails, hidden_peaks)
 
 
 @pytest.mark.parametrize("law", NOT_GAUSSIAN)
