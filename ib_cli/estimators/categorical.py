@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ib_cli.estimators import checked
+from ib_cli.estimators import checked, inputs
 from ib_cli.estimators.estimate import Estimate
 
 TOLERANCE = 1e-4  # largest deviation of a row's sum from 1
@@ -20,7 +20,7 @@ def optimal_decoder(table: Tensor, y: Tensor) -> Tensor:
     p(y). Raises ValueError as `categorical_information` does.
     """
     table = _checked_table(table)
-    index, counts = checked.classes(y.to(table.device), len(table), at_least=1)
+    index, counts = checked.classes(y, len(table), at_least=1, device=table.device)
     share = _shares(None, table)
     return _decoder(_joint(table, index, len(counts), share), _of_classes(share, index, len(counts)))
 
@@ -33,9 +33,10 @@ def categorical_information(
 
     `table` (N, C) is p(z|x), `y` (N,) the labels. x is uniform on the N samples, or distributed as `weight` (N,). p(z)
     and p(z|y) are means of rows ("Unpacking Information Bottlenecks", §5.4). Each quantity is a mean over samples, e.g.
-    I[Y;Z] of Σ_z p(z|x_i) ln p(z|y_i)/p(z), so all identities hold to rounding. The standard error is the error of this
-    mean: how far the population's value may be; with weights it is None. `noise` is H[Y|X] of the labels in nats, 0
-    where x determines y.
+    I[Y;Z] of Σ_z p(z|x_i) ln p(z|y_i)/p(z), so all identities hold to rounding. The standard error says how far the
+    population's value may be: it holds the error of this mean and, to first order, its bias by p(z) and p(z|y) of so
+    few samples (`_shortfall`), which makes I[Y;Z] too large. With weights it is None. `noise` is H[Y|X] of the labels
+    in nats, 0 where x determines y.
 
     Raises ValueError for NaN, infinities, rows that are no probabilities, labels that are not integers or do not match,
     and weights that are negative, all 0 or not N numbers.
@@ -45,8 +46,9 @@ def categorical_information(
     p_z = share @ table
     of_z, of_x = -_weighted_log(table, p_z), -_weighted_log(table, table)
     terms = {"H[Z]": of_z, "H[Z|X]": of_x, "I[X;Z]": of_z - of_x}
+    bias = dict.fromkeys(terms, _shortfall(table, torch.zeros_like(share, dtype=torch.long), 1)) | {"H[Z|X]": 0.0}
     if y is not None:
-        index, counts = checked.classes(y.to(table.device), len(table), at_least=1)
+        index, counts = checked.classes(y, len(table), at_least=1, device=table.device)
         p_y = _of_classes(share, index, len(counts))
         joint = _joint(table, index, len(counts), share)
         of_y = -_weighted_log(table, (joint / p_y.unsqueeze(1))[index])
@@ -55,14 +57,30 @@ def categorical_information(
         terms = {"H[Y]": surprise} | terms
         terms |= {"H[Z|Y]": of_y, "I[Y;Z]": of_z - of_y, "I[X;Z|Y]": of_y - of_x}
         terms |= {"H[Y|Z]": of_y_given_z, "I[X;Y|Z]": of_y_given_z - noise}
-    return {name: _mean(name, values, share, weight is None) for name, values in terms.items()}
+        within = _shortfall(table, index, len(counts))
+        bias |= {"H[Y]": 0.0, "H[Z|Y]": within, "I[X;Z|Y]": within}
+        bias |= dict.fromkeys(("I[Y;Z]", "H[Y|Z]", "I[X;Y|Z]"), within - bias["H[Z]"])
+    known = bias if weight is None else dict.fromkeys(terms)
+    return {name: _mean(name, values, share, known[name]) for name, values in terms.items()}
+
+
+def _shortfall(table: Tensor, index: Tensor, classes: int) -> float:
+    """By how much the entropy of Z within each of the classes is too low in the mean, in nats, to first order.
+
+    The plug-in entropy of p̂, a mean of n rows, is too low by Σ_z Var p(z|x)/2n p(z). For rows that are 0 but for one
+    code this is Miller's (M − 1)/2n.
+    """
+    sums = torch.zeros(classes, table.shape[1], dtype=table.dtype, device=table.device)
+    squares = sums.index_add(0, index, table.square())
+    sums = sums.index_add(0, index, table)
+    return float((squares / sums.clamp(min=torch.finfo(sums.dtype).tiny)).sum() - classes) / (2 * len(table))
 
 
 def _shares(weight: Tensor | None, table: Tensor) -> Tensor:
     """p(x) of the samples, (N,) float64."""
     if weight is None:
         return torch.full((len(table),), 1 / len(table), dtype=torch.float64, device=table.device)
-    weight = weight.to(table)
+    weight = inputs.given(weight, "weights").to(table)
     if weight.shape != table.shape[:1] or not bool((weight >= 0).all()) or not bool(0 < weight.sum() < math.inf):
         raise ValueError(f"weights must be {len(table)} numbers that are not negative, and not all 0")
     return weight / weight.sum()
@@ -89,13 +107,14 @@ def _weighted_log(weights: Tensor, p: Tensor) -> Tensor:
     return torch.special.xlogy(weights, p).sum(1)
 
 
-def _mean(quantity: str, terms: Tensor, share: Tensor, alike: bool) -> Estimate:
-    """The mean of `terms` (N,), weighted by `share` (N,); no standard error unless all samples weigh `alike`.
+def _mean(quantity: str, terms: Tensor, share: Tensor, bias: float | None) -> Estimate:
+    """The mean of `terms` (N,), weighted by `share` (N,); no standard error where the `bias` is not known.
 
     Samples of weight 0 add nothing: their terms are NaN or infinite where their class has probability 0.
     """
     n, value = len(terms), float(share @ terms.where(share > 0, 0))
-    return Estimate(quantity, "categorical", value, stderr=float(terms.std()) / math.sqrt(n) if alike else None, n=n)
+    stderr = None if bias is None else math.hypot(float(terms.std()) / math.sqrt(n), bias)
+    return Estimate(quantity, "categorical", value, stderr=stderr, n=n)
 
 
 def _checked_table(table: Tensor) -> Tensor:

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ib_cli.estimators import inputs
 
-def matrix(values: Tensor, name: str) -> Tensor:
+
+def matrix(values: inputs.Samples, name: str) -> Tensor:
     """`values` (N,) or (N, K) as float64 (N, K), detached; ValueError for other shapes, N < 2, NaN and infinities."""
+    values = inputs.given(values, name)
     if values.dim() == 1:
         values = values.unsqueeze(1)
     if values.dim() != 2 or values.shape[0] < 2 or values.shape[1] < 1:
         raise ValueError(
             f"{name} must have the shape (samples, dimensions) with 2 samples or more, not {_shape(values)}"
         )
-    if values.is_complex():
-        raise ValueError(f"{name} must be real")
-    values = values.detach().double()
+    values = values.double()
     if not values.isfinite().all():
         raise ValueError(f"{name} has {int((~values.isfinite()).sum())} values that are NaN or infinite")
     return values
 
 
-def scales(scale: Tensor | float, mean: Tensor) -> Tensor:
+def scales(scale: inputs.Samples | float, mean: Tensor) -> Tensor:
     """Standard deviations as float64: (K,) where they are the same for every sample of `mean` (N, K), else (N, K).
 
     ValueError for another shape than (), (K,) or (N, K), and for values that are not positive and finite.
     """
-    scale = torch.as_tensor(scale, device=mean.device).detach().double()
+    if not isinstance(scale, Tensor):
+        scale = torch.from_numpy(np.array(scale, dtype=np.float64))
+    scale = scale.detach().to(mean.device, torch.float64)
     if tuple(scale.shape) not in ((), tuple(mean.shape[1:]), tuple(mean.shape)):
         raise ValueError(f"scale must be a number, (K,) or (N, K) like the mean {_shape(mean)}, not {_shape(scale)}")
     if not (scale.isfinite().all() and (scale > 0).all()):
@@ -43,20 +47,28 @@ def same_length(first: Tensor, second: Tensor, names: str) -> None:
         raise ValueError(f"{names} must have as many samples: {len(first)} is not {len(second)}")
 
 
-def classes(y: Tensor, n: int, at_least: int = 2) -> tuple[Tensor, Tensor]:
+def classes(y: inputs.Samples, n: int, at_least: int = 2, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Labels (N,) as class indices 0 … C−1 (N,), in the order of the labels, and the number of samples per class (C,).
 
-    ValueError for labels that are not integers or not `n` of them, and for a class of fewer than `at_least` samples.
+    Both on `device`; None: on the labels' own. Labels (N, 1) serve, too. ValueError for labels that are no integers,
+    booleans or strings, or not `n` of them, and for a class of fewer than `at_least` samples.
     """
-    if y.is_floating_point() or y.is_complex():
-        raise ValueError(f"labels must be integers, not {y.dtype}")
-    if tuple(y.shape) != (n,):
+    y = inputs.labels(y)
+    if len(y) != n:
         raise ValueError(f"labels must have the shape ({n},), one for each sample, not {_shape(y)}")
-    labels, index, counts = y.unique(return_inverse=True, return_counts=True)
-    if int(counts.min()) < at_least:
-        label, count = labels[counts.argmin()], int(counts.min())
-        raise ValueError(f"class {int(label)} has {count} sample{'s' * (count != 1)}; {at_least} or more are needed")
+    _, index, counts = y.to(device or y.device).unique(return_inverse=True, return_counts=True)
+    if few := rare_class(y, at_least):
+        raise ValueError(f"{few}; {at_least} or more are needed")
     return index, counts
+
+
+def rare_class(y: inputs.Samples, at_least: int) -> str:
+    """The smallest class of labels (N,) and its size, in words; empty if none has fewer than `at_least` samples."""
+    found, counts = inputs.labels(y).unique(return_counts=True)
+    count = int(counts.min())
+    if count >= at_least:
+        return ""
+    return f"class {int(found[counts.argmin()])} has {count} sample{'s' * (count != 1)}"
 
 
 def entropy_of_labels(counts: Tensor) -> float:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from ib_cli.estimators import checked
+from ib_cli.estimators import checked, inputs
 from ib_cli.estimators.binned import binned_information
 from ib_cli.estimators.copula import copula_entropy, copula_mutual_information, copula_total_correlation
 from ib_cli.estimators.estimate import Estimate
@@ -38,11 +37,11 @@ SWEEP = (1, 3, 5, 10)  # numbers of neighbours in a k-sweep
 
 
 def information_plane(
-    z: Tensor | np.ndarray,
-    y: Tensor | np.ndarray,
+    z: inputs.Samples,
+    y: inputs.Samples,
     *,
-    mean: Tensor | np.ndarray | None = None,
-    scale: Tensor | np.ndarray | float | None = None,
+    mean: inputs.Samples | None = None,
+    scale: inputs.Samples | float | None = None,
     estimators: Sequence[Estimator] = ("mixture", "kraskov"),
     k: int = 3,
     sweep: bool = True,
@@ -55,7 +54,8 @@ def information_plane(
 ) -> list[Estimate]:
     """The quantities of the information plane by each of `estimators`, in nats, in the order of `QUANTITIES`.
 
-    `z` (N, K) holds one draw for each x; `y` is (N,) integers, or (N, d) floating point where y is continuous. `mean`
+    `z` (N, K) holds one draw for each x; `y` is (N,) labels (integers, booleans or strings), or (N, d) floating point
+    where y is continuous. `mean`
     and `scale` describe the noise: q(z|x_i) = N(mean_i, diag scale_i²). Without them z is taken as a deterministic
     function of x: H[Z|X] = −∞ and I[X;Z] = ∞ are told as a `reason` instead of a value, and `mixture` and `pairwise`
     say that they need the noise. `drawn`: z is random given x but the density of q(z|x) is not known, as under dropout;
@@ -74,26 +74,33 @@ def information_plane(
     closed forms; `mixture`, `pairwise` and `binned` have no I[Y;Z]. H[Y] is then `y_entropy`, if it is known, and
     I[X;Y|Z] is left out.
 
-    Raises ValueError for NaN, infinities, labels that are not integers, a class of k samples or fewer, and one of
-    `mean` and `scale` without the other.
+    Where a class has too few samples for an estimator, what needs no labels is given all the same, and the rest has the
+    reason. Raises ValueError for NaN, infinities, a z of integers, labels in floating point, lengths that differ, an
+    unknown estimator, and one of `mean` and `scale` without the other.
     """
-    z, y = torch.as_tensor(z), torch.as_tensor(y)
-    mean = torch.as_tensor(mean) if isinstance(mean, np.ndarray) else mean
-    scale = torch.as_tensor(scale) if isinstance(scale, np.ndarray) else scale
+    z, y = inputs.numbers(z, "z", "give the numbers of z in floating point"), inputs.given(y, "y")
+    y = y.to(z.device)
+    names: Sequence[str] = [estimators] if isinstance(estimators, str) else estimators
+    if unknown := [name for name in names if name not in ESTIMATORS]:
+        raise ValueError(f"estimators: there is no {unknown[0]}; there are {', '.join(ESTIMATORS)}")
+    if isinstance(number := inputs.neighbours(k), list):
+        raise ValueError(f"k must be one positive integer, not {k!r}")
     if (mean is None) != (scale is None):
         raise ValueError("mean and scale describe the noise together: give both, or neither for a z without noise")
+    if mean is not None:
+        mean = checked.matrix(mean, "mean")
+        checked.same_length(mean, z, "mean and z")
     continuous = y.is_floating_point() and y.dim() == 2
     if continuous:
         checked.same_length(y, z, "y and z")
-        smallest, of_y = len(z), {} if y_entropy is None else {"H[Y]": _exact(y_entropy, len(z))}
+        of_y = {} if y_entropy is None else {"H[Y]": _exact(y_entropy, len(z))}
     else:
         _, counts = checked.classes(y, len(z), at_least=1)
-        smallest, of_y = int(counts.min()), {"H[Y]": _exact(checked.entropy_of_labels(counts), len(z))}
+        y, of_y = inputs.labels(y), {"H[Y]": _exact(checked.entropy_of_labels(counts), len(z))}
     known = of_y if mean is None or scale is None else of_y | {"H[Z|X]": _noise(mean, scale)}
-    possible = tuple(number for number in SWEEP if number < smallest)
-    neighbours = {"k": k, "sweep": possible if sweep else (), "halve": halve}
+    neighbours = {"k": number, "sweep": SWEEP if sweep else (), "halve": halve}
     found: list[Estimate] = []
-    for name in estimators:
+    for name in names:
         if name in ("mixture", "pairwise"):
             if mean is None or scale is None:
                 reason = UNKNOWN if drawn else f"{FUNCTION}: no noise (mean and scale) was given"
@@ -117,15 +124,26 @@ def information_plane(
 def _of_classes(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
     """The quantities that an estimator from samples alone measures itself, with labels y (N,)."""
     if name == "kraskov":
-        return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ross(z, y, **neighbours)}
+        own = {"H[Z]": kozachenko_leonenko(z, **_possible(neighbours, len(z)))}
+        try:
+            own["I[Y;Z]"] = ross(z, y, **_possible(neighbours, int(y.unique(return_counts=True)[1].min())))
+        except ValueError as error:  # a class with too few samples; H[Z] needs no classes
+            own["I[Y;Z]"] = Estimate("I[Y;Z]", "kraskov", None, n=len(z), saturated=True, reason=str(error))
+        return own
     if name == "gaussian":
         return gaussian_information(z, y) | {"TC[Z]": gaussian_total_correlation(z)}
     return {"H[Z]": copula_entropy(z), "TC[Z]": copula_total_correlation(z)}
 
 
+def _possible(neighbours: dict[str, Any], samples: int) -> dict[str, Any]:
+    """The same options, with a sweep over numbers of neighbours that so many samples have."""
+    return neighbours | {"sweep": tuple(number for number in neighbours["sweep"] if number < samples)}
+
+
 def _of_samples(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
     """The same for a continuous y (N, d)."""
     if name == "kraskov":
+        neighbours = _possible(neighbours, len(z))
         return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ksg(y, z, **neighbours).of("I[Y;Z]")}
     if name == "gaussian":
         entropy, correlation, shared = gaussian_entropy, gaussian_total_correlation, gaussian_mutual_information
@@ -204,9 +222,8 @@ def _exact(H: float, n: int) -> Estimate:
     return Estimate("H[Y]", "", H, H, H, 0.0, n=n)
 
 
-def _noise(mean: Tensor, scale: Tensor | float) -> Estimate:
+def _noise(mean: Tensor, scale: inputs.Samples | float) -> Estimate:
     """H[Z|X] = (1/N) Σ_i Σ_k ½ ln(2πe s_ik²), exact."""
-    mean = checked.matrix(mean, "mean")
     terms = (0.5 * math.log(2 * math.pi * math.e) + checked.scales(scale, mean).log()).sum(-1).expand(len(mean))
     H = float(terms.mean())
     return Estimate("H[Z|X]", "", H, H, H, float(torch.std(terms)) / math.sqrt(len(mean)), n=len(mean))

@@ -68,9 +68,10 @@ class Entropy:
         return Entropy(self.low - other.high, self.middle - other.middle, self.high - other.low)
 
     def estimate(self, quantity: str) -> Estimate:
-        """The three means; the standard error is the middle's."""
-        value, low, high = (float(terms.mean()) for terms in (self.middle, self.low, self.high))
-        n = len(self.middle)
+        """The three means, an end being None where it is infinite; the standard error is the middle's."""
+        value, n = float(self.middle.mean()), len(self.middle)
+        ends = (float(terms.mean()) for terms in (self.low, self.high))
+        low, high = (end if math.isfinite(end) else None for end in ends)
         return Estimate(quantity, "mixture", value, low, high, float(self.middle.std()) / math.sqrt(n), n=n)
 
 
@@ -115,26 +116,27 @@ def mixture_information(
 
     A sum over N samples shows at most about ln N nats. H[Z] and I[X;Z] are flagged where I[X;Z] comes within 2.4 nats
     of that, or its ends are over 0.6 nats apart; H[Z|Y] and I[X;Z|Y] likewise, with a class's samples for N. The lower
-    end is a bound all the same. Everything is flagged where rounding may reach 1e-4 nats. The standard error is the
-    error of a mean over samples; the bias shows in the distance of the two ends.
+    end is a bound all the same. A class of one sample has no upper end, nor has then H[Z|Y]; its sample counts with 3
+    nats between its two terms, and what needs labels is flagged. Everything is flagged where rounding may reach 1e-4
+    nats. The standard error is the error of a mean over samples; the bias shows in the distance of the two ends.
 
-    Raises ValueError for NaN, infinities, scales ≤ 0, shapes that do not match, labels that are not integers, and a
-    class of fewer than 2 samples.
+    Raises ValueError for NaN, infinities, scales ≤ 0, shapes that do not match and labels that are not integers.
     """
     mean = checked.matrix(mean, "mean")
     scale = checked.scales(scale, mean)
     n = len(mean)
     labels = torch.zeros(n, dtype=torch.long) if y is None else y
-    index, counts = checked.classes(labels.to(mean.device), n)
+    index, counts = checked.classes(labels, n, at_least=1, device=mean.device)
     epsilon = _noise(mean, draws, generator, noise)
 
     z, z_of_y = _entropies(mean, scale, epsilon, index)
     z_of_x = (0.5 + LOG_2PI / 2 + scale.log()).sum(-1).expand(n)
     found = _estimates(z, z_of_y, z_of_x, None if y is None else (index, counts))
-    rounding = _rounding(mean, scale, epsilon)
-    if rounding > ROUNDING:
-        reason = f"rounding may reach {rounding:.1g} nats: the noise is too narrow for means so far apart"
-        found = {name: estimate.flagged(reason) for name, estimate in found.items()}
+    if y is not None and (single := checked.rare_class(y, 2)):
+        for name in ("H[Z|Y]", "I[X;Z|Y]", "I[Y;Z]", "H[Y|Z]"):
+            found[name] = found[name].flagged(f"{single}: H[Z|Y] has no upper end")
+    if too_narrow := rounded(mean, scale, (scale * epsilon).abs().amax((0, 1))):
+        found = {name: estimate.flagged(too_narrow) for name, estimate in found.items()}
     return found
 
 
@@ -178,22 +180,30 @@ def _entropies(mean: Tensor, scale: Tensor, epsilon: Tensor, index: Tensor) -> t
 def _log_sum(logs: Tensor) -> Tensor:
     """log Σ exp of each row, in place."""
     # Terms 100 nats below a row's largest add nothing, but exp is four times slower where it underflows.
-    largest = logs.amax(1, keepdim=True)
+    largest = logs.amax(1, keepdim=True).clamp(min=-1e300)  # −∞ where there is no other sample
     return logs.sub_(largest).clamp_(min=-100).exp_().sum(1).log_().add_(largest[:, 0])
 
 
 def _ends(others: Tensor, own: Tensor, n: int) -> Tensor:
     """Lower, middle and upper term (3, rows), from log Σ_{j≠i} q(z_i|x_j) and log q(z_i|x_i), of n components."""
     everything = torch.logaddexp(others, own)
-    low, high = math.log(n) - everything, math.log(n - 1) - others
+    low = math.log(n) - everything
+    high = math.log(n - 1) - others if n > 1 else torch.full_like(low, math.inf)
     return torch.stack([low, low + (high - low).clamp(max=APART) / 2, high])
 
 
-def _rounding(mean: Tensor, scale: Tensor, epsilon: Tensor) -> float:
-    """About the largest rounding error of a log-density, in nats: the largest of its sums times float64's precision."""
-    far = (mean - mean.mean(0)).abs().amax(0) + (scale * epsilon).abs().amax((0, 1))
+def rounded(mean: Tensor, scale: Tensor, drawn: Tensor | float = 0.0) -> str:
+    """Whether the rounding of a log-density may reach `ROUNDING`, in words; '' where it may not.
+
+    The error is about the largest of its sums times float64's precision. `mean` is (N, K), `scale` (K,) or (N, K),
+    `drawn` (K,) the largest distance of a z from its mean.
+    """
+    far = (mean - mean.mean(0)).abs().amax(0) + drawn
     narrow = scale.reshape(-1, mean.shape[1]).amin(0)
-    return float((far / narrow).square().sum()) * torch.finfo(torch.float64).eps
+    error = float((far / narrow).square().sum()) * torch.finfo(torch.float64).eps
+    if error <= ROUNDING:
+        return ""
+    return f"rounding may reach {error:.1g} nats: the noise is too narrow for means so far apart"
 
 
 def _blocks(ends: list[int], n: int, device: str) -> Iterator[tuple[slice, int, int]]:
@@ -209,7 +219,8 @@ def _controlled(terms: Tensor, excess: Tensor) -> Tensor:
     if len(excess) < FEW:
         return terms - excess
     centred = excess - excess.mean()
-    return terms - (terms @ centred / centred.square().sum()).unsqueeze(-1) * excess
+    slope = (terms @ centred / centred.square().sum()).unsqueeze(-1)
+    return terms - slope.where(terms.isfinite().all(1, keepdim=True), 0.0) * excess
 
 
 def _estimates(
@@ -238,12 +249,12 @@ def _estimates(
 def doubts(information: Estimate, most: float, what: str) -> list[str]:
     """Reasons not to trust an information: too near the `most` that a sum over the samples shows, or ends far apart."""
     value, lower, upper = information.value, information.lower, information.upper
-    assert value is not None and lower is not None and upper is not None, "an information between two bounds"
-    width = upper - lower
+    assert value is not None and lower is not None, "an information above a bound"
+    width = math.inf if upper is None else upper - lower
     reasons = []
     if most - value < MARGIN:
         reasons.append(f"{information.quantity} = {value:.2f} is less than {MARGIN} below {what} = {most:.2f}")
-    if width > WIDTH:
+    if WIDTH < width < math.inf:
         reasons.append(f"the ends of {information.quantity} are {width:.2f} apart")
     return reasons
 

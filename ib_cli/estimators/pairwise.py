@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
-from ib_cli.estimators.mixture import MARGIN, WIDTH
+from ib_cli.estimators.mixture import MARGIN, WIDTH, rounded
 
 Kind = Literal["kl", "bhattacharyya"]
 BLOCK = 2**22  # numbers held at a time
@@ -52,8 +52,8 @@ def pairwise_estimate(mean: Tensor, scale: Tensor | float) -> Estimate:
     """I[X;Z] of the mixture of N components between the Bhattacharyya and the KL bound; `value` is their middle.
 
     `mean` (N, K), `scale` a number, (K,) or (N, K). Flagged where the lower bound comes within 2.4 nats of
-    ln N, or the bounds are more than 0.6 apart. Raises ValueError for NaN, infinities, scales ≤ 0 and shapes that
-    do not match.
+    ln N, the bounds are more than 0.6 apart, or rounding may reach 1e-4 nats. Raises ValueError for NaN, infinities,
+    scales ≤ 0 and shapes that do not match.
     """
     mean = checked.matrix(mean, "mean")
     scale = checked.scales(scale, mean)
@@ -66,7 +66,8 @@ def pairwise_estimate(mean: Tensor, scale: Tensor | float) -> Estimate:
         found = found.flagged(f"I[X;Z] ≥ {lower:.2f} is less than {MARGIN} below ln N = {math.log(n):.2f}")
     if upper - lower > WIDTH:
         found = found.flagged(f"the ends of I[X;Z] are {upper - lower:.2f} apart")
-    return found
+    too_narrow = rounded(mean, scale)
+    return found.flagged(too_narrow) if too_narrow else found
 
 
 def _kl(m: Tensor, s: Tensor, means: Tensor, scales: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ib_cli.estimators import checked
+from ib_cli.estimators.normality import not_gaussian
 
 ROUNDINGS = 16  # of the given numbers; a dimension this close to a combination of others counts as one
 
@@ -71,10 +72,23 @@ class Scatter:
         """An orthonormal basis (N, d) of the span of the dimensions that were kept."""
         return torch.linalg.qr(self.standard).Q
 
+    @property
+    def inflation(self) -> float:
+        """Σ_k R_k²/(1 − R_k²), R_k² the share of a dimension's variance that the others explain."""
+        correlations = self.standard.T @ self.standard / (len(self.standard) - 1)
+        return float(torch.linalg.inv(correlations).trace()) - self.size
+
     def surprise(self) -> Tensor:
         """−ln N(z_i; z̄, Σ̂) (N,) in nats, of the dimensions that were kept, shifted so that the mean is `entropy`."""
         squares = (len(self.standard) - 1) * self.orthonormal.square().sum(1)
         return self.entropy + (squares - squares.mean()) / 2
+
+    def doubt(self, name: str, among: int = 1) -> str:
+        """Why these are not the samples of a Gaussian, in words; empty where tests do not say so (`not_gaussian`)."""
+        if not self.size:
+            return ""
+        why = not_gaussian(self.standard, [f"dimension {k}" for k in self.kept], among)
+        return f"{name} is not Gaussian: {why}" if why else ""
 
     def left_out(self, name: str) -> str:
         """The dimensions that were left out, and why, in words; empty where there are none."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from ib_cli.estimators import checked
+from ib_cli.estimators import checked, inputs
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.mixture import SEED, doubts, mixture_information
 
@@ -42,7 +42,7 @@ def variational_bounds(
         terms = given["cross_entropy"]
         found["H[Y|Z]"] = _bound("H[Y|Z]", terms, "upper")
         if y is not None:
-            index, counts = checked.classes(y.to(terms.device), len(terms), at_least=1)
+            index, counts = checked.classes(y, len(terms), at_least=1, device=terms.device)
             surprise = -(counts[index].double() / len(terms)).log()
             found["I[Y;Z]"] = _bound("I[Y;Z]", surprise - terms, "lower")
     return found
@@ -57,7 +57,8 @@ def batch_bounds(mean: Tensor, scale: Tensor | float, batch: int, *, generator: 
     N // B batches of a random order; samples left over are not used. Both tighten as B grows.
 
     `mean` is (N, K), `scale` a number, (K,) or (N, K). Flagged where I[X;Z] comes within 2.4 nats of ln B or the ends
-    are over 0.6 nats apart. Raises ValueError as `mixture_information` does, and unless 2 ≤ B ≤ N.
+    are over 0.6 nats apart, and where rounding may reach 1e-4 nats in a batch. Raises ValueError as
+    `mixture_information` does, and unless 2 ≤ B ≤ N.
     """
     mean = checked.matrix(mean, "mean")
     scale = checked.scales(scale, mean)
@@ -66,21 +67,26 @@ def batch_bounds(mean: Tensor, scale: Tensor | float, batch: int, *, generator: 
         raise ValueError(f"batch must lie between 2 and the {n} samples, not {batch}")
     generator = generator or Generator().manual_seed(SEED)
     order = torch.randperm(n, generator=generator, device=generator.device).to(mean.device)
-    parts = []
+    parts: list[Estimate] = []
+    rounding: list[str] = []
     for chosen in order[: n // batch * batch].split(batch):
         of_batch = scale if scale.dim() == 1 else scale[chosen]
-        parts.append(mixture_information(mean[chosen], of_batch, generator=generator)["I[X;Z]"])
+        of_part = mixture_information(mean[chosen], of_batch, generator=generator)
+        parts.append(of_part["I[X;Z]"])
+        if of_part["H[Z|X]"].saturated:  # which is exact but for rounding
+            rounding = [of_part["H[Z|X]"].reason]
     value, lower, upper = (
         math.fsum(getattr(part, name) for part in parts) / len(parts) for name in ("value", "lower", "upper")
     )
     stderr = math.sqrt(math.fsum((part.stderr or 0.0) ** 2 for part in parts)) / len(parts)
     found = Estimate("I[X;Z]", "info_nce", value, lower, upper, stderr, n=len(parts) * batch)
-    reasons = doubts(found, math.log(batch), "ln B")
+    reasons = [*doubts(found, math.log(batch), "ln B"), *rounding]
     return found.flagged("; ".join(reasons)) if reasons else found
 
 
 def _per_sample(terms: Tensor, name: str) -> Tensor:
     """Terms (N,) in float64."""
+    terms = inputs.given(terms, name)
     if terms.dim() != 1:
         raise ValueError(f"{name} must have the shape (samples,), not {tuple(terms.shape)}")
     return checked.matrix(terms, name)[:, 0]

@@ -24,6 +24,7 @@ from ib_cli.estimators.information_plane import Estimator
 from ib_cli.model.model import Model
 
 log = logging.getLogger(__name__)
+DRAWS = 10_000  # of members that have weights, where no number is asked for
 
 
 class Estimates:
@@ -57,9 +58,9 @@ class Estimates:
     ) -> tuple[list[Estimate], float]:
         """The estimates, and the seconds that they took. An estimator that cannot take these samples says why."""
         start = time.monotonic()
+        noise = data.label_noise(self.split)
         if model.bottleneck.discrete:
             table, y, weight = tabulated(model, data, settings, params, buffers, self.split)
-            noise = data.label_noise(self.split)
             return list(categorical_information(table, y, weight, noise).values()), time.monotonic() - start
         z, y, encoder = represented(model, data, settings, params, buffers, self.split, self.samples)
         y_entropy = data.label_entropy(self.split) if data.spec.classes is None else None
@@ -75,6 +76,7 @@ class Estimates:
                     sweep=self.sweep,
                     halve=self.halve,
                     bins=self.bins,
+                    noise=noise,
                     y_entropy=y_entropy,
                     generator=generator(z.device, settings.seed, "estimate", name),
                 )
@@ -107,11 +109,15 @@ def represented(
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), and what is known of q(z|x).
 
-    A Gaussian q(z|x) gives `mean` and `scale`, (N, K), or (K,) for a scale that all x share; any other one gives
-    `drawn`, whether z is random at all.
+    Members that have weights, such as the cells of a table p(x, y), are drawn with replacement, each as often as it
+    weighs: `samples` of them, or `DRAWS` where it is None. A Gaussian q(z|x) gives `mean` and `scale`, (N, K), or (K,)
+    for a scale that all x share; any other one gives `drawn`, whether z is random at all.
     """
-    chosen = generator(data.device, settings.seed, "estimate", "samples")
-    members = torch.randperm(len(data.splits[split]), generator=chosen, device=data.device)[:samples]
+    chosen, whole = generator(data.device, settings.seed, "estimate", "samples"), data.splits[split]
+    if whole.weight is None:
+        members = torch.randperm(len(whole), generator=chosen, device=data.device)[:samples]
+    else:
+        members = torch.multinomial(whole.weight.double(), samples or DRAWS, replacement=True, generator=chosen)
     found = list(_passes(model, data, settings, params, buffers, split, members=members))
     z, y = torch.cat([p.z[0] for p in found]), torch.cat([p.y for p in found])
     if not _is_gaussian(found[0].encoder):

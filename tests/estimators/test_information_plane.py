@@ -86,6 +86,22 @@ def test_without_noise_infinite_information_is_told_not_given() -> None:
     assert by_quantity(found, "binned")["I[X;Z]"].value > 0
 
 
+@pytest.mark.parametrize("size", [1, 4])
+def test_one_rare_class_takes_only_what_needs_it(size: int) -> None:
+    mean, y, z = representation()
+    y = torch.where(torch.arange(N) < size, 9, y)
+    found = information_plane(z, y, mean=mean, scale=SCALE, estimators=ESTIMATORS)
+    for estimator in ("mixture", "kraskov", "gaussian", "copula", "binned"):
+        own = by_quantity(found, estimator)
+        assert own["H[Z]"].value is not None and own["I[X;Z]"].value is not None, estimator
+    kraskov, of_all = by_quantity(found, "kraskov"), information_plane(z, y, mean=mean, scale=SCALE)
+    assert kraskov["H[Z]"].drift_k == by_quantity(of_all, "kraskov")["H[Z]"].drift_k is not None
+    if size == 1:
+        assert kraskov["I[Y;Z]"].value is None and "class" in kraskov["I[Y;Z]"].reason
+    else:
+        assert kraskov["I[Y;Z]"].value is not None  # three neighbours are there
+
+
 def test_bias_of_neighbours_in_many_dimensions_is_flagged() -> None:
     mean, y, z = representation(K=60)
     own = by_quantity(information_plane(z, y, mean=mean, scale=SCALE, estimators=["kraskov"]), "kraskov")

@@ -176,8 +176,29 @@ def test_only_what_is_saturated_is_flagged() -> None:
 
 
 def test_numbers_beyond_float64_are_flagged() -> None:
-    found = mixture_information(normal(100, 2), torch.tensor([1e-7, 1.0]))
-    assert "rounding" in found["I[X;Z]"].reason
+    mean, scale = normal(100, 2), torch.tensor([1e-7, 1.0])
+    assert "rounding" in mixture_information(mean, scale)["I[X;Z]"].reason
+    assert "rounding" in batch_bounds(mean, scale, 50).reason
+    assert "rounding" in pairwise_estimate(mean, scale).reason
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_class_of_one_takes_only_what_needs_it(shared: bool) -> None:
+    y = torch.arange(300) % 3
+    mean, scale = normal(300, 2) + y.unsqueeze(1), 0.7 if shared else normal(300, 2, seed=1).exp()
+    noise = normal(1, 300, 2, seed=2)
+    whole = mixture_information(mean, scale, y, noise=noise)
+    alone = mixture_information(mean, scale, torch.where(torch.arange(300) == 7, 9, y), noise=noise)
+    for quantity in ("H[Z]", "H[Z|X]", "I[X;Z]"):
+        assert alone[quantity].value == pytest.approx(whole[quantity].value, abs=1e-12)
+        assert not alone[quantity].saturated
+    for quantity in ("H[Z|Y]", "I[X;Z|Y]", "I[Y;Z]", "H[Y|Z]"):
+        assert alone[quantity].value == pytest.approx(whole[quantity].value, abs=0.03)
+        assert alone[quantity].saturated and "class 9 has 1 sample" in alone[quantity].reason
+    assert alone["H[Z|Y]"].lower < alone["H[Z|Y]"].value and alone["H[Z|Y]"].upper is None
+    assert alone["I[Y;Z]"].upper > alone["I[Y;Z]"].value and alone["I[Y;Z]"].lower is None
+    each = mixture_information(mean, scale, torch.arange(300), noise=noise)["I[X;Z|Y]"]
+    assert each.lower == pytest.approx(0, abs=0.01)
 
 
 def test_draws_and_generators() -> None:
@@ -200,7 +221,6 @@ def test_draws_and_generators() -> None:
         ({"scale": torch.ones(3)}, r"not \(3,\)"),
         ({"y": torch.zeros(4)}, "labels must be integers"),
         ({"y": torch.zeros(3, dtype=torch.long)}, r"labels must have the shape \(4,\)"),
-        ({"y": torch.tensor([0, 0, 0, 7])}, "class 7 has 1 sample; 2 or more"),
         ({"draws": 0}, "draws must be 1"),
         ({"noise": torch.zeros(4, 2)}, "noise must be finite with the shape"),
     ],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from ib_cli.estimators.information_plane import UNKNOWN
+from ib_cli.experiment.estimates import DRAWS, _passes, represented
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.fit.fit import Fit
 from ib_cli.system.signals import Interrupted
@@ -104,3 +107,46 @@ def test_a_z_that_is_drawn_from_an_unknown_density_is_not_called_deterministic(i
     (folder,) = Path("outputs/runs").iterdir()
     told = [line["reason"] for line in lines(folder) if line["quantity"] == "I[X;Z]"]
     assert told == [UNKNOWN, UNKNOWN]
+
+
+TABLE = ("dataset=therml_toy", "objective=vib", "architecture=mlp", "architecture.widths=[16]", "batch_size=60")
+
+
+def test_cells_of_a_table_count_as_often_as_they_weigh(experiment: Callable[..., Experiment]) -> None:
+    """y = 1 has the probability 0.7, but one half of the cells; and x does not determine y."""
+    made = experiment(*TABLE, "estimators.use=[mixture,kraskov,binned]", "estimators.samples=4000")
+    params, buffers = dict(made.model.named_parameters()), dict(made.model.named_buffers())
+    z, y, known = represented(made.model, made.data, made.settings, params, buffers, "test", 4000)
+    assert len(z) == len(known["mean"]) == 4000
+    truth = made.data.label_entropy("test")
+    assert float(y.double().mean()) == pytest.approx(0.7, abs=0.03)
+    assert len(represented(made.model, made.data, made.settings, params, buffers, "test", None)[0]) == DRAWS
+    found, _ = made.estimates(made.model, made.data, made.settings, params, buffers)
+    own = {estimate.quantity: estimate for estimate in found if estimate.estimator == "mixture"}
+    assert own["H[Y]"].value == pytest.approx(truth, abs=0.02) and truth < math.log(2) - 0.05
+    noise = made.data.label_noise("train")
+    assert noise > 0.05
+    assert own["I[X;Y|Z]"].value == pytest.approx(own["H[Y|Z]"].value - noise, abs=1e-9)
+    for quantity, of_cells in exact_information(made, params, buffers).items():
+        assert own[quantity].lower - 0.05 < of_cells < own[quantity].upper + 0.05, quantity
+
+
+def exact_information(made: Experiment, params: dict, buffers: dict) -> dict[str, float]:
+    """I[Y;Z] and I[X;Z] of the law of the cells, by 20,000 draws of z from each cell's q(z|x)."""
+    whole = made.data.splits["train"]
+    p = next(iter(_passes(made.model, made.data, made.settings, params, buffers, "train")))
+    share = whole.weight.double() / whole.weight.sum()
+    cells = torch.multinomial(share, 20_000, replacement=True, generator=torch.Generator().manual_seed(0))
+    mean, scale = p.encoder.mean.double(), p.encoder.stddev.double()
+    z = mean[cells] + scale[cells] * torch.randn(
+        20_000, mean.shape[1], dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
+    log_q = torch.distributions.Independent(torch.distributions.Normal(mean, scale), 1).log_prob(z.unsqueeze(1))
+    joint = torch.stack([(log_q + (share * (whole.y == label)).log()).logsumexp(1) for label in (0, 1)], 1)
+    p_y = torch.stack([share[whole.y == label].sum() for label in (0, 1)]).log()
+    own = torch.arange(20_000)
+    marginal = joint.logsumexp(1)
+    return {
+        "I[Y;Z]": float((joint[own, whole.y[cells]] - p_y[whole.y[cells]] - marginal).mean()),
+        "I[X;Z]": float((log_q[own, cells] - marginal).mean()),
+    }
