@@ -11,6 +11,7 @@ from torch import Tensor
 from ib_cli.estimators import checked, inputs
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.gaussian import correlation_of, doubted, information_of
+from ib_cli.estimators.robust import normal_scores
 from ib_cli.estimators.scatter import Scatter
 
 STEPS = 3  # order statistics to either side; more lower the noise for a uniform density and blur the shape of any other
@@ -18,17 +19,6 @@ SCORES = "the copula of "  # what is tested, in words
 INSTEAD = "kraskov and gaussian take labels"
 BLUR = 2.0  # standard errors; a larger effect of the errors of ranks is flagged
 TIES = 0.05  # largest share of repeated values in a dimension; beyond it ranks are no copula
-
-
-def normal_scores(z: Tensor) -> Tensor:
-    """Φ⁻¹(rank / (N + 1)) of each dimension of samples (N, K), in float64; equal values share their mean rank."""
-    n = len(z)
-    scores = torch.empty_like(z, dtype=torch.float64)
-    for k in range(z.shape[1]):
-        _, place, counts = z[:, k].unique(return_inverse=True, return_counts=True)
-        rank = counts.cumsum(0) - (counts - 1) / 2
-        scores[:, k] = torch.special.ndtri(rank.double() / (n + 1))[place]
-    return scores
 
 
 def copula_total_correlation(z: Tensor) -> Estimate:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from scipy.special import digamma
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ib_cli.estimators.barber_agakov import LowerBound, of_labels, of_pairs
 from ib_cli.estimators.checked import same_length
@@ -43,8 +44,8 @@ def gao(
     too small by ln 4 − ψ(3) = 0.46 where z determines a discrete x.
 
     The distances compete, so units would matter: dimensions are brought to median 0 and the quartiles of a standard
-    normal, or measured otherwise where that shows more (`kraskov.suited`). Integers (N,) are classes: two classes are
-    farther apart than any two values of the other variable. `standardise=False` takes both as given.
+    normal, or measured otherwise where that shows more (`kraskov.suited`). Integers (N,) are classes: any two are
+    farther apart than all samples of the other variable. `standardise=False` takes both as given.
 
     A sequence of `k` gives a list of estimates from one search. `sweep` and `halve` fill `drift_k` and `drift_n`; with
     lower bounds they decide on flags (`kraskov.summarised`); `sweep=None` checks nothing. ValueError for N ≤ k, NaN,
@@ -90,12 +91,18 @@ def is_classes(values: Tensor) -> bool:
 
 
 def on_common_scales(variables: Sequence[Tensor], whole_numbers: Sequence[bool]) -> list[Tensor]:
-    """Both variables standardised; classes as multiples of a number that exceeds all distances in the other one."""
-    scaled = [values if classes else standardised(values) for values, classes in zip(variables, whole_numbers)]
+    """Numbers standardised; classes as corners of a simplex, farther apart than any two samples of the other variable.
+
+    All classes are equally far apart, so that renaming them changes nothing.
+    """
+    scaled = [
+        one_hot(values[:, 0].unique(return_inverse=True)[1]).double() if classes else standardised(values)
+        for values, classes in zip(variables, whole_numbers)
+    ]
     for this, other in ((0, 1), (1, 0)):
         if whole_numbers[this] and not whole_numbers[other]:
             extent = scaled[other].double().amax(0) - scaled[other].double().amin(0)
-            scaled[this] = scaled[this] * (2 * float(extent.norm()) or 1.0)
+            scaled[this] *= 1 + float(extent.norm())
     return scaled
 
 

@@ -33,7 +33,6 @@ QUANTITIES = (
 )  # fmt: skip
 UNKNOWN = "z is drawn given x, but the density of q(z|x) is not known"
 FUNCTION = "z is taken as a deterministic function of x"
-SWEEP = (1, 3, 5, 10)  # numbers of neighbours in a k-sweep
 
 
 def information_plane(
@@ -67,8 +66,8 @@ def information_plane(
         I[X;Y|Z] = H[Y|Z] − H[Y|X].
 
     `kraskov` is Kozachenko–Leonenko for H[Z] and Ross for I[Y;Z], with `k` neighbours; the other quantities follow.
-    `sweep` also runs it with 1, 3, 5 and 10 neighbours, `halve` with half of the samples; values that then move are
-    flagged.
+    `sweep` checks them with more neighbours and against bounds, `halve` with half of the samples; what cannot be right
+    is flagged (`kraskov.summarised`).
 
     For a continuous y, `kraskov` takes I[Y;Z] from Kraskov, Stögbauer and Grassberger, `gaussian` and `copula` from
     closed forms; `mixture`, `pairwise` and `binned` have no I[Y;Z]. H[Y] is then `y_entropy`, if it is known, and
@@ -98,7 +97,7 @@ def information_plane(
         _, counts = checked.classes(y, len(z), at_least=1)
         y, of_y = inputs.labels(y), {"H[Y]": _exact(checked.entropy_of_labels(counts), len(z))}
     known = of_y if mean is None or scale is None else of_y | {"H[Z|X]": _noise(mean, scale)}
-    neighbours = {"k": number, "sweep": SWEEP if sweep else (), "halve": halve}
+    neighbours = {"k": number, "sweep": "auto" if sweep else None, "halve": halve}
     found: list[Estimate] = []
     for name in names:
         if name in ("mixture", "pairwise"):
@@ -124,9 +123,9 @@ def information_plane(
 def _of_classes(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
     """The quantities that an estimator from samples alone measures itself, with labels y (N,)."""
     if name == "kraskov":
-        own = {"H[Z]": kozachenko_leonenko(z, **_possible(neighbours, len(z)))}
+        own = {"H[Z]": kozachenko_leonenko(z, **neighbours)}
         try:
-            own["I[Y;Z]"] = ross(z, y, **_possible(neighbours, int(y.unique(return_counts=True)[1].min())))
+            own["I[Y;Z]"] = ross(z, y, **neighbours)
         except ValueError as error:  # a class with too few samples; H[Z] needs no classes
             own["I[Y;Z]"] = Estimate("I[Y;Z]", "kraskov", None, n=len(z), saturated=True, reason=str(error))
         return own
@@ -135,15 +134,9 @@ def _of_classes(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> 
     return {"H[Z]": copula_entropy(z), "TC[Z]": copula_total_correlation(z)}
 
 
-def _possible(neighbours: dict[str, Any], samples: int) -> dict[str, Any]:
-    """The same options, with a sweep over numbers of neighbours that so many samples have."""
-    return neighbours | {"sweep": tuple(number for number in neighbours["sweep"] if number < samples)}
-
-
 def _of_samples(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
     """The same for a continuous y (N, d)."""
     if name == "kraskov":
-        neighbours = _possible(neighbours, len(z))
         return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ksg(y, z, **neighbours).of("I[Y;Z]")}
     if name == "gaussian":
         entropy, correlation, shared = gaussian_entropy, gaussian_total_correlation, gaussian_mutual_information

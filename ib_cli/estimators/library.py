@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args, overload
 
 import numpy as np
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from ib_cli.estimators import checked, inputs
 from ib_cli.estimators.binned import binned_information
@@ -113,8 +112,7 @@ def mutual_information(
         "copula": copula_mutual_information,
     }
     own = _options(chosen[estimator], estimator, options)
-    if any(discrete):
-        a, b = _apart(a, b), _apart(b, a)
+    a, b = (inputs.labels(each) if inputs.labelled(each) else each for each in (a, b))  # which gao takes
     found = chosen[estimator](a, b, **own)
     for name, values in (("a", a), ("b", b)):
         if estimator != "gao" and _like_labels(values):
@@ -185,17 +183,6 @@ def _in_bins(z: Tensor, options: dict[str, Any]) -> dict[str, Any]:
     if options:
         raise ValueError(f"{', '.join(options)}: labels are counted without bins; give numbers as floating point")
     return {"z": inputs.labels(z, "z").unique(return_inverse=True)[1].double(), "bins": None, "width": 1.0}
-
-
-def _apart(values: Tensor, other: Tensor) -> Tensor:
-    """Labels as corners of a simplex, equally far apart and farther than any samples of `other`; numbers unchanged."""
-    if not inputs.labelled(values):
-        return values
-    corners = one_hot(inputs.labels(values).unique(return_inverse=True)[1]).double()
-    if inputs.labelled(other):
-        return corners
-    extent = other.double().reshape(len(other), -1)
-    return corners * (1 + float((extent.amax(0) - extent.amin(0)).norm()))
 
 
 def _like_labels(values: Tensor) -> bool:
