@@ -31,15 +31,16 @@ def doubts(experiment: Experiment) -> list[str]:
     """Warnings, a line each, for what can be run but was perhaps not meant."""
     model, classes = experiment.model, experiment.data.spec.classes
     size, discrete = model.bottleneck.size, model.bottleneck.discrete
+    found = list(experiment.data.doubts)
     if discrete and model.classifier is not None and classes is not None and size < classes:
-        return [f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart"]
+        found.append(f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart")
     unbounded = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.needs_noise]
     if unbounded and not model.bottleneck.least_noise:
-        return [
+        found.append(
             f"{' and '.join(unbounded)} has no least value with this bottleneck, whose z can shrink for ever: "
             "bottleneck=zero_entropy_noise keeps it from that"
-        ]
-    return []
+        )
+    return found
 
 
 def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
