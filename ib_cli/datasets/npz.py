@@ -16,6 +16,7 @@ from ib_cli.datasets.columns import LOST
 from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
 from ib_cli.datasets.layout import REMEDY, channels_last
+from ib_cli.system.home import expanded
 
 FLOATS = (np.float32, np.float64)
 UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -63,7 +64,7 @@ class Npz(DataSet):
         return blake2b(self._file().read_bytes(), digest_size=16).hexdigest()
 
     def _file(self) -> Path:
-        path = Path(self.path).expanduser()
+        path = expanded(self.path)
         if not path.is_file():
             raise self._error("is not a file; it must be an .npz file with arrays x and y")
         return path

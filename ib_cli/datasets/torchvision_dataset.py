@@ -12,6 +12,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
 from ib_cli.datasets.published_files import genuine, is_genuine
+from ib_cli.system.home import expanded
 from ib_cli.system.torchvision_import import import_torchvision
 
 # All that torchvision is seen to raise where it cannot fetch, check or unpack.
@@ -71,7 +72,7 @@ class TorchvisionDataSet(DataSet):
 
     @property
     def _home(self) -> Path:
-        return Path(self.root).expanduser() / self.folder
+        return expanded(self.root) / self.folder
 
     def _damaged(self, name: str) -> ConfigError:
         return ConfigError(
