@@ -7,9 +7,12 @@ from typing import Any
 
 import torch
 
-from ib_cli.config.public_names import short_name
+from ib_cli.config.catalogue import usual
+from ib_cli.config.public_names import of_option, short_name
 from ib_cli.contracts.passes import Spec
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.run.compatibility import untrained
+from ib_cli.run.validation import PARTS
 
 
 def describe(experiment: Experiment, instead: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -40,6 +43,29 @@ def doubts(experiment: Experiment) -> list[str]:
             f"{' and '.join(unbounded)} has no least value with this bottleneck, whose z can shrink for ever: "
             "bottleneck=zero_entropy_noise keeps it from that"
         )
+    if experiment.procedure.facts(experiment) is None:  # it trains a model
+        found += _untrained(experiment) + _unused(experiment)
+    return found
+
+
+def _untrained(experiment: Experiment) -> list[str]:
+    """Parts that are measured with their initial parameters."""
+    parts = untrained(experiment.model, experiment.objective, experiment.multipliers)
+    return [
+        f"{' and '.join(terms)} has weight 0, so the {part.replace('_', ' ')} is not trained: what is measured with it "
+        "is that of its initial parameters"
+        for part, terms in parts.items()
+    ]
+
+
+def _unused(experiment: Experiment) -> list[str]:
+    """Parts that somebody chose and the objective has no use for."""
+    config, found = experiment.config, []
+    for part in PARTS:
+        target = config[part]["_target_"]
+        names = usual(part, config["objective"]["name"])
+        if getattr(experiment.model, part) is None and target not in {of_option(part, name) for name in names}:
+            found.append(f"{part}={short_name(part, target)} is not used: nothing that is minimised needs it here")
     return found
 
 
