@@ -61,11 +61,11 @@ def columns(x: Tensor) -> Columns:
     """Of samples x: (N, C, H, W) images or (N, F) vectors, of any type."""
     axes, count = (0, *range(2, x.dim())), x.numel() / x.shape[1]
     least, greatest = x.amin(axes, keepdim=True), x.amax(axes, keepdim=True)
-    above = sum(difference(part, least).sum(axes, keepdim=True) for part in x.split(CHUNK)) / count
-    squares = sum((difference(part, least) - above).square_().sum(axes, keepdim=True) for part in x.split(CHUNK))
+    above = _total([difference(part, least).sum(axes, keepdim=True) for part in x.split(CHUNK)]) / count
+    squares = [(difference(part, least) - above).square_().sum(axes, keepdim=True) for part in x.split(CHUNK)]
     width = difference(greatest, least)
     # The rounded mean of equal values can differ from them, so that their variance would not be exactly zero.
-    deviation = torch.where(width > 0, (squares / count).sqrt(), 0.0)
+    deviation = torch.where(width > 0, (_total(squares) / count).sqrt(), 0.0)
     return Columns(least[0], above[0], deviation[0], width[0])
 
 
@@ -121,6 +121,10 @@ def named(which: Tensor) -> str:
 def difference(x: Tensor, y: Tensor) -> Tensor:
     """x − y in float64; whole numbers are subtracted as such."""
     return x.double() - y.double() if x.is_floating_point() or y.is_floating_point() else (x.long() - y.long()).double()
+
+
+def _total(parts: list[Tensor]) -> Tensor:
+    return torch.stack(parts).sum(0)
 
 
 def _errors(x: Tensor) -> Tensor:
