@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,21 @@ def groups() -> list[str]:
 def objective(name: str) -> dict[str, Any]:
     """The content of conf/objective/NAME.yaml."""
     return yaml.safe_load((directory("conf") / "objective" / f"{name}.yaml").read_text())
+
+
+@cache
+def usual(group: str, objective: str) -> frozenset[str]:
+    """The options of a part of the model that nobody has to choose: the default, and those that other options bring.
+
+    `objective` is the name of the run's own; an architecture or a data set may bring parts that go with it.
+    """
+    conf = directory("conf")
+    files = [conf / "config.yaml", conf / "objective" / f"{objective}.yaml"]
+    files += [file for folder in ("architecture", "dataset") for file in (conf / folder).glob("*.yaml")]
+    chosen = re.compile(rf"^\s*- (?:override /)?{group}(?:@\S+)?: (\w+)", re.MULTILINE)
+    return frozenset(
+        name for file in files if file.is_file() for name in chosen.findall(file.read_text(encoding="utf-8"))
+    )
 
 
 def multipliers(name: str) -> list[str]:

@@ -11,6 +11,7 @@ from functools import cache
 from ib_cli.config.catalogue import directory
 
 _TARGET = re.compile(r"^( *)_target_: (\S+)", re.MULTILINE)
+_BASE = re.compile(r"^ *- (?!_self_)(\w+)$", re.MULTILINE)  # of a file's defaults
 
 # Group → public name → the text that a run's id hashes for it: the path of the class when ids were first made.
 # Frozen, as another text would give another id and orphan finished runs. New classes need no entry.
@@ -115,6 +116,16 @@ def paths(group: str) -> dict[str, str]:
             if path not in found or indent < found[path][0]:
                 found[path] = (indent, file.stem)
     return {name: path for path, (_, name) in found.items()}
+
+
+@cache
+def of_option(group: str, option: str) -> str:
+    """The public name of the class that an option of a group configures, itself or by the option that it builds on."""
+    text = (directory("conf") / group / f"{option}.yaml").read_text(encoding="utf-8")
+    if match := _TARGET.search(text):
+        return public_name(group, match[2])
+    base = _BASE.search(text)
+    return of_option(group, base[1]) if base else option
 
 
 @cache

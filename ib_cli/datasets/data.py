@@ -19,7 +19,7 @@ from ib_cli.datasets.normalisation import Affine
 class Split:
     """Samples as they are stored, before normalisation."""
 
-    x: Tensor  # (N, *input_shape) uint8 or float32
+    x: Tensor  # (N, *input_shape) uint8 or float32; float64 or int64 where float32 would lose what tells x apart
     y: Tensor  # (N,) int64 labels, or (N, d) float32
     weight: Tensor | None = None  # (N,) ≥ 0, of mean 1: how often each sample counts; None: once
 
@@ -50,6 +50,7 @@ class Data:
     augmentation: CropFlip | None  # of the training images; None: none
     passes: int = 1  # passes over the train split in an epoch
     shared: int = 1  # so many consecutive samples of each split share one x
+    doubts: tuple[str, ...] = ()  # what may not have been meant, a line each
     source: JointGaussian | None = None  # draws every training batch anew; None: batches are from the train split
 
     @property

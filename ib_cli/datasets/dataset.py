@@ -16,7 +16,10 @@ from torch import Tensor
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.augmentation import CropFlip
+from ib_cli.datasets.columns import columns, difference, lost, named, narrowed
+from ib_cli.datasets.columns import doubts as column_doubts
 from ib_cli.datasets.data import Data, Split
+from ib_cli.datasets.layout import REMEDY, channels_last
 from ib_cli.datasets.normalisation import INTERVALS, Normalisation, fit
 
 
@@ -24,9 +27,9 @@ from ib_cli.datasets.normalisation import INTERVALS, Normalisation, fit
 class Arrays:
     """A data set as it is stored, on the CPU."""
 
-    train: Split  # x: (N, C, H, W) or (N, F)
+    train: Split  # x: (N, C, H, W) or (N, F), bytes or numbers as precise as they came; a continuous y likewise
     test: Split
-    classes: int | None  # labels are 0 … classes − 1; None: y is continuous, (N, d) float32
+    classes: int | None  # labels are 0 … classes − 1; None: y is continuous, (N, d)
     levels: int | None  # stored values are the integers 0 … levels − 1; None: real numbers
     standardise_y: bool = False  # give a continuous y mean 0 and deviation 1 in training, in each dimension
 
@@ -67,6 +70,8 @@ class DataSet(ABC):
         Raises ConfigError where it cannot be read, or the options ask for more than it has.
         """
         arrays = self.read()
+        if channels_last(shape := tuple(arrays.train.x.shape)):
+            raise ConfigError(f"dataset: expects images (N, C, H, W), not (N, H, W, C) {shape}: {REMEDY}")
         if arrays.classes is None:
             self._check_label_options()
         arrays = self._keep_classes(arrays)
@@ -75,9 +80,8 @@ class DataSet(ABC):
         splits = {"train": train, "test": self._subset(arrays.test, "test")}
         if validation is not None:
             splits["validation"] = validation
-        if arrays.standardise_y:
-            splits = _standardised(splits)
-        affine = fit(self.normalise, train.x, arrays.levels)
+        splits, doubts = _precise(splits, self.normalise, arrays)
+        affine = fit(self.normalise, splits["train"].x, arrays.levels)
         splits = {name: split.to(device) for name, split in splits.items()}
         augmentation = self._augmentation(splits["train"].x)
         if augmentation is not None:
@@ -90,7 +94,7 @@ class DataSet(ABC):
             arrays.levels,
             target_shape=tuple(train.y.shape[1:]),
         )
-        return Data(spec, splits, affine.to(device), augmentation)
+        return Data(spec, splits, affine.to(device), augmentation, doubts=doubts)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """This data set's own stream of random numbers for one purpose."""
@@ -164,9 +168,40 @@ class DataSet(ABC):
         return CropFlip(images, self.crop, self.flip)
 
 
-def _standardised(splits: dict[str, Split]) -> dict[str, Split]:
-    """The splits with y of mean 0 and deviation 1 in training; a dimension that is constant there is only shifted."""
-    y = splits["train"].y.double()
-    mean, varies = y.mean(0), y.amax(0) > y.amin(0)
-    deviation = torch.where(varies, y.std(0, correction=0), 1.0)
-    return {name: replace(split, y=((split.y - mean) / deviation).float()) for name, split in splits.items()}
+def _precise(
+    splits: dict[str, Split], normalise: Normalisation, arrays: Arrays
+) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """The splits in the types that they are stored in, y as the model sees it, and doubts.
+
+    x stays as precise as it came where float32 would take away what normalising is to keep. Raises ConfigError where
+    the model would see numbers without what tells them apart.
+    """
+    doubts: tuple[str, ...] = ()
+    y = [split.y for split in splits.values()]
+    if arrays.classes is None:
+        y, doubts = _continuous(y, arrays.standardise_y)
+    x = narrowed([split.x for split in splits.values()])
+    if normalise == "none" and x[0].dtype != torch.uint8:
+        if loss := lost(x[0], "x"):
+            raise ConfigError(f"dataset.normalise=none: {loss}: choose dataset.normalise=standard")
+        x = [part.float() for part in x]
+    elif arrays.levels is None:
+        doubts = (*column_doubts(x[0], "x"), *doubts)
+    return {name: replace(split, x=x[i], y=y[i]) for i, (name, split) in enumerate(splits.items())}, doubts
+
+
+def _continuous(parts: list[Tensor], standardise: bool) -> tuple[list[Tensor], tuple[str, ...]]:
+    """y of the splits, train first, as float32, and doubts. Raises ConfigError where float32 would lose what y says.
+
+    With `standardise`, y has mean 0 and deviation 1 in training; a dimension that is constant there is only shifted.
+    """
+    y = narrowed(parts)
+    if not standardise:
+        if loss := lost(y[0], "y"):
+            raise ConfigError(f"dataset.targets=stored: {loss}: choose dataset.targets=standard")
+        return [part.float() for part in y], ()
+    of, doubts = columns(y[0]), column_doubts(y[0], "y")
+    if (constant := of.width == 0).any():
+        doubts = (*doubts, f"dataset: {named(constant)} of y never changes in training: there is nothing to predict")
+    deviation = torch.where(of.varies, of.deviation, 1.0)
+    return [((difference(part, of.least) - of.above) / deviation).float() for part in y], doubts

@@ -16,6 +16,7 @@ from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import fit
 
 SYMMETRIC = 1e-10  # largest difference of two mirrored entries, relative to the largest entry
+SMALLEST, LARGEST = 1e-30, 1e30  # standard deviations of x and y, whose samples are float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,12 @@ class Gaussian:
             raise ConfigError("dataset.covariance: must be symmetric")
         if torch.linalg.cholesky_ex(covariance).info:
             raise ConfigError("dataset.covariance: must be positive definite")
+        least, greatest = covariance.diagonal().min().sqrt(), covariance.diagonal().max().sqrt()
+        if not SMALLEST < least <= greatest < LARGEST:
+            raise ConfigError(
+                f"dataset.covariance: its standard deviations must lie between {SMALLEST:g} and {LARGEST:g}, which "
+                "float32 can hold"
+            )
         return covariance
 
 

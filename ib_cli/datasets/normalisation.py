@@ -7,25 +7,32 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from ib_cli.datasets.columns import columns
+
 Normalisation = Literal["unit", "symmetric", "standard", "none"]
 INTERVALS: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
-CHUNK = 4096  # samples turned to float64 at a time: statistics of 50 000 colour images at once would take 1.2 GB
 
 
 class Affine(NamedTuple):
-    """stored · scale + shift; with `bounds`, values outside of them are moved to the nearer bound."""
+    """(stored − centre) · scale + shift; with `bounds`, values outside of them are moved to the nearer bound.
+
+    The subtraction is in the type of what is stored, so that a large mean takes no precision away.
+    """
 
     scale: Tensor  # float32: () one for all, (C, 1, 1) per channel, (F,) per feature
     shift: Tensor  # like scale
     bounds: tuple[float, float] | None
+    centre: Tensor | None = None  # as stored, per channel or feature; None: 0
 
     def __call__(self, stored: Tensor) -> Tensor:
-        """(B, *input_shape) uint8 or float32 → the same shape in float32."""
-        x = (stored * self.scale).add_(self.shift)
+        """(B, *input_shape), as stored → the same shape in float32."""
+        centred = stored if self.centre is None else stored - self.centre
+        x = (centred * self.scale).add_(self.shift).float()
         return x if self.bounds is None else x.clamp_(*self.bounds)
 
     def to(self, device: torch.device | str) -> Affine:
-        return Affine(self.scale.to(device), self.shift.to(device), self.bounds)
+        centre = None if self.centre is None else self.centre.to(device)
+        return Affine(self.scale.to(device), self.shift.to(device), self.bounds, centre)
 
 
 def fit(kind: Normalisation, x: Tensor, levels: int | None) -> Affine:
@@ -33,43 +40,20 @@ def fit(kind: Normalisation, x: Tensor, levels: int | None) -> Affine:
 
     `unit` and `symmetric` map to [0, 1] and [−1, 1], either from the stored values 0 … levels − 1 or, where levels is
     None, from the training range of each channel or feature; held-out values beyond that range are clamped. `standard`
-    gives each channel or feature of x mean 0 and standard deviation 1. What is constant in x is only shifted. `none`
-    changes nothing but the type.
+    gives each channel or feature of x mean 0 and standard deviation 1. What is constant in x, or deviates by less than
+    float32's smallest normal number, is only shifted. `none` changes nothing but the type.
     """
     if kind == "none":
         return Affine(torch.tensor(1.0), torch.tensor(0.0), None)
-    if kind == "standard":
-        mean, deviation = _moments(x)
-        return _affine(1 / deviation, -mean / deviation)
-    low, high = INTERVALS[kind]
-    if levels is not None:
+    low, high = INTERVALS.get(kind, (0.0, 0.0))
+    if kind != "standard" and levels is not None:
         scale = torch.tensor((high - low) / (levels - 1), dtype=torch.float64)
-        return _affine(scale, torch.tensor(low))
-    least, greatest = _range(x)
-    width = torch.where(greatest > least, greatest - least, 1.0)
-    scale = (high - low) / width
-    return _affine(scale, low - least * scale, (low, high))
-
-
-def _affine(scale: Tensor, shift: Tensor, bounds: tuple[float, float] | None = None) -> Affine:
-    return Affine(scale.float(), shift.float(), bounds)
-
-
-def _axes(x: Tensor) -> tuple[int, ...]:
-    """The axes over which statistics are taken: all but the channels of images, all but the features of vectors."""
-    return (0, *range(2, x.dim()))
-
-
-def _range(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Least and greatest value of each channel (C, 1, 1) or feature (F,), float64."""
-    return x.amin(_axes(x), keepdim=True)[0].double(), x.amax(_axes(x), keepdim=True)[0].double()
-
-
-def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (1 where constant) of each channel (C, 1, 1) or feature (F,), float64."""
-    axes, count = _axes(x), x.numel() / x.shape[1]
-    mean = sum(part.double().sum(axes, keepdim=True) for part in x.split(CHUNK)) / count
-    variance = sum((part.double() - mean).square_().sum(axes, keepdim=True) for part in x.split(CHUNK)) / count
-    least, greatest = _range(x)
-    # The rounded mean of equal values can differ from them, so that their variance would not be exactly zero.
-    return mean[0], torch.where(greatest > least, variance[0].sqrt(), 1.0)
+        return Affine(scale.float(), torch.tensor(low), None)
+    of = columns(x)
+    centre = of.centres()
+    if kind == "standard":
+        scale = 1 / torch.where(of.varies, of.deviation, 1.0)
+        return Affine(scale.float(), (-of.mean_above(centre) * scale).float(), None, centre)
+    scale = (high - low) / torch.where(of.varies, of.width, 1.0)
+    least = of.mean_above(centre) - of.above  # less the centre
+    return Affine(scale.float(), (low - least * scale).float(), (low, high), centre)

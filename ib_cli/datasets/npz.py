@@ -12,9 +12,13 @@ import torch
 from annotated_types import Gt, Lt
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.datasets.columns import LOST
 from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
+from ib_cli.datasets.layout import REMEDY, channels_last
+from ib_cli.system.home import expanded
 
+FLOATS = (np.float32, np.float64)
 UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -22,8 +26,9 @@ UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 class Npz(DataSet):
     """The arrays x and y of an .npz file, and x_test and y_test where it has a test split.
 
-    x: (N, F) vectors, (N, H, W) or (N, C, H, W) images. Bytes are kept as pixels of 256 levels, other numbers become
-    float32. y: (N,) integers 0 … classes − 1, where each class occurs, or for a regression (N,) or (N, d) real numbers.
+    x: (N, F) vectors, (N, H, W) or (N, C, H, W) images. Bytes are kept as pixels of 256 levels. Other numbers become
+    float32, but where it would round away what a column says they keep their own precision until normalised.
+    y: (N,) integers 0 … classes − 1, where each class occurs, or for a regression (N,) or (N, d) real numbers.
     Without a test split, `test_fraction` of the samples, chosen by `seed`, becomes one.
     """
 
@@ -59,7 +64,7 @@ class Npz(DataSet):
         return blake2b(self._file().read_bytes(), digest_size=16).hexdigest()
 
     def _file(self) -> Path:
-        path = Path(self.path).expanduser()
+        path = expanded(self.path)
         if not path.is_file():
             raise self._error("is not a file; it must be an .npz file with arrays x and y")
         return path
@@ -76,13 +81,16 @@ class Npz(DataSet):
             raise self._error("must be an .npz file of plain arrays, as numpy.savez writes it") from error
 
     def _samples(self, x: np.ndarray, suffix: str) -> torch.Tensor:
+        """(N, F) or (N, C, H, W): bytes, or numbers as precise as they are in the file."""
         if x.ndim not in (2, 3, 4) or x.size == 0:
             raise self._error(f"must hold samples x{suffix} (N, F), (N, H, W) or (N, C, H, W), not {x.shape}")
+        if channels_last(x.shape):
+            raise self._error(f"must hold images x{suffix} (N, C, H, W), not (N, H, W, C) {x.shape}: {REMEDY}")
         if x.dtype.kind not in "buif":
             raise self._error(f"must hold real numbers in x{suffix}, not {x.dtype}")
-        if x.dtype != np.uint8:
-            x = self._finite(x, f"x{suffix}")
-        return torch.from_numpy(np.ascontiguousarray(x[:, None] if x.ndim == 3 else x))
+        pixels = x.dtype == np.uint8
+        values = torch.from_numpy(np.ascontiguousarray(x)) if pixels else self._numbers(x, f"x{suffix}")
+        return values[:, None] if x.ndim == 3 else values
 
     def _labels(self, arrays: dict[str, np.ndarray], suffix: str) -> torch.Tensor:
         """(N,) int64."""
@@ -96,21 +104,30 @@ class Npz(DataSet):
         return torch.from_numpy(y.astype(np.int64))
 
     def _values(self, arrays: dict[str, np.ndarray], suffix: str) -> torch.Tensor:
-        """(N, d) float32."""
+        """(N, d), as precise as in the file."""
         y, N = arrays[f"y{suffix}"], len(arrays[f"x{suffix}"])
         if y.shape[:1] != (N,) or y.ndim > 2 or y.size == 0:
             raise self._error(f"must hold one y{suffix} per sample, of shape ({N},) or ({N}, d), not {y.shape}")
         if y.dtype.kind not in "buif":
             raise self._error(f"must hold real numbers in y{suffix}, not {y.dtype}")
-        return torch.from_numpy(self._finite(y, f"y{suffix}").reshape(N, -1))
+        return self._numbers(y, f"y{suffix}").view(N, -1)
 
-    def _finite(self, values: np.ndarray, name: str) -> np.ndarray:
-        """`values` as float32. Raises ConfigError for NaN and infinities."""
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
-            values = values.astype(np.float32)
-        if not np.isfinite(values).all():
+    def _numbers(self, values: np.ndarray, name: str) -> torch.Tensor:
+        """Values as float32, float64 or int64, whichever is the first to hold them as precisely as the file.
+
+        Raises ConfigError for NaN, infinities and what float32 has no room for.
+        """
+        real = values.dtype.kind == "f"
+        if not np.isfinite(values).all() or (real and (np.abs(values) > np.finfo(np.float32).max).any()):
             raise self._error(f"must hold finite numbers that fit float32 in {name}, no NaN and none infinite")
-        return values
+        if not real and values.max() > np.iinfo(np.int64).max:
+            raise self._error(f"must hold integers below 2^63 in {name}, not {values.max()}")
+        with np.errstate(invalid="ignore"):  # a rounding up to 2^63, which no integer type takes back
+            exact = [kind for kind in FLOATS if np.array_equal(values.astype(kind).astype(values.dtype), values)]
+        if real and not exact and (np.abs(values - values.astype(np.float64)) > LOST * values.std(0)).any():
+            raise self._error(f"must hold numbers in {name} that float64 tells apart: subtract their mean")
+        kind = exact[0] if exact else np.float64 if real else np.int64
+        return torch.from_numpy(np.ascontiguousarray(values, kind))
 
     def _count_classes(self, y: torch.Tensor) -> int:
         found = torch.unique(y)
@@ -123,7 +140,8 @@ class Npz(DataSet):
         return classes
 
     def _check_alike(self, train: Split, test: Split, classes: int | None) -> None:
-        if test.x.shape[1:] != train.x.shape[1:] or test.x.dtype != train.x.dtype:
+        bytes_alone = [split.x.dtype == torch.uint8 for split in (train, test)]
+        if test.x.shape[1:] != train.x.shape[1:] or bytes_alone[0] != bytes_alone[1]:
             raise self._error(
                 f"must hold samples of one kind, but x has {tuple(train.x.shape[1:])} {train.x.dtype} "
                 f"and x_test {tuple(test.x.shape[1:])} {test.x.dtype}"

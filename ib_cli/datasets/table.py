@@ -10,6 +10,7 @@ import numpy as np
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.joint import Joint
+from ib_cli.system.home import expanded
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, IndexError, TypeError, zipfile.BadZipFile, zlib.error)
 TOLERANCE = 1e-6  # largest deviation of a table's sum from 1, enough for float32
@@ -42,7 +43,7 @@ class Table(Joint):
         return p / p.sum()
 
     def _file(self) -> Path:
-        path = Path(self.path).expanduser()
+        path = expanded(self.path)
         if not path.is_file():
             raise self._error("is not a file; it must be an .npz file with an array p (X, Y)")
         return path

@@ -1,87 +1,102 @@
-"""Data sets whose files torchvision knows how to fetch and read."""
+"""Data sets whose files torchvision knows how to fetch."""
 
-import pickle
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
-
-import torch
+from typing import ClassVar
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
+from ib_cli.datasets.published_files import genuine, is_genuine
+from ib_cli.system.home import expanded
 from ib_cli.system.torchvision_import import import_torchvision
 
-# All that torchvision's readers are seen to raise on a damaged file.
-UNREADABLE = (RuntimeError, OSError, ValueError, AssertionError, LookupError, EOFError, pickle.UnpicklingError)
-UNREACHABLE = (*UNREADABLE, HTTPException)
+# All that torchvision is seen to raise where it cannot fetch, check or unpack.
+UNREACHABLE = (RuntimeError, OSError, ValueError, AssertionError, LookupError, EOFError, HTTPException)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchvisionDataSet(DataSet):
-    """Ten classes of 8-bit images, read as whole arrays, without a detour over PIL."""
+    """Ten classes of 8-bit images, read from the published files as whole arrays, without a detour over PIL.
+
+    A run's id knows these data by their name alone, so the files must be the published ones to the last bit.
+    """
 
     root: str  # the folder that holds torchvision's own folder for the data set; relative: to the working directory
     download: bool  # fetch the files that are missing
 
     peer: ClassVar[str]  # torchvision's class
     folder: ClassVar[str]  # folder of its files under root
-    files: ClassVar[tuple[str, ...]]  # files in that folder
-    shape: ClassVar[tuple[int, int, int]]  # (C, H, W)
-    sizes: ClassVar[tuple[int, int]]  # samples in train and test
+    checksums: ClassVar[Mapping[str, str]]  # files in that folder → MD5
 
     @abstractmethod
-    def images(self, stored: Any) -> torch.Tensor:
-        """torchvision's `.data` as (N, C, H, W) uint8."""
+    def split(self, name: str) -> Split:
+        """`train` or `test`, of `content`: x (N, C, H, W) uint8, y (N,) int64."""
+
+    def fingerprint(self) -> str:
+        """Empty, as the name says it all. Raises ConfigError where files are there and not the published ones."""
+        for name, checksum in self.checksums.items():
+            try:
+                if (self._home / name).is_file() and not is_genuine(self._home / name, checksum):
+                    raise self._damaged(name)
+            except OSError as error:
+                raise self._unreadable(name, error) from error
+        return ""
 
     def read(self) -> Arrays:
-        """Raises ConfigError where files are missing and may not or cannot be fetched, or are damaged."""
-        peer = getattr(import_torchvision().datasets, self.peer)
-        home = Path(self.root).expanduser() / self.folder
-        missing = [home / name for name in self.files if not (home / name).is_file()]
+        """Raises ConfigError where files are missing and cannot be fetched, or are not the published ones."""
+        missing = [name for name in self.checksums if not (self._home / name).is_file()]
         if missing and not self.download:
             raise ConfigError(
-                f"dataset.root: there is no {missing[0]}; set dataset.download=true or point "
+                f"dataset.root: there is no {self._home / missing[0]}; set dataset.download=true or point "
                 f"dataset.root at the folder that holds {self.folder}"
             )
         if missing:
-            self._fetch(peer, home)
-        train, test = (self._split(peer, home, name) for name in ("train", "test"))
-        return Arrays(train, test, classes=10, levels=256)
+            self._fetch()
+        self.fingerprint()  # checks files that are not read, too
+        return Arrays(self.split("train"), self.split("test"), classes=10, levels=256)
 
-    def _fetch(self, peer: type, home: Path) -> None:
+    def content(self, name: str) -> bytes:
+        """The bytes of a published file. Raises ConfigError where they are others."""
+        try:
+            content = genuine(self._home / name, self.checksums[name])
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+        if content is None:
+            raise self._damaged(name)
+        return content
+
+    @property
+    def _home(self) -> Path:
+        return expanded(self.root) / self.folder
+
+    def _damaged(self, name: str) -> ConfigError:
+        return ConfigError(
+            f"dataset.root: the files in {self._home} are not those of {self.peer}: {name} is damaged or of something "
+            "else, as its checksum tells; delete them and set dataset.download=true, or use dataset=npz for other data"
+        )
+
+    def _unreadable(self, name: str, error: OSError) -> ConfigError:
+        return ConfigError(f"dataset.root: {self._home / name} cannot be read ({error.strerror or error})")
+
+    def _fetch(self) -> None:
         """Downloads to a temporary folder first: neither a killed run nor several at once leave half a file."""
+        home, peer = self._home, getattr(import_torchvision().datasets, self.peer)
         try:
             home.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(dir=home) as scratch:
                 peer(scratch, download=True)
-                for name in self.files:
+                for name in self.checksums:
                     (Path(scratch) / self.folder / name).replace(home / name)
         except UNREACHABLE as error:
             raise ConfigError(
                 f"dataset.download: could not fetch {self.peer} into {home} ({_line(error)}); connect to "
                 f"the network or point dataset.root at the folder that holds {self.folder}"
             ) from error
-
-    def _split(self, peer: type, home: Path, name: str) -> Split:
-        try:
-            stored = peer(Path(self.root).expanduser(), train=name == "train")
-            split = Split(self.images(stored.data), torch.as_tensor(stored.targets))
-        except UNREADABLE as error:
-            raise ConfigError(
-                f"dataset.root: the files in {home} are damaged ({_line(error)}); "
-                "delete them and set dataset.download=true"
-            ) from error
-        shape = (self.sizes[name == "test"], *self.shape)
-        if split.x.shape != shape or split.y.shape != shape[:1] or not ((split.y >= 0) & (split.y < 10)).all():
-            raise ConfigError(
-                f"dataset.root: the {name} files in {home} must hold images {shape} and as many labels "
-                "0 … 9; delete them and set dataset.download=true"
-            )
-        return split
 
 
 def _line(error: Exception) -> str:

@@ -45,8 +45,8 @@ def _joint_with_uncertainty(p: Pass) -> Tensor:
     return p.by_class(_with_uncertainty(p))
 
 
-# It needs the classifier too, so that C, which it bounds, is measured beside it.
-@of_whole("H[Y|Z]", "decoder uncertainty, ≤ C", "z_weight", "classes", "label_density", sums=_joint)
+# The classifier is there so that C, which it bounds, is measured beside it.
+@of_whole("H[Y|Z]", "decoder uncertainty, ≤ C", "z_weight", "classes", sums=_joint, beside="label_density")
 def decoder_uncertainty(joint: Tensor) -> Tensor:
     """H[Y|Z] = H[Y,Z] − H[Z] (Unpacking §5.4), the least C of any classifier of z on these samples, ().
 

@@ -15,6 +15,7 @@ class Functional:
     """A quantity that an objective can contain.
 
     `needs` names the fields of `Pass` that it reads besides x, y and z, and so the parts that a model must have.
+    `beside` names those of them that it does not read: parts that are measured beside it and that it cannot train.
     A `costly` functional is measured only if the objective contains it. A functional without a value per sample, such
     as S, is a scalar.
 
@@ -31,6 +32,12 @@ class Functional:
     continuous: bool = False  # whether it has no meaning for a discrete z
     sums: Callable[[Pass], Tensor] | None = None  # weighted sums over the batch
     of_sums: Callable[[Tensor], Tensor] | None = None  # → ()
+    beside: frozenset[str] = frozenset()
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields that its value, and so its gradient, depends on."""
+        return self.needs - self.beside
 
     @property
     def needs_noise(self) -> bool:
@@ -58,6 +65,7 @@ def of_whole(
     sums: Callable[[Pass], Tensor],
     costly: bool = False,
     continuous: bool = False,
+    beside: str | None = None,
 ) -> Callable[[Callable[[Tensor], Tensor]], Functional]:
     """Decorator that makes a function of sums over samples a `Functional` of the whole batch or split."""
 
@@ -65,6 +73,9 @@ def of_whole(
         def nats(p: Pass) -> Tensor:
             return of_sums(sums(p)).to(p.z.dtype)
 
-        return Functional(symbol, meaning, frozenset(needs), nats, costly, continuous, sums, of_sums)
+        measured = frozenset() if beside is None else frozenset({beside})
+        return Functional(
+            symbol, meaning, measured | {*needs}, nats, costly, continuous, sums, of_sums, beside=measured
+        )
 
     return named

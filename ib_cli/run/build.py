@@ -67,6 +67,8 @@ def build(
         device=device,
     )
     procedure.check(experiment)
+    if procedure.facts(experiment) is None:  # it trains a model
+        compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment
 
 

@@ -11,9 +11,11 @@ from ib_cli.config.public_names import short_name
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.functionals.functional import Functional
+from ib_cli.functionals.objective import Objective
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck
 from ib_cli.model.model import Model
+from ib_cli.run.validation import PARTS
 
 
 def check_functionals(
@@ -84,6 +86,34 @@ def check_discrete(config: Mapping[str, Any], model: Model, spec: Spec) -> None:
                 f"is {found}: choose what goes with it; bottleneck=categorical has a discrete z, and "
                 "architecture=therml_toy chooses all parts for one"
             )
+
+
+def check_trained(config: Mapping[str, Any], objective: Objective, model: Model) -> None:
+    """Raises ConfigError for a part that is measured and that no term of the objective, whatever its weight, trains."""
+    read = frozenset[str]().union(*(term.functional.reads for term in objective.terms))
+    for part, field in PARTS.items():
+        if field not in read and _has_parameters(model, part):
+            advice = "choose classifier=optimal, which has nothing to train, or give C a weight"
+            raise ConfigError(
+                f"{part}={short_name(part, config[part]['_target_'])}: objective={config['objective']['name']} trains "
+                f"no {part}, so what is measured with it would be that of its initial parameters: "
+                f"{advice if part == 'classifier' else 'give a term of it a weight'}"
+            )
+
+
+def untrained(model: Model, objective: Objective, multipliers: Mapping[str, float]) -> dict[str, list[str]]:
+    """Parts that no term with a weight trains → the terms that are measured with them."""
+    read = frozenset[str]().union(*(each.reads for each in objective.weighted(multipliers)))
+    found: dict[str, list[str]] = {}
+    for part, field in PARTS.items():
+        if field not in read and _has_parameters(model, part):
+            found[part] = [term.symbol for term in objective.terms if field in term.functional.reads]
+    return found
+
+
+def _has_parameters(model: Model, part: str) -> bool:
+    module = getattr(model, part)
+    return module is not None and any(True for _ in module.parameters())
 
 
 def check_marginal(model: Model) -> None:

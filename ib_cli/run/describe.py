@@ -7,9 +7,12 @@ from typing import Any
 
 import torch
 
-from ib_cli.config.public_names import short_name
+from ib_cli.config.catalogue import usual
+from ib_cli.config.public_names import of_option, short_name
 from ib_cli.contracts.passes import Spec
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.run.compatibility import untrained
+from ib_cli.run.validation import PARTS
 
 
 def describe(experiment: Experiment, instead: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -31,15 +34,39 @@ def doubts(experiment: Experiment) -> list[str]:
     """Warnings, a line each, for what can be run but was perhaps not meant."""
     model, classes = experiment.model, experiment.data.spec.classes
     size, discrete = model.bottleneck.size, model.bottleneck.discrete
+    found = list(experiment.data.doubts)
     if discrete and model.classifier is not None and classes is not None and size < classes:
-        return [f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart"]
+        found.append(f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart")
     unbounded = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.needs_noise]
     if unbounded and not model.bottleneck.least_noise:
-        return [
+        found.append(
             f"{' and '.join(unbounded)} has no least value with this bottleneck, whose z can shrink for ever: "
             "bottleneck=zero_entropy_noise keeps it from that"
-        ]
-    return []
+        )
+    if experiment.procedure.facts(experiment) is None:  # it trains a model
+        found += _untrained(experiment) + _unused(experiment)
+    return found
+
+
+def _untrained(experiment: Experiment) -> list[str]:
+    """Parts that are measured with their initial parameters."""
+    parts = untrained(experiment.model, experiment.objective, experiment.multipliers)
+    return [
+        f"{' and '.join(terms)} has weight 0, so the {part.replace('_', ' ')} is not trained: what is measured with it "
+        "is that of its initial parameters"
+        for part, terms in parts.items()
+    ]
+
+
+def _unused(experiment: Experiment) -> list[str]:
+    """Parts that somebody chose and the objective has no use for."""
+    config, found = experiment.config, []
+    for part in PARTS:
+        target = config[part]["_target_"]
+        names = usual(part, config["objective"]["name"])
+        if getattr(experiment.model, part) is None and target not in {of_option(part, name) for name in names}:
+            found.append(f"{part}={short_name(part, target)} is not used: nothing that is minimised needs it here")
+    return found
 
 
 def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:

@@ -286,8 +286,11 @@ class Run:
             raise ValueError(
                 f"x has shape {tuple(inputs.shape)}: a sample's shape is {spec.input_shape}, and one is needed"
             )
-        if inputs.is_floating_point():
-            inputs = inputs.float()  # as data sets store real numbers
+        stored = self.data.splits["train"].x.dtype
+        if stored != torch.uint8:
+            inputs = inputs.to(stored)
+        elif inputs.is_floating_point():
+            inputs = inputs.float()
         y = torch.zeros(
             len(inputs),
             *spec.target_shape,

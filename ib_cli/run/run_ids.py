@@ -11,6 +11,7 @@ from typing import Any
 
 from ib_cli.config.public_names import hashed_name
 from ib_cli.config.settings import COSMETIC
+from ib_cli.run.spellings import one_spelling, spellings
 
 # Key that came after ids were first made → the value that stands for what the program did before.
 # With this value a run has the id that it had then. Entries stay for ever, as finished runs rely on them.
@@ -20,8 +21,14 @@ NEUTRAL: dict[str, Any] = {}
 def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
     """A hash of everything in the resolved config that can change the run's numbers, and of the data's fingerprint.
 
-    Classes enter by their public names, so that a module may move.
+    Classes enter by their public names, so that a module may move. Two spellings of one run have one id
+    (`ib_cli.run.spellings`).
     """
+    return _hashed(one_spelling(config, fingerprint), fingerprint)
+
+
+def _hashed(config: Mapping[str, Any], fingerprint: str) -> str:
+    """The id of a config as it is spelled."""
     rest = deepcopy(dict(config))
     for key in COSMETIC:
         node, name = _place(rest, key)
@@ -48,11 +55,19 @@ def _canonical(value: Any) -> Any:
     """The value with whole floats as integers, so that 1 and 1.0 have one hash."""
     if isinstance(value, Mapping):
         return {key: _canonical(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_canonical(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def run_folder(config: Mapping[str, Any], fingerprint: str) -> Path:
-    """The run's folder: output/study/id."""
-    return Path(config["output"]) / str(config["name"]) / run_id(config, fingerprint)
+    """The run's folder: output/study/id.
+
+    A run that began when its id still knew how paths were spelled keeps the folder that it had then.
+    """
+    study, own = Path(config["output"]) / str(config["name"]), run_id(config, fingerprint)
+    if not (study / own).is_dir():
+        for spelled in spellings(config, fingerprint):
+            if (earlier := study / _hashed(spelled, fingerprint)).is_dir():
+                return earlier
+    return study / own

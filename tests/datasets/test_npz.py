@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.datasets.data import Split
+from ib_cli.datasets.dataset import Arrays, DataSet
 from ib_cli.datasets.npz import Npz
 
 X, Y = np.random.default_rng(0).normal(size=(50, 3)), np.arange(50) % 5
@@ -158,3 +160,62 @@ def test_a_file_that_is_none_is_refused(options, tmp_path):
     for name in ("absent.npz", "text.npz", "empty.npz", "array.npy", "half.npz", "bits.npz", "."):
         wrong = Npz(path=str(tmp_path / name), targets="auto", test_fraction=0.2, **options)
         assert refused(wrong).startswith("dataset.path: ")
+
+
+@pytest.mark.parametrize("part", ["x", "x_test"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (32, 32, 3),
+        (28, 28, 1),
+        (8, 8, 4),
+        (8, 8, 2),
+        (28, 20, 1),
+        (5, 6, 3),
+        (4, 4, 3),
+        (4, 4, 1),
+        (2, 2, 3),
+        (2, 2, 1),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images_whose_channels_come_last_are_refused(npz, part, shape, dtype):
+    right = shape[2:] + shape[:2]
+    shapes = {"x": right, "x_test": right} | {part: shape}
+    arrays = {name: np.ones((50, *each), dtype) for name, each in shapes.items()}
+    message = refused(npz(**arrays, y=Y, y_test=Y))
+    assert message.startswith("dataset.path: ") and f"images {part} (N, C, H, W), not (N, H, W, C)" in message
+    assert "x.transpose(0, 3, 1, 2)" in message
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(3, 32, 32), (1, 28, 28), (1, 8, 4), (1, 1, 4), (3, 3, 3), (3, 3, 1), (2, 8, 2), (16, 5, 5), (4, 9, 4), (1, 1, 3)],
+)
+def test_images_whose_channels_come_first_are_taken(npz, shape):
+    assert npz(x=np.ones((50, *shape)), y=Y).load("cpu").spec.input_shape == shape
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_grey_images_without_a_channel_get_one(npz, dtype):
+    images = np.arange(50 * 6 * 3).reshape(50, 6, 3).astype(dtype)
+    data = npz(x=images, y=Y, x_test=images, y_test=Y).load("cpu")
+    assert data.spec.input_shape == (1, 6, 3)
+    assert torch.equal(data.splits["test"].x[:, 0].double(), torch.from_numpy(images.astype(float)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "other"), [((1, 8, 8), (1, 8, 9)), ((8, 8), (8, 7)), ((3, 8, 8), (1, 8, 8)), ((5,), (6,))]
+)
+def test_images_of_another_size_in_the_test_part_are_refused(npz, shape, other):
+    message = refused(npz(x=np.ones((50, *shape)), y=Y, x_test=np.ones((50, *other)), y_test=Y))
+    assert "samples of one kind" in message
+
+
+def test_other_data_sets_say_so_too(options):
+    class Own(DataSet):
+        def read(self):
+            split = Split(torch.ones(9, 32, 32, 3), torch.arange(9) % 3)
+            return Arrays(split, split, classes=3, levels=None)
+
+    assert refused(Own(**options)).startswith("dataset: expects images (N, C, H, W), not (N, H, W, C) (9, 32, 32, 3): ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+from hashlib import md5
 from pathlib import Path
 from urllib.error import URLError
 
@@ -25,9 +26,13 @@ def write_idx(path, array):
     path.write_bytes(header + array.tobytes())
 
 
+def checksums(raw: Path) -> dict[str, str]:
+    return {file.name: md5(file.read_bytes()).hexdigest() for file in raw.iterdir()}
+
+
 @pytest.fixture(scope="module")
 def made_up(tmp_path_factory):
-    """A folder with an MNIST of random pixels."""
+    """A folder with an MNIST of random pixels, which are the published ones while this module runs."""
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -38,9 +43,18 @@ def made_up(tmp_path_factory):
 
 
 @pytest.fixture
-def copy(made_up, tmp_path):
+def published(made_up, monkeypatch):
+    """The folder of made-up files, which count as the published ones."""
+    monkeypatch.setattr(Mnist, "checksums", checksums(made_up / "MNIST" / "raw"))
+    return made_up
+
+
+@pytest.fixture
+def copy(published, tmp_path):
     """Links to the made-up files, to be replaced by damaged ones."""
-    shutil.copytree(made_up, tmp_path, dirs_exist_ok=True, copy_function=lambda file, link: Path(link).symlink_to(file))
+    shutil.copytree(
+        published, tmp_path, dirs_exist_ok=True, copy_function=lambda file, link: Path(link).symlink_to(file)
+    )
     return tmp_path
 
 
@@ -66,19 +80,21 @@ def refused(dataset) -> str:
     return message
 
 
-def test_mnist_is_read_as_it_lies_on_disk(made_up, options, cut_off):
-    data = make(Mnist, made_up, options, download=True, normalise="unit").load("cpu")
+def test_mnist_is_read_as_it_lies_on_disk(published, options, cut_off):
+    data = make(Mnist, published, options, download=True, normalise="unit").load("cpu")
     assert (data.spec.input_shape, data.spec.levels, data.spec.train_size) == ((1, 28, 28), 256, 60_000)
-    raw = made_up / "MNIST" / "raw"
+    raw = published / "MNIST" / "raw"
     images = np.frombuffer((raw / "t10k-images-idx3-ubyte").read_bytes(), np.uint8, offset=16)
     assert np.array_equal(data.splits["test"].x.flatten().numpy(), images)
     labels = np.frombuffer((raw / "train-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8)
     assert np.array_equal(data.splits["train"].y.numpy(), labels)
 
 
-def test_permuted_mnist_permutes_the_pixels_of_all_images_alike(made_up, options):
-    plain = make(Mnist, made_up, options).load("cpu").splits
-    permuted, again, other = (make(PermutedMnist, made_up, options, seed=seed).load("cpu").splits for seed in (0, 0, 1))
+def test_permuted_mnist_permutes_the_pixels_of_all_images_alike(published, options):
+    plain = make(Mnist, published, options).load("cpu").splits
+    permuted, again, other = (
+        make(PermutedMnist, published, options, seed=seed).load("cpu").splits for seed in (0, 0, 1)
+    )
     order = PermutedMnist(**options, root="", download=False).shuffled(784, "pixels")
     assert torch.equal(order.sort().values, torch.arange(784)) and not torch.equal(order, torch.arange(784))
     for name in ("train", "test"):
@@ -103,12 +119,12 @@ def test_missing_files_are_refused(kind, folder, options, tmp_path, cut_off):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_what_is_fetched_lands_in_its_folder(made_up, options, tmp_path, monkeypatch):
+def test_what_is_fetched_lands_in_its_folder(published, options, tmp_path, monkeypatch):
     peer = import_torchvision().datasets.MNIST
-    monkeypatch.setattr(peer, "download", lambda self: shutil.copytree(made_up, self.root, dirs_exist_ok=True))
+    monkeypatch.setattr(peer, "download", lambda self: shutil.copytree(published, self.root, dirs_exist_ok=True))
     data = make(Mnist, tmp_path / "new", options, download=True).load("cpu")
     assert data.spec.train_size == 60_000
-    assert sorted(path.name for path in (tmp_path / "new" / "MNIST" / "raw").iterdir()) == sorted(Mnist.files)
+    assert sorted(path.name for path in (tmp_path / "new" / "MNIST" / "raw").iterdir()) == sorted(Mnist.checksums)
 
 
 @pytest.mark.parametrize("length", [0, 3, 1000])
@@ -140,10 +156,106 @@ def test_files_of_something_else_are_refused(copy, options, name, array):
 def test_damaged_cifar_is_refused(options, tmp_path):
     home = tmp_path / Cifar10.folder
     home.mkdir()
-    for name in Cifar10.files:
+    for name in Cifar10.checksums:
         (home / name).write_bytes(b"nothing")
     message = refused(make(Cifar10, tmp_path, options))
     assert message.startswith("dataset.root: ") and "delete them" in message
+
+
+def linked(root: Path, folder: str, real: str) -> Path:
+    """A folder of links to the real files of a data set."""
+    home = root / folder
+    home.mkdir(parents=True)
+    for file in (Path(real) / folder).iterdir():
+        (home / file.name).symlink_to(file)
+    return home
+
+
+def replaced(file: Path, content: bytes) -> None:
+    file.unlink()
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "damage"),
+    [
+        (Mnist, "train-images-idx3-ubyte", lambda b: b[:16] + bytes(30_000 * 784) + b[16 + 30_000 * 784 :]),
+        (Mnist, "train-labels-idx1-ubyte", lambda b: b[:8] + b[9:] + b[8:9]),
+        (FashionMnist, "t10k-labels-idx1-ubyte", lambda b: b[:100] + bytes([b[100] ^ 1]) + b[101:]),
+        (PermutedMnist, "t10k-images-idx3-ubyte", lambda b: b[:-1]),
+        (Cifar10, "test_batch", lambda b: b[:1_000_000] + bytes([b[1_000_000] ^ 1]) + b[1_000_001:]),
+        (Cifar10, "batches.meta", lambda b: b + b"."),
+    ],
+)
+def test_real_files_with_a_change_are_refused_before_a_run_is_found(real_data, options, tmp_path, kind, name, damage):
+    file = linked(tmp_path, kind.folder, real_data) / name
+    data = make(kind, tmp_path, options)
+    assert data.fingerprint() == ""
+    replaced(file, damage(file.read_bytes()))
+    for ask in (data.fingerprint, lambda: data.load("cpu")):
+        with pytest.raises(ConfigError) as error:
+            ask()
+        message = str(error.value)
+        assert message.startswith("dataset.root: ") and f"{name} is damaged or of something else" in message
+        assert "delete them and set dataset.download=true" in message and "\n" not in message
+
+
+def test_mnist_in_the_folder_of_fashion_mnist_is_refused(real_data, options, tmp_path):
+    linked(tmp_path, "MNIST/raw", real_data)
+    (tmp_path / "FashionMNIST").symlink_to(tmp_path / "MNIST")
+    assert "not those of FashionMNIST" in refused(make(FashionMnist, tmp_path, options))
+
+
+def test_a_file_changed_and_back_in_one_process_is_seen_each_time(copy, options):
+    data, file = make(Mnist, copy, options), copy / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    genuine = file.read_bytes()
+    for _ in range(2):
+        assert data.fingerprint() == ""
+        replaced(file, genuine[:-1] + bytes([genuine[-1] ^ 1]))
+        assert "t10k-labels-idx1-ubyte is damaged" in refused(data)
+        replaced(file, genuine)
+    assert len(data.load("cpu").splits["test"]) == 10_000
+
+
+def test_a_folder_processed_is_never_read(copy, options):
+    processed = copy / "MNIST" / "processed"
+    processed.mkdir()
+    zeros = torch.zeros(100, 28, 28, dtype=torch.uint8), torch.zeros(100, dtype=torch.int64)
+    for name in ("training.pt", "test.pt"):
+        torch.save(zeros, processed / name)
+    data = make(Mnist, copy, options).load("cpu")
+    assert data.spec.train_size == 60_000 and data.splits["train"].x.any()
+
+
+def test_what_cannot_be_read_and_what_is_not_there(copy, options, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    data = make(Mnist, copy, options)
+    (copy / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").unlink()
+    assert data.fingerprint() == ""  # a run that is done can be shown without data
+    monkeypatch.setattr("ib_cli.datasets.torchvision_dataset.is_genuine", refuse)
+    with pytest.raises(ConfigError, match=r"^dataset\.root: .*cannot be read \(Permission denied\)$"):
+        data.fingerprint()
+
+
+def test_a_damaged_file_is_refused_by_the_command_even_if_its_run_is_done(ib_train, copy):
+    words = ("dataset=mnist", f"dataset.root={copy}", "dataset.train_size=50", "dataset.test_size=50", "epochs=1")
+    words += ("architecture.widths=[4]", "bottleneck.size=2", "figures=false", "estimators=none", "device=cpu")
+    assert ib_train(*words).code == 0
+    file = copy / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    replaced(file, file.read_bytes()[:-1])
+    ended = ib_train(*words)
+    assert ended.code == 2 and "train-images-idx3-ubyte is damaged" in ended.err and ended.err.count("\n") == 1
+
+
+def test_other_digits_are_refused(digits, monkeypatch):
+    import sklearn.datasets
+
+    bunch = sklearn.datasets.load_digits()
+    bunch.target[0] ^= 1
+    monkeypatch.setattr(sklearn.datasets, "load_digits", lambda: bunch)
+    assert refused(digits()).startswith("dataset=digits: ")
 
 
 @pytest.mark.parametrize(
@@ -168,5 +280,7 @@ def test_real_data_equal_what_torchvision_gives(real_data, options, kind):
     peer = getattr(vision.datasets, kind.peer)(real_data, train=False, transform=vision.transforms.ToTensor())
     data = make(kind, real_data, options, normalise="unit").load("cpu")
     batch = data.batch("test", torch.arange(100))
+    train = getattr(vision.datasets, kind.peer)(real_data)
+    assert data.splits["train"].y.tolist() == torch.as_tensor(train.targets).tolist()
     torch.testing.assert_close(batch.x, torch.stack([peer[i][0] for i in range(100)]), rtol=0, atol=6e-8)
     assert batch.y.tolist() == [peer[i][1] for i in range(100)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +20,10 @@ log = logging.getLogger(__name__)
 INIT_TIMEOUT = 15.0  # seconds; wandb would wait 90 for a network that is not there
 FINISH_TIMEOUT = 30.0  # seconds; wandb would wait for its uploads for ever
 LONGEST_ID = 128  # characters that wandb allows
+DIGEST = 20  # hexadecimal digits, 80 bits
+_OTHER = re.compile(r"[^A-Za-z0-9_.-]+")  # what wandb does not allow
+_PLAIN = re.compile(rf"(?!.*-[0-9a-f]{{{DIGEST}}}$)[A-Za-z0-9_.-]+")  # a study's name that is shown as it is
+_PLAIN_RUN = re.compile(r"[A-Za-z0-9_.]+")  # without a dash, so that the last dash of an id begins the run's
 
 
 class Wandb(Observer):
@@ -124,8 +130,19 @@ class Wandb(Observer):
 
 
 def wandb_id(study: str, run_id: str) -> str:
-    """The id of a run in W&B: the same for the same run, with the characters and the length that W&B allows."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{study}-{run_id}")[-LONGEST_ID:]
+    """The id of a run in W&B: one for each run, with the characters and the length that W&B allows.
+
+    A plain study's is its name, a dash and the run's id. Where the name has other characters, is too long or ends as
+    below, what W&B can show of it is followed by a digest of both: no two runs share an id, which W&B would join.
+    """
+    plain = f"{study}-{run_id}"
+    if _PLAIN.fullmatch(study) and _PLAIN_RUN.fullmatch(run_id) and len(plain) <= LONGEST_ID:
+        return plain
+    digest = sha256(json.dumps([study, run_id]).encode()).hexdigest()[:DIGEST]
+    shown, of_run = (_OTHER.sub("-", text) for text in (study, run_id))
+    of_run = of_run[-(LONGEST_ID - DIGEST - 2) :]
+    room = LONGEST_ID - len(f"-{digest}-{of_run}")
+    return f"{shown[:room]}-{digest}-{of_run}"
 
 
 def summary(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import builtins
 import logging
+import re
 import time
 from pathlib import Path
 
 import pytest
 
 from ib_cli.watch.observer import RunInfo
-from ib_cli.watch.trackers.wandb import LONGEST_ID, Wandb, summary, wandb_id
+from ib_cli.watch.trackers.wandb import Wandb, summary, wandb_id
 
 wandb = pytest.importorskip("wandb")
 
@@ -21,7 +22,7 @@ RESULT = {"status": "done", "seconds": 1.5, "train": {"R": 2.0}, "test": {"accur
 
 def run_info(folder: Path, run_id: str = "ab12") -> RunInfo:
     folder.mkdir(parents=True, exist_ok=True)
-    return RunInfo("my study", run_id, folder, "C + 0.01 R", {}, 3, 0, {"gamma": 0.01, "model": {"width": 8}})
+    return RunInfo("study", run_id, folder, "C + 0.01 R", {}, 3, 0, {"gamma": 0.01, "model": {"width": 8}})
 
 
 def tracker(mode: str = "offline") -> Wandb:
@@ -62,7 +63,7 @@ def test_runs_that_are_open_at_the_same_time_keep_apart(tmp_path, caplog):
         observer.finish(RESULT)
     assert not warnings_of(caplog)
     for run_id, other in (("one", "two"), ("two", "one")):
-        (file,) = (tmp_path / run_id / "wandb").glob(f"offline-run-*/run-my-study-{run_id}.wandb")
+        (file,) = (tmp_path / run_id / "wandb").glob(f"offline-run-*/run-study-{run_id}.wandb")
         content = content_of(file)
         assert f"of_{run_id}".encode() in content and f"of_{other}".encode() not in content
         assert b"train/I[X;Z] (mixture)" in content and b"(kraskov)" not in content
@@ -73,7 +74,7 @@ def test_offline_runs_in_one_process_write_their_own_folders(tmp_path, monkeypat
     for run_id in ("one", "two"):
         whole_run(tracker(), run_info(tmp_path / run_id, run_id))
     for run_id in ("one", "two"):
-        (file,) = (tmp_path / run_id / "wandb").glob(f"offline-run-*/run-my-study-{run_id}.wandb")
+        (file,) = (tmp_path / run_id / "wandb").glob(f"offline-run-*/run-study-{run_id}.wandb")
         content = content_of(file)
         assert b"test/H_model[Y|X]" in content and b"train/R" in content and b"width" in content
         written = [path for path in (tmp_path / run_id).rglob("*") if path.is_file() and not path.is_symlink()]
@@ -88,7 +89,7 @@ def test_an_interrupted_run_goes_on_under_its_id(tmp_path, caplog):
     first.evaluated(LINE)
     first.interrupt("stopped by Ctrl-C")
     whole_run(tracker(), run_info(tmp_path))
-    assert {file.name for file in (tmp_path / "wandb").glob("offline-run-*/*.wandb")} == {"run-my-study-ab12.wandb"}
+    assert {file.name for file in (tmp_path / "wandb").glob("offline-run-*/*.wandb")} == {"run-study-ab12.wandb"}
     assert not warnings_of(caplog)
 
 
@@ -132,10 +133,37 @@ def test_online_without_an_account_asks_nothing(tmp_path, monkeypatch, caplog):
     assert "wandb login" in caplog.text and len(warnings_of(caplog)) == 1
 
 
-def test_an_id_is_one_that_wandb_takes():
-    assert wandb_id("a/b: c", "12ab") == "a-b-c-12ab"
-    assert len(wandb_id("s" * 300, "12ab")) == LONGEST_ID
-    assert wandb_id("s" * 300, "12ab").endswith("-12ab")
+RUN = "2a9c0f1e3b"
+
+
+@pytest.mark.parametrize("study", ["runs", "a-b", "therml_fig3.8", "x" * 117, "a--b", "_"])
+def test_a_plain_name_is_shown_as_it_is(study):
+    assert wandb_id(study, RUN) == f"{study}-{RUN}"
+
+
+# What a study may be called (config/settings.py), and more; each two of them were one id once, or look alike.
+NAMES = [
+    "опыт", "проба", "a b", "a+b", "a-b", "a  b", "a/b", "a.b", "a_b", "a b ", "é", "e\u0301", "ａ", "a", "A", "日本",
+    "s" * 117, "s" * 118, "s" * 119, "s" * 300, "s" * 301, "t" + "s" * 300, "ж" * 300, "ж" * 301, " ", "-", "", "a\n",
+]  # fmt: skip
+
+
+def test_no_two_runs_share_an_id_that_wandb_would_join():
+    names = dict.fromkeys(NAMES)
+    names |= dict.fromkeys(wandb_id(name, RUN).removesuffix(f"-{RUN}") for name in list(names))  # named as an id begins
+    runs = [(name, run_id) for name in names for run_id in (RUN, "0000000000", f"b-{RUN}", "ж", "r" * 200, "r" * 201)]
+    ids = {run: wandb_id(*run) for run in runs}
+    assert len(set(ids.values())) == len(runs) > 250
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", each) for each in ids.values())
+    assert all(each == wandb_id(*run) for run, each in ids.items())
+
+
+@pytest.mark.parametrize(
+    ("study", "shown"), [("a/b: c", "a-b-c-"), ("my study", "my-study-"), ("s" * 300, "s" * 96 + "-")]
+)
+def test_what_can_be_shown_of_a_name_stays_and_the_runs_id_ends_it(study, shown):
+    found = wandb_id(study, RUN)
+    assert found.startswith(shown) and found.endswith(f"-{RUN}")
 
 
 def test_the_summary_holds_the_final_measures():
