@@ -18,7 +18,7 @@ TRUST = 2.0  # standard errors; a value that is further below a lower bound, or 
 BIAS = 3.0  # standard errors; a larger bias, as the drift over k shows it, is flagged
 CHANCE = 3.0  # errors of a difference; a smaller one may be chance
 DEPENDENT = math.sqrt(2)  # error of a drift over the error as if samples were independent; 1.0 to 1.5 was measured
-LEAST_LEVER = 0.75  # bias over drift at least: in few dimensions a lost structure moves less than it should
+LEVERS = (0.75, 10.0)  # bias over drift, at least and at most: no power law holds for long
 TRIAL = 2000  # samples that choose how distances are measured
 FAR = {True: 20, False: 10}  # numbers of neighbours to compare with: by trees, by blocks, where more takes long
 
@@ -153,7 +153,7 @@ def summarised(
     all samples less the mean of the values of the two halves. An estimate is flagged where
 
     - the drift over k is no chance, and the bias that it shows exceeds `BIAS` standard errors: with a bias ~ k^p,
-      bias(k) = drift k^p / (far^p − k^p), which in many dimensions is a multiple of the drift;
+      bias(k) = drift k^p / (far^p − k^p), which in many dimensions is a multiple of the drift (of `LEVERS`);
     - a lower bound lies above it, by `TRUST` standard errors and by more than chance. Both come from the same samples,
       so chance is the error of the mean of their differences;
     - it exceeds a ceiling;
@@ -218,7 +218,7 @@ def biased(estimate: Estimate, whole: dict[int, Terms], numbers: Numbers, p: flo
     far = max(others, key=lambda other: abs(math.log(other / k)))
     gaps = whole[far].own - whole[k].own
     drift, error = float(gaps.mean()), DEPENDENT * float(gaps.std()) / estimate.n**0.5
-    lever = max(k**p / abs(far**p - k**p), LEAST_LEVER)
+    lever = min(max(k**p / abs(far**p - k**p), LEVERS[0]), LEVERS[1])
     if abs(drift) <= CHANCE * error or lever * abs(drift) <= BIAS * stderr:
         return ""
     direction = "high" if (drift > 0) == (far > k) else "low"
