@@ -18,7 +18,7 @@ from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock, estimates_of, record, record_estimates, stop_if_asked
-from ib_cli.procedures.thermodynamics import preconditions
+from ib_cli.procedures.thermodynamics import doubts, preconditions
 from ib_cli.procedures.thermodynamics.chains import Chains, ChainState, Dynamics
 from ib_cli.procedures.thermodynamics.recording import write_laws
 from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy, named_parameters
@@ -168,9 +168,10 @@ class LangevinProgress:
     def finish(self, log_partition: LogPartition | None) -> Finished:
         """The result of the run."""
         state = self.state
-        train = self._train_measures()
+        train, found = self._train_measures(), self._doubts()
         if log_partition is not None:
             train |= self._free_energy(log_partition, train)
+            found += doubts.of_annealing(log_partition, self.dynamics.chains)
         self._write_temperatures()
         held_out = {split: self._held_out_measures(split) for split in self.held_out}
         return Finished(
@@ -180,7 +181,23 @@ class LangevinProgress:
             estimates=estimates_of(self.experiment, state.epoch),
             estimate_seconds=state.estimate_seconds,
             params={name: value[0] for name, value in self._samples().items()},
+            doubts=found,
         )
+
+    def _doubts(self) -> list[str]:
+        """Why the averages on the train split are not to be trusted."""
+        averages, records = self.chains.averages(self.burn_in), self.state.epoch - self.burn_in
+        of_J = {name: averages[name] for name in self.state.names}
+        found = [*doubts.of_mixing(of_J, records, self.dynamics.chains), *doubts.of_errors(of_J)]
+        for place, sigma in enumerate(self.dynamics.temperatures):
+            whose = f" of replica {place}" if place else ""
+            if self.dynamics.corrected:
+                found += doubts.of_motion(self.chains.accepted(self.burn_in, place), whose)
+            measured = self.chains.measured_temperature(self.burn_in, place)
+            found += doubts.of_temperature(sigma, measured, self.chains.excess(self.burn_in, place), whose)
+        if len(self.dynamics.temperatures) > 1:
+            found += doubts.of_swaps(averages["swaps"].mean)
+        return found
 
     def _train_measures(self) -> dict[str, float]:
         sigma = self.dynamics.temperatures[0]
@@ -192,7 +209,7 @@ class LangevinProgress:
                 measures["H[Y]"] = H
         measures |= {f"{name}_stderr": found[name].stderr for name in self.state.names}
         measured = self.chains.measured_temperature(self.burn_in, 0)
-        measures |= {"spread": found["J"].spread, "sigma": sigma}
+        measures |= {"spread": found["J"].spread, "effective": found["J"].effective, "sigma": sigma}
         measures |= {"sigma_measured": measured.mean, "sigma_measured_stderr": measured.stderr}
         if self.dynamics.corrected:
             measures["acceptance"] = found["acceptance"].mean
@@ -208,12 +225,13 @@ class LangevinProgress:
         return {name: of.mean for name, of in found.items()} | errors
 
     def _free_energy(self, found: LogPartition, train: Mapping[str, float]) -> dict[str, float]:
-        """F = −(σ/N) ln Z, the least ⟨J₀⟩ + σ S/N, S = N (F − J)/σ, and their standard errors."""
-        beta = float(self.chains.beta[0])
+        """F = −(σ/N) ln Z, the least ⟨J₀⟩ + σ S/N, S/N = (F − J)/σ and S, with their standard errors."""
+        beta, N = float(self.chains.beta[0]), self.chains.N
         F, stderr = -found.value / beta, found.stderr / beta
         S_stderr = beta * (stderr**2 + train["J_stderr"] ** 2) ** 0.5
         S = beta * (F - train["J"])
-        return {"F": F, "F_stderr": stderr, "F_chains": found.effective, "S": S, "S_stderr": S_stderr}
+        measures = {"F": F, "F_stderr": stderr, "F_chains": found.effective, "S": S, "S_stderr": S_stderr}
+        return measures | {"S/N": S / N, "S/N_stderr": S_stderr / N}
 
     def _write_temperatures(self) -> None:
         """Write thermodynamics.jsonl: the temperature at each place of the ladder, as set and as measured."""
