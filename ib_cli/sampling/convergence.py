@@ -53,7 +53,7 @@ def effective_size(series: Tensor) -> float:
 def chance_spread(T: int, M: int) -> float:
     """What R̂ of T records of M chains stays below by chance, if all records are independent.
 
-    B/W then has Fisher's law of 2 M − 1 and 2 M (n − 1) degrees of freedom; three of its standard deviations are allowed.
+    B/W then has Fisher's law of 2 M − 1 and 2 M (n − 1) degrees of freedom: three standard deviations are allowed.
     """
     n = T // 2
     deviation = math.sqrt(2 / (2 * M - 1) + 2 / (2 * M * (n - 1)))
@@ -63,8 +63,8 @@ def chance_spread(T: int, M: int) -> float:
 def correlations(series: Tensor) -> tuple[float, Tensor]:
     """The variance of a record (T ≥ 2), that of the chains' means included, and autocorrelations at lags 0 … T − 1.
 
-    ρ_t = 1 − (W − s_t)/V with W the mean variance within chains, V = W (T − 1)/T plus the variance of the chains' means,
-    and s_t the chains' mean autocovariance (Vehtari et al. 2021, eq. 10). NaN where V = 0.
+    ρ_t = 1 − (W − s_t)/V with W the mean variance within chains, V = W (T − 1)/T plus the variance of the chains'
+    means, and s_t the chains' mean autocovariance (Vehtari et al. 2021, eq. 10). NaN where V = 0.
     """
     T, M = series.shape
     covariance = _autocovariance(series) * T / (T - 1)

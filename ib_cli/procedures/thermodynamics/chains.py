@@ -180,7 +180,7 @@ class Chains:
         return ratio(kept["virial"], kept["free"], self._weights(burn_in))
 
     def excess(self, burn_in: int, place: int) -> Average:
-        """⟨v·∇U⟩/d − 1 of the chains at this place of the ladder: 0 at their temperature, above 0 where they are hotter.
+        """⟨v·∇U⟩/d − 1 of the chains at this place of the ladder: 0 at their temperature, above 0 if they are hotter.
 
         U = N J/σ + |θ|²/(2 prior²); see `virial`.
         """

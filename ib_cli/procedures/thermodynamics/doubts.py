@@ -18,11 +18,12 @@ HOT = 3.0  # standard errors by which chains may be away from their temperature
 TAKEN = 0.1  # share of accepted moves below which chains hardly move
 SWAPPED = 0.01  # share of exchanges below which replicas keep their places
 STUCK = 0.01  # share of accepted moves of one chain that stands still
+FEW = 0.01  # share of chains that may stand still
 CARRIERS = 5  # annealed chains that must carry the weight
 
 
 def of_mixing(averages: Mapping[str, Average], T: int, M: int, whose: str = "") -> list[str]:
-    """Doubts about averages of T records of M chains, by name. `whose`: what to say of whose they are, as in ` of A`."""
+    """Doubts about averages, by name, of T records of M chains. `whose`: whose they are, as in ` of A`."""
     found = []
     if M == 1:
         found.append(
@@ -56,8 +57,8 @@ def of_errors(averages: Mapping[str, Average]) -> list[str]:
     if not without:
         return []
     return [
-        f"no standard error of {', '.join(without)}: fewer than {CHAINS} chains tell none by themselves, and the epochs "
-        "after burn-in are too few for their autocorrelations"
+        f"no standard error of {', '.join(without)}: fewer than {CHAINS} chains tell none by themselves, and the "
+        "epochs after burn-in are too few for their autocorrelations"
     ]
 
 
@@ -69,10 +70,9 @@ def of_temperature(sigma: float, measured: Average, excess: Average, whose: str 
     """
     if not abs(excess.mean) > HOT * excess.stderr:
         return []
-    error = f" ± {measured.stderr:.2g}" if math.isfinite(measured.stderr) else ""
     return [
-        f"the chains{whose} measure a temperature of {measured.mean:.4g}{error} where σ is {sigma:.4g} "
-        f"({abs(excess.mean) / excess.stderr:.1f} standard errors away): a smaller procedure.step_size, "
+        f"the chains{whose} are not at σ = {sigma:.4g}: the virial theorem measures {measured.mean:.4g}, from "
+        f"⟨v·∇U⟩/d = {1 + excess.mean:.4g} ± {excess.stderr:.2g} in place of 1: a smaller procedure.step_size, "
         "procedure.corrected=true, a larger batch_size or more procedure.burn_in may help"
     ]
 
@@ -82,7 +82,7 @@ def of_motion(acceptance: Tensor, whose: str = "", key: str = "a smaller procedu
     mean, still, M = float(acceptance.mean()), int((acceptance < STUCK).sum()), len(acceptance)
     if mean < TAKEN:
         return [f"the chains{whose} hardly move ({mean:.1%} of their steps are accepted): {key} helps"]
-    if still:
+    if still > FEW * M:
         return [f"{still} of the {counted(M, 'chain')}{whose} stand{'s' if still == 1 else ''} still: {key} helps"]
     return []
 
@@ -91,7 +91,7 @@ def of_swaps(rate: float) -> list[str]:
     """Doubts about replicas, from the mean probability that neighbours change places."""
     if rate >= SWAPPED:
         return []
-    return [f"replicas hardly change places ({rate:.1%} of the tries): temperatures closer together in procedure.ladder help"]
+    return [f"replicas hardly change places ({rate:.1%} of the tries): closer temperatures in procedure.ladder help"]
 
 
 def of_annealing(found: LogPartition, M: int) -> list[str]:

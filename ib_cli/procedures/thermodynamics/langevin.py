@@ -23,7 +23,7 @@ from ib_cli.procedures.thermodynamics.chains import Chains, ChainState, Dynamics
 from ib_cli.procedures.thermodynamics.recording import write_laws
 from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy, named_parameters
 from ib_cli.sampling.annealed import LogPartition, annealed
-from ib_cli.sampling.averages import average
+from ib_cli.sampling.averages import Average, average
 
 Positive = Annotated[float, Gt(0)]
 
@@ -188,7 +188,8 @@ class LangevinProgress:
         """Why the averages on the train split are not to be trusted."""
         averages, records = self.chains.averages(self.burn_in), self.state.epoch - self.burn_in
         of_J = {name: averages[name] for name in self.state.names}
-        found = [*doubts.of_mixing(of_J, records, self.dynamics.chains), *doubts.of_errors(of_J)]
+        errors = of_J | {f"{split}/J": self._held_out(split)["J"] for split in self.held_out}
+        found = [*doubts.of_mixing(of_J, records, self.dynamics.chains), *doubts.of_errors(errors)]
         for place, sigma in enumerate(self.dynamics.temperatures):
             whose = f" of replica {place}" if place else ""
             if self.dynamics.corrected:
@@ -219,10 +220,13 @@ class LangevinProgress:
 
     def _held_out_measures(self, split: str) -> dict[str, float]:
         """Averages over evaluations and chains, with standard errors for measures that train has as well."""
-        lines = self.state.evaluations[split]
-        found = {name: average(torch.tensor([line[name] for line in lines])) for name in lines[0]}
+        found = self._held_out(split)
         errors = {f"{name}_stderr": found[name].stderr for name in self.state.names if name in found}
         return {name: of.mean for name, of in found.items()} | errors
+
+    def _held_out(self, split: str) -> dict[str, Average]:
+        lines = self.state.evaluations[split]
+        return {name: average(torch.tensor([line[name] for line in lines])) for name in lines[0]}
 
     def _free_energy(self, found: LogPartition, train: Mapping[str, float]) -> dict[str, float]:
         """F = −(σ/N) ln Z, the least ⟨J₀⟩ + σ S/N, S/N = (F − J)/σ and S, with their standard errors."""
