@@ -20,6 +20,9 @@ SWAPPED = 0.01  # share of exchanges below which replicas keep their places
 STUCK = 0.01  # share of accepted moves of one chain that stands still
 FEW = 0.01  # share of chains that may stand still
 CARRIERS = 5  # annealed chains that must carry the weight
+# What helps chains that are not at their temperature.
+EXACT = "more procedure.burn_in or more epochs"
+ROUGH = "a smaller procedure.step_size, a larger batch_size, procedure.corrected=true or more procedure.burn_in"
 
 
 def of_mixing(averages: Mapping[str, Average], T: int, M: int, whose: str = "") -> list[str]:
@@ -62,7 +65,7 @@ def of_errors(averages: Mapping[str, Average]) -> list[str]:
     ]
 
 
-def of_temperature(sigma: float, measured: Average, excess: Average, whose: str = "") -> list[str]:
+def of_temperature(sigma: float, measured: Average, excess: Average, whose: str = "", remedy: str = EXACT) -> list[str]:
     """Doubts where chains have not the temperature σ.
 
     `measured`: the temperature by the virial theorem; `excess`: ⟨v·∇U⟩/d − 1, which is 0 at σ. Its error has no
@@ -72,8 +75,7 @@ def of_temperature(sigma: float, measured: Average, excess: Average, whose: str 
         return []
     return [
         f"the chains{whose} are not at σ = {sigma:.4g}: the virial theorem measures {measured.mean:.4g}, from "
-        f"⟨v·∇U⟩/d = {1 + excess.mean:.4g} ± {excess.stderr:.2g} in place of 1: a smaller procedure.step_size, "
-        "procedure.corrected=true, a larger batch_size or more procedure.burn_in may help"
+        f"⟨v·∇U⟩/d = {1 + excess.mean:.4g} ± {excess.stderr:.2g} in place of 1: {remedy} may help"
     ]
 
 

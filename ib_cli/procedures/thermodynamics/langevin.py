@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
@@ -20,7 +20,7 @@ from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock, estimates_of, record, record_estimates, stop_if_asked
 from ib_cli.procedures.thermodynamics import doubts, preconditions
 from ib_cli.procedures.thermodynamics.chains import Chains, ChainState, Dynamics
-from ib_cli.procedures.thermodynamics.recording import write_laws
+from ib_cli.procedures.thermodynamics.recording import doubted, write_laws
 from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy, named_parameters
 from ib_cli.sampling.annealed import LogPartition, annealed
 from ib_cli.sampling.averages import Average, average
@@ -168,11 +168,13 @@ class LangevinProgress:
     def finish(self, log_partition: LogPartition | None) -> Finished:
         """The result of the run."""
         state = self.state
-        train, found = self._train_measures(), self._doubts()
+        train, places = self._train_measures(), range(len(self.dynamics.temperatures))
+        thermal = [self._doubts_at(place) for place in places]
+        found = [*(doubt for each in thermal for doubt in each), *self._doubts()]
         if log_partition is not None:
             train |= self._free_energy(log_partition, train)
             found += doubts.of_annealing(log_partition, self.dynamics.chains)
-        self._write_temperatures()
+        self._write_temperatures(thermal)
         held_out = {split: self._held_out_measures(split) for split in self.held_out}
         return Finished(
             epochs=state.epoch,
@@ -185,20 +187,22 @@ class LangevinProgress:
         )
 
     def _doubts(self) -> list[str]:
-        """Why the averages on the train split are not to be trusted."""
+        """Why the averages at the first temperature are not to be trusted."""
         averages, records = self.chains.averages(self.burn_in), self.state.epoch - self.burn_in
         of_J = {name: averages[name] for name in self.state.names}
         errors = of_J | {f"{split}/J": self._held_out(split)["J"] for split in self.held_out}
         found = [*doubts.of_mixing(of_J, records, self.dynamics.chains), *doubts.of_errors(errors)]
-        for place, sigma in enumerate(self.dynamics.temperatures):
-            whose = f" of replica {place}" if place else ""
-            if self.dynamics.corrected:
-                found += doubts.of_motion(self.chains.accepted(self.burn_in, place), whose)
-            measured = self.chains.measured_temperature(self.burn_in, place)
-            found += doubts.of_temperature(sigma, measured, self.chains.excess(self.burn_in, place), whose)
         if len(self.dynamics.temperatures) > 1:
             found += doubts.of_swaps(averages["swaps"].mean)
         return found
+
+    def _doubts_at(self, place: int) -> list[str]:
+        """Why the chains at this place of the ladder are not at their temperature."""
+        sigma, whose = self.dynamics.temperatures[place], f" of replica {place}" if place else ""
+        measured, excess = (of(self.burn_in, place) for of in (self.chains.measured_temperature, self.chains.excess))
+        remedy = doubts.EXACT if self.dynamics.corrected else doubts.ROUGH
+        still = doubts.of_motion(self.chains.accepted(self.burn_in, place), whose)  # all are 1 without corrections
+        return still + doubts.of_temperature(sigma, measured, excess, whose, remedy)
 
     def _train_measures(self) -> dict[str, float]:
         sigma = self.dynamics.temperatures[0]
@@ -237,14 +241,15 @@ class LangevinProgress:
         measures = {"F": F, "F_stderr": stderr, "F_chains": found.effective, "S": S, "S_stderr": S_stderr}
         return measures | {"S/N": S / N, "S/N_stderr": S_stderr / N}
 
-    def _write_temperatures(self) -> None:
+    def _write_temperatures(self, unsure: Sequence[Sequence[str]]) -> None:
         """Write thermodynamics.jsonl: the temperature at each place of the ladder, as set and as measured."""
         lines = []
         for place, sigma in enumerate(self.dynamics.temperatures):
             measured = self.chains.measured_temperature(self.burn_in, place)
             name = "σ" if place == 0 else f"σ of replica {place}"
             found = {"predicted": sigma, "measured": measured.mean, "stderr": measured.stderr}
-            lines.append({"law": "temperature of the chains (virial)", "quantity": name, **found})
+            line = {"law": "temperature of the chains (virial)", "quantity": name, **found}
+            lines.append(doubted(line, unsure[place]))
         write_laws(self.experiment, lines)
 
     def _evaluate(self) -> None:

@@ -109,18 +109,19 @@ def _doubts(found: Stages, sigmas: tuple[float, float], T: int) -> tuple[list[st
         for stage, at, models in (("apart", sigmas, found.before), ("apart again", (met, met), found.after))
     )
     averages = {f"J of {name}": J for name, J in zip(NAMES, found.met.J)} | {"the demon's energy": found.met.sigma}
-    coupled = doubts.of_mixing(averages, T, len(found.met.taken[0]), " coupled")
+    coupled: list[str] = []
     for name, taken in zip(NAMES, found.met.taken):
-        coupled += doubts.of_motion(taken, f" of {name} coupled", "more procedure.burn_in, to learn the step")
+        coupled += doubts.of_motion(taken, f" of {name} coupled", "more procedure.burn_in")
+    coupled += doubts.of_mixing(averages, T, len(found.met.taken[0]), " coupled")
     return first, coupled, last
 
 
 def _of_model(model: ModelAlone, sigma: float, T: int, whose: str) -> list[str]:
     return [
-        *doubts.of_mixing({"J": model.J}, T, len(model.acceptance), whose),
-        *doubts.of_errors({f"J{whose}": model.J}),
         *doubts.of_motion(model.acceptance, whose),
         *doubts.of_temperature(sigma, model.sigma, model.excess, whose),
+        *doubts.of_mixing({"J": model.J}, T, len(model.acceptance), whose),
+        *doubts.of_errors({f"J{whose}": model.J}),
     ]
 
 
