@@ -169,12 +169,12 @@ class LangevinProgress:
         """The result of the run."""
         state = self.state
         train, places = self._train_measures(), range(len(self.dynamics.temperatures))
-        thermal = [self._doubts_at(place) for place in places]
-        found = [*(doubt for each in thermal for doubt in each), *self._doubts()]
+        thermal, mixing = [self._doubts_at(place) for place in places], self._doubts()
+        found = [*(doubt for each in thermal for doubt in each), *mixing]
         if log_partition is not None:
             train |= self._free_energy(log_partition, train)
             found += doubts.of_annealing(log_partition, self.dynamics.chains)
-        self._write_temperatures(thermal)
+        self._write_temperatures([each if place else each + mixing for place, each in enumerate(thermal)])
         held_out = {split: self._held_out_measures(split) for split in self.held_out}
         return Finished(
             epochs=state.epoch,
@@ -191,6 +191,8 @@ class LangevinProgress:
         averages, records = self.chains.averages(self.burn_in), self.state.epoch - self.burn_in
         of_J = {name: averages[name] for name in self.state.names}
         errors = of_J | {f"{split}/J": self._held_out(split)["J"] for split in self.held_out}
+        for place in range(len(self.dynamics.temperatures)):
+            errors[f"σ of replica {place}" if place else "σ"] = self.chains.measured_temperature(self.burn_in, place)
         found = [*doubts.of_mixing(of_J, records, self.dynamics.chains), *doubts.of_errors(errors)]
         if len(self.dynamics.temperatures) > 1:
             found += doubts.of_swaps(averages["swaps"].mean)

@@ -124,6 +124,9 @@ def _lines(panel: Axes, relation: Relation) -> None:
 
 def _violations(relations: list[Relation], folder: Path) -> list[Path]:
     """Violations of convexity relative to the quantity's extent; 0 if the law holds."""
+    relations = [each for each in relations if (each.shown & np.isfinite(each.relative)).any()]
+    if not relations:  # a single point has no extent
+        return []
     figure, (panel,) = style.new()
     figure.set_size_inches(style.WIDTH + 1, style.HEIGHT + 0.15 * len(relations))
     for i, relation in enumerate(relations):

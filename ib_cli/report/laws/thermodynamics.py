@@ -86,7 +86,7 @@ def _doubted(points: Points, runs: Sequence[RecordedRun]) -> list[str]:
     if not unsure:
         return []
     return [
-        f"{len(unsure)} of {len(used)} runs say that their averages are not to be trusted, nor then the laws drawn from "
+        f"{len(unsure)} of {len(used)} runs say that their averages are not to be trusted, nor are laws drawn from "
         f"them; {unsure[0].study}/{unsure[0].id}: {unsure[0].doubts[0]}"
     ]
 

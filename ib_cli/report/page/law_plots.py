@@ -118,7 +118,7 @@ def _recorded(found: Thermodynamics) -> Plot:
     return {
         "id": "thermodynamics-recorded",
         "title": "What runs measured of the laws themselves",
-        "note": "On the dashed line a law holds. Bars: the standard error that the run gave. Hollow: not to be trusted.",
+        "note": "On the dashed line a law holds. Bars: the run's own standard error. Hollow: not to be trusted.",
         "traces": traces,
         "layout": layout("predicted", "measured", showlegend=True, **axes),
     }

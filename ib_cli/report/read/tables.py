@@ -73,7 +73,8 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
     """A row per run, in nats; row i is runs[i].
 
     Columns: id, study, status, objective, lagrangian, the multipliers, seed, epochs, planned_epochs, seconds,
-    `split/measure`, `split/quantity (estimator)`, the differing config keys, unread_lines, problem, doubts if a run has any, folder.
+    `split/measure`, `split/quantity (estimator)`, the differing config keys, unread_lines, problem,
+    doubts (if a run has any), folder.
     """
     import pandas as pd
 
