@@ -97,23 +97,19 @@ class ZerothLaw(Procedure):
         )
 
 
-def _doubts(found: Stages, sigmas: tuple[float, float], T: int) -> tuple[list[str], list[str], list[str]]:
-    """Doubts about the averages over T epochs of each stage: copies that have not mixed carry their excess further."""
+def _doubts(found: Stages, sigmas: tuple[float, float], T: int) -> tuple[list[str], ...]:
+    """Doubts about averages over T epochs: of A and of B apart, coupled, and apart again."""
     met = found.met.sigma.mean
-    first, last = (
-        [
-            doubt
-            for name, sigma, model in zip(NAMES, at, models)
-            for doubt in _of_model(model, sigma, T, f" of {name} {stage}")
-        ]
-        for stage, at, models in (("apart", sigmas, found.before), ("apart again", (met, met), found.after))
-    )
+    A, B = (_of_model(each, at, T, f" of {name} apart") for name, at, each in zip(NAMES, sigmas, found.before))
+    last = [
+        doubt for name, each in zip(NAMES, found.after) for doubt in _of_model(each, met, T, f" of {name} apart again")
+    ]
     averages = {f"J of {name}": J for name, J in zip(NAMES, found.met.J)} | {"the demon's energy": found.met.sigma}
     coupled: list[str] = []
     for name, taken in zip(NAMES, found.met.taken):
         coupled += doubts.of_motion(taken, f" of {name} coupled", "more procedure.burn_in")
     coupled += doubts.of_mixing(averages, T, len(found.met.taken[0]), " coupled")
-    return first, coupled, last
+    return A, B, coupled, last
 
 
 def _of_model(model: ModelAlone, sigma: float, T: int, whose: str) -> list[str]:
@@ -126,16 +122,16 @@ def _of_model(model: ModelAlone, sigma: float, T: int, whose: str) -> list[str]:
 
 
 def _laws(
-    found: Stages, sigmas: tuple[float, float], unsure: tuple[list[str], list[str], list[str]]
+    found: Stages, sigmas: tuple[float, float], unsure: tuple[list[str], ...]
 ) -> Iterator[tuple[dict[str, Any], list[str]]]:
-    """The lines of thermodynamics.jsonl, each with the doubts that bear on it: those of its own and earlier stages."""
-    met, (first, coupled, last) = found.met, unsure
+    """The lines of thermodynamics.jsonl, each with the doubts that bear on it: copies that have not mixed carry on."""
+    met, (A, B, coupled, last) = found.met, unsure
     for i, (sigma, model) in enumerate(zip(sigmas, found.before)):
-        yield _temperature(i, sigma, model), first
+        yield _temperature(i, sigma, model), (A, B)[i]
     for i, (own, apart) in enumerate(zip(met.sigmas, met.differences)):
-        yield _agreement(i, met.sigma, own, apart), first + coupled
+        yield _agreement(i, met.sigma, own, apart), A + B + coupled
     for i, model in enumerate(found.after):
-        yield _unmoved(i, met.J[i], model, met.sigma), first + coupled + last
+        yield _unmoved(i, met.J[i], model, met.sigma), A + B + coupled + last
 
 
 def _temperature(i: int, sigma: float, model: ModelAlone) -> dict[str, Any]:
