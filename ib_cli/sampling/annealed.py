@@ -36,7 +36,24 @@ def annealed(
     dtype: torch.dtype = torch.float64,
     between: Callable[[int], object] = lambda j: None,
 ) -> LogPartition:
-    """ln ∫ q(θ) exp(−β E(θ)) dθ, by chains of shape (M, d) that go from draws of q to the law at β.
+    """ln Z, Z = ∫ q(θ) exp(−β E(θ)) dθ, by M annealed chains: `log_mean` of their `log_weights`."""
+    options: dict[str, Any] = {"temperatures": temperatures, "step": step, "generator": generator, "dtype": dtype}
+    return log_mean(log_weights(energy, shape, beta, prior, between=between, **options))
+
+
+def log_weights(
+    energy: Energy,
+    shape: tuple[int, int],
+    beta: float,
+    prior: float,
+    *,
+    temperatures: int,
+    step: float,
+    generator: Generator,
+    dtype: torch.dtype = torch.float64,
+    between: Callable[[int], object] = lambda j: None,
+) -> Tensor:
+    """ln w (M,) of chains of shape (M, d) that go from draws of q to the law at β.
 
     Inverse temperatures are β_j = β (j/n)⁴, j = 0 … n, n = `temperatures`. For j = 0 … n − 1 each chain adds
     −(β_{j+1} − β_j) E(θ_j) to its ln w (Neal 2001, eq. 11), then makes a Metropolis-adjusted Langevin step at the new
@@ -57,7 +74,7 @@ def annealed(
         noise, uniform = torch.randn(M, d, **options), torch.rand(M, **options)
         target = Boltzmann(torch.tensor(beta * after, device=generator.device, dtype=dtype), prior)
         point, _ = adjusted(point, target, energy, point.energy.new_full((M,), size), noise, uniform)
-    return log_mean(log_weight)
+    return log_weight
 
 
 def log_mean(log_weight: Tensor) -> LogPartition:

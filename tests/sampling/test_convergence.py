@@ -54,7 +54,7 @@ def test_a_drift_and_other_tails_are_seen() -> None:
     stream = Generator().manual_seed(2)
     noise = torch.randn(40, 4, generator=stream, dtype=torch.float64)
     assert split_spread(noise) < 1.05
-    assert split_spread(noise + torch.linspace(0, 4, 40, dtype=torch.float64).unsqueeze(1)) > 1.5
+    assert split_spread(noise + torch.linspace(0, 4, 40, dtype=torch.float64).unsqueeze(1)) > 1.3
     wide = noise * torch.tensor([1.0, 1.0, 1.0, 30.0], dtype=torch.float64)
     assert split_spread(wide) > 1.2 and abs(wide.mean()) < 3
 
@@ -69,4 +69,4 @@ def test_what_cannot_be_told_is_no_number() -> None:
 def test_chance_alone_stays_below_its_limit() -> None:
     for T, M in ((4, 8), (4, 32), (8, 4), (40, 8)):
         above = sum(split_spread(autoregressive(0.0, T, M, seed)) > chance_spread(T, M) for seed in range(200))
-        assert above <= 8
+        assert above <= 4

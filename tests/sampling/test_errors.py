@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from ib_cli.sampling.annealed import annealed, log_mean
+from ib_cli.sampling.annealed import annealed, log_mean, log_weights
 from ib_cli.sampling.averages import Average, average, ratio
 from ib_cli.sampling.boltzmann import Boltzmann, Point
-from ib_cli.sampling.temperature import centres, virial
+from ib_cli.sampling.temperature import virial
 from tests.sampling.quadratic import Quadratic
 from tests.sampling.test_convergence import autoregressive
 from tests.sampling.walking import from_function, walked
 
-REPEATS = 30
+REPEATS = 120  # of 30 repetitions the standard deviation would itself be known to 13 % only
 QUADRATIC = Quadratic(torch.tensor([[2.0, 1.2], [1.2, 1.0]]).double(), torch.tensor([1.0, -0.5]).double())
 BETA, PRIOR = 3.0, 2.0
 
@@ -41,7 +41,7 @@ def equilibrium_chains(epochs: int, M: int, observe: Callable[[Point], Tensor], 
 
 @pytest.mark.parametrize("T, M", [(1, 8), (4, 8), (4, 32), (8, 16)])
 def test_errors_of_few_epochs(T: int, M: int) -> None:
-    series = equilibrium_chains(T, M, lambda point: point.energy, T + M, REPEATS)
+    series = equilibrium_chains(T, M, lambda point: point.energy, 1, REPEATS)
     exact = QUADRATIC.mean(QUADRATIC.equilibrium(BETA, PRIOR))
     found = [average(of) for of in series.squeeze(-1).unbind(1)]
     assert 0.8 < spread_of_scores([(each.mean, each.stderr) for each in found], exact) < 1.25
@@ -52,25 +52,37 @@ def test_errors_of_a_measured_temperature(T: int, M: int) -> None:
     law = QUADRATIC.equilibrium(BETA, PRIOR)
 
     def both(point: Point) -> Tensor:
-        middle = centres(point.theta.view(REPEATS, M, -1)).flatten(0, 1) * 0 + law.mean
-        return torch.stack(virial(point, PRIOR**-2, middle), dim=1)
+        return torch.stack(virial(point, PRIOR**-2, law.mean), dim=1)
 
     over, free = equilibrium_chains(T, M, both, 5, REPEATS).unbind(-1)
     found: list[Average] = [ratio(a, b) for a, b in zip(over.unbind(1), free.unbind(1))]
     assert 0.8 < spread_of_scores([(each.mean, each.stderr) for each in found], 1 / BETA) < 1.25
 
 
-@pytest.mark.parametrize("M, temperatures", [(8, 400), (16, 100), (32, 30)])
+def annealed_scores(M: int, temperatures: int, repeats: int) -> list[tuple[float, float]]:
+    weights = log_weights(
+        from_function(QUADRATIC), (M * repeats, 2), BETA, PRIOR, temperatures=temperatures, step=0.2,
+        generator=Generator().manual_seed(M),
+    )  # fmt: skip
+    found = [log_mean(each) for each in weights.view(repeats, M)]
+    return [(each.value, each.stderr) for each in found if not math.isnan(each.stderr)]
+
+
+ANNEALINGS = [(8, 100), (16, 30), (64, 10)]
+
+
+@pytest.mark.parametrize("M, temperatures", ANNEALINGS)
 def test_errors_of_few_annealed_chains(M: int, temperatures: int) -> None:
-    found, stream = [], Generator().manual_seed(M)
-    for _ in range(REPEATS):
-        made = annealed(
-            from_function(QUADRATIC), (M, 2), BETA, PRIOR, temperatures=temperatures // 4, step=0.2, generator=stream
-        )
-        found.append((made.value, made.stderr))
-    known = [each for each in found if not math.isnan(each[1])]
+    known = annealed_scores(M, temperatures, REPEATS)
     assert len(known) > 0.8 * REPEATS
     assert 0.8 < spread_of_scores(known, QUADRATIC.log_partition(BETA, PRIOR)) < 1.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("M, temperatures", [*ANNEALINGS, (8, 400), (16, 100), (32, 30)])
+def test_errors_of_annealed_chains_often_repeated(M: int, temperatures: int) -> None:
+    known = annealed_scores(M, temperatures, 600)
+    assert 0.85 < spread_of_scores(known, QUADRATIC.log_partition(BETA, PRIOR)) < 1.2
 
 
 @pytest.mark.slow
