@@ -46,9 +46,10 @@ def of_mixing(averages: Mapping[str, Average], T: int, M: int, whose: str = "") 
             "procedure.burn_in and more epochs help, or another procedure.step_size"
         )
     least = min(averages, key=lambda name: averages[name].effective)
-    if averages[least].effective < WORTH:
+    worth = min(averages[least].effective, T * M)  # of few records the estimate may come out above their number
+    if worth < WORTH:
         found.append(
-            f"{least}{whose} rests on {averages[least].effective:.0f} independent records (the effective sample size "
+            f"{least}{whose} rests on {worth:.0f} independent records (the effective sample size "
             f"of {counted(T, 'epoch')} of {counted(M, 'chain')}): more epochs or procedure.chains help"
         )
     return found

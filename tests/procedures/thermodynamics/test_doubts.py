@@ -24,7 +24,7 @@ ROUGH = SHARP | {"corrected": False}
 # Keys and overrides → a word of the doubt.
 DOUBTFUL: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
     "large step": (ROUGH | {"step_size": 1e-3}, (), "not at σ = 0.02"),
-    "minibatches": (ROUGH | {"step_size": 3e-5}, ("batch_size=10",), "a larger batch_size"),
+    "minibatches": (ROUGH | {"step_size": 3e-5, "steps": 40}, ("batch_size=10",), "a larger batch_size"),
     "refused": (SHARP | {"step_size": 10.0, "adapt": False}, (), "hardly move (0.0%"),
     "no burn-in": (SHARP | {"burn_in": 0, "step_size": 1e-6, "adapt": False}, (), "not all seen the same (R̂ ="),
     "one chain": (SHARP | {"chains": 1}, (), "R̂ is no number"),

@@ -62,26 +62,23 @@ def curved(normal: Tensor) -> Tensor:
     return torch.stack([normal[:, 0], normal[:, 1] + 1.5 * normal[:, 0].square()], dim=1)
 
 
-@pytest.mark.parametrize("M, repeats", [(64, 300), (512, 60)])
-@pytest.mark.parametrize("law, allowed", [
-    (lambda normal: 2 * normal, 0.01),
-    (lambda normal: normal * torch.tensor([10.0, 0.1]), 0.01),
-    (curved, 0.03),
-], ids=["round", "long", "curved"])  # fmt: skip
-def test_the_entropy_of_samples_has_no_bias(
-    law: Callable[[Tensor], Tensor], allowed: float, M: int, repeats: int
-) -> None:
-    """And its error is what it says it is. All three laws keep areas but for a factor: 4, 1 and 1."""
-    stream, away, errors = Generator().manual_seed(0), [], []
-    factor = {(2.0, 2.0): 4.0}.get(tuple(law(torch.eye(2)).diagonal().tolist()), 1.0)
+@pytest.mark.parametrize("law, M, allowed", [
+    (lambda normal: 2 * normal, 64, 0.01),
+    (lambda normal: 2 * normal, 512, 0.005),
+    (lambda normal: normal * torch.tensor([20.0, 0.2]), 512, 0.005),
+    (lambda normal: 2 * curved(normal), 512, 0.03),
+], ids=["few", "round", "long", "curved"])  # fmt: skip
+def test_the_entropy_of_samples_has_no_bias(law: Callable[[Tensor], Tensor], M: int, allowed: float) -> None:
+    """And its error is what it says it is. Every law here takes 4 times the area of the normal one."""
+    stream, away, errors, repeats = Generator().manual_seed(0), [], [], 60_000 // M // 2
     for _ in range(repeats):
         normal = torch.randn(M, 2, generator=stream, dtype=torch.float64)
-        exact = torch.distributions.Normal(0.0, 1.0).log_prob(normal).sum(1) - math.log(factor)
+        exact = torch.distributions.Normal(0.0, 1.0).log_prob(normal).sum(1) - math.log(4)
         terms = nearest_log_density(law(normal)) - exact
         away.append(terms.mean() - plane_bias(M))
         errors.append(plane_variance(terms) ** 0.5)
     found, said = torch.stack(away), torch.tensor(errors)
-    assert abs(found.mean()) < allowed * (512 / M) ** 0.5 + 3 * found.std() / repeats**0.5
+    assert abs(found.mean()) < allowed + 3 * found.std() / repeats**0.5
     assert 0.8 < found.std() / said.mean() < 1.25
 
 
