@@ -160,7 +160,7 @@ def _recorded(table: DataFrame, folder: Path) -> list[Path]:
         panel.errorbar(rows["predicted"], rows["measured"], error, fmt="none", **look)
         for hollow, part in rows.groupby(doubted(rows), sort=True):
             name = mathtext(str(law)) + (", not to be trusted" if hollow else "")
-            face = {"markerfacecolor": "white"} if hollow else {}
+            face: dict[str, Any] = {"markerfacecolor": "white"} if hollow else {}
             panel.plot(part["predicted"], part["measured"], marker, label=name, color=colour, ms=3.5, **face)
     ends = [both.min(), both.max()]
     panel.plot(ends, ends, "--", color="0.35", lw=0.8, zorder=1)
