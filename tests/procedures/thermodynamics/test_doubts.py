@@ -45,6 +45,7 @@ def test_doubtful_chains_are_told(small: Callable[..., Experiment], case: str) -
     assert all("\n" not in doubt for doubt in finished.doubts)
 
 
+@pytest.mark.slow
 def test_sound_chains_raise_no_doubt(small: Callable[..., Experiment]) -> None:
     for seed in range(2):
         made = small("epochs=40", f"seed={seed}", *LINE, folder=str(seed))

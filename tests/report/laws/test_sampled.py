@@ -32,6 +32,7 @@ def test_the_objective_of_sampled_weights_is_f(tmp_path: Path) -> None:
     assert np.nanmax(by_name["J is concave in σ"].value) == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_of_temperatures_has_laws_to_report(ib_train: Callable[..., Ended], tmp_path: Path) -> None:
     """C + β S/N of a regression with 3 parameters; 64 chains and as many annealed ones at each β."""
     rng = np.random.default_rng(0)
