@@ -36,7 +36,7 @@ NAMES = {
 }
 SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
 # Measures that are amounts of information.
-INFORMATION = re.compile(r"[JRCDSVI](_\w+)?|S/N|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")
+INFORMATION = re.compile(r"[JRCDSVI](_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (

@@ -58,4 +58,5 @@ class Finished:
     estimates: list[dict[str, Any]] = field(default_factory=list)  # lines of estimates.jsonl of the last epoch
     compile_seconds: float = 0.0  # part of `seconds`: compiling
     estimate_seconds: float = 0.0  # part of `seconds`: estimates of information
+    doubts: list[str] = field(default_factory=list)  # why its measures are not to be trusted, a line each
     params: dict[str, Tensor] | None = None  # the parameters that were evaluated; None: there is no trained model

@@ -192,6 +192,12 @@ def _notes(made: Contents, wanted: str) -> list[str]:
         notes.append(f"no run has measures of the {wanted} split: those of the {made.split} split are shown")
     if damaged := sum(run.status == "done" and bool(run.problem) for run in made.runs):
         notes.append(f"{counted(damaged, 'done run')} with damaged records: see the column problem of results.csv")
+    unsure = [run for run in made.runs if run.doubts]
+    if unsure and made.thermodynamics is None:
+        notes.append(
+            f"{counted(len(unsure), 'run')} with averages not to be trusted: see the column doubts of results.csv; the "
+            f"first says: {unsure[0].doubts[0]}"
+        )
     if cut := sum(run.unread for run in made.runs):
         notes.append(f"{counted(cut, 'line')} of records could not be read (cut by a kill) and left out")
     if made.points.table.empty:

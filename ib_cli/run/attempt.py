@@ -100,7 +100,12 @@ class Attempt:
             measured["compile_seconds"] = finished.compile_seconds
         if finished.estimates:
             measured |= {"estimates": nested(finished.estimates), "estimate_seconds": finished.estimate_seconds}
-        return self._end({"status": "done", **self._about(), **measured})
+        if finished.doubts:
+            measured["doubts"] = finished.doubts
+        outcome = self._end({"status": "done", **self._about(), **measured})
+        for doubt in finished.doubts:
+            log.warning("%s", doubt)
+        return outcome
 
     def fail(self, error: Exception) -> Outcome:
         """Write the result of a run that failed."""

@@ -179,6 +179,19 @@ class Chains:
         kept = self._kept(burn_in, place)
         return ratio(kept["virial"], kept["free"], self._weights(burn_in))
 
+    def excess(self, burn_in: int, place: int) -> Average:
+        """⟨v·∇U⟩/d − 1 of the chains at this place of the ladder: 0 at their temperature, above 0 if they are hotter.
+
+        U = N J/σ + |θ|²/(2 prior²); see `virial`.
+        """
+        kept, d = self._kept(burn_in, place), self.state.point.theta.shape[1]
+        away = kept["virial"] / self.dynamics.temperatures[place] - kept["free"]
+        return average(away / d, self._weights(burn_in))
+
+    def accepted(self, burn_in: int, place: int) -> Tensor:
+        """The share of accepted steps of each chain at this place of the ladder, (chains,)."""
+        return self._kept(burn_in, place)["acceptance"].mean(0)
+
     def _kept(self, burn_in: int, place: int) -> dict[str, Tensor]:
         M = self.dynamics.chains
         series = torch.stack(self.state.series[burn_in:])[..., place * M : (place + 1) * M]  # (T, Q, M)

@@ -30,6 +30,8 @@ class ModelAlone(NamedTuple):
     step: float  # the learned variance of a step's noise
     J: Average
     sigma: Average  # by the virial theorem
+    excess: Average  # ⟨v·∇U⟩/d − 1, 0 at its temperature
+    acceptance: Tensor  # of each copy, (M,)
     capacity: float  # ∂J/∂σ = N Var[J]/σ², from where the copies ended
 
 
@@ -41,6 +43,7 @@ class ModelsCoupled(NamedTuple):
     sigma: Average  # by the demon
     sigmas: tuple[Average, ...]  # each model's, by the virial theorem
     differences: tuple[Average, ...]  # only the stderr is used: the error of each of `sigmas` minus `sigma`
+    taken: tuple[Tensor, ...]  # share of accepted exchanges of each model's copies, (M,) each
 
 
 @dataclass
@@ -54,6 +57,11 @@ class CoupledModels:
     burn_in: int
     step_size: float
     epoch: int = 0  # epochs done in all stages
+
+    @property
+    def records(self) -> int:
+        """The epochs of a stage that are averaged."""
+        return self.epochs - self.burn_in
 
     def __post_init__(self) -> None:
         self.energy = WeightEnergy(self.experiment, exact=True)
@@ -93,7 +101,7 @@ class CoupledModels:
                 systems, demon, taken = exchanged(systems, demon, stream)
                 if epoch < self.burn_in:
                     systems = _learned(systems, taken, epoch * self.steps + step)
-                sums = sums + self._seen(systems, middles, demon)
+                sums = sums + self._seen(systems, middles, demon, taken)
             series.append(torch.as_tensor(sums) / self.steps)
             self._record([float(series[-1][0].mean()), float(series[-1][3].mean())])
             if epoch + 1 == self.burn_in:
@@ -126,16 +134,18 @@ class CoupledModels:
             float(chains.step_sizes.median()),
             chains.averages(self.burn_in)["J"],
             chains.measured_temperature(self.burn_in, 0),
+            chains.excess(self.burn_in, 0),
+            chains.accepted(self.burn_in, 0),
             self.N * float(energy.var()) / sigma**2,
         )
 
-    def _seen(self, systems: list[System], middles: list[Tensor], demon: Tensor) -> Tensor:
-        """J, N v·∇J and its divisor for each system, then N times the demon's energy: (7, M)."""
+    def _seen(self, systems: list[System], middles: list[Tensor], demon: Tensor, taken: Tensor) -> Tensor:
+        """J, N v·∇J and its divisor for each system, N times the demon's energy, each system's moves taken: (9, M)."""
         rows = []
         for system, middle in zip(systems, middles):
             over, free = virial(system.point, system.prior**-2, middle)
             rows += [system.point.energy, self.N * over, free]
-        return torch.stack([*rows, self.N * demon])
+        return torch.stack([*rows, self.N * demon, *taken])
 
     def _record(self, J: list[float]) -> None:
         self.epoch += 1
@@ -155,10 +165,11 @@ def _learned(systems: list[System], taken: Tensor, t: int) -> list[System]:
 
 def _coupled(points: tuple[Point, ...], seen: tuple[Tensor, ...]) -> ModelsCoupled:
     """Averages of the records of `_seen`, each (T, M)."""
-    J_A, over_A, free_A, J_B, over_B, free_B, demon = seen
+    J_A, over_A, free_A, J_B, over_B, free_B, demon, taken_A, taken_B = seen
     sigma, own, differences = average(demon), [], []
     for over, free in ((over_A, free_A), (over_B, free_B)):
         found = ratio(over, free)
         own.append(found)
         differences.append(average((over - found.mean * free) / free.mean() - demon))
-    return ModelsCoupled(points, (average(J_A), average(J_B)), sigma, tuple(own), tuple(differences))
+    taken = (taken_A.mean(0), taken_B.mean(0))
+    return ModelsCoupled(points, (average(J_A), average(J_B)), sigma, tuple(own), tuple(differences), taken)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
@@ -18,12 +18,12 @@ from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock, estimates_of, record, record_estimates, stop_if_asked
-from ib_cli.procedures.thermodynamics import preconditions
+from ib_cli.procedures.thermodynamics import doubts, preconditions
 from ib_cli.procedures.thermodynamics.chains import Chains, ChainState, Dynamics
-from ib_cli.procedures.thermodynamics.recording import write_laws
+from ib_cli.procedures.thermodynamics.recording import doubted, write_laws
 from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy, named_parameters
 from ib_cli.sampling.annealed import LogPartition, annealed
-from ib_cli.sampling.averages import average
+from ib_cli.sampling.averages import Average, average
 
 Positive = Annotated[float, Gt(0)]
 
@@ -168,10 +168,13 @@ class LangevinProgress:
     def finish(self, log_partition: LogPartition | None) -> Finished:
         """The result of the run."""
         state = self.state
-        train = self._train_measures()
+        train, places = self._train_measures(), range(len(self.dynamics.temperatures))
+        thermal, mixing = [self._doubts_at(place) for place in places], self._doubts()
+        found = [*(doubt for each in thermal for doubt in each), *mixing]
         if log_partition is not None:
             train |= self._free_energy(log_partition, train)
-        self._write_temperatures()
+            found += doubts.of_annealing(log_partition, self.dynamics.chains)
+        self._write_temperatures([each if place else each + mixing for place, each in enumerate(thermal)])
         held_out = {split: self._held_out_measures(split) for split in self.held_out}
         return Finished(
             epochs=state.epoch,
@@ -180,7 +183,28 @@ class LangevinProgress:
             estimates=estimates_of(self.experiment, state.epoch),
             estimate_seconds=state.estimate_seconds,
             params={name: value[0] for name, value in self._samples().items()},
+            doubts=found,
         )
+
+    def _doubts(self) -> list[str]:
+        """Why the averages at the first temperature are not to be trusted."""
+        averages, records = self.chains.averages(self.burn_in), self.state.epoch - self.burn_in
+        of_J = {name: averages[name] for name in self.state.names}
+        errors = of_J | {f"{split}/J": self._held_out(split)["J"] for split in self.held_out}
+        for place in range(len(self.dynamics.temperatures)):
+            errors[f"σ of replica {place}" if place else "σ"] = self.chains.measured_temperature(self.burn_in, place)
+        found = [*doubts.of_mixing(of_J, records, self.dynamics.chains), *doubts.of_errors(errors)]
+        if len(self.dynamics.temperatures) > 1:
+            found += doubts.of_swaps(averages["swaps"].mean)
+        return found
+
+    def _doubts_at(self, place: int) -> list[str]:
+        """Why the chains at this place of the ladder are not at their temperature."""
+        sigma, whose = self.dynamics.temperatures[place], f" of replica {place}" if place else ""
+        measured, excess = (of(self.burn_in, place) for of in (self.chains.measured_temperature, self.chains.excess))
+        remedy = doubts.EXACT if self.dynamics.corrected else doubts.ROUGH
+        still = doubts.of_motion(self.chains.accepted(self.burn_in, place), whose)  # all are 1 without corrections
+        return still + doubts.of_temperature(sigma, measured, excess, whose, remedy)
 
     def _train_measures(self) -> dict[str, float]:
         sigma = self.dynamics.temperatures[0]
@@ -192,7 +216,7 @@ class LangevinProgress:
                 measures["H[Y]"] = H
         measures |= {f"{name}_stderr": found[name].stderr for name in self.state.names}
         measured = self.chains.measured_temperature(self.burn_in, 0)
-        measures |= {"spread": found["J"].spread, "sigma": sigma}
+        measures |= {"spread": found["J"].spread, "effective": found["J"].effective, "sigma": sigma}
         measures |= {"sigma_measured": measured.mean, "sigma_measured_stderr": measured.stderr}
         if self.dynamics.corrected:
             measures["acceptance"] = found["acceptance"].mean
@@ -202,27 +226,32 @@ class LangevinProgress:
 
     def _held_out_measures(self, split: str) -> dict[str, float]:
         """Averages over evaluations and chains, with standard errors for measures that train has as well."""
-        lines = self.state.evaluations[split]
-        found = {name: average(torch.tensor([line[name] for line in lines])) for name in lines[0]}
+        found = self._held_out(split)
         errors = {f"{name}_stderr": found[name].stderr for name in self.state.names if name in found}
         return {name: of.mean for name, of in found.items()} | errors
 
+    def _held_out(self, split: str) -> dict[str, Average]:
+        lines = self.state.evaluations[split]
+        return {name: average(torch.tensor([line[name] for line in lines])) for name in lines[0]}
+
     def _free_energy(self, found: LogPartition, train: Mapping[str, float]) -> dict[str, float]:
-        """F = −(σ/N) ln Z, the least ⟨J₀⟩ + σ S/N, S = N (F − J)/σ, and their standard errors."""
-        beta = float(self.chains.beta[0])
+        """F = −(σ/N) ln Z, the least ⟨J₀⟩ + σ S/N, S/N = (F − J)/σ and S, with their standard errors."""
+        beta, N = float(self.chains.beta[0]), self.chains.N
         F, stderr = -found.value / beta, found.stderr / beta
         S_stderr = beta * (stderr**2 + train["J_stderr"] ** 2) ** 0.5
         S = beta * (F - train["J"])
-        return {"F": F, "F_stderr": stderr, "F_chains": found.effective, "S": S, "S_stderr": S_stderr}
+        measures = {"F": F, "F_stderr": stderr, "F_chains": found.effective, "S": S, "S_stderr": S_stderr}
+        return measures | {"S/N": S / N, "S/N_stderr": S_stderr / N}
 
-    def _write_temperatures(self) -> None:
+    def _write_temperatures(self, unsure: Sequence[Sequence[str]]) -> None:
         """Write thermodynamics.jsonl: the temperature at each place of the ladder, as set and as measured."""
         lines = []
         for place, sigma in enumerate(self.dynamics.temperatures):
             measured = self.chains.measured_temperature(self.burn_in, place)
             name = "σ" if place == 0 else f"σ of replica {place}"
             found = {"predicted": sigma, "measured": measured.mean, "stderr": measured.stderr}
-            lines.append({"law": "temperature of the chains (virial)", "quantity": name, **found})
+            line = {"law": "temperature of the chains (virial)", "quantity": name, **found}
+            lines.append(doubted(line, unsure[place]))
         write_laws(self.experiment, lines)
 
     def _evaluate(self) -> None:

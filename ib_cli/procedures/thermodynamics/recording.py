@@ -17,8 +17,13 @@ FILE = "thermodynamics.jsonl"
 
 
 def write_laws(experiment: Experiment, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Write thermodynamics.jsonl, for `ib-report`: lines of law, quantity, predicted, measured, stderr."""
+    """Write thermodynamics.jsonl, for `ib-report`: lines of law, quantity, predicted, measured, stderr, and `doubt`."""
     write_atomically(experiment.records.folder / FILE, "".join(as_json(dict(line)) + "\n" for line in lines))
+
+
+def doubted(line: Mapping[str, Any], doubts: Sequence[str]) -> dict[str, Any]:
+    """The line of thermodynamics.jsonl; where there are doubts, it has them as `doubt`."""
+    return dict(line) | ({"doubt": "; ".join(doubts)} if doubts else {})
 
 
 def held_out(experiment: Experiment, params: dict[str, Tensor], epoch: int) -> dict[str, dict[str, float]]:

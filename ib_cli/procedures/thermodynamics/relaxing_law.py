@@ -10,8 +10,9 @@ from torch import Generator, Tensor
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy, named_parameters
+from ib_cli.sampling.averages import student
 from ib_cli.sampling.boltzmann import Boltzmann, Point
-from ib_cli.sampling.density import nearest_log_density
+from ib_cli.sampling.density import nearest_log_density, plane_bias, plane_variance
 from ib_cli.sampling.metropolis import adjusted
 from ib_cli.sampling.relaxation import Table, divergence, langevin_proposals
 from ib_cli.sampling.subspace import Subspace, grid
@@ -53,17 +54,28 @@ class Ensemble:
         self.plane, self.target, self.stream = plane, target, stream
         self.point: Point = plane(start)
         self.steps = start.new_full((len(start),), step)
+        self.moves, self.done = torch.zeros_like(self.steps), 0  # summed probabilities of acceptance, and steps
 
     def advance(self) -> None:
         """One corrected Langevin step of each chain."""
         options: dict[str, Any] = {"generator": self.stream, "dtype": self.steps.dtype, "device": self.steps.device}
         noise = torch.randn(self.point.theta.shape, **options)
         uniform = torch.rand(len(self.steps), **options)
-        self.point, _ = adjusted(self.point, self.target, self.plane, self.steps, noise, uniform)
+        self.point, probability = adjusted(self.point, self.target, self.plane, self.steps, noise, uniform)
+        self.moves, self.done = self.moves + probability, self.done + 1
 
     @property
-    def above(self) -> Tensor:
-        """ln p̂(a) − ln q(a) + N J₀(a)/σ of each chain, (M,), whose mean is N J/σ."""
+    def acceptance(self) -> Tensor:
+        """The share of accepted steps of each chain so far, (M,)."""
+        return self.moves / max(self.done, 1)
+
+    def above(self) -> tuple[float, float]:
+        """N J/σ, the mean of ln p̂(a) − ln q(a) + N J₀(a)/σ over the chains, without the bias of p̂, and its error."""
+        terms, M = self._above, len(self.steps)
+        return float(terms.mean()) - plane_bias(M), plane_variance(terms) ** 0.5 * student(M)
+
+    @property
+    def _above(self) -> Tensor:
         theta, prior = self.point.theta, torch.distributions.Normal(0.0, self.target.precision**-0.5)
         log_q = prior.log_prob(theta).sum(1)
         return nearest_log_density(theta) - log_q + self.target.beta * self.point.energy

@@ -12,8 +12,8 @@ from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock, record, stop_if_asked
-from ib_cli.procedures.thermodynamics import preconditions
-from ib_cli.procedures.thermodynamics.recording import held_out, write_laws
+from ib_cli.procedures.thermodynamics import doubts, preconditions
+from ib_cli.procedures.thermodynamics.recording import doubted, held_out, write_laws
 from ib_cli.procedures.thermodynamics.relaxing_law import Ensemble, GridLaw, ParameterPlane
 from ib_cli.sampling.annealed import LogPartition, annealed
 
@@ -90,14 +90,19 @@ class SecondLaw(Procedure):
             record(plain, epoch, epoch * self.steps, "train", found)
         rise = {"quantity": "largest rise of a step", "predicted": 0.0, "measured": highest}
         laws.append({"law": "second law: J never rises (39)", **rise})
-        write_laws(plain, [*laws, *above])
+        still, light = doubts.of_motion(ensemble.acceptance), doubts.of_annealing(F, self.chains)
+        start, least, never = laws
+        lines = [start, doubted(least, light), doubted(never, still)]
+        write_laws(plain, [*lines, *(doubted(line, still + light) for line in above)])
         params = plane.params(ensemble.point)
         about = {"sigma": sigma, "F": -F.value / plane.beta, "F_stderr": F.stderr / plane.beta}
+        about |= {"S/N": found["S"] / plain.data.spec.train_size, "acceptance": float(ensemble.acceptance.mean())}
         return Finished(
             epochs=epochs,
             seconds=clock.read(),
             measures={"train": found | about} | held_out(plain, params, epochs),
             params={name: value[0] for name, value in params.items()},
+            doubts=still + light,
         )
 
 
@@ -135,8 +140,7 @@ def _least(law: GridLaw, F: LogPartition, beta: float) -> dict[str, Any]:
 
 def _above(epoch: int, law: dict[str, float], ensemble: Ensemble, F: LogPartition) -> dict[str, Any]:
     """The chains' N (J − F)/σ against the divergence of the law on the grid."""
-    above = ensemble.above
-    measured = float(above.mean()) + F.value
-    stderr = float((above.var() / len(above) + F.stderr**2) ** 0.5)
+    mean, error = ensemble.above()
+    measured, stderr = mean + F.value, (error**2 + F.stderr**2) ** 0.5
     found = {"predicted": law["KL"], "measured": measured, "stderr": stderr}
     return {"law": "second law: KL(p‖π) = N ΔJ/σ (36)", "quantity": f"after epoch {epoch}", **found}

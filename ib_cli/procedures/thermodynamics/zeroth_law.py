@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Gt
 
@@ -12,16 +12,21 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock
-from ib_cli.procedures.thermodynamics import preconditions
-from ib_cli.procedures.thermodynamics.coupled_models import STAGES, CoupledModels, ModelAlone
-from ib_cli.procedures.thermodynamics.recording import held_out, write_laws
+from ib_cli.procedures.thermodynamics import doubts, preconditions
+from ib_cli.procedures.thermodynamics.coupled_models import STAGES, CoupledModels, ModelAlone, ModelsCoupled
+from ib_cli.procedures.thermodynamics.recording import doubted, held_out, write_laws
 from ib_cli.sampling.averages import Average
 
 Positive = Annotated[float, Gt(0)]
 NAMES = "AB"
-SPREAD = 1.2  # R̂ from which on chains have not all seen the same
 
-log = logging.getLogger(__name__)
+
+class Stages(NamedTuple):
+    """What the three stages found."""
+
+    before: tuple[ModelAlone, ModelAlone]
+    met: ModelsCoupled
+    after: tuple[ModelAlone, ModelAlone]
 
 
 class ZerothLaw(Procedure):
@@ -77,37 +82,56 @@ class ZerothLaw(Procedure):
             plain, (self.prior, self.other_prior), self.chains, self.steps, self.burn_in, self.step_size
         )
         before = models.apart(sigmas)
-        _warn(before)
         met = models.coupled(before)
         after = models.apart((met.sigma.mean, met.sigma.mean), met.points)
-        lines = [
-            *(_temperature(i, sigma, model) for i, (sigma, model) in enumerate(zip(sigmas, before))),
-            *(
-                _agreement(i, met.sigma, found, apart)
-                for i, (found, apart) in enumerate(zip(met.sigmas, met.differences))
-            ),
-            *(_unmoved(i, met.J[i], model, met.sigma) for i, model in enumerate(after)),
-        ]
-        write_laws(plain, lines)
+        stages = Stages(before, met, after)
+        unsure = _doubts(stages, sigmas, models.records)
+        write_laws(plain, [doubted(line, why) for line, why in _laws(stages, sigmas, unsure)])
         params = models.params(after[0].point)
         return Finished(
             epochs=models.epoch,
             seconds=clock.read(),
-            measures={"train": _measures(before, met.J, met.sigmas, met.sigma)} | held_out(plain, params, models.epoch),
+            measures={"train": _measures(stages)} | held_out(plain, params, models.epoch),
             params={name: value[0] for name, value in params.items()},
+            doubts=[doubt for stage in unsure for doubt in stage],
         )
 
 
-def _warn(models: tuple[ModelAlone, ModelAlone]) -> None:
-    """Warn where copies have not come to their temperature: such a copy would bring its excess to both models."""
-    for name, model in zip(NAMES, models):
-        if not model.J.spread < SPREAD:
-            log.warning(
-                "the copies of %s have not all come to their temperature (R̂ = %.3g): more procedure.burn_in, a smaller "
-                "procedure.step_size or narrower priors may help",
-                name,
-                model.J.spread,
-            )
+def _doubts(found: Stages, sigmas: tuple[float, float], T: int) -> tuple[list[str], ...]:
+    """Doubts about averages over T epochs: of A and of B apart, coupled, and apart again."""
+    met = found.met.sigma.mean
+    A, B = (_of_model(each, at, T, f" of {name} apart") for name, at, each in zip(NAMES, sigmas, found.before))
+    last = [
+        doubt for name, each in zip(NAMES, found.after) for doubt in _of_model(each, met, T, f" of {name} apart again")
+    ]
+    averages = {f"J of {name}": J for name, J in zip(NAMES, found.met.J)} | {"the demon's energy": found.met.sigma}
+    coupled: list[str] = []
+    for name, taken in zip(NAMES, found.met.taken):
+        coupled += doubts.of_motion(taken, f" of {name} coupled", "more procedure.burn_in")
+    coupled += doubts.of_mixing(averages, T, len(found.met.taken[0]), " coupled")
+    return A, B, coupled, last
+
+
+def _of_model(model: ModelAlone, sigma: float, T: int, whose: str) -> list[str]:
+    return [
+        *doubts.of_motion(model.acceptance, whose),
+        *doubts.of_temperature(sigma, model.sigma, model.excess, whose),
+        *doubts.of_mixing({"J": model.J}, T, len(model.acceptance), whose),
+        *doubts.of_errors({f"J{whose}": model.J}),
+    ]
+
+
+def _laws(
+    found: Stages, sigmas: tuple[float, float], unsure: tuple[list[str], ...]
+) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """The lines of thermodynamics.jsonl, each with the doubts that bear on it: copies that have not mixed carry on."""
+    met, (A, B, coupled, last) = found.met, unsure
+    for i, (sigma, model) in enumerate(zip(sigmas, found.before)):
+        yield _temperature(i, sigma, model), (A, B)[i]
+    for i, (own, apart) in enumerate(zip(met.sigmas, met.differences)):
+        yield _agreement(i, met.sigma, own, apart), A + B + coupled
+    for i, model in enumerate(found.after):
+        yield _unmoved(i, met.J[i], model, met.sigma), A + B + coupled + last
 
 
 def _temperature(i: int, sigma: float, model: ModelAlone) -> dict[str, Any]:
@@ -128,12 +152,16 @@ def _unmoved(i: int, J: Average, after: ModelAlone, sigma: Average) -> dict[str,
     return {"law": "zeroth law: nothing flows at one σ", "quantity": f"J of {NAMES[i]}", **found}
 
 
-def _measures(
-    before: tuple[ModelAlone, ModelAlone], J: tuple[Average, ...], sigmas: tuple[Average, ...], sigma: Average
-) -> dict[str, float]:
-    """J and σ when coupled, for both models and for each, and J before."""
-    found = {"J": sum(each.mean for each in J), "sigma": sigma.mean, "sigma_stderr": sigma.stderr}
-    for name, apart, together, own in zip(NAMES, before, J, sigmas):
+def _measures(stages: Stages) -> dict[str, float]:
+    """J and σ when coupled, for both models and for each, J before, and R̂ of J in each stage, the larger of both."""
+    met = stages.met
+    found = {"J": sum(each.mean for each in met.J), "sigma": met.sigma.mean, "sigma_stderr": met.sigma.stderr}
+    for name, apart, together, own in zip(NAMES, stages.before, met.J, met.sigmas):
         found |= {f"J_{name}": together.mean, f"J_{name}_stderr": together.stderr, f"J_{name}_before": apart.J.mean}
         found |= {f"sigma_{name}": own.mean, f"sigma_{name}_stderr": own.stderr}
-    return found
+    spreads = {
+        "before": [model.J.spread for model in stages.before],
+        "coupled": [J.spread for J in met.J],
+        "after": [model.J.spread for model in stages.after],
+    }
+    return found | {f"spread_{stage}": max(of) for stage, of in spreads.items()}

@@ -11,6 +11,7 @@ import numpy as np
 
 from ib_cli.contracts.labels import GREEK, mathtext
 from ib_cli.report.figures import style
+from ib_cli.report.laws.recorded_laws import doubted
 from ib_cli.report.laws.relation import Relation
 from ib_cli.report.panels.contents import Contents
 
@@ -123,6 +124,9 @@ def _lines(panel: Axes, relation: Relation) -> None:
 
 def _violations(relations: list[Relation], folder: Path) -> list[Path]:
     """Violations of convexity relative to the quantity's extent; 0 if the law holds."""
+    relations = [each for each in relations if (each.shown & np.isfinite(each.relative)).any()]
+    if not relations:  # a single point has no extent
+        return []
     figure, (panel,) = style.new()
     figure.set_size_inches(style.WIDTH + 1, style.HEIGHT + 0.15 * len(relations))
     for i, relation in enumerate(relations):
@@ -153,7 +157,11 @@ def _recorded(table: DataFrame, folder: Path) -> list[Path]:
         colour, marker = _look(i)
         error = rows["error"].fillna(0.0) if "error" in rows else None
         look: dict[str, Any] = {"color": colour, "ms": 3.5, "elinewidth": 0.8}
-        panel.errorbar(rows["predicted"], rows["measured"], error, fmt=marker, label=mathtext(str(law)), **look)
+        panel.errorbar(rows["predicted"], rows["measured"], error, fmt="none", **look)
+        for hollow, part in rows.groupby(doubted(rows), sort=True):
+            name = mathtext(str(law)) + (", not to be trusted" if hollow else "")
+            face: dict[str, Any] = {"markerfacecolor": "white"} if hollow else {}
+            panel.plot(part["predicted"], part["measured"], marker, label=name, color=colour, ms=3.5, **face)
     ends = [both.min(), both.max()]
     panel.plot(ends, ends, "--", color="0.35", lw=0.8, zorder=1)
     if both.min() > 0 and both.max() > 10 * both.min():

@@ -128,6 +128,7 @@ def _grid(
         places = [np.searchsorted(values, table[name].to_numpy(dtype=float)) for name, values in ticks.items()]
         cells[tuple(places)] = rows
     at = _multipliers(points, lagrangian, ticks, cells)
+    results = _with_entropy(results, lagrangian, split)
     values = {
         name: _means(points, results, members, cells, f"{split}/{name}")
         for name in (*lagrangian.functionals, "J")
@@ -137,6 +138,14 @@ def _grid(
     if not recorded:
         values["J"] = lagrangian.objective(at, values)
     return Grid(curve, lagrangian, tuple(ticks), ticks, at, cells, values, recorded), filled
+
+
+def _with_entropy(results: DataFrame, lagrangian: Lagrangian, split: str) -> DataFrame:
+    """The results with the whole objective for J: runs that sample the weights record it without σ S/N, and as F."""
+    F, J = f"{split}/F", f"{split}/J"
+    if F not in results or J not in results or not {"S", "S/N"} & set(lagrangian.functionals):
+        return results
+    return results.assign(**{J: results[F].where(results[F].notna(), results[J])})
 
 
 def _multipliers(

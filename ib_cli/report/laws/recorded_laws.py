@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 FILE = "thermodynamics.jsonl"
-BESIDE = ("predicted", "error", "relative")  # columns that may be missing
+BESIDE = ("predicted", "error", "relative", "doubt")  # columns that may be missing
 
 
 def recorded_laws(runs: Sequence[RecordedRun]) -> DataFrame:
     """A row per line with a number in `measured`, of runs in any state.
 
-    Columns: law, quantity, study, run (its id), the multipliers, predicted, measured, difference, error (stderr) and
-    relative. A line's own multipliers replace its run's.
+    Columns: law, quantity, study, run (its id), the multipliers, predicted, measured, difference, error (stderr),
+    relative and doubt (why the line is not to be trusted). A line's own multipliers replace its run's.
     """
     import pandas as pd
 
@@ -43,15 +43,26 @@ def summary_lines(table: DataFrame) -> list[str]:
     ]
 
 
+def doubted(table: DataFrame) -> Series:
+    """True for rows that are not to be trusted."""
+    return table.reindex(columns=["doubt"])["doubt"].notna()
+
+
 def _both(row: Series) -> str:
     predicted = f"predicted {row['predicted']:.4g}, " if np.isfinite(row["predicted"]) else ""
     error = f" ± {row['error']:.2g}" if np.isfinite(row["error"]) else ""
-    return f"{predicted}measured {row['measured']:.4g}{error}"
+    doubt = f"; not to be trusted: {row['doubt']}" if isinstance(row["doubt"], str) else ""
+    return f"{predicted}measured {row['measured']:.4g}{error}{doubt}"
 
 
 def _all(rows: DataFrame) -> str:
     relative = rows["relative"].median()
-    return f"{len(rows)} recorded" + (f", relative difference {relative:.2g} (median)" if np.isfinite(relative) else "")
+    doubted = int(rows["doubt"].notna().sum())
+    return (
+        f"{len(rows)} recorded"
+        + (f", relative difference {relative:.2g} (median)" if np.isfinite(relative) else "")
+        + (f", {doubted} of them not to be trusted" if doubted else "")
+    )
 
 
 def _row(run: RecordedRun, line: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,6 +81,7 @@ def _row(run: RecordedRun, line: Mapping[str, Any]) -> dict[str, Any]:
         "difference": measured - predicted,
         "error": _number(line.get("stderr")),
         "relative": abs(measured - predicted) / size if size > 0 else np.nan,
+        "doubt": str(line["doubt"]) if line.get("doubt") else None,
     }
 
 

@@ -65,6 +65,7 @@ def measure_laws(points: Points, runs: Sequence[RecordedRun], results: DataFrame
     relations = [
         relation for relation in relations if (np.isfinite(relation.value) & (relation.grid.points >= 0)).any()
     ]
+    remarks += _doubted(points, runs)
     own = recorded_laws(runs)
     if own.empty:
         remarks.append(f"no run wrote {FILE}: nothing on the zeroth law, the second law and the partition function")
@@ -76,6 +77,18 @@ def measure_laws(points: Points, runs: Sequence[RecordedRun], results: DataFrame
     return Thermodynamics(
         points, split, tuple(relations), table, summary(relations), own, tuple(dict.fromkeys(remarks))
     )
+
+
+def _doubted(points: Points, runs: Sequence[RecordedRun]) -> list[str]:
+    """A remark on runs whose averages are not to be trusted, and so the laws that they enter."""
+    used = [run for run, point in zip(runs, points.of_run) if point >= 0]
+    unsure = [run for run in used if run.doubts]
+    if not unsure:
+        return []
+    return [
+        f"{len(unsure)} of {len(used)} runs say that their averages are not to be trusted, nor are laws drawn from "
+        f"them; {unsure[0].study}/{unsure[0].id}: {unsure[0].doubts[0]}"
+    ]
 
 
 def _lacking(grid: Grid) -> list[str]:

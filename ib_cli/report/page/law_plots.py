@@ -9,6 +9,7 @@ import numpy as np
 
 from ib_cli.contracts.labels import GREEK
 from ib_cli.report.figures.style import COLOURS, cycled
+from ib_cli.report.laws.recorded_laws import doubted
 from ib_cli.report.laws.relation import Relation
 from ib_cli.report.laws.thermodynamics import Thermodynamics
 from ib_cli.report.page.plot_parts import SYMBOLS, Plot, diagonal, layout, numbers
@@ -104,7 +105,11 @@ def _recorded(found: Thermodynamics) -> Plot:
             "type": "scatter", "mode": "markers", "name": str(law),
             "x": numbers(rows["predicted"]), "y": numbers(rows["measured"]),
             "error_y": {"type": "data", "array": numbers(error), "thickness": 1, "width": 0},
-            "marker": {"size": 8, "color": cycled(COLOURS, i), "symbol": cycled(SYMBOLS, i)},
+            "marker": {
+                "size": 8,
+                "color": cycled(COLOURS, i),
+                "symbol": [cycled(SYMBOLS, i) + ("-open" if hollow else "") for hollow in doubted(rows)],
+            },
             "text": [f"{study}/{run}" for study, run in zip(rows["study"], rows["run"])],
             "hovertemplate": "%{text}<br>predicted %{x:.4g}, measured %{y:.4g}<extra></extra>",
         })  # fmt: skip
@@ -113,7 +118,7 @@ def _recorded(found: Thermodynamics) -> Plot:
     return {
         "id": "thermodynamics-recorded",
         "title": "What runs measured of the laws themselves",
-        "note": "On the dashed line a law holds. Bars: the standard error that the run gave.",
+        "note": "On the dashed line a law holds. Bars: the run's own standard error. Hollow: not to be trusted.",
         "traces": traces,
         "layout": layout("predicted", "measured", showlegend=True, **axes),
     }

@@ -49,6 +49,12 @@ class RecordedRun:
         return self.folder.name
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the run's own averages are not to be trusted, as it said itself."""
+        found = self.result.get("doubts")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    @property
     def exact(self) -> bool:
         """True for an exact optimum, from procedure=exact_frontier."""
         return self.config.get("procedure._target_") == EXACT

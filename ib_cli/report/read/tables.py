@@ -73,7 +73,8 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
     """A row per run, in nats; row i is runs[i].
 
     Columns: id, study, status, objective, lagrangian, the multipliers, seed, epochs, planned_epochs, seconds,
-    `split/measure`, `split/quantity (estimator)`, the differing config keys, unread_lines, problem, folder.
+    `split/measure`, `split/quantity (estimator)`, the differing config keys, unread_lines, problem,
+    doubts (if a run has any), folder.
     """
     import pandas as pd
 
@@ -88,8 +89,11 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
     ]
     rows = [_row(run, final, names, keys) for run, final in zip(runs, finals)]
     estimates = dict.fromkeys(name for run in runs for name in final_estimates(run))
+    doubts = ["doubts"] if any(run.doubts for run in runs) else []
     head = ["id", "study", "status", "objective", "lagrangian", *names, "seed", "epochs", "planned_epochs", "seconds"]
-    table = pd.DataFrame(rows, columns=[*head, *measures, *estimates, *keys, "unread_lines", "problem", "folder"])
+    table = pd.DataFrame(
+        rows, columns=[*head, *measures, *estimates, *keys, "unread_lines", "problem", *doubts, "folder"]
+    )
     for name in (*names, "seconds", *measures, *estimates):
         table[name] = table[name].astype(float)
     for name in ("seed", "epochs", "planned_epochs"):
@@ -136,7 +140,8 @@ def converted(table: DataFrame, units: str, also: Iterable[str] = ()) -> DataFra
 
 def _bare(name: str) -> str:
     """`test/I[X;Z] (mixture)` → `I[X;Z]`."""
-    return name.rpartition("/")[2].partition(" (")[0]
+    split, _, rest = name.partition("/")
+    return (rest if split in SPLITS else name).partition(" (")[0]
 
 
 def write_parquet(table: DataFrame, file: Path, units: str) -> None:
@@ -173,6 +178,7 @@ def _row(run: RecordedRun, final: Mapping[str, Mapping[str, float]], names: Iter
         **{key: run.config.get(key) for key in keys},
         "unread_lines": run.unread,
         "problem": run.problem,
+        "doubts": "; ".join(run.doubts),
         "folder": str(run.folder),
     }
 

@@ -97,6 +97,9 @@ def test_the_free_energy_is_that_of_plain_sampling(small: Callable[..., Experime
     F, stderr = -10 / 40 * plain.value, 10 / 40 * plain.stderr
     assert abs(found["F"] - F) < 3 * math.hypot(found["F_stderr"], stderr) < 0.1
     assert found["S"] == pytest.approx(40 / 10 * (found["F"] - found["J"])) and found["S"] > 3 * found["S_stderr"]
+    assert found["S/N"] == pytest.approx(found["S"] / 40) and found["S/N_stderr"] == pytest.approx(
+        found["S_stderr"] / 40
+    )
 
 
 def test_small_steps_need_no_correction_and_no_whole_split(small: Callable[..., Experiment]) -> None:
