@@ -54,7 +54,7 @@ def table(folder: Path) -> None:
         sample = np.load(file)
         x, y = (torch.from_numpy(standardised(sample[name])) for name in ("x", "y"))
         start = time.perf_counter()
-        estimates = ksg(x, y, k=NEIGHBOURS)
+        estimates = ksg(x, y, k=NEIGHBOURS, standardise=False, sweep=None)
         seconds = time.perf_counter() - start
         ours = sum(estimate.value for estimate in estimates) / len(estimates)
         theirs = float(sample["theirs"])

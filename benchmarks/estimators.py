@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ from ib_cli.estimators.ksg import ksg
 from ib_cli.estimators.ross import ross
 
 K = 3
+BARE: dict[str, Any] = {"sweep": None, "standardise": False}  # what the peers compute, without checks
 PEER = """
 import sys, time
 import numpy as np
@@ -105,32 +107,36 @@ def compare(name: str, sides: dict[str, Callable[[], object]], repeats: int) -> 
     seconds = {side: [turn[side][0] for turn in turns] for side in sides}
     to_peer = spread_of([peer / ours for ours, peer in zip(seconds["ours"], seconds["peer"])])
     same_norm = spread_of([peer / ours for ours, peer in zip(seconds["ours, max"], seconds["peer"])])
+    checked = spread_of([turn["checked"][0] / turn["ours"][0] for turn in turns], 2)
     to_floor = spread_of([ours / bottom for ours, bottom in zip(seconds["ours"], seconds["floor"])], 2)
     apart = max(abs(turn["ours, max"][1] - turn["peer"][1]) for turn in turns)
     times = " | ".join(f"{median(seconds[side]):.2f}" for side in ("ours", "peer", "floor"))
-    return f"| {name} | {times} | {to_peer} | {to_floor} | {same_norm} | {apart:.0e} |"
+    return f"| {name} | {times} | {to_peer} | {to_floor} | {checked} | {same_norm} | {apart:.0e} |"
 
 
 def cases(n: int, width: int) -> dict[str, dict[str, Callable[[], object]]]:
-    """For each estimator our side in both norms, the peer and the floor."""
+    """For each estimator our side in both norms, bare as the peer is, our default with its checks, peer and floor."""
     x, z, y = samples(n, width)
     a, b, labels = x.numpy().astype(np.float64), z.numpy().astype(np.float64), y.numpy()
     return {
         "entropy": {
-            "ours": lambda: kozachenko_leonenko(z, k=K),
-            "ours, max": lambda: kozachenko_leonenko(z, k=K, norm="max"),
+            "ours": lambda: kozachenko_leonenko(z, k=K, **BARE),
+            "ours, max": lambda: kozachenko_leonenko(z, k=K, norm="max", **BARE),
+            "checked": lambda: kozachenko_leonenko(z, k=K),
             "peer": lambda: tree_entropy(b),
             "floor": lambda: floor(z),
         },
         "I[Y;Z], Ross": {
-            "ours": lambda: ross(z, y, k=K),
-            "ours, max": lambda: ross(z, y, k=K, norm="max"),
+            "ours": lambda: ross(z, y, k=K, **BARE),
+            "ours, max": lambda: ross(z, y, k=K, norm="max", **BARE),
+            "checked": lambda: ross(z, y, k=K),
             "peer": lambda: tree_ross(b, labels),
             "floor": lambda: floor(z),
         },
         "I[X;Z], KSG 1": {
-            "ours": lambda: ksg(x, z, k=K),
-            "ours, max": lambda: ksg(x, z, k=K, norm="max"),
+            "ours": lambda: ksg(x, z, k=K, **BARE),
+            "ours, max": lambda: ksg(x, z, k=K, norm="max", **BARE),
+            "checked": lambda: ksg(x, z, k=K),
             "peer": lambda: tree_ksg(a, b),
             "floor": lambda: floor(x, z),
         },
@@ -145,7 +151,7 @@ def infomeasure_line(python: str, n: int, width: int, folder: Path, repeats: int
         np.save(file, values.numpy().astype(np.float64))
     pairs = []
     for _ in range(repeats):
-        ours = timed(lambda: ksg(x, z, k=K))[0]
+        ours = timed(lambda: ksg(x, z, k=K, **BARE))[0]
         run = subprocess.run([python, "-c", PEER, *files, str(K)], capture_output=True, text=True)
         if run.returncode:
             return f"infomeasure: skipped, {run.stderr.strip().splitlines()[-1]}"
@@ -195,8 +201,8 @@ def main() -> None:
         return memory(arguments.memory, arguments.width)
     print(f"N = {arguments.n}, d = {arguments.width}, k = {K}, threads: {arguments.threads}")
     print(f"load before: {os.getloadavg()[0]:.1f}")
-    print("| estimate | ours, s | tree, s | floor, s | tree / ours | ours / floor | tree / ours in max norm | gap |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| estimate | ours, s | tree, s | floor, s | tree / ours | ours / floor | checked / ours | max norm | gap |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, sides in cases(arguments.n, arguments.width).items():
         print(compare(name, sides, arguments.repeats), flush=True)
     print(f"load after: {os.getloadavg()[0]:.1f}")
