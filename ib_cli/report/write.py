@@ -10,6 +10,7 @@ from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
 from ib_cli.report.read.tables import converted, trajectory, write_csv, write_parquet
 from ib_cli.system.atomic import replacing
+from ib_cli.system.matplotlib_import import default_style
 
 REFRESH = '<meta http-equiv="refresh"'
 # The figures in the order of the report: module in figures/ → its files.
@@ -46,6 +47,7 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
     return [*files, laws]
 
 
+@default_style()
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
     """Write every figure that the runs allow, as PNG and PDF; delete the other figures of an earlier report."""
     figures = [
@@ -58,6 +60,7 @@ def write_figures(contents: Contents, folder: Path) -> list[Path]:
     return written
 
 
+@default_style()  # its colours are Matplotlib's
 def write_page(
     contents: Contents, folder: Path, title: str, notes: Sequence[str] = (), refresh: float | None = None
 ) -> list[Path]:

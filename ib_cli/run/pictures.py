@@ -17,6 +17,7 @@ from ib_cli.engine.seeds import derived_seed, generator
 from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.model import Model
+from ib_cli.system.matplotlib_import import default_style
 from ib_cli.watch.pictures.curves import image_grid, training_curves, write
 from ib_cli.watch.pictures.i_diagram import atoms, i_diagrams
 from ib_cli.watch.pictures.tables import Tables, draw_tables
@@ -37,6 +38,7 @@ class _Generate(torch.nn.Module):
 
 
 @torch.no_grad()
+@default_style()
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """Draw figures/: training.png; i_diagram.png if there are estimates; reconstructions.png with a decoder, and
     samples.png with a marginal as well.

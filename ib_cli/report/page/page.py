@@ -41,7 +41,7 @@ def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: flo
         "script": _asset("page.js"),
         "plotly": _plotly(),
         "refresh": refresh,
-        "counts": Counter(done=0, failed=0, unfinished=0) + Counter(run.status for run in contents.runs),
+        "counts": Counter(run.status for run in contents.runs),
         "split": contents.split,
         "units": contents.units,
         "written": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -115,7 +115,7 @@ def _hovers(contents: Contents) -> list[str]:
         parts = [_multipliers(run), f"seed {seed}" if seed is not None else "", f"{run.study}/{run.id}"]
         if run.status != "done":
             parts.append(run.status)
-        parts.append(str(run.folder))
+        parts.append(run.place)
         texts.append("<br>".join(escape(part, quote=False) for part in parts if part))
     return texts
 
@@ -136,7 +136,7 @@ def _problems(contents: Contents) -> list[dict[str, str]]:
 
 
 def _cell(value: Any) -> dict[str, Any]:
-    if value is None or value != value or str(value) == "<NA>":
+    if value is None or str(value) == "<NA>" or value != value:  # pandas' NA is neither equal nor unequal
         return {"text": "–", "number": False}
     if isinstance(value, bool):
         return {"text": "yes" if value else "no", "number": False}

@@ -167,15 +167,9 @@ def _once(runs: Sequence[RecordedRun], done: Sequence[int]) -> list[int]:
     for i in done:
         key = tuple(sorted((name, repr(value)) for name, value in runs[i].config.items() if not cosmetic(name)))
         key = key or (i,)
-        if key not in newest or _written(runs[i]) > _written(runs[newest[key]]):
+        if key not in newest or runs[i].written > runs[newest[key]].written:
             newest[key] = i
     return sorted(newest.values())
-
-
-def _written(run: RecordedRun) -> int:
-    """Modification time of the result, in nanoseconds; 0 if the file is gone."""
-    file = run.folder / "result.json"
-    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
@@ -222,8 +216,8 @@ def _table(
     columns["runs"] = [len(of) for of in members]
     for suffix, quantile in (("", 0.5), ("_q1", 0.25), ("_q3", 0.75)):
         values = grouped.quantile(quantile)
-        for name in measures:
-            columns[f"{name.removeprefix(prefix)}{suffix}"] = values[name].to_numpy(dtype=float)
+        for name in measures:  # a measure with the name of another column does not replace it
+            columns.setdefault(f"{name.removeprefix(prefix)}{suffix}", values[name].to_numpy(dtype=float))
     return pd.DataFrame(columns)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,16 @@ import numpy as np
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.settings import COSMETIC
 from ib_cli.contracts.labels import NATS_PER, has_units, in_order
+from ib_cli.report.read.damage import SPLITS, is_number
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.system.atomic import replacing
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SPLITS = ("train", "validation", "test")
+LARGEST_INTEGER = 2**63  # a file's column of integers holds less
+HEAD = ("id", "study", "status", "objective", "lagrangian", "seed", "epochs", "planned_epochs", "seconds")
+TAIL = ("unread_lines", "problem", "folder")
 
 
 def differing(runs: Sequence[RecordedRun]) -> list[str]:
@@ -40,9 +42,9 @@ def final_measures(run: RecordedRun) -> dict[str, dict[str, float]]:
     """Split → measures: the final evaluation of a finished run, else the last recorded line."""
     if run.status == "done":
         found = {
-            split: {name: float(value) for name, value in run.result[split].items() if isinstance(value, Real)}
+            split: {name: float(value) for name, value in run.result[split].items() if is_number(value)}
             for split in SPLITS
-            if isinstance(run.result.get(split), Mapping)
+            if run.result.get(split)
         }
     else:
         found = {}
@@ -60,12 +62,11 @@ def final_estimates(run: RecordedRun) -> dict[str, float]:
     """`split/quantity (estimator)` → value at the last estimated epoch."""
     last: dict[str, tuple[float, float]] = {}
     for line in run.estimates:
-        if not isinstance(line.get("value"), Real) or not isinstance(line.get("quantity"), str):
+        if line["value"] is None:
             continue
-        name = f"{line.get('split', 'train')}/{line['quantity']} ({line.get('estimator', 'unnamed')})"
-        epoch = float(line.get("epoch") or 0)
-        if name not in last or epoch >= last[name][0]:
-            last[name] = (epoch, float(line["value"]))
+        name = f"{line['split']}/{line['quantity']} ({line['estimator']})"
+        if name not in last or line["epoch"] >= last[name][0]:
+            last[name] = (line["epoch"], float(line["value"]))
     return {name: value for name, (_, value) in last.items()}
 
 
@@ -77,8 +78,6 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
     """
     import pandas as pd
 
-    taken = {"seed", "epochs", "name", *MULTIPLIERS}
-    keys = [key for key in differing(runs) if key not in taken]
     names = [name for name in MULTIPLIERS if any(name in run.multipliers for run in runs)]
     finals = [final_measures(run) for run in runs]
     measures = [
@@ -86,19 +85,28 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
         for split in SPLITS
         for name in in_order({name for final in finals for name in final.get(split, {})})
     ]
+    keys = [key for key in differing(runs) if key not in {*HEAD, *TAIL, "name", *MULTIPLIERS}]
     rows = [_row(run, final, names, keys) for run, final in zip(runs, finals)]
     estimates = dict.fromkeys(name for run in runs for name in final_estimates(run))
-    head = ["id", "study", "status", "objective", "lagrangian", *names, "seed", "epochs", "planned_epochs", "seconds"]
-    table = pd.DataFrame(rows, columns=[*head, *measures, *estimates, *keys, "unread_lines", "problem", "folder"])
+    table = pd.DataFrame(rows, columns=[*HEAD[:5], *names, *HEAD[5:], *measures, *estimates, *keys, *TAIL])
     for name in (*names, "seconds", *measures, *estimates):
         table[name] = table[name].astype(float)
-    for name in ("seed", "epochs", "planned_epochs"):
-        table[name] = pd.to_numeric(table[name], errors="coerce").astype("Int64")
-    for name in keys:
-        values = table[name].dropna()
-        if not all(isinstance(value, Real) for value in values):  # a file's column has one type
-            table[name] = table[name].map(lambda value: None if value is None else str(value)).astype(object)
+    for name in ("seed", "epochs", "planned_epochs", *keys):
+        table[name] = _of_one_type([row[name] for row in rows])
     return table
+
+
+def _of_one_type(values: Sequence[Any]) -> Any:
+    """A column of a file: integers, numbers or truth values if all are; else texts. None stays empty."""
+    import pandas as pd
+
+    kinds = {type(value) for value in values if value is not None}
+    whole = kinds <= {int} and all(value is None or abs(value) < LARGEST_INTEGER for value in values)
+    if whole or kinds == {bool}:
+        return pd.array(list(values), dtype="Int64" if whole else "boolean")
+    if kinds and kinds <= {int, float} and all(value is None or is_number(value) for value in values):
+        return pd.array([np.nan if value is None else float(value) for value in values], dtype=float)
+    return pd.array([None if value is None else str(value) for value in values], dtype=object)
 
 
 def trajectory(runs: Sequence[RecordedRun]) -> DataFrame:
@@ -173,7 +181,7 @@ def _row(run: RecordedRun, final: Mapping[str, Mapping[str, float]], names: Iter
         **{key: run.config.get(key) for key in keys},
         "unread_lines": run.unread,
         "problem": run.problem,
-        "folder": str(run.folder),
+        "folder": run.place,
     }
 
 
