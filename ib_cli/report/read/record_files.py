@@ -85,7 +85,7 @@ def read_json(file: Path) -> dict[str, Any] | None:
 
 
 def read_lines(file: Path) -> Lines | None:
-    """The objects of a file of JSON lines, which may be cut at its end; None if there is no file. Raises DamageError."""
+    """The objects in a file of JSON lines, whose last line may be cut; None without a file. Raises DamageError."""
     text = _text(file, LARGEST_LINES)
     if text is None:
         return None
@@ -125,7 +125,7 @@ def _text(file: Path, largest: int) -> str | None:
     if kind != stat.S_IFREG:
         raise DamageError(f"{file.name} is {KINDS.get(kind, 'no file')}")
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as handle:
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as handle:
             content = handle.read(largest + 1)
     except OSError as error:
         raise DamageError(f"{file.name} cannot be read ({error.strerror})") from None

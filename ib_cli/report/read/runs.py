@@ -25,7 +25,7 @@ DEPTH = 5  # levels below a named folder: outputs/study/id needs two, a study's 
 NO_STUDIES = {"figures", "wandb", "node_modules"}
 STATUSES = ("done", "failed", "unfinished", "damaged")
 T = TypeVar("T")
-__all__ = ["RecordedRun", "Reader", "SPLITS", "STATUSES", "is_number", "read_run"]
+__all__ = ["SPLITS", "STATUSES", "Reader", "RecordedRun", "is_number", "read_run"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class RecordedRun:
     metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
     splits: np.ndarray = field(default_factory=lambda: np.array([], dtype=object))  # (n,): of each row of `metrics`
     estimates: tuple[Mapping[str, Any], ...] = ()
-    laws: tuple[Mapping[str, Any], ...] = ()  # lines of thermodynamics.jsonl: the laws of TherML as the run measured them
+    laws: tuple[
+        Mapping[str, Any], ...
+    ] = ()  # lines of thermodynamics.jsonl: the laws of TherML as the run measured them
     unread: int = 0  # number of lines cut by a kill
     written: int = 0  # modification time of the result, in nanoseconds; 0 without one
 
@@ -112,8 +114,8 @@ class Reader:
             found[folder] = (), _damaged(folder, f"the folder cannot be read ({error.strerror})")
             return
         if any(entry.name in MARKS and not _is_folder(entry) for entry in below):
-            found[folder] = stamp, run = found.get(folder) or self._one(folder)
-            if run is not None and run.status != "damaged":
+            found[folder] = found.get(folder) or self._one(folder)
+            if (run := found[folder][1]) is not None and run.status != "damaged":
                 return
         for entry in below if depth > 0 else ():
             if not entry.name.startswith(".") and entry.name not in NO_STUDIES and _is_folder(entry):
@@ -147,7 +149,7 @@ def read_run(folder: Path) -> RecordedRun | None:
 def damages(
     config: Mapping[str, Any], result: Mapping[str, Any] | None, metrics: Lines, estimates: Lines, laws: Lines
 ) -> list[str]:
-    """All that is wrong with records that could be read; a run with a reason here is damaged. `result`: None without."""
+    """All that is wrong with records that could be read: a run with a reason is damaged. `result`: None without one."""
     reasons = damage.of_config(config)
     if result is not None:
         reasons += damage.of_result(result)

@@ -62,7 +62,7 @@ def final_estimates(run: RecordedRun) -> dict[str, float]:
     """`split/quantity (estimator)` → value at the last estimated epoch."""
     last: dict[str, tuple[float, float]] = {}
     for line in run.estimates:
-        if line["value"] is None:
+        if line.get("value") is None:
             continue
         name = f"{line['split']}/{line['quantity']} ({line['estimator']})"
         if name not in last or line["epoch"] >= last[name][0]:
