@@ -76,7 +76,12 @@ def mathtext(name: str) -> str:
     if re.fullmatch(r"(log_Var|[A-Z]{1,2})(_\w+)?(\[[\w;|,]+\])?", name):
         text = re.sub(r"_(\w+)", _subscript, name.replace("log_Var", "log Var"))
         return "$" + text.replace("log Var", r"\log\,\mathrm{Var}").replace("|", r"\,|\,") + "$"
-    return name.replace("$", r"\$")
+    return literal(name)
+
+
+def literal(text: str) -> str:
+    """A text from records as Matplotlib shows it unchanged: without mathematics, which might not parse."""
+    return text.replace("$", r"\$")
 
 
 def label(measure: str, units: str) -> str:

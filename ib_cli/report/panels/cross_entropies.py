@@ -37,9 +37,9 @@ class Bands:
     epochs: np.ndarray
     values: Mapping[str, np.ndarray]
 
-    def title(self, symbol: Callable[[str], str]) -> str:
-        """Name of the curve, and multipliers written by `symbol`."""
-        return ", ".join([self.curve, *(f"{symbol(name)} = {value:g}" for name, value in self.multipliers.items())])
+    def title(self, symbol: Callable[[str], str], name: Callable[[str], str] = str) -> str:
+        """Curve written by `name`, and multipliers written by `symbol`."""
+        return ", ".join([name(self.curve), *(f"{symbol(of)} = {value:g}" for of, value in self.multipliers.items())])
 
 
 def extent(found: Sequence[Bands]) -> tuple[float, float, bool]:
