@@ -192,6 +192,8 @@ def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
 def _notes(made: Contents, wanted: str) -> list[str]:
     """Remarks needed to read the pictures correctly. `wanted`: the requested split."""
     from ib_cli.contracts.labels import counted
+    from ib_cli.report.panels.cross_entropies import left_out as no_cross_entropies
+    from ib_cli.report.panels.i_diagrams import left_out as no_i_diagrams
 
     notes = []
     if made.split != wanted:
@@ -209,6 +211,7 @@ def _notes(made: Contents, wanted: str) -> list[str]:
             f"the information plane shows bounds: {counted(lacking, 'finished run')} without both I[X;Z] and I[Y;Z] "
             f"estimated on the {made.split} split"
         )
+    notes += [reason for reason in (no_cross_entropies(made), no_i_diagrams(made)) if reason]
     left = sum(run.status == "done" for run in made.runs) - int((made.points.of_run >= 0).sum())
     if left and not made.points.table.empty:
         notes.append(

@@ -34,10 +34,10 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
     """Write results.parquet and .csv, trajectory.parquet, frontier.csv; with measured laws also thermodynamics.csv."""
     names = ("results.csv", "results.parquet", "trajectory.parquet", "frontier.csv")
     files = [folder / name for name in names]
-    results = converted(contents.results, contents.units)
+    results = converted(contents.results, contents.units, own=contents.own)
     write_csv(results, files[0])
     write_parquet(results, files[1], contents.units)
-    write_parquet(converted(trajectory(contents.runs), contents.units), files[2], contents.units)
+    write_parquet(converted(trajectory(contents.runs), contents.units, own=contents.own), files[2], contents.units)
     write_csv(converted(contents.frontiers, contents.units, DISTANCES), files[3])
     laws = folder / "thermodynamics.csv"
     if contents.thermodynamics is None:

@@ -29,7 +29,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     for panel, name in zip(panels, names):
         for i, curve in enumerate(contents.points.curves):
             _curve(panel, contents, name, curve, i)
-        style.tidy(panel, symbol, label(name, contents.units))
+        style.tidy(panel, symbol, label(name, contents.units, contents.own))
     _legend(figure, panels[0], contents, names[0])
     return style.write(figure, folder, "measures")
 

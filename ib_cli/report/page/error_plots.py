@@ -21,7 +21,8 @@ def error_by_entropy(contents: Contents) -> list[Plot]:
         {
             "id": "error-by-entropy",
             "title": "Error against entropy",
-            "note": "A line per run over its epochs, while the entropy of its latent is scaled down. Hollow: log_Var[Z] is a bound.",
+            "note": "A line per run over its epochs, while the entropy of its latent is scaled down. "
+            "Hollow: log_Var[Z] is a bound.",
             "traces": traces,
             "layout": layout(f"{BOUND} ({contents.units})", "error rate", showlegend=True),
         }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.contracts.labels import GREEK, counted, has_units, in_order, plain
+from ib_cli.contracts.labels import GREEK, counted, in_order, plain
 from ib_cli.report.figures.style import cycled
 from ib_cli.report.page.cross_entropy_plots import cross_entropies
 from ib_cli.report.page.error_plots import error_by_entropy
@@ -63,7 +63,7 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
             traces.append(_limit(contents, limits[curve], of_curve[of_curve["hull"]].sort_values(x), (x, y)))
         elif len(of_curve):
             traces += _curve(contents, colours, of_curve, (x, y), i)
-    a, b = plain(x, contents.units), plain(y, contents.units)
+    a, b = plain(x, contents.units, contents.own), plain(y, contents.units, contents.own)
     return {
         "id": f"frontier-{x}-{y}",
         "title": f"Frontier {x}–{y}",
@@ -192,11 +192,11 @@ def _trajectories(contents: Contents, name: str) -> Plot | None:
     return {
         "id": f"trajectory-{name}",
         "title": f"{GREEK.get(name, name)} over the epochs",
-        "note": "A line per run; a cross ends a run that is not done." if has_units(name) else "A line per run.",
+        "note": "A line per run; a cross ends a run that is not done.",
         "traces": [*run_lines(contents, lines, colours, False), end_marks(contents, marked, colours), *bar(colours)],
         "layout": layout(
             "epoch",
-            plain(name, contents.units),
+            plain(name, contents.units, contents.own),
             yaxis={"range": list(value_limits(found.values()))},
             showlegend=False,
         ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ib_cli.contracts.labels import literal, mathtext
+from ib_cli.contracts.labels import counted, literal, mathtext
 from ib_cli.report.panels.contents import Contents
 from ib_cli.watch.pictures.i_diagram import QUANTITIES, Atoms, atoms
 
@@ -25,7 +25,7 @@ def left_out(contents: Contents) -> str:
     if not of_runs or diagrams(contents):
         return ""
     why = "no estimator has them for all runs" if _common(contents, of_runs) is None else "the runs are in no point"
-    return f"no I-diagrams: {len(of_runs)} runs have their quantities, but {why}"
+    return f"no I-diagrams: {counted(len(of_runs), 'run')} with their quantities, but {why}"
 
 
 def _of_runs(contents: Contents) -> dict[int, dict[str, Atoms]]:

@@ -50,6 +50,7 @@ class RecordedRun:
         Mapping[str, Any], ...
     ] = ()  # lines of thermodynamics.jsonl: the laws of TherML as the run measured them
     unread: int = 0  # number of lines cut by a kill
+    begun: int = 0  # modification time of the config, which an attempt begins with, in nanoseconds
     written: int = 0  # modification time of the result, in nanoseconds; 0 without one
 
     @property
@@ -215,6 +216,7 @@ def _sound(
         estimates=tuple(estimates.lines),
         laws=tuple(laws.lines),
         unread=metrics.cut + estimates.cut + laws.cut,
+        begun=(_stamp(folder / "config.yaml") or (0,))[0],
         written=(_stamp(folder / "result.json") or (0,))[0],
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LARGEST_INTEGER = 2**63  # a file's column of integers holds less
 HEAD = ("id", "study", "status", "objective", "lagrangian", "seed", "epochs", "planned_epochs", "seconds")
+FLAGGED = ": flagged"  # ends the name of a column that says whether an estimate is to be trusted
+OWN = "objective.functionals."
 TAIL = ("unread_lines", "problem", "folder")
 
 
@@ -30,6 +32,11 @@ def differing(runs: Sequence[RecordedRun]) -> list[str]:
     keys = dict.fromkeys(key for config in configs for key in config)
     first = configs[0] if configs else {}
     return [key for key in keys if not cosmetic(key) and any(config.get(key) != first.get(key) for config in configs)]
+
+
+def own_functionals(runs: Iterable[RecordedRun]) -> frozenset[str]:
+    """Symbols in the configs' `objective.functionals`."""
+    return frozenset(key.removeprefix(OWN) for run in runs for key in run.config if key.startswith(OWN))
 
 
 @cache
@@ -58,23 +65,24 @@ def final_measures(run: RecordedRun) -> dict[str, dict[str, float]]:
     return found
 
 
-def final_estimates(run: RecordedRun) -> dict[str, float]:
-    """`split/quantity (estimator)` → value at the last estimated epoch."""
-    last: dict[str, tuple[float, float]] = {}
+def final_estimates(run: RecordedRun) -> dict[str, tuple[float, bool]]:
+    """`split/quantity (estimator)` → value at the last estimated epoch, and whether it is flagged."""
+    last: dict[str, tuple[float, float, bool]] = {}
     for line in run.estimates:
         if line.get("value") is None:
             continue
         name = f"{line['split']}/{line['quantity']} ({line['estimator']})"
         if name not in last or line["epoch"] >= last[name][0]:
-            last[name] = (line["epoch"], float(line["value"]))
-    return {name: value for name, (_, value) in last.items()}
+            last[name] = line["epoch"], float(line["value"]), line.get("saturated", False)
+    return {name: (value, flagged) for name, (_, value, flagged) in last.items()}
 
 
 def results(runs: Sequence[RecordedRun]) -> DataFrame:
     """A row per run, in nats; row i is runs[i].
 
     Columns: id, study, status, objective, lagrangian, the multipliers, seed, epochs, planned_epochs, seconds,
-    `split/measure`, `split/quantity (estimator)`, the differing config keys, unread_lines, problem, folder.
+    `split/measure`, `split/quantity (estimator)`, the same with `: flagged`, the differing config keys,
+    unread_lines, problem, folder.
     """
     import pandas as pd
 
@@ -88,11 +96,12 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
     keys = [key for key in differing(runs) if key not in {*HEAD, *TAIL, "name", *MULTIPLIERS}]
     rows = [_row(run, final, names, keys) for run, final in zip(runs, finals)]
     estimates = dict.fromkeys(name for run in runs for name in final_estimates(run))
-    table = pd.DataFrame(rows, columns=[*HEAD[:5], *names, *HEAD[5:], *measures, *estimates, *keys, *TAIL])
+    flags = [name + FLAGGED for name in estimates]
+    table = pd.DataFrame(rows, columns=[*HEAD[:5], *names, *HEAD[5:], *measures, *estimates, *flags, *keys, *TAIL])
     for name in (*names, "seconds", *measures, *estimates):
         table[name] = table[name].astype(float)
-    for name in ("seed", "epochs", "planned_epochs", *keys):
-        table[name] = _of_one_type([row[name] for row in rows])
+    for name in ("seed", "epochs", "planned_epochs", *flags, *keys):
+        table[name] = _of_one_type([row.get(name) for row in rows])
     return table
 
 
@@ -133,18 +142,22 @@ def trajectory(runs: Sequence[RecordedRun]) -> DataFrame:
     return table
 
 
-def converted(table: DataFrame, units: str, also: Iterable[str] = ()) -> DataFrame:
-    """The table with its measures and the columns `also` in the units; in bits, the names of these columns say so."""
+def converted(table: DataFrame, units: str, also: Iterable[str] = (), own: Collection[str] = ()) -> DataFrame:
+    """The table with its measures and the columns `also` in the units; in bits, the names of these columns say so.
+
+    `own`: symbols of functionals of a person's own, which are in nats as all functionals are.
+    """
     if units == "nats":
         return table
-    names = [name for name in table.columns if name in also or has_units(_bare(name))]
+    names = [name for name in table.columns if name in also or has_units(_bare(name), own)]
     table = table.assign(**{name: table[name] / NATS_PER[units] for name in names})
     return table.rename(columns={name: f"{name} ({units})" for name in names})
 
 
 def _bare(name: str) -> str:
-    """`test/I[X;Z] (mixture)` → `I[X;Z]`."""
-    return name.rpartition("/")[2].partition(" (")[0]
+    """`test/I[X;Z] (mixture)` → `I[X;Z]`; '' for whether an estimate is flagged."""
+    split, _, measure = name.partition("/")
+    return "" if name.endswith(FLAGGED) else (measure if split in SPLITS else name).partition(" (")[0]
 
 
 def write_parquet(table: DataFrame, file: Path, units: str) -> None:
@@ -177,7 +190,8 @@ def _row(run: RecordedRun, final: Mapping[str, Mapping[str, float]], names: Iter
         "planned_epochs": run.config.get("epochs"),
         "seconds": run.result.get("seconds", np.nan),
         **{f"{split}/{name}": value for split, of in final.items() for name, value in of.items()},
-        **final_estimates(run),
+        **{name: value for name, (value, _) in final_estimates(run).items()},
+        **{name + FLAGGED: flagged for name, (_, flagged) in final_estimates(run).items()},
         **{key: run.config.get(key) for key in keys},
         "unread_lines": run.unread,
         "problem": run.problem,
