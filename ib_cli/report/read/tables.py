@@ -110,10 +110,11 @@ def _of_one_type(values: Sequence[Any]) -> Any:
     import pandas as pd
 
     kinds = {type(value) for value in values if value is not None}
-    whole = kinds <= {int} and all(value is None or abs(value) < LARGEST_INTEGER for value in values)
+    small = all(not isinstance(value, int) or abs(value) < LARGEST_INTEGER for value in values)
+    whole = kinds <= {int} and small
     if whole or kinds == {bool}:
         return pd.array(list(values), dtype="Int64" if whole else "boolean")
-    if kinds and kinds <= {int, float} and all(value is None or is_number(value) for value in values):
+    if small and kinds <= {int, float} and all(value is None or is_number(value) for value in values):
         return pd.array([np.nan if value is None else float(value) for value in values], dtype=float)
     return pd.array([None if value is None else str(value) for value in values], dtype=object)
 
