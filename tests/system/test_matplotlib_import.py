@@ -11,14 +11,12 @@ import pytest
 
 DRAW = """
 import sys
-from pathlib import Path
-from ib_cli.watch.pictures.curves import write
 from ib_cli.system.matplotlib_import import default_style, import_matplotlib
 with default_style():
     from matplotlib.figure import Figure
     figure = Figure(layout="constrained")
     figure.subplots().set_title("$x$ and words")
-    write(figure, Path(sys.argv[1]))
+    figure.savefig(sys.argv[1])
 print(import_matplotlib().rcParams["text.usetex"])
 """
 

@@ -169,7 +169,7 @@ def _runs_table(contents: Contents, table: DataFrame) -> dict[str, Any]:
 def _flags(contents: Contents, name: str) -> Any:
     """Whether the values of a column of the table of runs are flagged."""
     column = name.removesuffix(f" ({contents.units})") + FLAGGED
-    return contents.results[column] if column in contents.results else repeat(False)
+    return contents.results[column].tolist() if column in contents.results else repeat(False)
 
 
 def _marked(value: Any, flagged: Any) -> dict[str, Any]:
