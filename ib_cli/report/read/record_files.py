@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -25,7 +25,10 @@ KINDS = {
 }
 # What PyYAML raises for wrong syntax, numbers and dates out of range, tags on what they do not fit, and deep nesting.
 NO_YAML = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
-_SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
+if TYPE_CHECKING:
+    _SAFE = yaml.SafeLoader
+else:
+    _SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
 
 
 class DamageError(Exception):
@@ -45,7 +48,7 @@ class _Loader(_SAFE):
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Leave `<<` as it is, so that it is refused as an unknown tag."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """A mapping whose keys all differ."""
         found = super().construct_mapping(node, deep)
         if len(found) != len(node.value):

@@ -75,12 +75,15 @@ class RecordedRun:
         return int(self.result.get("epochs", seen))
 
 
+Read = tuple[tuple[Any, ...], RecordedRun | None]  # sizes and modification times of a folder's files, and its run
+
+
 @dataclass
 class Reader:
     """Reads runs; a later call reads changed runs only."""
 
     without: list[Path] = field(default_factory=list)  # folders of the last call that hold no run
-    _known: dict[Path, tuple[tuple, RecordedRun | None]] = field(default_factory=dict)
+    _known: dict[Path, Read] = field(default_factory=dict)
 
     def read(self, folders: Iterable[Path]) -> list[RecordedRun]:
         """All runs in or below the folders, each once, sorted by path; also behind links.
@@ -88,7 +91,7 @@ class Reader:
         A folder without a run, or with another program's `config.yaml`, adds nothing. A folder that cannot be read is
         a damaged run.
         """
-        found: dict[Path, tuple[tuple, RecordedRun | None]] = {}
+        found: dict[Path, Read] = {}
         self.without = []
         for folder in folders:
             own: set[Path] = set()
@@ -99,11 +102,11 @@ class Reader:
         return [run for _, run in self._known.values() if run is not None]
 
     @property
-    def state(self) -> dict[Path, tuple]:
+    def state(self) -> dict[Path, tuple[Any, ...]]:
         """Folder → sizes and modification times of its files; equal states mean that nothing has changed."""
         return {folder: stamp for folder, (stamp, _) in self._known.items()}
 
-    def _search(self, folder: Path, depth: int, found: dict[Path, tuple[tuple, RecordedRun | None]], seen: set) -> None:
+    def _search(self, folder: Path, depth: int, found: dict[Path, Read], seen: set[Path]) -> None:
         """Add what is in the folder, and below it unless it is a sound run. `seen`: folders met, as links may loop."""
         if folder in seen:
             return
@@ -122,7 +125,7 @@ class Reader:
             if not entry.name.startswith(".") and entry.name not in NO_STUDIES and _is_folder(entry):
                 self._search(Path(entry.path).resolve(), depth - 1, found, seen)
 
-    def _one(self, folder: Path) -> tuple[tuple, RecordedRun | None]:
+    def _one(self, folder: Path) -> Read:
         stamp = tuple(_stamp(folder / name) for name in FILES)
         known = self._known.get(folder)
         return known if known is not None and known[0] == stamp else (stamp, read_run(folder))
@@ -170,7 +173,7 @@ class _Found:
     def __init__(self) -> None:
         self.reasons: list[str] = []
 
-    def take(self, read: Callable[[Path], T], file: Path) -> T | None:
+    def take(self, read: Callable[[Path], T | None], file: Path) -> T | None:
         """What `read` makes of a file; None without one, and if it cannot be read."""
         try:
             return read(file)
@@ -221,7 +224,7 @@ def _sound(
     )
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link in a loop
