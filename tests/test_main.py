@@ -190,6 +190,8 @@ def test_own_arrays(ib_train: Callable) -> None:
         (["~architecture"], "architecture: this group was removed"),
         (["name=../x"], "name=../x: must be a plain word"),
         (["optimizer.lr=inf"], "optimizer.lr=inf: must be a finite number"),
+        (["seed=9223372036854775808"], "seed=9223372036854775808: must be less than 9223372036854775808"),
+        (["dataset.seed=18446744073709551616"], "dataset.seed=18446744073709551616: must be less than"),
         (["samples=100000000000"], "samples=100000000000: must be less than 2147483648"),
         (["architecture.batch_norm=true", "batch_size=1"], "batch_size: batch normalisation needs at least 2"),
         (

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Interval, MinLen
+from annotated_types import Gt, Interval, MinLen
 from pydantic import StringConstraints
 
 Count = Annotated[int, Interval(gt=0, lt=2**31)]
+Seed = Annotated[int, Interval(ge=0, lt=2**63)]  # tables of runs hold no larger integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,7 @@ class Settings:
     """conf/config.yaml says what each key means; the annotations say which values it may take."""
 
     name: Annotated[str, StringConstraints(pattern=r"^\w[\w .+-]*$")]  # becomes a folder in `output`
-    seed: Annotated[int, Ge(0)]
+    seed: Seed
     epochs: Count
     batch_size: Count
     eval_batch_size: Count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 
 GREEK = {
     "gamma": "γ",
@@ -47,14 +48,17 @@ ORDER = (
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 
 
-def has_units(measure: str) -> bool:
-    """Whether a measure is an amount of information; accuracies, errors, epochs and seconds are not."""
-    return INFORMATION.fullmatch(measure) is not None
+def has_units(measure: str, own: Collection[str] = ()) -> bool:
+    """Whether a measure is an amount of information; accuracies, errors, epochs and seconds are not.
+
+    `own`: symbols of functionals of a person's own: every functional is an amount of information.
+    """
+    return measure in own or INFORMATION.fullmatch(measure) is not None
 
 
-def unit(measure: str, units: str) -> str:
+def unit(measure: str, units: str, own: Collection[str] = ()) -> str:
     """`units` (nats or bits) for an amount of information, else ''."""
-    return units if has_units(measure) else ""
+    return units if has_units(measure, own) else ""
 
 
 def in_order(measures: set[str]) -> list[str]:
@@ -76,21 +80,26 @@ def mathtext(name: str) -> str:
     if re.fullmatch(r"(log_Var|[A-Z]{1,2})(_\w+)?(\[[\w;|,]+\])?", name):
         text = re.sub(r"_(\w+)", _subscript, name.replace("log_Var", "log Var"))
         return "$" + text.replace("log Var", r"\log\,\mathrm{Var}").replace("|", r"\,|\,") + "$"
-    return name.replace("$", r"\$")
+    return literal(name)
 
 
-def label(measure: str, units: str) -> str:
+def literal(text: str) -> str:
+    """A text from records as Matplotlib shows it unchanged: without mathematics, which might not parse."""
+    return text.replace("$", r"\$")
+
+
+def label(measure: str, units: str, own: Collection[str] = ()) -> str:
     """Axis label of a measure in a figure: `rate $R$ (nats)`; a long name has a line of its own."""
     name = NAMES.get(measure, "")
     between = "\n" if name and len(name) + len(measure) > WIDE else " "
     text = f"{name}{between}{mathtext(measure)}".strip()
-    return f"{text} ({unit(measure, units)})" if has_units(measure) else text
+    return f"{text} ({units})" if has_units(measure, own) else text
 
 
-def plain(measure: str, units: str) -> str:
+def plain(measure: str, units: str, own: Collection[str] = ()) -> str:
     """Axis label of a measure on the HTML page: `rate R (nats)`."""
     text = f"{NAMES.get(measure, '')} {GREEK.get(measure, measure)}".strip()
-    return f"{text} ({unit(measure, units)})" if has_units(measure) else text
+    return f"{text} ({units})" if has_units(measure, own) else text
 
 
 def _subscript(match: re.Match[str]) -> str:

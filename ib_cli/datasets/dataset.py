@@ -13,6 +13,7 @@ import torch
 from annotated_types import Ge, Le, Lt
 from torch import Tensor
 
+from ib_cli.config.settings import Seed
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.augmentation import CropFlip
@@ -51,7 +52,7 @@ class DataSet(ABC):
     label_noise: Annotated[float, Ge(0), Le(1)]  # fraction of training labels replaced by a uniformly random class
     crop: Annotated[int, Ge(0)]  # pixels of padding for random crops
     flip: bool
-    seed: Annotated[int, Ge(0)]
+    seed: Seed
 
     def fingerprint(self) -> str:
         """Identifies data that may change under the same options; empty for data that cannot.

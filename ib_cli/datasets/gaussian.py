@@ -9,6 +9,7 @@ import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Generator, Tensor
 
+from ib_cli.config.settings import Seed
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.data import Data, Split
@@ -38,7 +39,7 @@ class Gaussian:
     test_size: Annotated[int, Gt(0)]
     validation_size: Annotated[int, Ge(0)]
     likelihood: Literal["gaussian", "laplace"]  # suits x; decoders refer to it
-    seed: Annotated[int, Ge(0)]  # of the splits; training batches follow the run's seed
+    seed: Seed  # of the splits; training batches follow the run's seed
 
     def fingerprint(self) -> str:
         """Empty: the options determine the data."""

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 
+from ib_cli.config.settings import Seed
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.data import Data, Split
@@ -30,7 +31,7 @@ class Joint(ABC):
     draws: Annotated[int, Gt(0)]  # N: the number of samples drawn; S is divided by N for infinite as well
     passes: Annotated[int, Gt(0)]  # passes over the cells in an epoch
     likelihood: Literal["one_hot", "bernoulli"]  # suits x; decoders refer to it
-    seed: Annotated[int, Ge(0)]  # of the draws
+    seed: Seed  # of the draws
 
     def fingerprint(self) -> str:
         """Identifies tables that may change under the same options; empty where they cannot."""

@@ -253,10 +253,15 @@ def doubts(information: Estimate, most: float, what: str) -> list[str]:
     width = math.inf if upper is None else upper - lower
     reasons = []
     if most - value < MARGIN:
-        reasons.append(f"{information.quantity} = {value:.2f} is less than {MARGIN} below {what} = {most:.2f}")
+        reasons.append(f"{information.quantity} = {value:.2f} {near(most - value)} {what} = {most:.2f}")
     if WIDTH < width < math.inf:
         reasons.append(f"the ends of {information.quantity} are {width:.2f} apart")
     return reasons
+
+
+def near(below: float) -> str:
+    """Where a value lies that is `below` nats under the most that it can be, and less than `MARGIN`."""
+    return "is above" if below < 0 else f"comes within {MARGIN} nats of"
 
 
 def _flagged(estimate: Estimate, reasons: list[str]) -> Estimate:

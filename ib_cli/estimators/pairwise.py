@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
-from ib_cli.estimators.mixture import MARGIN, WIDTH, rounded
+from ib_cli.estimators.mixture import MARGIN, WIDTH, near, rounded
 
 Kind = Literal["kl", "bhattacharyya"]
 BLOCK = 2**22  # numbers held at a time
@@ -63,7 +63,7 @@ def pairwise_estimate(mean: Tensor, scale: Tensor | float) -> Estimate:
     lower, upper = float(low.mean()), float(high.mean())
     found = Estimate("I[X;Z]", "pairwise", float(middle.mean()), lower, upper, stderr, n=n)
     if math.log(n) - lower < MARGIN:
-        found = found.flagged(f"I[X;Z] ≥ {lower:.2f} is less than {MARGIN} below ln N = {math.log(n):.2f}")
+        found = found.flagged(f"I[X;Z] ≥ {lower:.2f} {near(math.log(n) - lower)} ln N = {math.log(n):.2f}")
     if upper - lower > WIDTH:
         found = found.flagged(f"the ends of I[X;Z] are {upper - lower:.2f} apart")
     too_narrow = rounded(mean, scale)

@@ -6,6 +6,7 @@ Exit codes: 0, written; 2, a wrong command or nothing to report; 130, stopped by
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import signal
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ib_cli.report.read.runs import Reader, RecordedRun
 
 MOST_STUDIES = 8  # named in the line of counts
-MOST_PROBLEMS = 20  # failed and unfinished runs printed one by one; the page lists all
+MOST_PROBLEMS = 20  # runs that are not done printed one by one; the page lists all
 SECONDS = 10.0  # between two checks of --watch
 EPILOG = """\
 Writes results.csv and .parquet (a row per run), trajectory.parquet (a row per run, epoch and split), frontier.csv,
@@ -90,6 +91,8 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script `ib-report`."""
     options = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of studies in a locale without their letters
     try:
         _report(options)
     except ConfigError as error:
@@ -130,25 +133,28 @@ def _read(reader: Reader, folders: Sequence[Path]) -> list[RecordedRun]:
 
     started = time.monotonic()
     runs = reader.read(folders)
-    for folder in folders:
-        inside = folder.resolve()
-        if not any(run.folder.is_relative_to(inside) for run in runs):
-            empty = "is empty" if not any(folder.iterdir()) else "holds no run of ib-train"
-            raise ConfigError(f"{folder} {empty}: name a study's folder, such as outputs/NAME")
-    counts = Counter(run.status for run in runs)
-    words = ", ".join(f"{counts[status]} {status}" for status in ("done", "failed", "unfinished") if counts[status])
+    for folder in reader.without:
+        empty = "is empty" if not any(folder.iterdir()) else "holds no run of ib-train"
+        raise ConfigError(f"{folder} {empty}: name a study's folder, such as outputs/NAME")
     studies = ", ".join(sorted({run.study for run in runs})[:MOST_STUDIES])
     print(
-        f"read        {counted(len(runs), 'run')} ({studies}) in {time.monotonic() - started:.1f} s: {words}",
+        f"read        {counted(len(runs), 'run')} ({studies}) in {time.monotonic() - started:.1f} s: {_counts(runs)}",
         flush=True,
     )
     return runs
 
 
+def _counts(runs: Sequence[RecordedRun]) -> str:
+    from ib_cli.report.read.runs import STATUSES
+
+    counts = Counter(run.status for run in runs)
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+
+
 def _output(folders: Sequence[Path], runs: Sequence[RecordedRun]) -> Path:
     """The only folder; `report` inside a single run's folder; else `report` in the common parent of several folders."""
     if len(folders) == 1:
-        alone = folders[0].resolve() == runs[0].folder
+        alone = any(run.folder == folders[0].resolve() for run in runs)
         return folders[0] / "report" if alone else folders[0]
     return Path(os.path.commonpath([folder.resolve() for folder in folders])) / "report"
 
@@ -186,18 +192,20 @@ def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
 def _notes(made: Contents, wanted: str) -> list[str]:
     """Remarks needed to read the pictures correctly. `wanted`: the requested split."""
     from ib_cli.contracts.labels import counted
+    from ib_cli.report.panels.cross_entropies import left_out as no_cross_entropies
+    from ib_cli.report.panels.i_diagrams import left_out as no_i_diagrams
 
     notes = []
     if made.split != wanted:
         notes.append(f"no run has measures of the {wanted} split: those of the {made.split} split are shown")
-    if damaged := sum(run.status == "done" and bool(run.problem) for run in made.runs):
-        notes.append(f"{counted(damaged, 'done run')} with damaged records: see the column problem of results.csv")
     unsure = [run for run in made.runs if run.doubts]
     if unsure and made.thermodynamics is None:
         notes.append(
             f"{counted(len(unsure), 'run')} with averages not to be trusted: see the column doubts of results.csv; the "
             f"first says: {unsure[0].doubts[0]}"
         )
+    if damaged := sum(run.status == "damaged" for run in made.runs):
+        notes.append(f"nothing is drawn of {counted(damaged, 'damaged run')}: rerun=true makes such a run anew")
     if cut := sum(run.unread for run in made.runs):
         notes.append(f"{counted(cut, 'line')} of records could not be read (cut by a kill) and left out")
     if made.points.table.empty:
@@ -209,6 +217,7 @@ def _notes(made: Contents, wanted: str) -> list[str]:
             f"the information plane shows bounds: {counted(lacking, 'finished run')} without both I[X;Z] and I[Y;Z] "
             f"estimated on the {made.split} split"
         )
+    notes += [reason for reason in (no_cross_entropies(made), no_i_diagrams(made)) if reason]
     left = sum(run.status == "done" for run in made.runs) - int((made.points.of_run >= 0).sum())
     if left and not made.points.table.empty:
         notes.append(
@@ -264,8 +273,7 @@ def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:
             runs = reader.read(options.folders)
             if reader.state != before:
                 print(time.strftime("%H:%M:%S    "), end="")
-                counts = Counter(run.status for run in runs)
-                print(", ".join(f"{count} {status}" for status, count in counts.items()), flush=True)
+                print(_counts(runs), flush=True)
                 if runs:
                     _write(runs, output, options)
             before = reader.state

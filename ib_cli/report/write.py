@@ -10,6 +10,7 @@ from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
 from ib_cli.report.read.tables import converted, trajectory, write_csv, write_parquet
 from ib_cli.system.atomic import replacing
+from ib_cli.system.matplotlib_import import default_style
 
 REFRESH = '<meta http-equiv="refresh"'
 # The figures in the order of the report: module in figures/ → its files.
@@ -33,10 +34,10 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
     """Write results.parquet and .csv, trajectory.parquet, frontier.csv; with measured laws also thermodynamics.csv."""
     names = ("results.csv", "results.parquet", "trajectory.parquet", "frontier.csv")
     files = [folder / name for name in names]
-    results = converted(contents.results, contents.units)
+    results = converted(contents.results, contents.units, own=contents.own)
     write_csv(results, files[0])
     write_parquet(results, files[1], contents.units)
-    write_parquet(converted(trajectory(contents.runs), contents.units), files[2], contents.units)
+    write_parquet(converted(trajectory(contents.runs), contents.units, own=contents.own), files[2], contents.units)
     write_csv(converted(contents.frontiers, contents.units, DISTANCES), files[3])
     laws = folder / "thermodynamics.csv"
     if contents.thermodynamics is None:
@@ -46,6 +47,7 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
     return [*files, laws]
 
 
+@default_style()
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
     """Write every figure that the runs allow, as PNG and PDF; delete the other figures of an earlier report."""
     figures = [
@@ -58,6 +60,7 @@ def write_figures(contents: Contents, folder: Path) -> list[Path]:
     return written
 
 
+@default_style()  # its colours are Matplotlib's
 def write_page(
     contents: Contents, folder: Path, title: str, notes: Sequence[str] = (), refresh: float | None = None
 ) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import torch
@@ -17,10 +18,12 @@ from ib_cli.engine.seeds import derived_seed, generator
 from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.model import Model
+from ib_cli.system.matplotlib_import import default_style
 from ib_cli.watch.pictures.curves import image_grid, training_curves, write
 from ib_cli.watch.pictures.i_diagram import atoms, i_diagrams
 from ib_cli.watch.pictures.tables import Tables, draw_tables
 
+log = logging.getLogger(__name__)
 COLUMNS = 10  # images a row
 ROWS = 8  # rows of samples
 
@@ -36,8 +39,23 @@ class _Generate(torch.nn.Module):
         return self.model.generate(count, Planner("cpu"))
 
 
-@torch.no_grad()
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
+    """Draw figures/ as `_draw` does. A picture that cannot be drawn is a warning: what has been trained is kept.
+
+    With `debug`, its error is raised.
+    """
+    try:
+        _draw(experiment, params)
+    except Exception as error:
+        if experiment.settings.debug:
+            raise
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        log.warning("figures: could not all be drawn (%s); the run is done all the same", why)
+
+
+@torch.no_grad()
+@default_style()
+def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """Draw figures/: training.png; i_diagram.png if there are estimates; reconstructions.png with a decoder, and
     samples.png with a marginal as well.
 

@@ -139,11 +139,12 @@ def test_what_a_reader_must_know_is_said(ib_report: Command, study: Path) -> Non
 @pytest.mark.usefixtures("without_figures")
 def test_what_is_counted_is_named_in_its_number(ib_report: Command, study: Path) -> None:
     folder = study / "vib000s0"
-    file = folder / "metrics.jsonl"
-    file.write_bytes(file.read_bytes()[:-25])
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 6, "sp')
+    (folder / "result.json").unlink()
     alone = ib_report(folder).out
     assert "read        1 run (" in alone and "1 line of records could not be read" in alone
-    assert 'minimise <b>C + 0.001 R</b> <span class="soft">(1 run)' in (folder / "report" / "report.html").read_text()
+    assert 'minimise <b>C + γ R</b> <span class="soft">(1 run)' in (folder / "report" / "report.html").read_text()
     assert "read        15 runs (" in ib_report(study).out
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ib_cli.contracts.labels import mathtext
+from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.cross_entropies import MEASURES, Bands, bands, extent
@@ -39,7 +39,7 @@ def _panel(panel: Axes, of_point: Bands, k: float) -> None:
         colour, text = style.COLOURS[i], f"{MEASURES[name]} {mathtext(name)}"
         panel.fill_between(of_point.epochs, low * k, high * k, color=colour, alpha=0.2, linewidth=0)
         panel.plot(of_point.epochs, median * k, color=colour, ls=style.DASHES[i], lw=1.2, label=text)
-    panel.set_title(of_point.title(mathtext), fontsize=style.MEDIUM)
+    panel.set_title(of_point.title(mathtext, literal), fontsize=style.MEDIUM)
 
 
 def _axis(panel: Axes, found: list[Bands], contents: Contents) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.contracts.labels import mathtext
-from ib_cli.report.figures import style
+from ib_cli.contracts.labels import literal, mathtext
+from ib_cli.report.figures import marks, style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.entropies import EntropyPanel, axis_limits, panels
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 CROWD = 60  # runs of a panel: above this, thinner lines
 TALLEST = 2  # height of the colour bar, in rows
-FLAGGED = (0, (1, 1.2))  # dots
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
@@ -38,7 +37,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
             place.set(xlim=across, ylim=up * contents.scale(panel.quantity))
     if len(rows[0]) > 1:
         for place, panel in zip(grid[0], rows[0]):
-            place.set_title(panel.curve, fontsize=style.MEDIUM)
+            place.set_title(literal(panel.curve), fontsize=style.MEDIUM)
     style.colour_bar(figure, axes, contents.colours, shrink=min(1, TALLEST / len(rows)))
     flagged = any(path.flagged.any() for row in rows for panel in row for path in panel.paths.values())
     _legend(figure, contents.estimated.split, flagged)
@@ -46,25 +45,20 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 
 
 def _panel(place: Axes, contents: Contents, panel: EntropyPanel) -> None:
-    from matplotlib.collections import LineCollection
-
     k, crowd = contents.scale(panel.quantity), len(panel.paths) > CROWD
     colours = contents.colours.hexes(contents.run_colour_values[list(panel.paths)])
     whole = [np.stack([path.epochs, path.values[:, 0] * k], 1) for path in panel.paths.values()]
-    trusted = [np.where(path.flagged[:, None], np.nan, line) for path, line in zip(panel.paths.values(), whole)]
-    for lines, dashes in ((whole, FLAGGED), (trusted, "-")):
-        bundle = LineCollection(lines, colors=colours, linewidths=0.4 if crowd else 0.9, linestyles=[dashes])
-        bundle.set_rasterized(crowd)
-        place.add_collection(bundle)
+    flagged = [path.flagged for path in panel.paths.values()]
+    marks.lines(place, whole, flagged, colours, linewidths=0.4 if crowd else 0.9, rasterized=crowd)
     for run, line, colour in zip(panel.paths, whole, colours):
         if contents.runs[run].status != "done":
             place.scatter(*line[-1], s=14, marker="X", color=colour, linewidths=0, zorder=3)
-    style.tidy(place, "epoch", f"{mathtext(panel.quantity)} ({contents.units}, {panel.estimator})")
+    style.tidy(place, "epoch", f"{mathtext(panel.quantity)} ({contents.units}, {literal(panel.estimator)})")
 
 
 def _legend(figure: Figure, split: str, flagged: bool) -> None:
     from matplotlib.lines import Line2D
 
-    looks = {f"estimate, {split} split": "-"} | ({"flagged: not to be trusted": FLAGGED} if flagged else {})
+    looks = {f"estimate, {split} split": "-"} | ({"flagged: not to be trusted": marks.FLAGGED} if flagged else {})
     handles = [Line2D([], [], color="0.35", lw=0.9, ls=dashes, label=text) for text, dashes in looks.items()]
     figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=style.SMALL, frameon=False)

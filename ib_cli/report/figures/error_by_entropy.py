@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ib_cli.contracts.labels import mathtext
+from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.error_by_entropy import BOUND, error_curves
@@ -32,9 +32,10 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     k = contents.scale(BOUND)
     for line in found:
         look = looks[line.curve]
+        look = look | {"mfc": "white", "mew": 0.6}  # hollow, as log_Var[Z] is a bound
         own = look if line.split == "train" else {"color": look["color"], "alpha": 0.6}
         panel.plot(line.entropy * k, line.error, ls=DASHES[line.split], lw=0.9, **own)
-    panel.set_xscale("symlog", linthresh=LINEAR)
+    panel.set_xscale("symlog", linthresh=LINEAR * k)
     panel.set_ylim(BELOW, None)
     style.tidy(panel, f"entropy of the latent, bound {mathtext(BOUND)} ({contents.units})", "error rate")
     _legends(figure, panel, looks, [split for split in DASHES if any(line.split == split for line in found)])
@@ -42,7 +43,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 
 
 def _look(number: int) -> dict[str, Any]:
-    return {"color": style.cycled(style.COLOURS, number), "marker": style.cycled(style.MARKERS, number), "ms": 2.5}
+    return {"color": style.cycled(style.COLOURS, number), "marker": style.cycled(style.MARKERS, number), "ms": 2.8}
 
 
 def _legends(figure: Figure, panel: Axes, looks: dict[str, dict[str, Any]], splits: list[str]) -> None:
@@ -51,7 +52,7 @@ def _legends(figure: Figure, panel: Axes, looks: dict[str, dict[str, Any]], spli
 
     small = {"fontsize": style.SMALL, "frameon": False}
     if len(looks) > 1:
-        named = [Line2D([], [], label=text, lw=0.9, **look) for text, look in looks.items()]
+        named = [Line2D([], [], label=literal(text), lw=0.9, **look) for text, look in looks.items()]
         figure.legend(handles=named, loc="outside upper left", **small)
     if len(splits) > 1:
         panel.legend(handles=[Line2D([], [], label=of, lw=0.9, color="0.35", ls=DASHES[of]) for of in splits], **small)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ib_cli.contracts.labels import literal
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.first_law import SlopeSeries, axis_limits, not_positive, slope_series
@@ -41,7 +42,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 def _series(panel: Axes, series: SlopeSeries, i: int, several: bool, edge: float) -> None:
     colour, marker = style.cycled(style.COLOURS, i), style.cycled(style.MARKERS, i)
     d, last, axis = r"\partial " if series.partial else "d", series.last, series.axis
-    text = f"$-{d}{last}/{d}{axis}$ against $w_{axis}/w_{last}$" + (f", {series.curve}" if several else "")
+    text = f"$-{d}{last}/{d}{axis}$ against $w_{axis}/w_{last}$" + (f", {literal(series.curve)}" if several else "")
     shown, bars = series.positive, series.bars
     panel.errorbar([], [], fmt=marker, color=colour, ms=4, elinewidth=0.8, label=text)
     for rim in (False, True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.contracts.labels import label
+from ib_cli.contracts.labels import label, literal
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.colours import Colours
@@ -110,12 +110,14 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame, limits: Mapping[st
     for curve in present if len(present) > 1 else []:
         i = curves.index(curve)
         marker, dashes = style.cycled(style.MARKERS, i), style.cycled(style.DASHES, i)
-        handles.append(Line2D([], [], color="0.45", linestyle=dashes, lw=0.8, marker=marker, ms=4, label=curve))
+        handles.append(
+            Line2D([], [], color="0.45", linestyle=dashes, lw=0.8, marker=marker, ms=4, label=literal(curve))
+        )
     if not handles and rows["hull"].sum() > 1:
         handles.append(Line2D([], [], color="0.45", lw=0.8, label="lower convex hull"))
     if (rows["runs"] > 1).any():
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=5.5, mec="white", label="median, quartiles"))
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=2, label="single runs"))
-    handles += [Line2D([], [], color="black", lw=1.2, label=text) for text in limits.values()]
+    handles += [Line2D([], [], color="black", lw=1.2, label=literal(text)) for text in limits.values()]
     if handles:
         panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)

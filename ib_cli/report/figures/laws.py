@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ib_cli.contracts.labels import GREEK, mathtext
+from ib_cli.contracts.labels import GREEK, literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.laws.recorded_laws import doubted
 from ib_cli.report.laws.relation import Relation
@@ -177,7 +177,7 @@ def _look(i: int) -> tuple[str, str]:
 
 def _text(relation: Relation, among: list[Relation]) -> str:
     several = len({other.grid.curve for other in among}) > 1
-    return relation.statement + (f", {relation.grid.curve}" if several else "")
+    return relation.statement + (f", {literal(relation.grid.curve)}" if several else "")
 
 
 def _names(relations: list[Relation]) -> str:

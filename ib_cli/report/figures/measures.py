@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ib_cli.contracts.labels import label, mathtext
+from ib_cli.contracts.labels import label, literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 
@@ -29,7 +29,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     for panel, name in zip(panels, names):
         for i, curve in enumerate(contents.points.curves):
             _curve(panel, contents, name, curve, i)
-        style.tidy(panel, symbol, label(name, contents.units))
+        style.tidy(panel, symbol, label(name, contents.units, contents.own))
     _legend(figure, panels[0], contents, names[0])
     return style.write(figure, folder, "measures")
 
@@ -67,7 +67,7 @@ def _legend(figure: Figure, panel: Axes, contents: Contents, name: str) -> None:
     from matplotlib.lines import Line2D
 
     curves = contents.points.curves
-    named = {curve: _look(contents, i, None, 0) for i, curve in enumerate(curves)}
+    named = {literal(curve): _look(contents, i, None, 0) for i, curve in enumerate(curves)}
     if len(curves) == 1:
         lines = contents.points.lines(curves[0], name)
         words = [", ".join(f"{mathtext(m)} $= {value:g}$" for m, value in others.items()) for others, _, _ in lines]

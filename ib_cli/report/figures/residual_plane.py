@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ib_cli.contracts.labels import mathtext
-from ib_cli.report.figures import style
+from ib_cli.contracts.labels import literal, mathtext
+from ib_cli.report.figures import marks, style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.residual_plane import PRESERVED, RESIDUAL, ResidualPanel, axis_limits, floor, panels
 
@@ -26,8 +25,9 @@ PALEST, DARKEST = 0.15, 0.85  # ends of the used part of this map
 def draw(contents: Contents, folder: Path) -> list[Path]:
     """`residual_plane`: a row per estimator, a column per curve; a trajectory per run in its multiplier's colour.
 
-    Dots are shaded by epoch. Ends are marked: hollow for flagged estimates, a cross for a run that is not done. Dashed
-    line: the saturation curve, the lower convex hull of the ends. Grey: unreachable.
+    Dots are shaded by epoch. Lines to flagged estimates are dotted. Ends are marked: hollow for flagged estimates, a
+    cross for a run that is not done. Dashed line: the saturation curve, the lower convex hull of the unflagged ends.
+    Grey: unreachable.
     """
     rows = panels(contents)
     if not rows:
@@ -42,7 +42,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
             _bound(place, panel, across, up, contents.scale(PRESERVED))
     for place, panel in zip(grid[0], rows[0]):
         if len(rows[0]) > 1:
-            place.set_title(panel.curve, fontsize=style.MEDIUM)
+            place.set_title(literal(panel.curve), fontsize=style.MEDIUM)
     style.colour_bar(figure, axes, contents.colours, shrink=min(1, TALLEST / len(rows)))
     if any(_shaded(panel) for row in rows for panel in row):
         _epoch_bar(figure, axes, last, min(1, TALLEST / len(rows)))
@@ -56,49 +56,29 @@ def _shaded(panel: ResidualPanel) -> bool:
 
 
 def _panel(place: Axes, contents: Contents, panel: ResidualPanel, last: float) -> None:
-    from matplotlib.collections import LineCollection
-
     k, paths = contents.scale(PRESERVED), {run: path.thinned for run, path in panel.paths.items()}
     colours = contents.colours.hexes(contents.run_colour_values[list(paths)])
     crowd = len(paths) > CROWD
     width = 0.3 if crowd else 1.6
-    lines = LineCollection([path.values * k for path in paths.values()], colors=colours, linewidths=width)
-    lines.set_rasterized(crowd)
-    place.add_collection(lines)
+    flagged = [path.flagged for path in paths.values()]
+    marks.lines(
+        place, [path.values * k for path in paths.values()], flagged, colours, linewidths=width, rasterized=crowd
+    )
     if paths and last > 1 and not crowd:
         dots = np.concatenate([path.values[:-1] * k for path in paths.values()])
         epochs = np.concatenate([path.epochs[:-1] for path in paths.values()])
-        shades = PALEST + (DARKEST - PALEST) * epochs / last
-        place.scatter(*dots.T, s=1.6, c=shades, cmap=EPOCHS, vmin=0, vmax=1, linewidths=0, zorder=2.5)
-    _ends(place, contents, {run: path.values[-1] * k for run, path in paths.items()}, panel, colours, crowd)
+        trusted = ~np.concatenate([path.flagged[:-1] for path in paths.values()])  # a dotted line says the rest
+        shades = PALEST + (DARKEST - PALEST) * epochs[trusted] / last
+        place.scatter(*dots[trusted].T, s=1.6, c=shades, cmap=EPOCHS, vmin=0, vmax=1, linewidths=0, zorder=2.5)
+    if paths:
+        done = np.array([contents.runs[run].status == "done" for run in paths])
+        hollow = np.array([path.flagged[-1] for path in paths.values()])
+        marks.ends(place, np.array([path.values[-1] * k for path in paths.values()]), colours, done, hollow, crowd)
     place.plot(*(panel.saturation * k).T, color="black", lw=0.9, ls=(0, (3, 2)), zorder=3.5 if crowd else 2.8)
     x, y = f"preserved {mathtext(PRESERVED)}", f"residual {mathtext(RESIDUAL)}"
     style.tidy(place, f"{x} ({contents.units})", f"{y} ({contents.units})")
     corner = {"transform": place.transAxes, "ha": "right", "va": "top", "fontsize": style.MEDIUM}
     place.text(0.98, 0.97, panel.estimator, parse_math=False, **corner)  # where no optimum lies
-
-
-def _ends(
-    place: Axes, contents: Contents, ends: dict[int, np.ndarray], panel: ResidualPanel, colours: list[str], crowd: bool
-) -> None:
-    """A dot for a finished run, else a cross; hollow for a flagged estimate."""
-    for done, hollow in product((True, False), repeat=2):
-        kept = [
-            (end, colour)
-            for (run, end), colour in zip(ends.items(), colours)
-            if (contents.runs[run].status == "done") == done and panel.paths[run].flagged[-1] == hollow
-        ]
-        if kept:
-            points, own = zip(*kept)
-            place.scatter(
-                *np.array(points).T,
-                s=8 if crowd else 20,
-                marker="o" if done else "X",
-                facecolors="white" if hollow else own,
-                edgecolors=own if hollow else "white",
-                linewidths=0.9 if hollow else 0.0 if crowd else 0.5,
-                zorder=3,
-            )
 
 
 def _bound(place: Axes, panel: ResidualPanel, across: np.ndarray, up: np.ndarray, k: float) -> None:
@@ -129,7 +109,7 @@ def _legend(figure: Figure, rows: list[list[ResidualPanel]], split: str) -> None
     mark: dict[str, Any] = {"color": "0.35", "lw": 0, "marker": "o", "ms": 4.5}
     handles = [Line2D([], [], label=f"end, {split} split", **mark)]
     if any(ends):
-        handles.append(Line2D([], [], label="end, flagged", mfc="white", **mark))
+        handles.append(marks.hollow_handle("end, flagged"))
     if any(len(panel.saturation) for panel in everything):
         handles.append(Line2D([], [], color="black", lw=0.9, ls=(0, (3, 2)), label="saturation curve"))
     if any(panel.relevant is not None for panel in everything):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.contracts.labels import label
+from ib_cli.contracts.labels import label, literal
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities import hulls
@@ -65,7 +65,7 @@ def _curve(panel: Axes3D, contents: Contents, colours: Colours, rows: DataFrame,
     look = {"marker": marker, "linewidths": 0, "depthshade": False}
     own = colours.hexes(points.colour_by[points.of_run[runs]])
     panel.scatter(*contents.final_values(runs, axes).T, s=4, c=own, alpha=0.5, **look)
-    look |= {"edgecolors": "white", "linewidths": 0.4, "label": str(rows["curve"].iloc[0])}
+    look |= {"edgecolors": "white", "linewidths": 0.4, "label": literal(str(rows["curve"].iloc[0]))}
     panel.scatter(*(medians * scale).T, s=22, c=colours.hexes(points.colour_by[rows.index]), alpha=1, **look)
 
 

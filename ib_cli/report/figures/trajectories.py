@@ -27,7 +27,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     figure, panels = style.grid(len(found))
     for panel, (name, lines) in zip(panels, found.items()):
         _panel(panel, contents, lines)
-        style.tidy(panel, "epoch", label(name, contents.units))
+        style.tidy(panel, "epoch", label(name, contents.units, contents.own))
     style.colour_bar(figure, panels, contents.colours)
     return style.write(figure, folder, "trajectories")
 

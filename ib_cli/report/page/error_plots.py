@@ -21,7 +21,8 @@ def error_by_entropy(contents: Contents) -> list[Plot]:
         {
             "id": "error-by-entropy",
             "title": "Error against entropy",
-            "note": "A line per run over its epochs, while the entropy of its latent is scaled down.",
+            "note": "A line per run over its epochs, while the entropy of its latent is scaled down. "
+            "Hollow: log_Var[Z] is a bound.",
             "traces": traces,
             "layout": layout(f"{BOUND} ({contents.units})", "error rate", showlegend=True),
         }
@@ -33,7 +34,7 @@ def _trace(line: ErrorCurve, i: int, k: float) -> Plot:
         "type": "scatter", "mode": "lines+markers", "name": f"{line.curve}, {line.split}",
         "x": numbers(line.entropy * k), "y": numbers(line.error),
         "line": {"color": cycled(COLOURS, i), "dash": DASHES[line.split], "width": 1.4},
-        "marker": {"symbol": cycled(SYMBOLS, i), "size": 5},
+        "marker": {"symbol": f"{cycled(SYMBOLS, i)}-open", "size": 5},
         "customdata": [line.run] * len(line.error),
         "hovertemplate": f"%{{text}}<br>{BOUND} = %{{x:.4g}}<br>error = %{{y:.4g}}<extra></extra>",
     }  # fmt: skip

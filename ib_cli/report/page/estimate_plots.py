@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ib_cli.report.page.plot_parts import GREY, Plot, bar, layout, plain_line
-from ib_cli.report.page.run_lines import FEW, end_marks, run_lines
+from ib_cli.report.page.run_lines import FEW, end_marks, flagged_lines
 from ib_cli.report.panels import entropies as of_entropies
 from ib_cli.report.panels import residual_plane as residual
 from ib_cli.report.panels.contents import Contents
@@ -38,18 +38,19 @@ def residual_plane(contents: Contents) -> list[Plot]:
         axes = Axes(PRESERVED + by, RESIDUAL + by, tuple(across * k), tuple(up * k))
         for panel in row:
             lines = _lines(panel.paths, k)
-            hollow = {run for run, path in panel.paths.items() if path.flagged[-1]}
+            flagged = {run: path.flagged for run, path in panel.paths.items()}
+            hollow = {run for run, marks in flagged.items() if marks[-1]}
             own = [
                 plain_line(residual.floor(panel, across) * k, {"color": GREY, "width": 1}),
-                *run_lines(contents, lines, contents.colours, len(lines) <= FEW),
+                *flagged_lines(contents, lines, flagged, contents.colours, len(lines) <= FEW),
                 plain_line(panel.saturation * k, {"color": "#000", "dash": "dash", "width": 1.5}),
                 end_marks(contents, lines, contents.colours, hollow),
             ]
             grid.append(axes)
             traces += _placed(own, len(grid))
     note = (
-        "A line per run along its epochs, its end marked, hollow where the estimate is flagged. Dashed: the saturation "
-        "curve, the lower convex hull of the ends. Grey: I[X;Y] − I[X;Z], below which nothing is."
+        "A line per run along its epochs, its end marked; dotted and hollow where the estimate is flagged. Dashed: the "
+        "saturation curve, the lower convex hull of the unflagged ends. Grey: I[X;Y] − I[X;Z], below which nothing is."
     )
     plot = {"id": "residual-plane", "title": "Preserved and residual information"}
     return [plot | _panelled(contents, traces, grid, [panel.curve for panel in rows[0]], note)]
@@ -84,15 +85,10 @@ def _panelled(contents: Contents, traces: list[Plot], grid: list[Axes], curves: 
 
 
 def _over_epochs(contents: Contents, panel: of_entropies.EntropyPanel, k: float) -> list[Plot]:
-    """Each line dotted, and over it its unflagged part solid."""
     lines = {run: np.column_stack([path.epochs, path.epochs, path.values * k]) for run, path in panel.paths.items()}
-    trusted = {run: line.copy() for run, line in lines.items()}
-    for run, line in trusted.items():
-        line[panel.paths[run].flagged, 2] = np.nan
     stopped = {run: line for run, line in lines.items() if contents.runs[run].status != "done"}
     return [
-        *run_lines(contents, lines, contents.colours, False, "dot"),
-        *run_lines(contents, trusted, contents.colours, False),
+        *flagged_lines(contents, lines, {i: path.flagged for i, path in panel.paths.items()}, contents.colours, False),
         end_marks(contents, stopped, contents.colours),
     ]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib import resources
+from itertools import repeat
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from ib_cli.report.page.plot_parts import Plot, point_texts
 from ib_cli.report.page.plots import plots
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
-from ib_cli.report.read.tables import converted, cosmetic
+from ib_cli.report.read.tables import FLAGGED, converted, cosmetic
 from ib_cli.watch.screen import number
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: flo
     from jinja2 import Environment
 
     drawn = plots(contents)
-    table = converted(contents.results, contents.units)
+    table = converted(contents.results, contents.units, own=contents.own)
     values = {
         "title": title,
         "css": _asset("page.css"),
         "script": _asset("page.js"),
         "plotly": _plotly(),
         "refresh": refresh,
-        "counts": Counter(done=0, failed=0, unfinished=0) + Counter(run.status for run in contents.runs),
+        "counts": Counter(run.status for run in contents.runs),
         "split": contents.split,
         "units": contents.units,
         "written": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -115,7 +116,7 @@ def _hovers(contents: Contents) -> list[str]:
         parts = [_multipliers(run), f"seed {seed}" if seed is not None else "", f"{run.study}/{run.id}"]
         if run.status != "done":
             parts.append(run.status)
-        parts.append(str(run.folder))
+        parts.append(run.place)
         texts.append("<br>".join(escape(part, quote=False) for part in parts if part))
     return texts
 
@@ -136,7 +137,7 @@ def _problems(contents: Contents) -> list[dict[str, str]]:
 
 
 def _cell(value: Any) -> dict[str, Any]:
-    if value is None or value != value or str(value) == "<NA>":
+    if value is None or str(value) == "<NA>" or value != value:  # pandas' NA is neither equal nor unequal
         return {"text": "–", "number": False}
     if isinstance(value, bool):
         return {"text": "yes" if value else "no", "number": False}
@@ -148,19 +149,32 @@ def _cell(value: Any) -> dict[str, Any]:
 def _runs_table(contents: Contents, table: DataFrame) -> dict[str, Any]:
     """The most useful columns; results.csv has all."""
     prefix, suffix = f"{contents.split}/", f" ({contents.units})"
-    measured = {name.removeprefix(prefix).removesuffix(suffix): name for name in table if name.startswith(prefix)}
+    shown = [name for name in table if name.startswith(prefix) and not name.endswith(FLAGGED)]
+    measured = {name.removeprefix(prefix).removesuffix(suffix): name for name in shown}
     measures = list(dict.fromkeys([*contents.metrics, *in_order(set(measured))]))[:MOST_MEASURES]
     head = ["id", "study", "status", "objective", *(m for m in MULTIPLIERS if m in table), "seed", "epochs", "seconds"]
     keys = [key for key in contents.differing if key in table and not key.startswith("objective.")]
     columns = list(dict.fromkeys([*head, *(measured[name] for name in measures), *keys, "folder"]))
-    rows = zip(*(table[name].tolist() for name in columns))
+    cells = [[_marked(*pair) for pair in zip(table[name].tolist(), _flags(contents, name))] for name in columns]
     return {
         "id": "runs",
         "title": f"Runs ({len(table):,})",
-        "note": f"Measures in {contents.units}. A click on a column's name sorts. All columns: results.csv.",
+        "note": f"Measures in {contents.units}; ? after a flagged estimate. A click on a column's name sorts. "
+        "All columns: results.csv.",
         "columns": [GREEK.get(name, name) for name in columns],
-        "rows": [{"run": i, "cells": [_cell(value) for value in row]} for i, row in enumerate(rows)],
+        "rows": [{"run": i, "cells": list(row)} for i, row in enumerate(zip(*cells))],
     }
+
+
+def _flags(contents: Contents, name: str) -> Any:
+    """Whether the values of a column of the table of runs are flagged."""
+    column = name.removesuffix(f" ({contents.units})") + FLAGGED
+    return contents.results[column].tolist() if column in contents.results else repeat(False)
+
+
+def _marked(value: Any, flagged: Any) -> dict[str, Any]:
+    cell = _cell(value)
+    return cell | {"text": f"{cell['text']}?"} if flagged is True and cell["number"] else cell
 
 
 def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:

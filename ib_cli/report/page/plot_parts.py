@@ -105,7 +105,10 @@ def medians(rows: DataFrame, details: Iterable[str]) -> dict[str, Any]:
 
 def detail(contents: Contents, row: Series, names: Sequence[str]) -> str:
     """Hover text of a median: its measures; for a pair or triple also slopes, predictions and distances."""
-    parts = [f"{name} = {row[name] * contents.scale(name):.4g} {unit(name, contents.units)}".rstrip() for name in names]
+    parts = [
+        f"{name} = {row[name] * contents.scale(name):.4g} {unit(name, contents.units, contents.own)}".rstrip()
+        for name in names
+    ]
     *across, last = names
     d = "d" if len(names) == 2 else "∂"
     for name, column in zip(across, ("slope", "slope_2")):

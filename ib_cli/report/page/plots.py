@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ib_cli.contracts.labels import GREEK, counted, has_units, in_order, plain
+from ib_cli.contracts.labels import GREEK, counted, in_order, plain
 from ib_cli.report.figures.style import cycled
 from ib_cli.report.page.cross_entropy_plots import cross_entropies
 from ib_cli.report.page.error_plots import error_by_entropy
 from ib_cli.report.page.estimate_plots import entropies, residual_plane
 from ib_cli.report.page.law_plots import law_plots
 from ib_cli.report.page.plot_parts import DASHES, GREY, SYMBOLS, Plot, bar, detail, layout, medians, numbers, quartiles
-from ib_cli.report.page.run_lines import FEW, end_marks, run_lines
+from ib_cli.report.page.run_lines import FEW, end_marks, flagged_lines, run_lines
 from ib_cli.report.page.surface_plot import surface
 from ib_cli.report.page.sweep_plots import first_law, measures
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.panels.information_plane import hollow_ends, limits, meaning, shown_paths
 from ib_cli.report.panels.trajectories import trajectories, value_limits
 from ib_cli.report.quantities.colours import Colours
 
@@ -62,7 +63,7 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
             traces.append(_limit(contents, limits[curve], of_curve[of_curve["hull"]].sort_values(x), (x, y)))
         elif len(of_curve):
             traces += _curve(contents, colours, of_curve, (x, y), i)
-    a, b = plain(x, contents.units), plain(y, contents.units)
+    a, b = plain(x, contents.units, contents.own), plain(y, contents.units, contents.own)
     return {
         "id": f"frontier-{x}-{y}",
         "title": f"Frontier {x}–{y}",
@@ -122,55 +123,54 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
 
 
 def _plane(contents: Contents) -> Plot:
-    k = contents.scale("R")
-    lines = {run: path * np.array([1, k, k]) for run, path in contents.plane.paths.items()}
-    limiting = {run for runs in contents.plane_exact_limits.values() for run in runs}
-    # exact optima are marks only if nothing was trained
-    shown = {run: line for run, line in lines.items() if run not in limiting} or lines
+    plane, units, shown = contents.plane, contents.units, shown_paths(contents)
     colours = Colours(contents.points, contents.curves_of(shown))
-    ends = np.array([path[-1, 1:] for path in lines.values()])
-    H = np.inf if contents.plane.label_entropy is None else contents.plane.label_entropy * k
-    top = max(ends[:, 1].max(), 0.0, *([H] if np.isfinite(H) else []))
-    right, low = max(ends[:, 0].max() * 1.12, 1e-9), min(0.0, ends[:, 1].min())
-    log = bool(ends[:, 0].min() > 0 and right / ends[:, 0].min() > 30)
-    left = ends[:, 0].min() / 2 if log else -0.02 * right
-    x = np.geomspace(left, right, 200) if log else np.array([0.0, min(top, right), right])
-    x = x[(x <= top) | np.isfinite(H)]  # without H(Y), the diagonal ends at the upper edge
-    bounds = {
-        "type": "scatter", "mode": "lines", "name": "I(Y;Z) ≤ I(X;Z)" + (", H(Y)" if np.isfinite(H) else ""),
-        "hoverinfo": "skip", "line": {"color": GREY, "dash": "dash", "width": 1.2},
-        "x": numbers(x), "y": numbers(np.minimum(x, H)),
-    }  # fmt: skip
-    estimator, units = contents.plane.estimator, contents.units
+    limited, meant = bool(contents.plane_exact_limits), meaning(contents)
     titles = (
         (f"rate R ≥ I(X;Z) ({units})", f"H(Y) − C ≤ I(Y;Z) ({units})")
-        if estimator is None
-        else (f"I(X;Z), {estimator} estimate ({units})", f"I(Y;Z), {estimator} estimate ({units})")
+        if plane.estimator is None
+        else (f"I(X;Z), {plane.estimator} estimate ({units})", f"I(Y;Z), {plane.estimator} estimate ({units})")
     )
+    left, right, bottom, top, log = limits(contents)
     span = [float(np.log10(left)), float(np.log10(right))] if log else [left, right]
-    left_out, lacking = len(contents.plane.left_out), len(contents.plane.unestimated)
+    left_out, lacking = len(plane.left_out), len(plane.unestimated)
     note = "A line per run along its epochs, its end marked; first epochs may lie outside (zoom out: double click). "
     return {
         "id": "information-plane",
         "title": "Information plane",
         "note": note
-        + ("Black line: the exact limit. " if limiting else "")
+        + (f"Hollow: {meant}. " if meant else "")
+        + ("Black line: the exact limit. " if limited else "")
         + (f"Left out for want of I(X;Z), I(Y;Z) or H(Y): {counted(left_out, 'run')}. " if left_out else "")
         + (f"Bounds: there is no estimate of both for {counted(lacking, 'finished run')}." if lacking else ""),
         "traces": [
-            bounds,
+            _plane_bounds(contents),
             *(_plane_limit(contents, title, runs) for title, runs in contents.plane_exact_limits.items()),
-            *run_lines(contents, shown, colours, len(shown) <= FEW),
-            end_marks(contents, shown, colours),
+            *flagged_lines(contents, shown, plane.flagged, colours, len(shown) <= FEW, plane.estimator is None),
+            end_marks(contents, shown, colours, hollow_ends(contents)),
             *bar(colours),
         ],
         "layout": layout(
             *titles,
             xaxis={"type": "log" if log else "linear", "range": span},
-            yaxis={"range": [low - 0.1 * (top - low), top + 0.08 * (top - low)]},
-            showlegend=bool(limiting),
+            yaxis={"range": [bottom, top]},
+            showlegend=limited,
         ),
     }
+
+
+def _plane_bounds(contents: Contents) -> Plot:
+    """The dashed line of the largest I(Y;Z): I(X;Z) up to H(Y); without H(Y) it ends at the upper edge."""
+    left, right, _, top, log = limits(contents)
+    entropy = contents.plane.label_entropy
+    H = np.inf if entropy is None else entropy * contents.scale("R")
+    x = np.geomspace(left, right, 200) if log else np.array([0.0, min(H, top, right), right])
+    x = x[(x <= top) | np.isfinite(H)]
+    return {
+        "type": "scatter", "mode": "lines", "name": "I(Y;Z) ≤ I(X;Z)" + (", H(Y)" if np.isfinite(H) else ""),
+        "hoverinfo": "skip", "line": {"color": GREY, "dash": "dash", "width": 1.2},
+        "x": numbers(x), "y": numbers(np.minimum(x, H)),
+    }  # fmt: skip
 
 
 def _plane_limit(contents: Contents, title: str, runs: list[int]) -> Plot:
@@ -192,11 +192,11 @@ def _trajectories(contents: Contents, name: str) -> Plot | None:
     return {
         "id": f"trajectory-{name}",
         "title": f"{GREEK.get(name, name)} over the epochs",
-        "note": "A line per run; a cross ends a run that is not done." if has_units(name) else "A line per run.",
+        "note": "A line per run; a cross ends a run that is not done.",
         "traces": [*run_lines(contents, lines, colours, False), end_marks(contents, marked, colours), *bar(colours)],
         "layout": layout(
             "epoch",
-            plain(name, contents.units),
+            plain(name, contents.units, contents.own),
             yaxis={"range": list(value_limits(found.values()))},
             showlegend=False,
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -17,8 +17,35 @@ FEW = 100  # runs: above this, thinner lines and smaller marks
 COLOUR_BINS = 12  # lines of one colour are one trace, as plotly.js takes a millisecond per trace
 
 
+def flagged_lines(
+    contents: Contents,
+    lines: dict[int, np.ndarray],
+    flagged: Mapping[int, np.ndarray],
+    colours: Colours,
+    dots: bool,
+    hollow: bool = False,
+) -> list[Plot]:
+    """Lines of epoch, x, y (n, 3): solid, and dotted where one of their ends is flagged (n,).
+
+    `dots` at the epochs: rings where flagged, or all if `hollow`.
+    """
+    doubted = {run: line for run, line in lines.items() if flagged[run].any()}
+    trusted = {run: line.copy() for run, line in lines.items()}
+    for run in doubted:
+        trusted[run][flagged[run], 1:] = np.nan
+    return [
+        *(run_lines(contents, doubted, colours, dots, "dot", True) if doubted else []),
+        *run_lines(contents, trusted, colours, dots, hollow=hollow),
+    ]
+
+
 def run_lines(
-    contents: Contents, lines: dict[int, np.ndarray], colours: Colours, dots: bool, dash: str = "solid"
+    contents: Contents,
+    lines: dict[int, np.ndarray],
+    colours: Colours,
+    dots: bool,
+    dash: str = "solid",
+    hollow: bool = False,
 ) -> list[Plot]:
     """A trace per colour from lines of epoch, x, y (n, 3), with gaps between runs and at NaN values."""
     bins: dict[str, list[int]] = {}
@@ -34,7 +61,8 @@ def run_lines(
         traces.append({
             "type": "scatter", "mode": "lines+markers" if dots else "lines",
             "line": {"color": colour, "width": width, "dash": dash},
-            "marker": {"size": 3, "color": colour}, "opacity": 0.7, "x": numbers(joined[:, 1]),
+            "marker": {"size": 3, "color": colour, "symbol": "circle-open" if hollow else "circle"},
+            "opacity": 0.7, "x": numbers(joined[:, 1]),
             "y": numbers(joined[:, 2]), "customdata": ids, "epochs": numbers(joined[:, 0]), "showlegend": False,
         })  # fmt: skip
     return traces

@@ -49,7 +49,7 @@ def surface(contents: Contents, axes: Sequence[str], rows: DataFrame) -> Plot:
         "traces": traces + bar(colours, "scatter3d"),
         "layout": {
             "scene": {
-                **{f"{a}axis": _axis(plain(name, contents.units)) for a, name in zip("xyz", axes)},
+                **{f"{a}axis": _axis(plain(name, contents.units, contents.own)) for a, name in zip("xyz", axes)},
                 "aspectmode": "cube",
                 "camera": CAMERA,
             },

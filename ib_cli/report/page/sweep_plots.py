@@ -43,7 +43,7 @@ def measures(contents: Contents) -> Iterator[Plot]:
             "traces": traces,
             "layout": layout(
                 symbol,
-                plain(name, contents.units),
+                plain(name, contents.units, contents.own),
                 xaxis=_axis(contents),
                 showlegend=1 < len(named) <= MOST_NAMED,
             ),

@@ -19,7 +19,7 @@ from ib_cli.report.quantities.frontier import frontiers
 from ib_cli.report.quantities.information_plane import InformationPlane, information_plane
 from ib_cli.report.read.points import Points, gather
 from ib_cli.report.read.runs import RecordedRun
-from ib_cli.report.read.tables import SPLITS, differing, final_measures, results
+from ib_cli.report.read.tables import SPLITS, differing, final_measures, own_functionals, results
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -45,7 +45,12 @@ class Contents:
 
     def scale(self, measure: str) -> float:
         """Factor from nats to the units; 1 for a measure without units."""
-        return 1 / NATS_PER[self.units] if has_units(measure) else 1.0
+        return 1 / NATS_PER[self.units] if has_units(measure, self.own) else 1.0
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """Symbols of functionals of a person's own, which are in nats as all functionals are."""
+        return own_functionals(self.runs)
 
     @cached_property
     def differing(self) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ib_cli.contracts.labels import GREEK
+from ib_cli.contracts.labels import GREEK, counted
 from ib_cli.report.panels.contents import Contents
 
 MEASURES = {
@@ -37,9 +37,9 @@ class Bands:
     epochs: np.ndarray
     values: Mapping[str, np.ndarray]
 
-    def title(self, symbol: Callable[[str], str]) -> str:
-        """Name of the curve, and multipliers written by `symbol`."""
-        return ", ".join([self.curve, *(f"{symbol(name)} = {value:g}" for name, value in self.multipliers.items())])
+    def title(self, symbol: Callable[[str], str], name: Callable[[str], str] = str) -> str:
+        """Curve written by `name`, and multipliers written by `symbol`."""
+        return ", ".join([name(self.curve), *(f"{symbol(of)} = {value:g}" for of, value in self.multipliers.items())])
 
 
 def extent(found: Sequence[Bands]) -> tuple[float, float, bool]:
@@ -50,14 +50,31 @@ def extent(found: Sequence[Bands]) -> tuple[float, float, bool]:
 
 
 def bands(contents: Contents) -> list[Bands]:
-    """Bands of each point whose runs share two epochs or more with all three measures of the split, sorted by curve.
+    """Bands of each point whose runs share two epochs or more with all three measures of the split.
 
-    Empty if there are too many points for a picture, or if all runs are one merged curve.
+    In the order in which the study began its points. Empty if they are too many for a picture, or one merged curve.
     """
-    if contents.points.merged:
-        return []
-    found = [of_point for point in contents.points.table.index if (of_point := _bands(contents, int(point)))]
-    return sorted(found, key=lambda each: each.curve) if len(found) <= MOST else []
+    found = _all_bands(contents)
+    return [] if contents.points.merged or len(found) > MOST else found
+
+
+def left_out(contents: Contents) -> str:
+    """Why the cross-entropies are not drawn though runs have them, or ''."""
+    count = len(_all_bands(contents))
+    if count == 0 or (count <= MOST and not contents.points.merged):
+        return ""
+    merged = contents.points.merged
+    why = "the runs differ in too many ways for a curve each" if merged else f"a picture has room for {MOST}"
+    return f"no cross-entropies: {counted(count, 'point')} with all three, and {why}"
+
+
+def _all_bands(contents: Contents) -> list[Bands]:
+    begun: dict[int, int] = {}
+    for point, run in zip(contents.points.of_run.tolist(), contents.runs):
+        if point >= 0:
+            begun[point] = min(begun.get(point, run.begun), run.begun)
+    points = sorted(begun, key=lambda point: (begun[point], point))
+    return [of_point for point in points if (of_point := _bands(contents, point))]
 
 
 def _bands(contents: Contents, point: int) -> Bands | None:

@@ -19,7 +19,7 @@ class ResidualPanel:
     """One estimator's values of one curve's runs, in nats.
 
     `paths`: row of a run → epochs and (I[X;Z], I[X;Y|Z]). `saturation` (m, 2): lower convex hull of the finished runs'
-    ends, from left to right; empty if they have no hull.
+    unflagged ends, from left to right; empty if they have no hull.
 
     `relevant`: I[X;Y] = I[X;Y|Z] + I[Y;Z], equal to H[Y] if x determines y; None if it differs between the runs. As
     I[Y;Z] ≤ I[X;Z], no representation lies below I[X;Y|Z] = I[X;Y] − I[X;Z], nor below 0 (Unpacking §3.2, Figure 2).
@@ -62,7 +62,8 @@ def floor(panel: ResidualPanel, across: np.ndarray) -> np.ndarray:
 
 
 def _panel(contents: Contents, estimator: str, curve: str, paths: dict[int, EstimatedPath]) -> ResidualPanel:
-    ends = [paths[run].values[-1] for run in paths if contents.runs[run].status == "done"]
+    done = [path for run, path in paths.items() if contents.runs[run].status == "done"]
+    ends = [path.values[-1] for path in done if not path.flagged[-1]]
     return ResidualPanel(estimator, curve, paths, _relevant(contents, estimator, paths), _lower(np.array(ends)))
 
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ib_cli.report.quantities.thinning import thinned_rows
-from ib_cli.report.read.runs import SPLITS, RecordedRun, is_number
+from ib_cli.report.read.runs import SPLITS, RecordedRun
 
 MOST = 60  # drawn epochs per run
-Series = dict[float, tuple[float, bool]]  # epoch → value in nats, True if flagged
+KNOWN_NOISE = ("categorical", "mixture", "pairwise")  # estimators that know q(z|x), the tightest first
+
+
+class Value(NamedTuple):
+    """An estimate in nats, whether it is flagged, and the distance of its bounds: infinite without both."""
+
+    nats: float
+    flagged: bool
+    width: float = np.inf
+
+
+Series = dict[float, Value]  # by epoch
 
 
 class EstimatedPath(NamedTuple):
@@ -47,6 +58,28 @@ class Estimated:
             )
         )
 
+    def least_flagged(self, runs: Collection[int], *quantities: str) -> str | None:
+        """The estimator that pictures of these quantities draw: the one with the fewest flags at the runs' ends.
+
+        Only estimators with all the quantities of all the runs, so that all points of a picture mean the same; None
+        without one. Of two with as many flags the one with the tighter bounds; without bounds, one that knows the
+        noise of z; then the first of the records.
+        """
+        found: dict[str, tuple[int, float, bool, int]] = {}
+        for order, name in enumerate(self.estimators(*quantities) if runs else []):
+            ends = [self._end(run, name, quantities) for run in runs]
+            values = [value for end in ends for value in end]
+            if all(ends):
+                flags, width = sum(value.flagged for value in values), sum(value.width for value in values)
+                found[name] = flags, width, name not in KNOWN_NOISE, order
+        return min(found, key=found.__getitem__, default=None)
+
+    def _end(self, run: int, estimator: str, quantities: Sequence[str]) -> list[Value]:
+        """The quantities at the last epoch that has all of them; [] without one."""
+        parts = [self.series.get(run, {}).get((estimator, quantity), {}) for quantity in quantities]
+        last = max(set.intersection(*map(set, parts)), default=None)
+        return [] if last is None else [part[last] for part in parts]
+
     def paths(self, estimator: str, *quantities: str) -> dict[int, EstimatedPath]:
         """Run → its path over the epochs with all the quantities; runs without such an epoch are left out."""
         paths = {}
@@ -54,8 +87,8 @@ class Estimated:
             parts = [found.get((estimator, quantity), {}) for quantity in quantities]
             epochs = sorted(set.intersection(*map(set, parts)))
             if epochs:
-                values = np.array([[part[epoch][0] for part in parts] for epoch in epochs])
-                flagged = np.array([any(part[epoch][1] for part in parts) for epoch in epochs])
+                values = np.array([[part[epoch].nats for part in parts] for epoch in epochs])
+                flagged = np.array([any(part[epoch].flagged for part in parts) for epoch in epochs])
                 paths[run] = EstimatedPath(np.array(epochs), values, flagged)
         return paths
 
@@ -71,8 +104,12 @@ def _of(runs: Sequence[RecordedRun], split: str) -> dict[int, dict[tuple[str, st
     found: dict[int, dict[tuple[str, str], Series]] = {}
     for i, run in enumerate(runs):
         for line in run.estimates:
-            if line.get("split") == split and is_number(line.get("value")) and is_number(line.get("epoch")):
-                key = str(line.get("estimator")), str(line.get("quantity"))
-                of_run = found.setdefault(i, {}).setdefault(key, {})
-                of_run[float(line["epoch"])] = float(line["value"]), bool(line.get("saturated"))
+            if line["split"] == split and line.get("value") is not None:
+                of_run = found.setdefault(i, {}).setdefault((line["estimator"], line["quantity"]), {})
+                of_run[float(line["epoch"])] = Value(float(line["value"]), line.get("saturated", False), _width(line))
     return found
+
+
+def _width(line: Mapping[str, Any]) -> float:
+    lower, upper = line.get("lower"), line.get("upper")
+    return np.inf if lower is None or upper is None else float(upper) - float(lower)

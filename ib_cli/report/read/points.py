@@ -5,6 +5,7 @@ Points that differ in their multipliers only lie on one curve.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +16,14 @@ import numpy as np
 from ib_cli.config.multipliers import MULTIPLIERS, parse_weight
 from ib_cli.config.public_names import short_name
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.report.read.record_files import printable
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import cosmetic, differing
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+LONGEST = 120  # letters of a curve's name
 MOST_CURVES = 8  # more cannot be told apart in a picture
 FIRST_KEYS = (
     "objective.name",
@@ -167,15 +170,9 @@ def _once(runs: Sequence[RecordedRun], done: Sequence[int]) -> list[int]:
     for i in done:
         key = tuple(sorted((name, repr(value)) for name, value in runs[i].config.items() if not cosmetic(name)))
         key = key or (i,)
-        if key not in newest or _written(runs[i]) > _written(runs[newest[key]]):
+        if key not in newest or runs[i].written > runs[newest[key]].written:
             newest[key] = i
     return sorted(newest.values())
-
-
-def _written(run: RecordedRun) -> int:
-    """Modification time of the result, in nanoseconds; 0 if the file is gone."""
-    file = run.folder / "result.json"
-    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
@@ -189,7 +186,16 @@ def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
             break
         if len({tuple(curve[j] for j in (*used, k)) for curve in distinct}) > now:
             used.append(k)
-    return {curve: ", ".join(_word(keys[k], curve[k]) for k in sorted(used)) for curve in distinct}
+    names = {curve: ", ".join(_word(keys[k], curve[k]) for k in sorted(used)) for curve in distinct}
+    short = {curve: _shortened(name) for curve, name in names.items()}
+    same = Counter(short.values())
+    return {curve: f"{name} ({i})" if same[name] > 1 else name for i, (curve, name) in enumerate(short.items(), 1)}
+
+
+def _shortened(name: str) -> str:
+    """At most `LONGEST` letters, without the middle of a longer name."""
+    name = printable(name)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 :]}"
 
 
 def _objective(run: RecordedRun) -> str:
@@ -222,8 +228,8 @@ def _table(
     columns["runs"] = [len(of) for of in members]
     for suffix, quantile in (("", 0.5), ("_q1", 0.25), ("_q3", 0.75)):
         values = grouped.quantile(quantile)
-        for name in measures:
-            columns[f"{name.removeprefix(prefix)}{suffix}"] = values[name].to_numpy(dtype=float)
+        for name in measures:  # a measure with the name of another column does not replace it
+            columns.setdefault(f"{name.removeprefix(prefix)}{suffix}", values[name].to_numpy(dtype=float))
     return pd.DataFrame(columns)
 
 

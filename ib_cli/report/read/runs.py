@@ -1,52 +1,67 @@
-"""Folders → runs: the records of every run, also of killed and failed ones."""
+"""Folders → runs: the records of every run, also of killed, failed and damaged ones."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import yaml
 
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import public_name
+from ib_cli.report.read import damage
+from ib_cli.report.read.damage import SPLITS, is_number
+from ib_cli.report.read.record_files import DamageError, Lines, printable, read_json, read_lines, read_yaml
 
-SPLITS = ("train", "validation", "test")
-RECORDS = ("config.yaml", "result.json", "metrics.jsonl")  # a folder with one of these may hold a run
+RECORDS = ("config.yaml", "result.json", "metrics.jsonl")
 FILES = (*RECORDS, "estimates.jsonl", "thermodynamics.jsonl")
+MARKS = (*FILES, ".lock", "checkpoint.pt", "run.log")  # a folder with two of these holds, or held, a run
 EXACT = "exact_frontier"  # the procedure that computes exact optima
 DEPTH = 5  # levels below a named folder: outputs/study/id needs two, a study's name with slashes more
 NO_STUDIES = {"figures", "wandb", "node_modules"}
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
+STATUSES = ("done", "failed", "unfinished", "damaged")
+T = TypeVar("T")
+__all__ = ["SPLITS", "STATUSES", "Reader", "RecordedRun", "is_number", "read_run"]
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """One run's records. `metrics` maps a measure to its column (n,), a row per line; missing values are NaN."""
+    """One run's records. `metrics` maps a measure to its column (n,), a row per line; missing values are NaN.
+
+    A damaged run has no records: only folder, study and problem.
+    """
 
     folder: Path
     study: str
-    status: str  # done, failed, or unfinished: no result.json yet
-    config: Mapping[str, Any]  # flat: {"bottleneck.size": 32}; lists as JSON
-    minimise: Mapping[str, str | float]  # the objective: functionals and their weights
-    result: Mapping[str, Any]
-    multipliers: Mapping[str, float]
-    metrics: Mapping[str, np.ndarray]
-    splits: np.ndarray  # (n,) the split of each row of `metrics`
-    estimates: tuple[Mapping[str, Any], ...]
-    laws: tuple[Mapping[str, Any], ...]  # lines of thermodynamics.jsonl: the laws of TherML as the run measured them
-    unread: int  # number of unreadable lines, cut by a kill
-    problem: str  # why the run is not done, and which records are damaged; else ''
+    status: str  # one of STATUSES; unfinished: no result.json yet
+    problem: str  # why the run is not done; else ''
+    config: Mapping[str, Any] = field(default_factory=dict)  # flat: {"bottleneck.size": 32}; lists as JSON
+    minimise: Mapping[str, str | float] = field(default_factory=dict)  # the objective: functionals and their weights
+    result: Mapping[str, Any] = field(default_factory=dict)
+    multipliers: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    splits: np.ndarray = field(default_factory=lambda: np.array([], dtype=object))  # (n,): of each row of `metrics`
+    estimates: tuple[Mapping[str, Any], ...] = ()
+    laws: tuple[
+        Mapping[str, Any], ...
+    ] = ()  # lines of thermodynamics.jsonl: the laws of TherML as the run measured them
+    unread: int = 0  # number of lines cut by a kill
+    begun: int = 0  # modification time of the config, which an attempt begins with, in nanoseconds
+    written: int = 0  # modification time of the result, in nanoseconds; 0 without one
 
     @property
     def id(self) -> str:
         """The folder's name, a hash of the config."""
-        return self.folder.name
+        return printable(self.folder.name)
+
+    @property
+    def place(self) -> str:
+        """The folder as text for tables and pages."""
+        return printable(self.folder)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -63,31 +78,60 @@ class RecordedRun:
     def epochs(self) -> int:
         """Number of finished epochs."""
         seen = int(self.metrics["epoch"].max()) if len(self.splits) else 0
-        done = self.result.get("epochs")
-        return int(done) if isinstance(done, Real) else seen
+        return int(self.result.get("epochs", seen))
+
+
+Read = tuple[tuple[Any, ...], RecordedRun | None]  # sizes and modification times of a folder's files, and its run
 
 
 @dataclass
 class Reader:
     """Reads runs; a later call reads changed runs only."""
 
-    _known: dict[Path, tuple[tuple, RecordedRun | None]] = field(default_factory=dict)
+    without: list[Path] = field(default_factory=list)  # folders of the last call that hold no run
+    _known: dict[Path, Read] = field(default_factory=dict)
 
     def read(self, folders: Iterable[Path]) -> list[RecordedRun]:
-        """All runs in or below the folders, each once, sorted by path.
+        """All runs in or below the folders, each once, sorted by path; also behind links.
 
-        A folder without a run, or with another program's `config.yaml`, adds nothing.
+        A folder without a run, or with another program's `config.yaml`, adds nothing. A folder that cannot be read is
+        a damaged run.
         """
-        found = sorted({run.resolve() for folder in folders for run in _candidates(folder, DEPTH)})
-        self._known = {folder: self._one(folder) for folder in found}
+        found: dict[Path, Read] = {}
+        self.without = []
+        for folder in folders:
+            own: set[Path] = set()
+            self._search(folder.resolve(), DEPTH, found, own)
+            if all(path not in found or found[path][1] is None for path in own):
+                self.without.append(folder)
+        self._known = dict(sorted(found.items()))
         return [run for _, run in self._known.values() if run is not None]
 
     @property
-    def state(self) -> dict[Path, tuple]:
+    def state(self) -> dict[Path, tuple[Any, ...]]:
         """Folder → sizes and modification times of its files; equal states mean that nothing has changed."""
         return {folder: stamp for folder, (stamp, _) in self._known.items()}
 
-    def _one(self, folder: Path) -> tuple[tuple, RecordedRun | None]:
+    def _search(self, folder: Path, depth: int, found: dict[Path, Read], seen: set[Path]) -> None:
+        """Add what is in the folder, and below it unless it is a sound run. `seen`: folders met, as links may loop."""
+        if folder in seen:
+            return
+        seen.add(folder)
+        try:
+            with os.scandir(folder) as entries:
+                below = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found[folder] = (), _damaged(folder, f"the folder cannot be read ({error.strerror})")
+            return
+        if any(entry.name in MARKS and not _is_folder(entry) for entry in below):
+            found[folder] = found.get(folder) or self._one(folder)
+            if (run := found[folder][1]) is not None and run.status != "damaged":
+                return
+        for entry in below if depth > 0 else ():
+            if not entry.name.startswith(".") and entry.name not in NO_STUDIES and _is_folder(entry):
+                self._search(Path(entry.path).resolve(), depth - 1, found, seen)
+
+    def _one(self, folder: Path) -> Read:
         stamp = tuple(_stamp(folder / name) for name in FILES)
         known = self._known.get(folder)
         return known if known is not None and known[0] == stamp else (stamp, read_run(folder))
@@ -96,71 +140,101 @@ class Reader:
 def read_run(folder: Path) -> RecordedRun | None:
     """The run in a folder; None if the folder holds no run of ib-train.
 
-    Unreadable records give an unfinished run whose `problem` says so, and raise nothing.
+    A run with records that cannot be right is damaged: its `problem` says why, and it has no numbers. Raises nothing.
     """
-    try:
-        return _read_run(folder)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        problem = f"its records are damaged ({type(error).__name__})"
-        empty = {
-            "config": {},
-            "minimise": {},
-            "result": {},
-            "multipliers": {},
-            "metrics": {},
-            "estimates": (),
-            "laws": (),
-        }
-        splits, study = np.array([], dtype=object), folder.parent.name
-        return RecordedRun(folder, study, "unfinished", splits=splits, unread=0, problem=problem, **empty)
-
-
-def _read_run(folder: Path) -> RecordedRun | None:
-    problems: list[str] = []
-    config, result = _config(folder, problems), _result(folder, problems)
-    lines, cut = _lines(folder / "metrics.jsonl", problems)
-    lines = [line for line in lines if isinstance(line.get("split"), str) and is_number(line.get("epoch"))]
-    if not (isinstance(config.get("objective"), Mapping) or result.get("status") in ("done", "failed") or lines):
+    found = _Found()
+    config = found.take(read_yaml, folder / "config.yaml") or {}
+    result = found.take(read_json, folder / "result.json")
+    metrics, estimates, laws = (found.take(read_lines, folder / name) or Lines([], False) for name in FILES[2:])
+    if not _is_ours(folder, config, result, metrics.lines, bool(found.reasons)):
         return None
-    estimates, cut_estimates = _lines(folder / "estimates.jsonl", problems)
-    laws, cut_laws = _lines(folder / "thermodynamics.jsonl", problems)
-    columns, splits = _columns(lines)
-    status = result["status"] if result.get("status") in ("done", "failed") else "unfinished"
-    objective = config.get("objective")
-    minimise = objective.get("minimise") if isinstance(objective, Mapping) else None
+    reasons = found.reasons or damages(config, result, metrics, estimates, laws)
+    named = config.get("name")
+    study = printable(named if isinstance(named, str) and named else folder.parent.name)
+    if reasons:
+        return _damaged(folder, "; ".join(reasons), study)
+    return _sound(folder, study, config, result or {}, (metrics, estimates, laws))
+
+
+def damages(
+    config: Mapping[str, Any], result: Mapping[str, Any] | None, metrics: Lines, estimates: Lines, laws: Lines
+) -> list[str]:
+    """All that is wrong with records that could be read: a run with a reason is damaged. `result`: None without one."""
+    reasons = damage.of_config(config)
+    if result is not None:
+        reasons += damage.of_result(result)
+    reasons += damage.of_metrics(metrics.lines) + damage.of_estimates(estimates.lines) + damage.of_laws(laws.lines)
+    if result is not None and result.get("status") == "done":
+        if not metrics.lines:
+            reasons.append("metrics.jsonl has no line")
+        for name, lines in (("metrics.jsonl", metrics), ("estimates.jsonl", estimates)):
+            if lines.cut:
+                reasons.append(f"{name} ends within a line")
+    return reasons
+
+
+class _Found:
+    """Reads files, and keeps the reasons against those that cannot be read."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def take(self, read: Callable[[Path], T | None], file: Path) -> T | None:
+        """What `read` makes of a file; None without one, and if it cannot be read."""
+        try:
+            return read(file)
+        except DamageError as error:
+            self.reasons.append(str(error))
+            return None
+
+
+def _is_ours(folder: Path, config: Mapping[str, Any], result: Any, lines: list[dict[str, Any]], broken: bool) -> bool:
+    """Whether the records are of ib-train, and no other program's files of the same names."""
+    if isinstance(config.get("objective"), Mapping) or (result or {}).get("status") in damage.STATUSES:
+        return True
+    if any(isinstance(line.get("split"), str) and is_number(line.get("epoch")) for line in lines):
+        return True
+    marks = [name for name in MARKS if os.path.lexists(folder / name)]
+    return len(marks) > 1 and (broken or not config or ".lock" in marks)
+
+
+def _damaged(folder: Path, why: str, study: str = "") -> RecordedRun:
+    return RecordedRun(folder, study or printable(folder.parent.name), "damaged", why)
+
+
+def _sound(
+    folder: Path, study: str, config: dict[str, Any], result: dict[str, Any], lines: tuple[Lines, Lines, Lines]
+) -> RecordedRun:
+    config = {group: _named(group, node) for group, node in config.items()}
+    metrics, estimates, laws = lines
+    columns, splits = _columns(metrics.lines)
     multipliers = result.get("multipliers") or {name: config[name] for name in MULTIPLIERS if name in config}
-    run = RecordedRun(
+    epoch = int(columns["epoch"].max()) if len(splits) else 0
+    status = result.get("status", "unfinished")
+    return RecordedRun(
         folder=folder,
-        study=str(config.get("name") or folder.parent.name),
+        study=study,
         status=status,
+        problem=_problem(status, result, config, epoch),
         config=dict(_flat(config)),
-        minimise=minimise if isinstance(minimise, Mapping) else {},
+        minimise=config["objective"]["minimise"],
         result=result,
-        multipliers={name: float(value) for name, value in multipliers.items() if isinstance(value, Real)},
+        multipliers={name: float(value) for name, value in multipliers.items()},
         metrics=columns,
         splits=splits,
-        estimates=tuple(estimates),
-        laws=tuple(laws),
-        unread=cut + cut_estimates + cut_laws,
-        problem="",
+        estimates=tuple(estimates.lines),
+        laws=tuple(laws.lines),
+        unread=metrics.cut + estimates.cut + laws.cut,
+        begun=(_stamp(folder / "config.yaml") or (0,))[0],
+        written=(_stamp(folder / "result.json") or (0,))[0],
     )
-    return RecordedRun(**{**run.__dict__, "problem": _problem(run, problems)})
 
 
-def _candidates(folder: Path, depth: int) -> Iterator[Path]:
-    """Folders that may hold a run; their subfolders are not searched."""
-    if any((folder / name).is_file() for name in RECORDS):
-        yield folder
-        return
-    if depth == 0:
-        return
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        below = sorted(path for path in folder.iterdir() if path.is_dir())
-    except PermissionError:  # a subfolder of another user; the caller checks the named folder itself
-        return
-    for path in below:
-        if not path.name.startswith(".") and path.name not in NO_STUDIES:
-            yield from _candidates(path, depth - 1)
+        return entry.is_dir()
+    except OSError:  # a link in a loop
+        return False
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:
@@ -171,25 +245,6 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _text(file: Path, problems: list[str]) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        problems.append(f"{file.name} cannot be read ({error.strerror})")
-        return ""
-
-
-def _config(folder: Path, problems: list[str]) -> dict[str, Any]:
-    try:
-        config = yaml.load(_text(folder / "config.yaml", problems), Loader=LOADER)
-    except yaml.YAMLError:
-        problems.append("config.yaml is no YAML")
-        return {}
-    return {group: _named(str(group), node) for group, node in config.items()} if isinstance(config, dict) else {}
-
-
 def _named(group: str, node: Any) -> Any:
     """A config node with the public name of its class; earlier versions wrote a path."""
     if isinstance(node, dict) and isinstance(node.get("_target_"), str):
@@ -197,75 +252,13 @@ def _named(group: str, node: Any) -> Any:
     return node
 
 
-def _result(folder: Path, problems: list[str]) -> dict[str, Any]:
-    text = _text(folder / "result.json", problems)
-    try:
-        result = json.loads(text) if text else {}
-    except json.JSONDecodeError:
-        problems.append("result.json is no JSON")
-        return {}
-    if not isinstance(result, dict):
-        problems.append("result.json is no result")
-        return {}
-    return _sound(result, problems)
-
-
-def _sound(result: dict[str, Any], problems: list[str]) -> dict[str, Any]:
-    """The result without entries of a wrong type; adds their names to `problems`."""
-    texts, numbers = ("status", "objective", "lagrangian", "error"), ("seed", "epochs", "seconds")
-    wrong = [name for name in texts if not isinstance(result.get(name), str | None)]
-    wrong += [name for name in numbers if not (result.get(name) is None or is_number(result[name]))]
-    for name in ("multipliers", *SPLITS):
-        entries = result.get(name)
-        if entries is None:
-            continue
-        if not isinstance(entries, dict) or not all(value is None or is_number(value) for value in entries.values()):
-            wrong.append(name)
-    if wrong:
-        problems.append(f"result.json has no proper {', '.join(wrong)}")
-    if result.get("status") == "done" and not any(result.get(split) for split in SPLITS):
-        problems.append("result.json has no measures")
-    return {name: value for name, value in result.items() if name not in wrong}
-
-
-def is_number(value: Any) -> bool:
-    """True for a number that is finite as a float."""
-    if not isinstance(value, Real):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
-
-
-def _lines(file: Path, problems: list[str]) -> tuple[list[dict[str, Any]], int]:
-    """Objects in a .jsonl file, and the number of unreadable lines. Parsed at once if possible, as that is faster."""
-    texts = [line for line in _text(file, problems).split("\n") if line.strip()]
-    try:
-        lines, cut = json.loads(f"[{','.join(texts)}]"), 0
-    except json.JSONDecodeError:
-        lines, cut = [], 0
-        for text in texts:
-            try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:  # cut by a kill; the caller reports the count
-                cut += 1
-    objects = [line for line in lines if isinstance(line, dict)]
-    return objects, cut + len(lines) - len(objects)
-
-
 def _columns(lines: list[dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """A float column (n,) per numeric key, NaN for None and missing values; and the split of each line (n,)."""
-    names = dict.fromkeys(name for line in lines for name in line)
-    columns: dict[str, np.ndarray] = {}
-    for name in names:
-        if name == "split":
-            continue
+    columns = {}
+    for name in dict.fromkeys(name for line in lines for name in line):
         values = [line.get(name) for line in lines]
-        try:
+        if not {int, float}.isdisjoint(map(type, values)):  # else a remark, no measure
             columns[name] = np.array(values, dtype=float)
-        except (TypeError, ValueError):  # some values are no numbers: keep the numbers
-            columns[name] = np.array([value if isinstance(value, Real) else np.nan for value in values], dtype=float)
     return columns, np.array([line["split"] for line in lines], dtype=object)
 
 
@@ -273,17 +266,16 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
     for key, value in config.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list | tuple):
-            yield f"{prefix}{key}", json.dumps(value, default=str)
+        elif isinstance(value, list):
+            yield f"{prefix}{key}", json.dumps(value)
         else:
             yield f"{prefix}{key}", value
 
 
-def _problem(run: RecordedRun, problems: list[str]) -> str:
-    parts = list(problems)
-    if run.status == "failed":
-        parts.insert(0, str(run.result.get("error") or "no reason given"))
-    elif run.status == "unfinished":
-        planned = run.config.get("epochs")
-        parts.insert(0, f"at epoch {run.epochs}" + (f" of {planned}" if planned else ""))
-    return "; ".join(parts)
+def _problem(status: str, result: Mapping[str, Any], config: Mapping[str, Any], epoch: int) -> str:
+    if status == "failed":
+        return printable(result.get("error") or "no reason given")
+    if status == "unfinished":
+        planned = config.get("epochs")
+        return f"at epoch {epoch}" + (f" of {planned}" if planned else "")
+    return ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,18 @@ import numpy as np
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.settings import COSMETIC
 from ib_cli.contracts.labels import NATS_PER, has_units, in_order
+from ib_cli.report.read.damage import SPLITS, is_number
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.system.atomic import replacing
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SPLITS = ("train", "validation", "test")
+LARGEST_INTEGER = 2**63  # a file's column of integers holds less
+HEAD = ("id", "study", "status", "objective", "lagrangian", "seed", "epochs", "planned_epochs", "seconds")
+FLAGGED = ": flagged"  # ends the name of a column that says whether an estimate is to be trusted
+OWN = "objective.functionals."
+TAIL = ("unread_lines", "problem", "doubts", "folder")
 
 
 def differing(runs: Sequence[RecordedRun]) -> list[str]:
@@ -28,6 +32,11 @@ def differing(runs: Sequence[RecordedRun]) -> list[str]:
     keys = dict.fromkeys(key for config in configs for key in config)
     first = configs[0] if configs else {}
     return [key for key in keys if not cosmetic(key) and any(config.get(key) != first.get(key) for config in configs)]
+
+
+def own_functionals(runs: Iterable[RecordedRun]) -> frozenset[str]:
+    """Symbols in the configs' `objective.functionals`."""
+    return frozenset(key.removeprefix(OWN) for run in runs for key in run.config if key.startswith(OWN))
 
 
 @cache
@@ -40,9 +49,9 @@ def final_measures(run: RecordedRun) -> dict[str, dict[str, float]]:
     """Split → measures: the final evaluation of a finished run, else the last recorded line."""
     if run.status == "done":
         found = {
-            split: {name: float(value) for name, value in run.result[split].items() if isinstance(value, Real)}
+            split: {name: float(value) for name, value in run.result[split].items() if is_number(value)}
             for split in SPLITS
-            if isinstance(run.result.get(split), Mapping)
+            if run.result.get(split)
         }
     else:
         found = {}
@@ -56,30 +65,27 @@ def final_measures(run: RecordedRun) -> dict[str, dict[str, float]]:
     return found
 
 
-def final_estimates(run: RecordedRun) -> dict[str, float]:
-    """`split/quantity (estimator)` → value at the last estimated epoch."""
-    last: dict[str, tuple[float, float]] = {}
+def final_estimates(run: RecordedRun) -> dict[str, tuple[float, bool]]:
+    """`split/quantity (estimator)` → value at the last estimated epoch, and whether it is flagged."""
+    last: dict[str, tuple[float, float, bool]] = {}
     for line in run.estimates:
-        if not isinstance(line.get("value"), Real) or not isinstance(line.get("quantity"), str):
+        if line.get("value") is None:
             continue
-        name = f"{line.get('split', 'train')}/{line['quantity']} ({line.get('estimator', 'unnamed')})"
-        epoch = float(line.get("epoch") or 0)
-        if name not in last or epoch >= last[name][0]:
-            last[name] = (epoch, float(line["value"]))
-    return {name: value for name, (_, value) in last.items()}
+        name = f"{line['split']}/{line['quantity']} ({line['estimator']})"
+        if name not in last or line["epoch"] >= last[name][0]:
+            last[name] = line["epoch"], float(line["value"]), line.get("saturated", False)
+    return {name: (value, flagged) for name, (_, value, flagged) in last.items()}
 
 
 def results(runs: Sequence[RecordedRun]) -> DataFrame:
     """A row per run, in nats; row i is runs[i].
 
     Columns: id, study, status, objective, lagrangian, the multipliers, seed, epochs, planned_epochs, seconds,
-    `split/measure`, `split/quantity (estimator)`, the differing config keys, unread_lines, problem,
-    doubts (if a run has any), folder.
+    `split/measure`, `split/quantity (estimator)`, the same with `: flagged`, the differing config keys,
+    unread_lines, problem, doubts (if a run has any), folder.
     """
     import pandas as pd
 
-    taken = {"seed", "epochs", "name", *MULTIPLIERS}
-    keys = [key for key in differing(runs) if key not in taken]
     names = [name for name in MULTIPLIERS if any(name in run.multipliers for run in runs)]
     finals = [final_measures(run) for run in runs]
     measures = [
@@ -87,22 +93,31 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
         for split in SPLITS
         for name in in_order({name for final in finals for name in final.get(split, {})})
     ]
+    keys = [key for key in differing(runs) if key not in {*HEAD, *TAIL, "name", *MULTIPLIERS}]
     rows = [_row(run, final, names, keys) for run, final in zip(runs, finals)]
     estimates = dict.fromkeys(name for run in runs for name in final_estimates(run))
-    doubts = ["doubts"] if any(run.doubts for run in runs) else []
-    head = ["id", "study", "status", "objective", "lagrangian", *names, "seed", "epochs", "planned_epochs", "seconds"]
-    table = pd.DataFrame(
-        rows, columns=[*head, *measures, *estimates, *keys, "unread_lines", "problem", *doubts, "folder"]
-    )
+    flags = [name + FLAGGED for name in estimates]
+    tail = [name for name in TAIL if name != "doubts" or any(run.doubts for run in runs)]
+    table = pd.DataFrame(rows, columns=[*HEAD[:5], *names, *HEAD[5:], *measures, *estimates, *flags, *keys, *tail])
     for name in (*names, "seconds", *measures, *estimates):
         table[name] = table[name].astype(float)
-    for name in ("seed", "epochs", "planned_epochs"):
-        table[name] = pd.to_numeric(table[name], errors="coerce").astype("Int64")
-    for name in keys:
-        values = table[name].dropna()
-        if not all(isinstance(value, Real) for value in values):  # a file's column has one type
-            table[name] = table[name].map(lambda value: None if value is None else str(value)).astype(object)
+    for name in ("seed", "epochs", "planned_epochs", *flags, *keys):
+        table[name] = _of_one_type([row.get(name) for row in rows])
     return table
+
+
+def _of_one_type(values: Sequence[Any]) -> Any:
+    """A column of a file: integers, numbers or truth values if all are; else texts. None stays empty."""
+    import pandas as pd
+
+    kinds = {type(value) for value in values if value is not None}
+    small = all(not isinstance(value, int) or abs(value) < LARGEST_INTEGER for value in values)
+    whole = kinds <= {int} and small
+    if whole or kinds == {bool}:
+        return pd.array(list(values), dtype="Int64" if whole else "boolean")
+    if small and kinds <= {int, float} and all(value is None or is_number(value) for value in values):
+        return pd.array([np.nan if value is None else float(value) for value in values], dtype=float)
+    return pd.array([None if value is None else str(value) for value in values], dtype=object)
 
 
 def trajectory(runs: Sequence[RecordedRun]) -> DataFrame:
@@ -129,19 +144,22 @@ def trajectory(runs: Sequence[RecordedRun]) -> DataFrame:
     return table
 
 
-def converted(table: DataFrame, units: str, also: Iterable[str] = ()) -> DataFrame:
-    """The table with its measures and the columns `also` in the units; in bits, the names of these columns say so."""
+def converted(table: DataFrame, units: str, also: Iterable[str] = (), own: Collection[str] = ()) -> DataFrame:
+    """The table with its measures and the columns `also` in the units; in bits, the names of these columns say so.
+
+    `own`: symbols of functionals of a person's own, which are in nats as all functionals are.
+    """
     if units == "nats":
         return table
-    names = [name for name in table.columns if name in also or has_units(_bare(name))]
+    names = [name for name in table.columns if name in also or has_units(_bare(name), own)]
     table = table.assign(**{name: table[name] / NATS_PER[units] for name in names})
     return table.rename(columns={name: f"{name} ({units})" for name in names})
 
 
 def _bare(name: str) -> str:
-    """`test/I[X;Z] (mixture)` → `I[X;Z]`."""
-    split, _, rest = name.partition("/")
-    return (rest if split in SPLITS else name).partition(" (")[0]
+    """`test/I[X;Z] (mixture)` → `I[X;Z]`; '' for whether an estimate is flagged."""
+    split, _, measure = name.partition("/")
+    return "" if name.endswith(FLAGGED) else (measure if split in SPLITS else name).partition(" (")[0]
 
 
 def write_parquet(table: DataFrame, file: Path, units: str) -> None:
@@ -174,12 +192,13 @@ def _row(run: RecordedRun, final: Mapping[str, Mapping[str, float]], names: Iter
         "planned_epochs": run.config.get("epochs"),
         "seconds": run.result.get("seconds", np.nan),
         **{f"{split}/{name}": value for split, of in final.items() for name, value in of.items()},
-        **final_estimates(run),
+        **{name: value for name, (value, _) in final_estimates(run).items()},
+        **{name + FLAGGED: flagged for name, (_, flagged) in final_estimates(run).items()},
         **{key: run.config.get(key) for key in keys},
         "unread_lines": run.unread,
         "problem": run.problem,
         "doubts": "; ".join(run.doubts),
-        "folder": str(run.folder),
+        "folder": run.place,
     }
 
 

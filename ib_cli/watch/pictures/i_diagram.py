@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,12 @@ COLOURS = {"residual": "#E69F00", "relevant": "#CC79A7", "redundant": "#56B4E9",
 PANEL = (3.1, 3.6)  # inches
 COLUMNS = 3
 MARGIN, BELOW, TALL, WIDE = 0.16, 1.5, 2.6, 1.6  # in radii of the largest disc except x
+
+
+QUANTITIES = ("I[X;Y|Z]", "I[Y;Z]", "I[X;Z|Y]", "H[Y|Z]", "H[Z|X]")  # what a diagram is made of
+HATCH = "/////"
+ZERO = 1e-3  # nats: a noise so little below 0 is a rounded 0
+Discs = tuple[Disc, Disc, Disc]
 
 
 class Amount(NamedTuple):
@@ -40,10 +46,20 @@ class Atoms(NamedTuple):
     label_noise: Amount  # H[Y|X]
     encoding_noise: Amount  # H[Z|X]
 
+    @property
+    def noises(self) -> tuple[float, float]:
+        """H[Y|X] and H[Z|X] in nats."""
+        return self.label_noise.nats, self.encoding_noise.nats
 
-def atoms(lines: Iterable[Mapping[str, Any]]) -> dict[str, Atoms]:
-    """Estimator → Atoms at the last epoch in `lines` of estimates.jsonl; only estimators that gave all quantities."""
+
+def atoms(lines: Iterable[Mapping[str, Any]], split: str | None = None) -> dict[str, Atoms]:
+    """Estimator → Atoms at the last epoch in `lines` of estimates.jsonl; only estimators that gave all quantities.
+
+    Of `split`; None: of the last line's split.
+    """
     lines = [line for line in lines if isinstance(line.get("value"), Real) and math.isfinite(line["value"])]
+    split = split or (lines[-1].get("split") if lines else None)
+    lines = [line for line in lines if line.get("split") == split]
     last = max((line["epoch"] for line in lines), default=None)
     found: dict[str, dict[str, Amount]] = {}
     for line in lines:
@@ -52,7 +68,7 @@ def atoms(lines: Iterable[Mapping[str, Any]]) -> dict[str, Atoms]:
             found.setdefault(str(line["estimator"]), {})[line["quantity"]] = amount
     whole: dict[str, Atoms] = {}
     for name, known in found.items():
-        if {"I[X;Y|Z]", "I[Y;Z]", "I[X;Z|Y]", "H[Y|Z]", "H[Z|X]"} <= known.keys():
+        if known.keys() >= set(QUANTITIES):
             label_noise = Amount(known["H[Y|Z]"].nats - known["I[X;Y|Z]"].nats)
             residual, relevant, redundant = (known[symbol] for symbol in ("I[X;Y|Z]", "I[Y;Z]", "I[X;Z|Y]"))
             whole[name] = Atoms(residual, relevant, redundant, label_noise, known["H[Z|X]"])
@@ -60,32 +76,51 @@ def atoms(lines: Iterable[Mapping[str, Any]]) -> dict[str, Atoms]:
 
 
 def i_diagrams(named: Mapping[str, Atoms], units: str = "nats", per_unit: float = 1.0) -> Figure:
-    """A figure with one panel per entry of `named`, all at one scale; `per_unit` nats are one unit."""
+    """A figure with one panel per entry of `named`, all at one scale; `per_unit` nats are one unit.
+
+    H[Y|X] and H[Z|X] have areas in all panels or in none, so that the discs of one figure mean the same.
+    """
     from matplotlib.figure import Figure
 
     columns = 2 if len(named) == 4 else min(len(named), COLUMNS)
     rows = math.ceil(len(named) / columns)
     figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flatten())
-    largest = max(disc.radius for parts in named.values() for disc in _ears(parts, _noises(parts)))
-    for panel, (title, parts) in zip(panels, named.items()):
-        discs = place(parts, largest)
-        _draw(panel, *discs, largest)
+    placed, with_noises = place_all(list(named.values()))
+    largest = _largest((y, z) for y, z, _ in placed)
+    for panel, (title, parts), discs in zip(panels, named.items(), placed):
+        _draw(panel, *discs, largest, parts)
         panel.set_title(title, fontsize=MEDIUM)
-        drawn = _noises(parts) == (0.0, 0.0) or _leaves_out(*discs)
-        _legend(panel, parts, units, per_unit, noises="" if drawn else ", not drawn")
+        _legend(panel, parts, units, per_unit, noises="" if with_noises else ", not drawn")
     for panel in panels[len(named) :]:
         panel.set_visible(False)
     return figure
 
 
-def _draw(panel: Axes, y: Disc, z: Disc, x: Disc, largest: float) -> None:
+def place_all(parts: Sequence[Atoms]) -> tuple[list[Discs], bool]:
+    """The discs of y, z and x in each panel of a figure, and whether the noises H[Y|X] and H[Z|X] have areas.
+
+    They have none in any panel if one of them is negative somewhere, as H[Z|X] of a density may be, or if no disc of x
+    can leave them out.
+    """
+    if not any(noise < -ZERO for each in parts for noise in each.noises):
+        largest = _largest(_ears(each, each.noises) for each in parts)
+        placed = [_place(each, each.noises, largest) for each in parts]
+        whole = [discs for discs in placed if discs is not None]
+        if len(whole) == len(parts):
+            return whole, True
+    largest = _largest(_ears(each, (0.0, 0.0)) for each in parts)
+    whole = [discs for each in parts if (discs := _place(each, (0.0, 0.0), largest)) is not None]
+    assert len(whole) == len(parts)  # a disc that is large enough covers both
+    return whole, False
+
+
+def _draw(panel: Axes, y: Disc, z: Disc, x: Disc, largest: float, parts: Atoms) -> None:
     """One diagram. The areas of y and z, and of their parts inside and outside x, are to scale.
 
-    A negative amount has no area: H[Z|X] of a density may be negative, and an estimate by its error. `largest` is the
-    largest radius of y or z in all panels.
+    A negative amount has no area. `largest` is the largest radius of y or z in all panels.
     """
-    _fill(panel, y, z, x)
+    _fill(panel, y, z, x, parts)
     left, right = min(-y.radius, z.x - z.radius), max(y.radius, z.x + z.radius)
     for name, at, side in (("Y", -y.radius - 0.05 * largest, "right"), ("Z", z.x + z.radius + 0.05 * largest, "left")):
         panel.text(at, 0, f"${name}$", va="center", ha=side, fontsize=MEDIUM, zorder=5)
@@ -97,33 +132,27 @@ def _draw(panel: Axes, y: Disc, z: Disc, x: Disc, largest: float) -> None:
     panel.text(middle, low + 0.08 * largest, "$X$", ha="center", fontsize=MEDIUM)
 
 
-def place(parts: Atoms, largest: float) -> tuple[Disc, Disc, Disc]:
-    """The discs of y, z and x; without the noises if no disc of x can leave them out."""
-    y, z = _ears(parts, _noises(parts))
-    x = head(y, z, _noises(parts), largest)
-    if x is None:
-        y, z = _ears(parts, (0.0, 0.0))
-        x = head(y, z, (0.0, 0.0), largest)
-        assert x is not None  # a disc that is large enough covers both
-    return y, z, x
+def _place(parts: Atoms, noises: tuple[float, float], largest: float) -> Discs | None:
+    """The discs of y, z and x; None if no disc of x can leave the noises out."""
+    y, z = _ears(parts, noises)
+    noises = (max(noises[0], 0.0), max(noises[1], 0.0))
+    x = head(y, z, noises, largest)
+    return None if x is None else (y, z, x)
+
+
+def _largest(pairs: Iterable[tuple[Disc, Disc]]) -> float:
+    """The largest radius; above 0, so that a figure without any amount has a scale."""
+    return max(max(disc.radius for pair in pairs for disc in pair), ZERO)
 
 
 def _ears(parts: Atoms, noises: tuple[float, float]) -> tuple[Disc, Disc]:
     residual, relevant, redundant = (max(part.nats, 0.0) for part in parts[:3])
-    return ears(residual + relevant + noises[0], relevant + redundant + noises[1], relevant)
+    of_y, of_z = (max(noise, 0.0) for noise in noises)
+    return ears(residual + relevant + of_y, relevant + redundant + of_z, relevant)
 
 
-def _noises(parts: Atoms) -> tuple[float, float]:
-    """H[Y|X] and H[Z|X] as areas."""
-    return max(parts.label_noise.nats, 0.0), max(parts.encoding_noise.nats, 0.0)
-
-
-def _leaves_out(y: Disc, z: Disc, x: Disc) -> bool:
-    return any(math.dist(x[:2], disc[:2]) + disc.radius > x.radius * (1 + 1e-9) for disc in (y, z))
-
-
-def _fill(panel: Axes, y: Disc, z: Disc, x: Disc) -> None:
-    """The parts in their colours; parts outside x are noise."""
+def _fill(panel: Axes, y: Disc, z: Disc, x: Disc, parts: Atoms) -> None:
+    """The parts in their colours, hatched on white where flagged; parts outside x are noise."""
     from matplotlib.patches import Circle
 
     def disc(of: Disc, **look: Any) -> Circle:
@@ -132,14 +161,21 @@ def _fill(panel: Axes, y: Disc, z: Disc, x: Disc) -> None:
         return circle
 
     panel.add_patch(Circle((x.x, x.y), x.radius, facecolor="0.97", edgecolor="none", zorder=0))
-    for of, colour in ((y, COLOURS["residual"]), (z, COLOURS["redundant"])):
-        disc(of, facecolor=COLOURS["noise"], edgecolor="none", zorder=1)
-        inside = disc(of, facecolor=colour, edgecolor="none", zorder=2)
+    for of, part, noise in ((y, "residual", parts.label_noise), (z, "redundant", parts.encoding_noise)):
+        disc(of, **_look("noise", noise), zorder=1)
+        inside = disc(of, **_look(part, getattr(parts, part)), zorder=2)
         inside.set_clip_path(Circle((x.x, x.y), x.radius, transform=panel.transData))
-    shared = disc(y, facecolor=COLOURS["relevant"], edgecolor="none", zorder=3)
+    shared = disc(y, **_look("relevant", parts.relevant), zorder=3)
     shared.set_clip_path(Circle((z.x, z.y), z.radius, transform=panel.transData))
     for of in (x, y, z):
         disc(of, facecolor="none", edgecolor="0.2", linewidth=0.8, zorder=4)
+
+
+def _look(part: str, amount: Amount) -> dict[str, Any]:
+    """A part's colour: as hatching for a flagged amount, which is never a solid area."""
+    if amount.flagged:
+        return {"facecolor": "white", "edgecolor": COLOURS[part], "hatch": HATCH, "linewidth": 0}
+    return {"facecolor": COLOURS[part], "edgecolor": "none"}
 
 
 def _legend(panel: Axes, parts: Atoms, units: str, per_unit: float, noises: str) -> None:
@@ -156,8 +192,8 @@ def _legend(panel: Axes, parts: Atoms, units: str, per_unit: float, noises: str)
         ("relevant", r"relevant $I[Y;Z]$", parts.relevant),
         ("redundant", r"redundant $I[X;Z\,|\,Y]$", parts.redundant),
     ]
-    handles = [Patch(color=COLOURS[name], label=f"{text} = {amount(part)} {units}") for name, text, part in rows]
+    handles = [Patch(**_look(name, part), label=f"{text} = {amount(part)} {units}") for name, text, part in rows]
     noise = f"$H[Y\\,|\\,X]$ = {amount(parts.label_noise)}, $H[Z\\,|\\,X]$ = {amount(parts.encoding_noise)}"
-    handles.append(Patch(color=COLOURS["noise"], label=noise + noises))
+    handles.append(Patch(**_look("noise", parts.encoding_noise), label=noise + noises))
     below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02)}
     panel.legend(handles=handles, fontsize=SMALL, frameon=False, handlelength=1.2, **below)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
-from ib_cli.watch.pictures.i_diagram import Amount, Atoms, atoms, i_diagrams, place
+from ib_cli.watch.pictures.i_diagram import COLOURS, Amount, Atoms, atoms, i_diagrams, place_all
 from ib_cli.watch.pictures.overlapping_discs import Disc, distance_of, ears, head, lens
 
 
@@ -43,13 +44,13 @@ def counted(y: Disc, z: Disc, x: Disc) -> dict[str, float]:
     ids=str,
 )
 def test_areas_are_amounts(amounts: dict[str, float]) -> None:
-    found = counted(*place(parts(**amounts), 1.0))
+    found = counted(*place_all([parts(**amounts)])[0][0])
     for name, area in found.items():
         assert area == pytest.approx(amounts.get(name, 0.0), abs=0.02), name
 
 
 def test_noise_that_no_head_leaves_out_has_no_area() -> None:
-    found = counted(*place(parts(0.0, 2.0, 0.1, of_y=1.0, of_z=1.0), 1.1))
+    found = counted(*place_all([parts(0.0, 2.0, 0.1, of_y=1.0, of_z=1.0)])[0][0])
     assert found["of_y"] == found["of_z"] == found["shared outside"] == 0
     assert found["relevant"] == pytest.approx(2.0, abs=0.02)
 
@@ -95,3 +96,31 @@ def test_the_amounts_are_written_in_the_units_asked_for(tmp_path: Path) -> None:
     texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert texts[0].endswith("0.577 bits") and texts[1].endswith("= −0.0289 bits")
     figure.savefig(tmp_path / "i.png")
+
+
+def test_the_discs_of_one_figure_mean_the_same() -> None:
+    noisy, dense = parts(1.5, 0.8, 2.0, of_z=0.5), parts(1.5, 0.8, 2.0, of_z=-3.0)
+    assert counted(*place_all([noisy])[0][0])["of_z"] == pytest.approx(0.5, abs=0.02)
+    placed, with_noises = place_all([noisy, dense])
+    assert not with_noises
+    assert [counted(*discs)["of_z"] for discs in placed] == [0, 0]
+    figure = i_diagrams({"noisy": noisy, "dense": dense})
+    legends = [panel.get_legend().get_texts()[-1].get_text() for panel in figure.axes]
+    assert all(text.endswith(", not drawn") for text in legends)
+
+
+def test_a_flagged_amount_is_hatched_and_never_solid() -> None:
+    flagged = parts(0.4, 1.9, 1.2)._replace(relevant=Amount(1.9, True))
+    for found, hatched in ((parts(0.4, 1.9, 1.2), False), (flagged, True)):
+        (panel,) = i_diagrams({"one": found}).axes
+        handle = panel.get_legend().get_patches()[1]
+        assert (handle.get_hatch() is not None) == hatched
+        solid = {to_hex(patch.get_facecolor()) for patch in panel.patches}
+        assert (to_hex(COLOURS["relevant"]) in solid) == (not hatched)
+
+
+def test_the_amounts_are_of_one_split() -> None:
+    other = [each | {"split": "test", "value": 9.0} for each in WHOLE]
+    train = [each | {"split": "train"} for each in WHOLE]
+    assert atoms([*other, *train])["mixture"].residual == Amount(0.5)
+    assert atoms([*train, *other], "train")["mixture"].residual == Amount(0.5)

@@ -1,0 +1,195 @@
+"""Files of a run's folder → plain values. Whatever stands in their place, reading ends soon and takes little memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+LARGEST = 2**20  # bytes of config.yaml, which is a few thousand: more would take libyaml a minute
+LARGEST_RESULT = 2**26
+LARGEST_LINES = 2**30
+DEEPEST = 50  # levels of a config or a result; ours have four
+MOST_NODES = 100_000  # values of a config after its aliases are expanded
+LONGEST = 10_000  # letters of a text
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+# What PyYAML raises for wrong syntax, numbers and dates out of range, tags on what they do not fit, and deep nesting.
+NO_YAML = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+if TYPE_CHECKING:
+    _SAFE = yaml.SafeLoader
+else:
+    _SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
+
+
+class DamageError(Exception):
+    """A record cannot be read; the text is the reason, and names the file."""
+
+
+class Lines(NamedTuple):
+    """The whole lines of a .jsonl file, and whether a kill cut one short at its end."""
+
+    lines: list[dict[str, Any]]
+    cut: bool
+
+
+class _Loader(_SAFE):
+    """YAML without merge keys, whose expansion grows without bound, and without repeated keys."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Leave `<<` as it is, so that it is refused as an unknown tag."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys all differ."""
+        found = super().construct_mapping(node, deep)
+        if len(found) != len(node.value):
+            raise yaml.YAMLError("a key stands twice")
+        return found
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """A YAML mapping with texts for keys, aliases expanded; {} if there is no file. Raises DamageError."""
+    text = _text(file, LARGEST)
+    if text is None:
+        return {}
+    try:
+        _check_depth(file.name, text)
+        found = yaml.load(text, Loader=_Loader)
+    except NO_YAML:
+        raise DamageError(f"{file.name} is no YAML") from None
+    if found is None:
+        raise DamageError(f"{file.name} is empty")
+    if not isinstance(found, dict):
+        raise DamageError(f"{file.name} is no mapping")
+    return _plain(file.name, found)
+
+
+def read_json(file: Path) -> dict[str, Any] | None:
+    """A JSON object; None if there is no file. Raises DamageError."""
+    text = _text(file, LARGEST_RESULT)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text, object_pairs_hook=_distinct)
+    except (ValueError, RecursionError):
+        raise DamageError(f"{file.name} is no JSON" if text.strip() else f"{file.name} is empty") from None
+    if not isinstance(found, dict):
+        raise DamageError(f"{file.name} is no JSON object")
+    return _plain(file.name, found)
+
+
+def read_lines(file: Path) -> Lines | None:
+    """The objects in a file of JSON lines, whose last line may be cut; None without a file. Raises DamageError."""
+    text = _text(file, LARGEST_LINES)
+    if text is None:
+        return None
+    whole, newline, rest = text.rpartition("\n")
+    texts = [line for line in (whole + newline).split("\n") if line]
+    try:
+        lines = json.loads(f"[{','.join(texts)}]")  # at once, which is faster
+        if not all(type(line) is dict for line in lines) or sum(map(len, lines)) != whole.count('":'):
+            raise ValueError
+        if "\\u" in whole:
+            _check_text(file.name, lines)
+    except (ValueError, RecursionError):
+        lines = [_line(file.name, number, line) for number, line in enumerate(texts, 1)]
+    return Lines(lines, bool(rest))
+
+
+def _line(name: str, number: int, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text, object_pairs_hook=_distinct)
+    except (ValueError, RecursionError):
+        raise DamageError(f"line {number} of {name} is no JSON") from None
+    if not isinstance(found, dict):
+        raise DamageError(f"line {number} of {name} is no JSON object")
+    return _plain(f"line {number} of {name}", found)
+
+
+def _text(file: Path, largest: int) -> str | None:
+    """The text of a regular file; None without one. Never waits, as opening a pipe would."""
+    try:
+        kind = stat.S_IFMT(file.stat().st_mode)
+    except FileNotFoundError:
+        if file.is_symlink():
+            raise DamageError(f"{file.name} is a link to nothing") from None
+        return None
+    except OSError as error:
+        raise DamageError(f"{file.name} cannot be read ({error.strerror})") from None
+    if kind != stat.S_IFREG:
+        raise DamageError(f"{file.name} is {KINDS.get(kind, 'no file')}")
+    try:
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as handle:
+            content = handle.read(largest + 1)
+    except OSError as error:
+        raise DamageError(f"{file.name} cannot be read ({error.strerror})") from None
+    if len(content) > largest:
+        raise DamageError(f"{file.name} is larger than {largest // 2**20} MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise DamageError(f"{file.name} is no UTF-8 text") from None
+
+
+def _check_depth(name: str, text: str) -> None:
+    """libyaml's loader calls itself for each level, and a hundred thousand levels end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_SAFE) if len(text) > LONGEST else ():
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise DamageError(f"{name} is nested too deeply")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _plain(name: str, found: dict[Any, Any]) -> dict[str, Any]:
+    """The same with texts for keys and no shared parts. Raises DamageError for what is no plain value, or too much."""
+    left = MOST_NODES
+
+    def plain(value: Any, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > DEEPEST:
+            raise DamageError(f"{name} is nested too deeply" if depth > DEEPEST else f"{name} has too many values")
+        if isinstance(value, dict):
+            return {plain(str(key), depth): plain(part, depth + 1) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(part, depth + 1) for part in value]
+        if isinstance(value, str):
+            _check_text(name, value)
+        elif not isinstance(value, int | float | None):
+            raise DamageError(f"{name} has a {type(value).__name__}, which no record has")
+        elif value != value:
+            raise DamageError(f"{name} has a NaN, which no record has")
+        return value
+
+    return plain(found, 0)
+
+
+def _check_text(name: str, value: Any) -> None:
+    """Raises DamageError for halves of UTF-16 pairs, which no file can hold, and for texts without end."""
+    if isinstance(value, str) and len(value) > LONGEST:
+        raise DamageError(f"{name} has a text of {len(value):,} letters")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DamageError(f"{name} has text that is no Unicode") from None
+
+
+def printable(value: str | Path) -> str:
+    """A name or a path on one line, for screens and pages: control characters and stray bytes as escapes."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
