@@ -10,13 +10,15 @@ from torch import Tensor
 from ib_cli.exact.ceiling import ceiling
 from ib_cli.exact.fixed_point import Problem, insert, merge, prune, reduced, step
 from ib_cli.exact.search import best_state
+from ib_cli.exact.descent import descended
 
 ROUND = 25  # iterations between checks of the states
 MEMORY = 6  # differences that an extrapolation combines
 RIDGE = 1e-13  # relative to the largest squared difference
 ROUNDS = 400  # a problem is left unfinished after this many; its gap says by how much
+PATIENCE = 8  # rounds, after each so many of which slow problems descend by L-BFGS
 PROOFS = 50  # bounds of one problem, each of which found a better state but for the last
-ROUNDING = 1e-14  # a smaller rise of F counts as none
+ROUNDING = 1e-14  # a smaller rise of F counts as none, and β times it is the rounding of ln A
 RESIDUAL = 0.1  # relative to the tolerance: Hellinger's distance by which the last iteration may move p(z, y)
 
 
@@ -45,7 +47,7 @@ def prove(problem: Problem, found: Found, tolerance: float, slack: Tensor) -> No
     F* ≥ F − max_c ln A(c), whose ceiling is proven to within `slack` (B,) nats as far as the effort allows. The largest
     A that the proof meets is a new state.
     """
-    active = torch.arange(len(slack))
+    active, slack = torch.arange(len(slack)), floor(problem, slack)
     for _ in range(PROOFS):
         part = problem.of(active)
         log_mix = step(part, found.joint[active]).log_mix
@@ -71,7 +73,9 @@ def solve(problem: Problem, joint: Tensor, tolerance: float) -> Found:
     unknown = joint.new_full((size,), torch.inf)
     found = Found(joint.clone(), unknown, unknown.clone(), torch.zeros(size, dtype=torch.int64))
     active = torch.arange(size)
-    for _ in range(ROUNDS):
+    for i in range(ROUNDS):
+        if i % PATIENCE == PATIENCE - 1:
+            found.joint[active] = descended(problem.of(active), found.joint[active])
         active = active[_round(problem.of(active), found, active, tolerance)]
         if not len(active):
             break
@@ -79,6 +83,11 @@ def solve(problem: Problem, joint: Tensor, tolerance: float) -> Found:
         part, joint = problem.of(active), found.joint[active]
         found.gap[active] = best_state(part, joint, step(part, joint).log_mix)[1].clamp(min=0)
     return found
+
+
+def floor(problem: Problem, tolerance: float | Tensor) -> Tensor:
+    """The tolerance of ln A (B,), but not below its rounding."""
+    return torch.maximum(torch.as_tensor(tolerance, dtype=problem.beta.dtype), ROUNDING * problem.beta)
 
 
 def _extended(problem: Problem, joint: Tensor, log_mix: Tensor, c: Tensor) -> Tensor:
@@ -108,7 +117,7 @@ def _round(problem: Problem, found: Found, active: Tensor, tolerance: float) -> 
         c, gain = best_state(problem.of(resting), joint[resting], last.log_mix[resting])
         found.gap[active[resting]] = gain.clamp(min=0)
         free = (wide[resting].sum(-1) == 0).any(-1) | (states > len(problem.x))
-        extend = (gain > tolerance) & free
+        extend = (gain > floor(problem.of(resting), tolerance)) & free
         goes_on[resting] = extend
         chosen = resting[extend]
         wide[chosen] = _extended(problem.of(chosen), wide[chosen], last.log_mix[chosen], c[extend])
