@@ -15,6 +15,7 @@ from ib_cli.exact.descent import descended
 ROUND = 25  # iterations between checks of the states
 MEMORY = 6  # differences that an extrapolation combines
 RIDGE = 1e-13  # relative to the largest squared difference
+SMALLEST = 1e-200  # squared differences below this count as 0: a ridge of them would be
 ROUNDS = 400  # a problem is left unfinished after this many; its gap says by how much
 PATIENCE = 8  # rounds, after each so many of which slow problems descend by L-BFGS
 PROOFS = 50  # bounds of one problem, each of which found a better state but for the last
@@ -162,6 +163,6 @@ def _extrapolated(f: Tensor, g: Tensor, of_f: Tensor, of_g: Tensor) -> Tensor:
     """g less the combination of its differences whose f-differences come closest to f; (B, n), scaled to unit norm."""
     gram = of_f @ of_f.mT
     scale = gram.diagonal(dim1=1, dim2=2).amax(-1)
-    ridge = torch.where(scale > 0, RIDGE * scale, 1)[:, None, None] * torch.eye(MEMORY, dtype=f.dtype)
+    ridge = torch.where(scale > SMALLEST, RIDGE * scale, 1)[:, None, None] * torch.eye(MEMORY, dtype=f.dtype)
     weights = torch.linalg.solve(gram + ridge, (of_f @ f[..., None]))
     return _unit(g - (of_g.mT @ weights)[..., 0])

@@ -11,8 +11,9 @@ from ib_cli.exact.fixed_point import FORBIDDEN, Problem
 from ib_cli.exact.search import climb
 
 AT_ONCE = 200_000  # elements (cells × corners × values of x) of a batch of cells
-EFFORT = 100_000_000  # elements that are spent on one problem; what is not proven by then stays open
-MOST_CELLS = 400_000  # of one problem, for their memory
+EFFORT = 30_000_000  # elements that are spent on one problem; what is not proven by then stays open
+MOST_CELLS = 400_000  # of one problem
+MEMORY = 10_000_000  # elements (cells × corners × labels) that are kept of one problem
 TOGETHER = 4096  # problems whose bounds are sought at once, over 4 to the power of a cell's corners
 
 
@@ -54,19 +55,22 @@ def _ceiling(problem: Problem, log_mix: Tensor, slack: Tensor, root: Tensor) -> 
     cells = _cells(problem, base, torch.arange(size), root.expand(size, *root.shape))
     c, gain, bound = cells.centre.clone(), cells.value.clone(), torch.full_like(slack, -torch.inf)
     width = root.shape[0] * base.shape[1]  # elements of a cell
-    spent, most, batch = torch.zeros(size), min(MOST_CELLS, EFFORT // width), max(AT_ONCE // width, 16)
+    most, batch = min(MOST_CELLS, EFFORT // width, MEMORY // root.numel()), max(AT_ONCE // width, 16)
+    spent = torch.zeros(size)
     while len(cells.of):
         excess = cells.top - (gain.clamp(min=0) + slack)[cells.of]
         over = (gain > slack) | (spent > most)
         closed = (excess <= 0) | over[cells.of]
         bound.scatter_reduce_(0, cells.of[closed], cells.top[closed], "amax")
         cells, order = cells.chosen(~closed), excess[~closed].argsort(descending=True, stable=True)
-        halves = _halved(problem, base, cells.chosen(order[:batch]))
-        spent += torch.bincount(halves.of, minlength=size)
-        best, where = _largest(halves, size)
-        better = best > gain
-        gain, c[better] = torch.maximum(gain, best), halves.centre[where[better]]
-        cells = _Cells(*(torch.cat(each) for each in zip(halves, cells.chosen(order[batch:]))))
+        count = max(batch, len(order) // 4)  # a part of all, as the rest is copied
+        halves = [_halved(problem, base, cells.chosen(part)) for part in order[:count].split(batch)]
+        for each in halves:
+            spent += torch.bincount(each.of, minlength=size)
+            best, where = _largest(each, size)
+            better = best > gain
+            gain, c[better] = torch.maximum(gain, best), each.centre[where[better]]
+        cells = _Cells(*(torch.cat(each) for each in zip(*halves, cells.chosen(order[count:]))))
     c, last = (each[:, 0] for each in climb(problem, base, c[:, None]))
     gain = torch.maximum(gain, last)
     return Ceiling(c, gain, torch.maximum(bound, gain))

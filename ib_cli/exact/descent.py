@@ -45,5 +45,8 @@ def _value(root: np.ndarray, x: np.ndarray, rows: np.ndarray, beta: float) -> tu
         log_mix = logsumexp(terms, axis=0)
         encoder = np.exp(terms - log_mix)
         Q = (encoder * x) @ rows
-        slope = np.where(root != 0, -beta * Q / root, 0) - (1 - beta) * np.where(m > 0, (encoder @ x)[:, None] / m, 0) * root / total
+        slope = (
+            np.where(root != 0, -beta * Q / root, 0)
+            - (1 - beta) * np.where(m > 0, (encoder @ x)[:, None] / m, 0) * root / total
+        )
     return -float(log_mix @ x), (2 * (slope + root / total)).ravel()
