@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ib_cli.exact.ceiling import ceiling
+from ib_cli.exact.descent import descended
 from ib_cli.exact.fixed_point import Problem, insert, merge, prune, reduced, step
 from ib_cli.exact.search import best_state
-from ib_cli.exact.descent import descended
 
 ROUND = 25  # iterations between checks of the states
 MEMORY = 6  # differences that an extrapolation combines
@@ -43,7 +43,7 @@ class Found:
 
 
 def prove(problem: Problem, found: Found, tolerance: float, slack: Tensor) -> None:
-    """Bound the gap of each problem to the least F of any number of states, and solve again where there is a better one.
+    """Bound the gap of each problem to the least F of any number of states; solve again where a better state is found.
 
     F* ≥ F − max_c ln A(c), whose ceiling is proven to within `slack` (B,) nats as far as the effort allows. The largest
     A that the proof meets is a new state.
