@@ -45,8 +45,6 @@ def _value(root: np.ndarray, x: np.ndarray, rows: np.ndarray, beta: float) -> tu
         log_mix = logsumexp(terms, axis=0)
         encoder = np.exp(terms - log_mix)
         Q = (encoder * x) @ rows
-        slope = (
-            np.where(root != 0, -beta * Q / root, 0)
-            - (1 - beta) * np.where(m > 0, (encoder @ x)[:, None] / m, 0) * root / total
-        )
+        of_m = np.where(m > 0, (encoder @ x)[:, None] / m, 0)
+        slope = np.where(root != 0, -beta * Q / root, 0) - (1 - beta) * of_m * root / total
     return -float(log_mix @ x), (2 * (slope + root / total)).ravel()

@@ -53,9 +53,9 @@ def solve(
     (τ > 0) or partitions (τ ≤ 0) is returned.
 
     `gap` is proven and holds for any number of states, also where K is less: J is at most so far above the least J. It
-    is `certified` where it is within `tolerance`, times ρ if that is more than 1. The effort of the proof grows with the
-    number of labels as a power. Up to five, all tables tried were certified; from six on many are not, although no
-    better encoder is found, and `gap` is large.
+    is `certified` where it is within `tolerance`, times ρ if that is more than 1. The effort of the proof grows
+    exponentially with the number of labels, or of values of x if that is less: from six on most optima are not
+    certified, and `gap` is large, although no better encoder is found.
 
     Raises ValueError for multipliers that are negative, not finite or all 0, and for `states` or `restarts` below 1.
     """

@@ -1,4 +1,4 @@
-"""A minimiser that shares nothing with the exact solver: L-BFGS over the logits of e(z|x), from many starts, in NumPy."""
+"""A minimiser that shares nothing with the exact solver: L-BFGS over logits of e(z|x), from many starts, in NumPy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OPTIONS = {"maxiter": 4000, "maxfun": 8000, "ftol": 1e-15, "gtol": 1e-10, "maxco
 
 
 def objective(flat: np.ndarray, joint: np.ndarray, weights: tuple[float, float, float]) -> tuple[float, np.ndarray]:
-    """J = ρR + δD + γC in nats, and its gradient, at logits of e(z|x), flat from (X, K); `joint` (X, Y) has no empty row.
+    """J = ρR + δD + γC in nats, and its gradient, at logits of e(z|x), flat from (X, K). `joint`: no empty rows.
 
     With m, d and c by Bayes, ∂J/∂e(z|x) = p(x) (ρ − δ) ln e(z|x)/m(z) − γ Σ_y p(x, y) ln c(y|z).
     """

@@ -1,4 +1,4 @@
-"""The gap is a bound over every encoder: against an independent solver, random values of z, and what a proof leaves open."""
+"""The gap is a bound over every encoder: against an independent solver, random values of z, and unfinished proofs."""
 
 from __future__ import annotations
 
