@@ -87,14 +87,17 @@ def _root(rows: Tensor) -> Tensor:
 def _cells(problem: Problem, base: Tensor, of: Tensor, corners: Tensor) -> _Cells:
     """Cells with their bounds.
 
-    ln c is concave, so ln L(x, c) ≤ ln L(x, c₀) + β Σ_y p(y|x) (c(y) − c₀(y)) / c₀(y), with the centre c₀. With this,
-    Σ_x p(x) L / mix becomes convex in c: it is largest at a corner. Above A it is by the square of the cell's size.
+    A geometric mean is at most the arithmetic one: L(x, c) ≤ L(x, c₀) (Σ_y p(y|x) c(y) / c₀(y))^β, with the centre c₀.
+    For β ≥ 1 the right side is convex in c, and so is Σ_x p(x) L / mix with it: it is largest at a corner. For β < 1 the
+    exponential of β (Σ_y p(y|x) c(y) / c₀(y) − 1) is above both and convex. The bound is above A by the square of the
+    cell's size.
     """
     centre = corners.mean(1)
     beta = problem.beta[of, None]
     at = base[of] + beta * (torch.where(centre > 0, centre.log(), FORBIDDEN) @ problem.y_given_x.T)
-    from_centre = torch.where(centre[:, None] > 0, corners / centre[:, None], 1) - 1
-    tops = (at[:, None] + beta[..., None] * (from_centre @ problem.y_given_x.T)).logsumexp(-1)
+    from_centre = torch.where(centre[:, None] > 0, corners / centre[:, None], 1) @ problem.y_given_x.T
+    beta = beta[..., None]
+    tops = (at[:, None] + torch.where(beta >= 1, beta * from_centre.log(), beta * (from_centre - 1))).logsumexp(-1)
     return _Cells(of, corners, centre, at.logsumexp(-1), tops.amax(-1))
 
 
