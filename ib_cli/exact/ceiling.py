@@ -88,7 +88,7 @@ def _cells(problem: Problem, base: Tensor, of: Tensor, corners: Tensor) -> _Cell
     """Cells with their bounds.
 
     A geometric mean is at most the arithmetic one: L(x, c) ≤ L(x, c₀) (Σ_y p(y|x) c(y) / c₀(y))^β, with the centre c₀.
-    For β ≥ 1 the right side is convex in c, and so is Σ_x p(x) L / mix with it: it is largest at a corner. For β < 1 the
+    For β ≥ 1 the right side is convex in c, and Σ_x p(x) L / mix with it: it is largest at a corner. For β < 1 the
     exponential of β (Σ_y p(y|x) c(y) / c₀(y) − 1) is above both and convex. The bound is above A by the square of the
     cell's size.
     """

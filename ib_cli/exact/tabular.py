@@ -123,12 +123,12 @@ class _Solver:
     def _bottlenecks(self, settings: Sequence[Setting]) -> list[Solution]:
         beta = torch.tensor([gamma / _tau(rho, delta) for rho, delta, gamma in settings], dtype=torch.float64)
         problem = Problem(self.x, self.y_given_x, beta)
-        start = torch.cat([self.joint, torch.zeros_like(self.joint[:1])])  # a spare state
+        start = torch.cat([self.joint, torch.zeros_like(self.joint[:1])])  # with a spare state
         found = bottleneck.solve(problem, start.expand(len(beta), -1, -1), self.tolerance / 2)
-        rate = torch.tensor([_tau(rho, delta) for rho, delta, _ in settings], dtype=torch.float64)
-        bottleneck.prove(problem, found, self.tolerance / 2, self.tolerance / 2 * (1 / rate).clamp(min=1))
-        for i in range(len(beta)):
-            found.joint[i] = reduced(problem.of(torch.tensor([i])), found.joint[i])
+        tau = torch.tensor([_tau(rho, delta) for rho, delta, _ in settings], dtype=torch.float64)
+        bottleneck.prove(problem, found, self.tolerance / 2, self.tolerance / 2 / tau.clamp(max=1))
+        for i in torch.arange(len(beta))[:, None]:
+            found.joint[i] = reduced(problem.of(i), found.joint[i][0])
         last = step(problem, found.joint)
         bound = self._lower_bound(beta, last.value - found.gap)
         encoder = last.encoder[:, : self.states]

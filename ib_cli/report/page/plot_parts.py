@@ -119,10 +119,8 @@ def detail(contents: Contents, row: Series, names: Sequence[str]) -> str:
         if np.isfinite(above := row.get("above_limit", np.nan)):
             parts.append(f"J above the exact limit: {above * contents.scale(last):.2g} {contents.units}")
             if not (gap := row["limit_gap"]) <= CERTAIN:
-                most = (
-                    f"may be {gap * contents.scale(last):.2g} {contents.units} too high" if gap > 0 else "has no proof"
-                )
-                parts.append(f"the exact limit is not certified: it {most}")
+                most = f"{gap * contents.scale(last):.2g} {contents.units} too high" if gap > 0 else "too high"
+                parts.append(f"the exact limit is not certified: it may be {most}")
     return "<br>".join(part for part in parts if part)
 
 
