@@ -14,9 +14,7 @@ from torch import Tensor
 from torch.special import entr
 
 FORBIDDEN = -1e30  # stands for ln 0: unlike −∞ it gives 0 when multiplied by a probability of 0
-ASCENTS = 20  # steps from every start in the search for a better state
 ROUNDING = 1e-15  # of a difference of F
-GRID = 512  # for two labels: starts between the extreme p(y|x)
 
 
 class Problem(NamedTuple):
@@ -112,29 +110,6 @@ def prune(problem: Problem, joint: Tensor) -> Tensor:
     return pruned / pruned.sum((1, 2), keepdim=True)
 
 
-def best_state(problem: Problem, joint: Tensor, log_mix: Tensor) -> tuple[Tensor, Tensor]:
-    """The c(y) (B, Y) of the state whose addition would lower F fastest, and its ln A (B,), A = E_x L(x, c) / mix(x).
-
-    At an optimum A ≤ 1 everywhere, and F* ≥ F − ln max_c A(c) always: F is convex in the distribution of c (a mixture's
-    likelihood; Lindsay 1983 for the condition, Csiszár 1974 for the bound). The search for max A starts from every
-    p(y|x), from the states and, for two labels, from a grid; each start climbs by c ← Σ_x r(x) p(y|x), r(x) ∝ p(x)
-    L(x, c) / mix(x).
-    """
-    rows = problem.y_given_x
-    starts = [rows.expand(len(joint), *rows.shape), torch.where(joint.sum(-1, True) > 0, conditional(joint), rows[0])]
-    if rows.shape[1] == 2:
-        first = torch.linspace(0, 1, GRID + 2, dtype=rows.dtype)[1:-1] * (rows[:, 0].max() - rows[:, 0].min())
-        first = first + rows[:, 0].min()
-        starts.append(torch.stack([first, 1 - first], -1).expand(len(joint), -1, -1))
-    c = torch.cat(starts, 1)
-    base = (problem.x.log() - log_mix)[:, None]
-    for _ in range(ASCENTS):
-        terms = base + log_likelihood(problem, c)
-        c = terms.softmax(-1) @ rows
-    gain, best = (base + log_likelihood(problem, c)).logsumexp(-1).max(1)
-    return c[torch.arange(len(c)), best], gain
-
-
 def insert(problem: Problem, joint: Tensor, log_mix: Tensor, c: Tensor) -> Tensor:
     """P(z, y) with a state c (B, Y) in the first free row; its probability is the best of 1/2, 1/4, …."""
     shares = 0.5 ** torch.arange(1, 50, dtype=c.dtype)
@@ -145,3 +120,23 @@ def insert(problem: Problem, joint: Tensor, log_mix: Tensor, c: Tensor) -> Tenso
     added = joint * (1 - share[..., None])
     added[torch.arange(len(added)), free] = share * c
     return added
+
+
+def reduced(problem: Problem, joint: Tensor) -> Tensor:
+    """P(z, y) (K, Y) of one problem with at most X used states, the most probable first, and no higher F.
+
+    By Carathéodory's theorem: the shares e(z|x) of more than X states depend on each other, Σ_z v(z) e(z|x) = 0. Along
+    v the factor of m(z) L(x, z) moves to 1 + t v(z), which keeps the mix, until a state has probability 0.
+    """
+    joint = joint.clone()
+    while len(used := joint.sum(-1).nonzero()[:, 0]) > len(problem.x):
+        shares = step(problem, joint[None, used]).encoder[0]
+        move = torch.linalg.svd(shares.T)[2][-1]
+        if joint[used].sum(-1) @ move > 0:  # what is left is scaled up to 1, which lowers F
+            move = -move
+        steps = torch.where(move < 0, -1 / move, torch.inf)
+        factor = (1 + steps.min() * move).clamp(min=0)
+        factor[steps.argmin()] = 0
+        joint[used] *= factor[:, None]
+        joint /= joint.sum()
+    return joint[joint.sum(-1).argsort(descending=True, stable=True)]

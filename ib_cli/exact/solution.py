@@ -10,6 +10,8 @@ from torch.special import xlogy
 
 from ib_cli.exact.table import Table, entropy
 
+ROUNDING = 1e-13  # of a sum of functionals with weights of 1
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -30,7 +32,8 @@ class Solution:
     C: float  # H(Y|Z), as c is Bayes'
     D: float  # H(X|Z), as d is Bayes'
     J: float  # ρR + δD + γC
-    gap: float  # how far J is at most above the least J for any number of states (see `tabular.solve`)
+    gap: float  # proven: J is at most so far above the least J of any number of states (see `tabular.solve`)
+    certified: bool  # the gap is within the tolerance
     residual: float  # Hellinger's distance by which one more iteration moves p(z, y)
     iterations: int
 
@@ -45,12 +48,14 @@ def from_encoder(
     multipliers: tuple[float, float, float],
     encoder: Tensor,
     bound: float,
+    tolerance: float,
     residual: float = 0.0,
     iterations: int = 0,
 ) -> Solution:
     """The solution with this encoder (X, K) and its best marginal, decoder and classifier, by Bayes.
 
-    `multipliers` are ρ, δ, γ. `bound` is a lower bound of J over encoders.
+    `multipliers` are ρ, δ, γ. `bound` is a lower bound of J over encoders with any number of states. The gap is
+    certified where it is at most `tolerance`, times ρ if that is more than 1, or rounding.
     """
     order = (table.x @ encoder).argsort(descending=True, stable=True)
     joint = table.x[:, None] * encoder[:, order]  # p(x, z)
@@ -64,6 +69,7 @@ def from_encoder(
     distortion, error = float(m @ entropy(decoder)), float(m @ entropy(classifier))
     rho, delta, gamma = multipliers
     objective = rho * rate + delta * distortion + gamma * error
+    gap = max(objective - bound, 0.0)
     return Solution(
         rho,
         delta,
@@ -76,7 +82,8 @@ def from_encoder(
         C=error,
         D=distortion,
         J=objective,
-        gap=max(objective - bound, 0.0),
+        gap=gap,
+        certified=gap <= max(tolerance * max(rho, 1), ROUNDING * max(multipliers)),
         residual=residual,
         iterations=iterations,
     )

@@ -9,10 +9,10 @@ import torch
 from torch import Generator, Tensor
 
 from ib_cli.exact import bottleneck
-from ib_cli.exact.fixed_point import Problem, step
+from ib_cli.exact.fixed_point import Problem, reduced, step
 from ib_cli.exact.partitions import best_partition
 from ib_cli.exact.solution import Solution, from_encoder
-from ib_cli.exact.table import Table
+from ib_cli.exact.table import Table, entropy
 
 AT_ONCE = 10_000_000  # elements (problems × states × values of x) of the tables solved at once
 SAME = 10  # decimals: values of x whose p(y|x) agree to so many are lumped together
@@ -43,16 +43,19 @@ def solve(
     so τ alone decides:
 
     - τ > 0 is an information bottleneck with β = γ/τ, convex in the distribution of c(y|z), so that an optimum over any
-      number of states can be told from a stationary point. `gap` bounds how far J is above it, and iterations end where
-      it is within τ · `tolerance`. With two labels the search for the bound is dense; with more it follows one path
-      from every p(y|x).
+      number of states can be told from a stationary point: no c(y) has A(c) above 1 (`ceiling`). What the proof finds
+      above it becomes a value of z, and the problem is solved again.
     - τ < 0 rewards information: z is x.
     - τ = 0: every z that keeps I(X;Y) is optimal. Returned is the limit τ → 0+, the optimum of least R, where values
       of x with the same p(y|x) share a state.
 
     These cases include ρ = 0. Where such an optimum uses more than K states, the best of `restarts` random encoders
-    (τ > 0) or partitions (τ ≤ 0) is returned; `gap` is still to the optimum of any number of states (for τ < 0: with
-    I(X;Z) ≤ ln K).
+    (τ > 0) or partitions (τ ≤ 0) is returned.
+
+    `gap` is proven and holds for any number of states, also where K is less: J is at most so far above the least J. It
+    is `certified` where it is within `tolerance`, times ρ if that is more than 1. The effort of the proof grows
+    exponentially with the number of labels, or of values of x if that is less: from six on most optima are not
+    certified, and `gap` is large, although no better encoder is found.
 
     Raises ValueError for multipliers that are negative, not finite or all 0, and for `states` or `restarts` below 1.
     """
@@ -120,14 +123,33 @@ class _Solver:
     def _bottlenecks(self, settings: Sequence[Setting]) -> list[Solution]:
         beta = torch.tensor([gamma / _tau(rho, delta) for rho, delta, gamma in settings], dtype=torch.float64)
         problem = Problem(self.x, self.y_given_x, beta)
-        found = bottleneck.solve(problem, self.joint.expand(len(beta), -1, -1), self.tolerance)
+        start = torch.cat([self.joint, torch.zeros_like(self.joint[:1])])  # with a spare state
+        found = bottleneck.solve(problem, start.expand(len(beta), -1, -1), self.tolerance / 2)
+        tau = torch.tensor([_tau(rho, delta) for rho, delta, _ in settings], dtype=torch.float64)
+        bottleneck.prove(problem, found, self.tolerance / 2, self.tolerance / 2 / tau.clamp(max=1))
+        for i in torch.arange(len(beta))[:, None]:
+            found.joint[i] = reduced(problem.of(i), found.joint[i][0])
         last = step(problem, found.joint)
-        bound, encoder = last.value - found.gap, last.encoder[:, : self.states]  # the used states come first
+        bound = self._lower_bound(beta, last.value - found.gap)
+        encoder = last.encoder[:, : self.states]
         few = ((found.joint.sum(-1) > 0).sum(-1) > self.states).nonzero()[:, 0]
         if len(few):
             encoder[few], found.residual[few], found.iterations[few] = self._few_states(problem.of(few))
         told = bound.tolist(), found.residual.tolist(), found.iterations.tolist()
         return [self._solution(*each) for each in zip(settings, encoder, *told)]
+
+    def _lower_bound(self, beta: Tensor, proven: Tensor) -> Tensor:
+        """A lower bound (B,) of the table's F from one of the lumped table's.
+
+        I(X;Z) ≥ I(Y;Z) ≤ I(X;Y) gives F ≥ β H(Y) − max(β − 1, 0) I(X;Y) without any proof. Lumping moves P(z, y) by a
+        total variation ε and so H(Y|Z) by at most ε ln(Y − 1) + h(ε), h the binary entropy (Zhang 2007).
+        """
+        lumped = Table(self.joint)
+        least = beta * lumped.y_entropy - (beta - 1).clamp(min=0) * lumped.information
+        moved = (self.table.y_given_x[self.support] - self.y_given_x[self.lump]).abs().sum(1)
+        epsilon = float(self.table.x[self.support] @ moved) / 2
+        binary = float(entropy(torch.tensor([epsilon, 1 - epsilon], dtype=torch.float64)))
+        return torch.maximum(proven, least) - beta * (epsilon * math.log(max(len(lumped.y) - 1, 1)) + binary)
 
     def _few_states(self, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
         """Encoders (B, K, X), residuals and iterations of the best restarts with the K states that are allowed."""
@@ -153,9 +175,8 @@ class _Solver:
             of_support, sweeps = self._partition(table.joint[self.support], tau, gamma)
         encoder = table.x.new_zeros(len(table.x), self.states)
         encoder[self.support, of_support] = 1
-        most = min(table.x_entropy, math.log(self.states))  # the largest I(X;Z)
-        bound = delta * table.x_entropy + min(tau, 0) * most + gamma * table.conditional_entropy
-        return from_encoder(table, setting, encoder, bound, iterations=sweeps)
+        bound = (delta + min(tau, 0)) * table.x_entropy + gamma * table.conditional_entropy  # I(X;Z) ≤ H(X), for any K
+        return from_encoder(table, setting, encoder, bound, self.tolerance, iterations=sweeps)
 
     def _partition(self, joint: Tensor, tau: float, gamma: float) -> tuple[Tensor, int]:
         if len(joint) <= self.states:
@@ -168,4 +189,4 @@ class _Solver:
         wide = encoder.new_zeros(len(self.table.x), self.states)
         wide[self.support, : len(encoder)] = encoder.T[self.lump]
         bound = delta * self.table.x_entropy + _tau(rho, delta) * bound
-        return from_encoder(self.table, setting, wide, bound, residual, iterations)
+        return from_encoder(self.table, setting, wide, bound, self.tolerance, residual, iterations)

@@ -75,6 +75,23 @@ def test_gaussian_data_have_the_closed_form(ib_train: Callable, tmp_path: Path) 
         assert 0.5 * math.log(1 + tables["projection"][0, 0] ** 2) == pytest.approx(done["R"])
 
 
+@pytest.mark.parametrize("states, certified", [("null", 1), ("1", 0)])
+def test_a_run_says_whether_its_optimum_is_certified(
+    ib_train: Callable, tmp_path: Path, states: str, certified: int
+) -> None:
+    """The table on which version 0.1 ended at 2.52590 with a gap of 0; with one value of z J is 3 H(Y)."""
+    np.savez(tmp_path / "thirds.npz", p=np.array([[3, 4, 0], [0, 3, 1], [3, 3, 0]]) / 17)
+    ended = ib_train(
+        *("procedure=exact_frontier", "dataset=table", "dataset.path=thirds.npz", "objective=ib_lagrangian"),
+        *("gamma=3", f"procedure.states={states}", "figures=false", "device=cpu"),
+    )
+    assert ended.code == 0, ended.err
+    train = result(tmp_path)["train"]
+    assert train["J"] - train["gap"] <= 2.5148103 and train["certified"] == certified
+    assert (train["J"] <= 2.5148103) == (certified == 1)
+    assert ("not certified" in ended.err) == (certified == 0)
+
+
 def test_equal_rows_share_a_cell(experiment: Callable) -> None:
     data = experiment("dataset.train_size=null", "dataset.test_size=null").data
     split = data.splits["train"]

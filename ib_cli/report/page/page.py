@@ -188,7 +188,8 @@ def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:
         f"Medians, distances and excesses in {contents.units}. slope: −dy/dx of a frontier x-y by finite differences, "
         "between the secants slope_low and slope_high; of x-y-z −∂z/∂x, and slope_2 −∂z/∂y, of the hull's facets; "
         "slope_predicted: the ratio of the weights, which the first law makes it. excess: J over the least J, at the "
-        "same weights, among the curve's points; above_limit: over the exact least J of the same weights and data."
+        "same weights, among the curve's points; above_limit: over the exact least J of the same weights and data, "
+        "which may be too high by limit_gap (empty: not certified)."
     )
     return [
         {

@@ -21,6 +21,7 @@ SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross
 DASHES = ("solid", "dash", "dot", "dashdot")
 GREY = "#737373"
 MOST_SEEDS = 10  # named in a hover text
+CERTAIN = 1e-6  # nats: a smaller gap of the exact limit is not worth a word
 DIGITS = 5
 
 
@@ -120,6 +121,9 @@ def detail(contents: Contents, row: Series, names: Sequence[str]) -> str:
         parts.append(f"to the hull: {row['distance'] * contents.scale(last):.2g} {contents.units}")
         if np.isfinite(above := row.get("above_limit", np.nan)):
             parts.append(f"J above the exact limit: {above * contents.scale(last):.2g} {contents.units}")
+            if not (gap := row["limit_gap"]) <= CERTAIN:
+                most = f"{gap * contents.scale(last):.2g} {contents.units} too high" if gap > 0 else "too high"
+                parts.append(f"the exact limit is not certified: it may be {most}")
     return "<br>".join(part for part in parts if part)
 
 

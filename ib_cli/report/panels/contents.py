@@ -14,7 +14,7 @@ from ib_cli.contracts.labels import NATS_PER, has_units, in_order
 from ib_cli.report.laws.thermodynamics import Thermodynamics, measure_laws
 from ib_cli.report.quantities.colours import Colours
 from ib_cli.report.quantities.estimated import Estimated, estimated
-from ib_cli.report.quantities.exact_limit import above_limit, bounds_pair, exact_curves
+from ib_cli.report.quantities.exact_limit import above_limit, bounds_pair, certified, exact_curves
 from ib_cli.report.quantities.frontier import frontiers
 from ib_cli.report.quantities.information_plane import InformationPlane, information_plane
 from ib_cli.report.read.points import Points, gather
@@ -82,7 +82,8 @@ class Contents:
             pair = str(name).split("-")
             if curve in exact and len(pair) == 2 and bounds_pair(self.points, rows, pair):
                 title = "exact limit" if len(exact) == 1 else f"exact limit, {str(curve).removeprefix('exact, ')}"
-                found.setdefault(str(name), {})[str(curve)] = title
+                proven = all(certified(run) for run, of in zip(self.runs, self.points.of_run) if of in rows.index)
+                found.setdefault(str(name), {})[str(curve)] = title + ("" if proven else " (not certified)")
         return found
 
     @cached_property

@@ -68,25 +68,43 @@ def _affine(places: np.ndarray, values: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def above_limit(points: Points, runs: Sequence[RecordedRun], split: str) -> np.ndarray:
+def certified(run: RecordedRun) -> bool:
+    """True for an exact optimum that is proven: a Gaussian's closed form, or a table's with a certificate.
+
+    Runs of version 0.1 have a gap for a table's optimum but no proof of it.
+    """
+    train = run.result.get("train") or {}
+    return "gap" not in train or train.get("certified") == 1
+
+
+def above_limit(points: Points, runs: Sequence[RecordedRun], split: str) -> tuple[np.ndarray, np.ndarray]:
     """J of each trained point minus the exact minimum of J for the same weights and data, in nats: (points,).
 
+    Also the gap of this minimum (points,): by so many nats it may be above the true one; NaN if nothing is proven.
     Weights may differ by a common factor; J has the weights of the trained point. NaN for exact points, and without an
     exact run of the same weights and data. On the test split, a table that is only sampled for training is the same
     data.
     """
-    found, exact = np.full(len(points.table), np.nan), exact_curves(points, runs)
+    (found, gaps), exact = np.full((2, len(points.table)), np.nan), exact_curves(points, runs)
     limits = [i for i in points.table.index if points.table["curve"][i] in exact]
     first = {int(point): run for run, point in reversed(list(zip(runs, points.of_run)))}
     distributions = {i: _distribution(first[i], split) for i in points.table.index} if limits else {}
     for i in set(points.table.index) - set(limits) if limits else ():
         own = points.weights[i]
         same_data = [k for k in limits if distributions[k] is not None and distributions[k] == distributions[i]]
-        least = [_least(points, own, k) for k in same_data]
-        least = [value for value in least if np.isfinite(value)]
+        least = {k: value for k in same_data if np.isfinite(value := _least(points, own, k))}
         if least:
-            found[i] = _objective(points, own, i) - min(least)
-    return found
+            best = min(least, key=lambda k: least[k])
+            found[i] = _objective(points, own, i) - least[best]
+            gaps[i] = _gap(first[best]) * max(own[name] / points.weights[best][name] for name in own)
+    return found, gaps
+
+
+def _gap(run: RecordedRun) -> float:
+    """The gap of an exact optimum, with its own weights; 0 in closed form, NaN if it is not proven."""
+    train = run.result.get("train") or {}
+    proven = "gap" not in train or "certified" in train
+    return float(train.get("gap") or 0.0) if proven else np.nan
 
 
 def _distribution(run: RecordedRun, split: str) -> tuple | None:

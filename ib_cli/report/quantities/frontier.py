@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 FUNCTIONALS = ("R", "D", "C", "S")  # in the order of a picture's axes: x before y
 PAIRS = (("R", "D"), ("R", "C"), ("D", "C"), ("R", "S"), ("D", "S"), ("S", "C"))
 TRIPLES = (("D", "C", "R"), ("D", "S", "R"), ("C", "S", "R"), ("D", "S", "C"))  # the last as a function of the others
-DISTANCES = ("distance", "excess", "above_limit")  # columns in nats, beside the measures
+DISTANCES = ("distance", "excess", "above_limit", "limit_gap")  # columns in nats, beside the measures
 
 
-def frontiers(points: Points, above: np.ndarray | None = None) -> DataFrame:
+def frontiers(points: Points, above: tuple[np.ndarray, np.ndarray] | None = None) -> DataFrame:
     """A row per frontier and point, in nats; the index is the point's row in `points.table`.
 
     Columns: `frontier` (`R-C`, `D-C-R`), curve, the multipliers, runs; R, D, C, S with `_q1` and `_q3`; and, computed
@@ -30,7 +30,8 @@ def frontiers(points: Points, above: np.ndarray | None = None) -> DataFrame:
     - pareto, hull: True in the Pareto set, and on the lower convex hull
     - distance: Euclidean distance to the lower convex hull
     - excess: J of the point minus the least J among the curve's points at the same weights; 0 for a true optimum
-    - above_limit: the values `above`, if given: J of the point minus the exact minimum of J
+    - above_limit, limit_gap: the values `above`, if given: J of the point minus the exact minimum of J, and by how much
+      this minimum may be too high
     - slope: two functionals: −dy/dx by finite differences along the sweep; three: slope is −∂z/∂x and slope_2 is
       −∂z/∂y, from the facets of the lower convex hull at the point
     - slope_low, slope_high: the secants to the neighbours, or the least and the largest slope of these facets
@@ -46,8 +47,9 @@ def frontiers(points: Points, above: np.ndarray | None = None) -> DataFrame:
 
     blocks = [block for names in measured(points) for block in _blocks(points, names)]
     table = pd.concat(blocks) if blocks else pd.DataFrame(columns=["frontier", "curve"])
-    if above is not None and len(table) and np.isfinite(above).any():
-        table.insert(table.columns.get_loc("excess") + 1, "above_limit", above[table.index])
+    if above is not None and len(table) and np.isfinite(above[0]).any():
+        for name, values in zip(("limit_gap", "above_limit"), reversed(above)):
+            table.insert(table.columns.get_loc("excess") + 1, name, values[table.index])
     return table
 
 

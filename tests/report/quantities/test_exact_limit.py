@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,27 @@ def test_trained_points_are_so_far_above_the_limit(tmp_path: Path) -> None:
     assert trained[1e-2] == pytest.approx(0, abs=1e-12) and np.isnan(trained[5e-2])
     row, least = table.loc["vib", 1e-1], table.loc["exact", 1e-1]
     assert trained[1e-1] == pytest.approx(row["C"] + 0.1 * row["R"] - least["C"] - 0.1 * least["R"])
+
+
+@pytest.mark.parametrize(
+    ("record", "gap", "title"),
+    [
+        ({}, 0.0, "exact limit"),  # a closed form has no gap
+        ({"gap": 2e-10, "certified": 1.0}, 2e-10, "exact limit"),
+        ({"gap": 0.3, "certified": 0.0}, 0.3, "exact limit (not certified)"),
+        ({"gap": 0.0}, math.nan, "exact limit (not certified)"),  # version 0.1 proved nothing
+    ],
+)
+def test_a_limit_without_a_certificate_says_so(tmp_path: Path, record: dict, gap: float, title: str) -> None:
+    study = write(tmp_path / "s")
+    rewrite(study, "exact*", **{name: lambda of, value=value: value for name, value in record.items()})
+    made = contents(Reader().read([study]))
+    trained = made.frontiers[made.frontiers["above_limit"].notna()]
+    assert len(trained) and trained["limit_gap"].tolist() == pytest.approx([gap] * len(trained), nan_ok=True)
+    assert list(made.exact_limits["R-C"].values()) == [title]
+    traces = next(plot for plot in plots(made) if plot["id"] == "frontier-R-C")["traces"]
+    told = [text for trace in traces for text in trace.get("details", ()) if "not certified" in text]
+    assert bool(told) == ("not" in title)
 
 
 @pytest.mark.parametrize(
