@@ -15,6 +15,8 @@ import yaml
 
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import public_name
+from ib_cli.contracts.errors import DamagedError
+from ib_cli.experiment.damage import check_digests
 
 SPLITS = ("train", "validation", "test")
 RECORDS = ("config.yaml", "result.json", "metrics.jsonl")  # a folder with one of these may hold a run
@@ -100,22 +102,29 @@ def read_run(folder: Path) -> RecordedRun | None:
     """
     try:
         return _read_run(folder)
+    except DamagedError as error:
+        return _unreadable(folder, str(error).removeprefix(f"{folder}/"))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        problem = f"its records are damaged ({type(error).__name__})"
-        empty = {
-            "config": {},
-            "minimise": {},
-            "result": {},
-            "multipliers": {},
-            "metrics": {},
-            "estimates": (),
-            "laws": (),
-        }
-        splits, study = np.array([], dtype=object), folder.parent.name
-        return RecordedRun(folder, study, "unfinished", splits=splits, unread=0, problem=problem, **empty)
+        return _unreadable(folder, f"its records are damaged ({type(error).__name__})")
+
+
+def _unreadable(folder: Path, problem: str) -> RecordedRun:
+    """A run of which nothing is shown but why."""
+    empty: dict[str, Any] = {
+        "config": {},
+        "minimise": {},
+        "result": {},
+        "multipliers": {},
+        "metrics": {},
+        "estimates": (),
+        "laws": (),
+    }
+    splits, study = np.array([], dtype=object), folder.parent.name
+    return RecordedRun(folder, study, "unfinished", splits=splits, unread=0, problem=problem, **empty)
 
 
 def _read_run(folder: Path) -> RecordedRun | None:
+    check_digests(folder)
     problems: list[str] = []
     config, result = _config(folder, problems), _result(folder, problems)
     lines, cut = _lines(folder / "metrics.jsonl", problems)
