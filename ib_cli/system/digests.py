@@ -42,7 +42,9 @@ def read_sums(folder: Path) -> dict[str, str]:
     found = [_LINE.fullmatch(line) for line in text.split("\n")[:-1]]
     digests = {match[2]: match[1] for match in found if match}
     if not text.endswith("\n") or len(digests) < len(found):
-        raise DamagedError(f"{file} is damaged")
+        raise DamagedError(
+            f"{file} is damaged: delete it to take the other files as they are, or start this run anew with rerun=true"
+        )
     return digests
 
 
