@@ -233,8 +233,14 @@ def test_without_a_whole_checkpoint_the_remedy_is_told(fit: Study, tmp_path: Pat
     assert "checkpoint.pt cannot be read" in told and "rerun=true" in told and told.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "estimates.jsonl"])
-@pytest.mark.parametrize("damage", [b"garbage\n", b"\0" * 40 + b"\n", b'{"epoch": 1, "spl\n'])
+@pytest.mark.parametrize(
+    "name, damage",
+    [
+        ("metrics.jsonl", b"garbage\n"),
+        ("estimates.jsonl", b"\0" * 40 + b"\n"),
+        ("metrics.jsonl", b'{"epoch": 1, "spl\n'),
+    ],
+)
 def test_a_damaged_line_in_the_middle_is_told(
     fit: Study, tmp_path: Path, output: Callable, name: str, damage: bytes
 ) -> None:
