@@ -48,7 +48,7 @@ def check_finished(folder: Path) -> None:
 
 def _check_file(file: Path, digest: str) -> None:
     if not file.is_file():
-        raise DamagedError(f"{file} is missing: {REMEDY}")
+        raise DamagedError(f"{file} is missing, or its line in {SUMS} is damaged: {REMEDY}")
     if digest_of(_content(file)) != digest:
         raise DamagedError(f"{file} is damaged, or its line in {SUMS} is: {REMEDY}")
 
