@@ -1,6 +1,7 @@
 """ib-train: compose the config of each run, run it, and end with the right exit code.
 
-Exit codes. 0: done. 1: a run failed. 2: the command or config is wrong. 128 + n: stopped by signal n, saved.
+Exit codes. 0: done. 1: a run failed, or something cannot be written. 2: the command or config is wrong.
+128 + n: stopped by signal n, saved.
 """
 
 from __future__ import annotations
@@ -29,16 +30,32 @@ from ib_cli import __version__
 from ib_cli.config.catalogue import choices, directory, help_text
 from ib_cli.config.error_lines import again, check_words, explain
 from ib_cli.config.quick_yaml import quick_yaml
-from ib_cli.contracts.errors import BusyError, ConfigError
+from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
+from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.signals import Interrupted
 
 
 def main() -> None:
     """The console script `ib-train`."""
     command = list(sys.argv)
+    try:
+        with named_output():
+            code = _ended(command)
+    except OutputError as error:
+        drop_output()
+        print(f"ib-train: {error}", file=sys.stderr)
+        code = 1
+    except BrokenPipeError:  # the reader of our output has ended, such as `head`; runs can be continued
+        drop_output()
+        code = 128 + signal.SIGPIPE
+    sys.exit(code)
+
+
+def _ended(command: list[str]) -> int:
+    """Do what the command says; returns the exit code. Raises OutputError and BrokenPipeError."""
     signal.signal(signal.SIGTERM, _terminated)  # without a handler, the first process of a container ignores it
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
     studies.clear()
@@ -47,33 +64,35 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without γ and ≤ gets a ? instead of an error
     if {"--help", "-h"} & set(command[1:]):
         print(help_text(), end="")
-        sys.exit(0)
+        return 0
     if "--version" in command[1:]:
         print(f"ib-train {__version__} (Hydra {hydra.__version__})")
-        sys.exit(0)
+        return 0
     try:
         check_words(command[1:])
         with quick_yaml(), hydra_raises(), usage_in_a_line(), jobs_named(command):
-            code = compose_and_run()
+            return compose_and_run()
+    except (OutputError, BrokenPipeError):
+        raise
+    except RunFailedError as error:  # it could not begin: a full disk, a checkpoint that is damaged
+        return _fail(str(error), 1)
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
         if verbose:
             traceback.print_exc()
-        code = _fail(explain(error, command[1:]), 2)
+        return _fail(explain(error, command[1:]), 2)
     except ValueError as error:  # from Hydra: flags that do not go together, such as -m with --cfg
         if verbose:
             traceback.print_exc()
-        code = _fail(" ".join(str(error).split()), 2)
-    except BrokenPipeError:  # the reader of our output has ended, such as `head`; runs can be continued
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
+        return _fail(" ".join(str(error).split()), 2)
     except OSError as error:  # from Hydra, making a multirun's folder; a run reports its own errors
-        code = _fail(f"output: cannot write {error.filename} ({error.strerror})", 2)
+        told = WriteError(error.filename or "a file of the study", error)
+        return _fail(f"output: {told}", 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:
         code = getattr(stop, "exit_code", 130)
         _end_study(stopped=True)
         if studies and studies[-1].jobs is not None:
             print(f"stopped; to go on: {again(command)}", file=sys.stderr)
-    sys.exit(code)
+        return code
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -143,14 +162,14 @@ def jobs_named(command: list[str]) -> Iterator[None]:
 def compose_and_run() -> int:
     """Let Hydra compose the config of each run, and run them; returns the exit code.
 
-    Raises ConfigError where the config of a single run is wrong.
+    Raises ConfigError where the config of a single run is wrong, RunFailedError where it cannot begin.
     """
     store = ConfigStore.instance()
     for name in choices("sweep"):
         node = OmegaConf.load(directory("sweeps") / f"{name}.yaml")
         store.store(name=name, group="sweep", package="_global_", node=node)
     ended: list[int] = []
-    wrong: list[ConfigError] = []  # kept from Hydra, which would print it in its own way
+    wrong: list[Exception] = []  # kept from Hydra, which would print it in its own way
 
     @hydra.main(version_base="1.3", config_path=str(directory("conf")), config_name="config")
     def task(config: DictConfig) -> float | list[float] | None:
@@ -160,7 +179,7 @@ def compose_and_run() -> int:
             return measured_value(job(config), HydraConfig.get().sweeper.get("measure", "J"))
         try:
             ended.append(run(config).exit_code)
-        except ConfigError as error:
+        except (ConfigError, RunFailedError, OSError) as error:
             wrong.append(error)
         return None
 
@@ -192,6 +211,10 @@ def job(config: DictConfig) -> Outcome:
         return tell(Outcome("busy", error="another process is at this run"))
     except ConfigError as error:  # the other runs go on
         return tell(Outcome("wrong", error=explain(error, overrides)))
+    except OutputError:
+        raise
+    except RunFailedError as error:  # it could not begin to write, or to read what it wrote before
+        return tell(Outcome("failed", error=str(error)))
     except KeyboardInterrupt:
         if told and told[-1].status == "running":
             tell(replace(told[-1], status="stopped"))

@@ -16,7 +16,7 @@ from hydra.types import TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.ib_train._composer import Composer
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, OutputError
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Request:
             ).return_value
         except ConfigError as error:
             return error
-        except BrokenPipeError:  # nobody reads our output any more (| head)
+        except (BrokenPipeError, OutputError):  # nobody reads our output any more (| head), or it cannot be written
             raise
         except Exception as error:
             if config.get("debug"):

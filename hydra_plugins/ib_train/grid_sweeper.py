@@ -18,6 +18,7 @@ from hydra_plugins.ib_train._composer import Composer
 from ib_cli.config.error_lines import explain
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import Jobs, Outcome
+from ib_cli.system.atomic import replacing
 
 PAUSE = 5  # seconds between two tries of a run that another process is working on
 
@@ -49,7 +50,9 @@ class GridSweeper(BasicSweeper):
         if not right:
             raise wrong[0][1]
         studies[-1].check()
-        OmegaConf.save(self.config, Path(self.config.hydra.sweep.dir) / "multirun.yaml")
+        file = Path(self.config.hydra.sweep.dir) / "multirun.yaml"
+        with replacing(file) as part:
+            OmegaConf.save(self.config, part)
         studies[-1].plan = [tuple(point) for point in [*right, *(point for point, _ in wrong)]]
         jobs = Jobs.of(self.config.hydra)
         for number, (point, error) in enumerate(wrong, len(right)):

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from hydra_plugins.ib_train._launcher import require
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.callback import studies
+from ib_cli.system.atomic import replacing
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -93,7 +94,9 @@ class OptunaSweeper(Sweeper):
         names = _listed(self.measure)
         best = [{**dict(zip(names, trial.values)), "overrides": _words(trial.params)} for trial in study.best_trials]
         file = Path(self.config.hydra.sweep.dir) / "optuna.yaml"
-        file.write_text(yaml.safe_dump({"trials": len(study.trials), "best": best}, sort_keys=False))
+        with replacing(file) as part:
+            text = yaml.safe_dump({"trials": len(study.trials), "best": best}, sort_keys=False)
+            part.write_text(text, encoding="utf-8")
 
 
 def _words(params: dict[str, Any]) -> list[str]:

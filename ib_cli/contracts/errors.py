@@ -1,5 +1,24 @@
 """Errors that are no fault of the program: a command that cannot run, and a run that cannot end well."""
 
+import errno
+from pathlib import Path
+
+# What is wrong with a place to write to, and so with the command that names it. A full disk is not among them.
+PLACES = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EINVAL,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+
 
 class ConfigError(ValueError):
     """A command or config that cannot run. Its text is one line: the key and what would be right."""
@@ -11,3 +30,24 @@ class BusyError(ConfigError):
 
 class RunFailedError(RuntimeError):
     """A run that started well and could not end well, such as a loss that became infinite."""
+
+
+class DamagedError(RunFailedError):
+    """A record that is not what was written. Its text is one line: the file and the remedy."""
+
+
+class WriteError(RunFailedError):
+    """A file that cannot be written, as on a full disk. Its text is one line: the file and the cause."""
+
+    def __init__(self, file: Path | str, error: OSError) -> None:
+        self.file, self.cause = file, error
+        super().__init__(f"cannot write {file} ({error.strerror or error})")
+
+    @property
+    def wrong_place(self) -> bool:
+        """Whether another place would do: a folder that others own, a name that is too long."""
+        return self.cause.errno in PLACES
+
+
+class OutputError(WriteError):
+    """Standard output that cannot be written, as `> /dev/full`."""

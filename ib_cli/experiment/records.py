@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
 
-from ib_cli.contracts.errors import BusyError, ConfigError
-from ib_cli.system.atomic import as_json, replace_durably, write_atomically
+from ib_cli.contracts.errors import BusyError, ConfigError, DamagedError, WriteError
+from ib_cli.experiment.checkpoints import Checkpoints
+from ib_cli.experiment.damage import LINES, MORE, check_finished
+from ib_cli.system.atomic import as_json, write_atomically, writing
+from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums
 from ib_cli.system.json_lines import JsonLines
 
 
@@ -21,41 +23,69 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.metrics = JsonLines(folder / "metrics.jsonl")  # a line an evaluation
-        self.estimates = JsonLines(folder / "estimates.jsonl")  # a line an estimate
+        self.metrics, self.estimates = (JsonLines(folder / name) for name in LINES)  # a line an evaluation, an estimate
+        self.checkpoints = Checkpoints(folder)
         self._lock: TextIO | None = None
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The content of result.json, or None while the run has none that can be read."""
+        """The content of result.json, or None while the run has none that can be read, and is as it was written."""
         try:
-            found = json.loads((self.folder / "result.json").read_text())
-        except (OSError, json.JSONDecodeError, UnicodeDecodeError):
+            content = (self.folder / "result.json").read_bytes()
+            found = json.loads(content)
+        except (OSError, ValueError):
+            return None
+        try:
+            digest = read_sums(self.folder).get("result.json")
+        except DamagedError:  # `done` tells; what the run itself says is all that there is
+            digest = None
+        if digest not in (None, digest_of(content)):
             return None
         return found if isinstance(found, dict) and "status" in found else None
+
+    @property
+    def done(self) -> dict[str, Any] | None:
+        """The result of a run that is done; None for any other run.
+
+        Raises DamagedError where one of the run's other records is not what was written.
+        """
+        found = self.result
+        if found is None or found["status"] != "done":
+            return None
+        check_finished(self.folder)
+        return found
 
     def open(self, config: str) -> None:
         """Make the folder, take its lock and write config.yaml.
 
-        Raises ConfigError where the folder cannot be written, BusyError where another process is at this very run.
+        Raises ConfigError where the folder is no place to write to, WriteError where the disk is full and the like,
+        BusyError where another process is at this very run.
         """
         if self._lock is not None:
             raise BusyError(f"output: this process is at this run already ({self.folder}): wait for it")
         try:
-            (self.folder / "figures").mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / ".lock").open("w")
+            with writing(self.folder):
+                (self.folder / "figures").mkdir(parents=True, exist_ok=True)
+            with writing(self.folder / ".lock"):
+                self._take_lock()
+            write_atomically(self.folder / "config.yaml", sealed_text(config))
+        except WriteError as error:
+            self.close()
+            if not error.wrong_place:
+                raise
+            raise ConfigError(
+                f"output: {error}: choose a folder that you may write to, as in output=/tmp/outputs"
+            ) from None
+
+    def _take_lock(self) -> None:
+        self._lock = (self.folder / ".lock").open("w")
+        try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            write_atomically(self.folder / "config.yaml", config)
         except BlockingIOError:
             self.close()
             raise BusyError(
                 f"output: another process is at this run ({self.folder}): wait for it, or change the "
                 "config or the study's name"
-            ) from None
-        except OSError as error:
-            raise ConfigError(
-                f"output: cannot write {error.filename or self.folder} ({error.strerror}): "
-                "choose a folder that you may write to, as in output=/tmp/outputs"
             ) from None
 
     def close(self) -> None:
@@ -68,54 +98,69 @@ class Records:
 
     def clear(self) -> None:
         """Forget what an earlier run left here, so that this one starts at the beginning."""
-        for name in ("result.json", "checkpoint.pt"):
-            (self.folder / name).unlink(missing_ok=True)
+        self.forget_result()
+        self.checkpoints.delete()
         for lines in self._lines:
             lines.delete()
+
+    def forget_result(self) -> None:
+        """Delete the result of an attempt that failed, or whose result cannot be read."""
+        for name in ("result.json", SUMS, *MORE):
+            (self.folder / name).unlink(missing_ok=True)
 
     @property
     def _lines(self) -> tuple[JsonLines, ...]:
         return self.metrics, self.estimates
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace checkpoint.pt, noting how many lines the other files have at this moment; all is then on the disk."""
+        """Replace checkpoint.pt, noting how many lines the other files have at this moment; all is then on the disk.
+
+        Raises WriteError, and leaves the old one, where it cannot be written.
+        """
         for lines in self._lines:
             lines.sync()
-        part = self.folder / ".checkpoint.pt.part"
-        with part.open("wb") as handle:
-            torch.save({**state, "lines": [lines.count() for lines in self._lines]}, handle)
-            handle.flush()
-            os.fsync(handle.fileno())
-        replace_durably(part, self.folder / "checkpoint.pt")
+        counts = [lines.count() for lines in self._lines]
+        notes = {lines.file.name: [lines.count(), lines.digest()] for lines in self._lines}
+        self.checkpoints.save({**state, "lines": counts}, notes)
 
     def read_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
-        """The last checkpoint with its tensors on the device, or None; no file changes.
+        """The last checkpoint that is whole, with its tensors on the device, or None; no file changes.
 
-        Raises ConfigError for a file that is no checkpoint of this program.
+        Raises DamagedError where there are files and none is a whole checkpoint of this program.
         """
-        file = self.folder / "checkpoint.pt"
-        if not file.exists():
-            return None
-        try:
-            state = torch.load(file, map_location=device, weights_only=True)
-            _ = state["lines"]
-        except Exception as error:
-            raise ConfigError(
-                f"output: {file} cannot be read ({type(error).__name__}): start this run anew with rerun=true"
-            ) from error
-        return state
+        found = self.checkpoints.read(device, lambda state, notes: None)
+        return None if found is None else found[0]
 
     def load_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
-        """`read_checkpoint`, to go on from it: the lines of the other files are cut back to its moment."""
-        state = self.read_checkpoint(device)
-        if state is None:
+        """`read_checkpoint`, to go on from it: the lines of the other files are cut back to its moment.
+
+        These lines must be there, as they were: without them an earlier checkpoint is taken, or DamagedError raised.
+        """
+        found = self.checkpoints.read(device, self._check_lines)
+        if found is None:
             for lines in self._lines:
                 lines.delete()  # of an attempt that came to no checkpoint
             return None
+        state, file = found
         for lines, count in zip(self._lines, state["lines"]):
             lines.keep(count)
+        self.checkpoints.settle(file)
         return state
 
+    def _check_lines(self, state: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
+        for lines, count in zip(self._lines, state["lines"]):
+            lines.check(count, notes[lines.file.name][1] if notes else None)
+
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Write result.json: the last thing that a run does."""
-        write_atomically(self.folder / "result.json", as_json(result, indent=2) + "\n")
+        """Write result.json, the last thing that a run does, and before it the digests of all records."""
+        content = as_json(result, indent=2) + "\n"
+        digests = {lines.file.name: lines.digest() for lines in self._lines if lines.file.exists()}
+        files = {name: self.folder / name for name in MORE}
+        digests |= {name: digest_of(file.read_bytes()) for name, file in files.items() if file.exists()}
+        write_sums(self.folder, digests | {"result.json": digest_of(content.encode())})
+        try:
+            write_atomically(self.folder / "result.json", content)
+        except WriteError:
+            (self.folder / SUMS).unlink()  # it is of a result that is not there
+            raise
+        self.checkpoints.end()

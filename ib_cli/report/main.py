@@ -1,6 +1,6 @@
 """ib-report: records → tables, frontiers, figures and one page.
 
-Exit codes: 0, written; 2, a wrong command or nothing to report; 130, stopped by Ctrl-C.
+Exit codes: 0, written; 1, a full disk and the like; 2, a wrong command or nothing to report; 130, stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, OutputError, WriteError
+from ib_cli.system.output import drop_output, named_output
 
 if TYPE_CHECKING:
     from ib_cli.report.panels.contents import Contents
@@ -90,20 +91,24 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script `ib-report`."""
-    options = parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of studies in a locale without their letters
     try:
-        _report(options)
+        with named_output():
+            _report(parser().parse_args(arguments))
     except ConfigError as error:
         print(f"ib-report: {error}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # the reader of our output, such as `head`, has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         sys.exit(141)
-    except OSError as error:
-        print(f"ib-report: cannot write {error.filename} ({error.strerror})", file=sys.stderr)
-        sys.exit(2)
+    except OutputError as error:
+        drop_output()
+        print(f"ib-report: {error}", file=sys.stderr)
+        sys.exit(1)
+    except WriteError as error:
+        print(f"ib-report: {error}", file=sys.stderr)
+        sys.exit(2 if error.wrong_place else 1)
     except KeyboardInterrupt:
         print("stopped", flush=True)
         sys.exit(130)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.describe import describe, doubts
 from ib_cli.run.pictures import draw_figures
@@ -49,7 +49,9 @@ class Attempt:
         experiment, settings, records = self.experiment, self.experiment.settings, self.experiment.records
         if settings.rerun:
             records.clear()
-        (records.folder / "result.json").unlink(missing_ok=True)  # from an attempt that failed
+        if (records.folder / "result.json").exists() and records.result is None:
+            log.warning("%s is damaged: the end of the run is done again", records.folder / "result.json")
+        records.forget_result()  # of an attempt that failed
         checkpoint = records.load_checkpoint(experiment.device)
         instead = experiment.procedure.facts(experiment)
         facts = describe(experiment, instead)
@@ -74,8 +76,10 @@ class Attempt:
     def train(self, stop: Callable[[], int | None]) -> Outcome:
         """Begin, run the procedure and write the result. `stop` returns the number of a signal that has come.
 
-        Raises Interrupted at a signal, after saving; ConfigError where the config is wrong; BrokenPipeError where
-        nobody reads our output any more. With `debug`, raises any other error but RunFailedError, too.
+        Raises Interrupted at a signal, after saving; ConfigError where the config is wrong; DamagedError where no
+        checkpoint is whole; WriteError where the attempt cannot begin to write; OutputError or BrokenPipeError where
+        our output cannot be written, or nobody reads it any more. With `debug`, raises any other error but
+        RunFailedError, too.
         """
         checkpoint = self.begin()
         experiment = replace(self.experiment, stop=stop)
@@ -84,7 +88,7 @@ class Attempt:
         except Interrupted as interruption:
             self.interrupt(interruption)
             raise
-        except (ConfigError, BrokenPipeError):  # wrong from the start; or nobody reads our output any more (| head)
+        except (ConfigError, BrokenPipeError, OutputError):  # wrong from the start, or not the run's fault
             raise
         except Exception as error:
             if experiment.settings.debug and not isinstance(error, RunFailedError):
@@ -92,7 +96,13 @@ class Attempt:
             return self.fail(error)
 
     def succeed(self, finished: Finished) -> Outcome:
-        """Draw the figures and write the result of a run that is done."""
+        """Draw the figures and write the result of a run that is done; it fails where they cannot be written."""
+        try:
+            return self._write(finished)
+        except WriteError as error:
+            return self.fail(error)
+
+    def _write(self, finished: Finished) -> Outcome:
         if self.experiment.settings.figures and finished.params is not None:
             draw_figures(self.experiment, finished.params)
         measured = {"epochs": finished.epochs, "seconds": finished.seconds, **finished.measures}
@@ -102,16 +112,23 @@ class Attempt:
             measured |= {"estimates": nested(finished.estimates), "estimate_seconds": finished.estimate_seconds}
         if finished.doubts:
             measured["doubts"] = finished.doubts
-        outcome = self._end({"status": "done", **self._about(), **measured})
+        result = {"status": "done", **self._about(), **measured}
+        self.experiment.records.finish(result)
+        outcome = self._told(result)
         for doubt in finished.doubts:
             log.warning("%s", doubt)
         return outcome
 
     def fail(self, error: Exception) -> Outcome:
-        """Write the result of a run that failed."""
+        """Write the result of a run that failed, if anything can be written."""
         told = str(error) if isinstance(error, RunFailedError) else _in_a_line(error)
         log.error("the run failed", exc_info=error)
-        return self._end({"status": "failed", **self._about(), "error": told})
+        result = {"status": "failed", **self._about(), "error": told}
+        try:
+            self.experiment.records.finish(result)
+        except WriteError as second:
+            log.error("%s", second)  # beside the reason, which is told
+        return self._told(result)
 
     def interrupt(self, stop: Interrupted) -> None:
         """Notify the observers that the run stops for now."""
@@ -140,8 +157,7 @@ class Attempt:
             "seed": self.experiment.settings.seed,
         }
 
-    def _end(self, result: dict[str, Any]) -> Outcome:
-        self.experiment.records.finish(result)
+    def _told(self, result: dict[str, Any]) -> Outcome:
         for observer in self.experiment.observers:
             observer.finish(result)
         return self.outcome(result["status"], result)

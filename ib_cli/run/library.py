@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -24,13 +25,14 @@ from torch.distributions import Distribution
 from ib_cli.config.catalogue import directory
 from ib_cli.config.error_lines import check_words, explain
 from ib_cli.config.quick_yaml import quick_yaml
-from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.contracts.errors import ConfigError, DamagedError, RunFailedError
 from ib_cli.contracts.noise import Tape, draw
 from ib_cli.contracts.passes import Batch, Pass
 from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import forward, plan
 from ib_cli.engine.seeds import generator
 from ib_cli.estimators.estimate import Estimate
+from ib_cli.experiment.damage import check_digests
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
@@ -40,11 +42,14 @@ from ib_cli.run.attempt import open_attempt
 from ib_cli.run.log_file import log_file
 from ib_cli.run.run_ids import run_folder
 from ib_cli.run.validation import resolve, validate
+from ib_cli.system.digests import text_is_whole
 from ib_cli.system.signals import catch_signals
 from ib_cli.watch.screen import Screen
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+log = logging.getLogger(__name__)
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> dict[str, Any]:
@@ -130,8 +135,7 @@ def train(experiment: Experiment, screen: bool = False) -> Run:
         raise TypeError(f"experiment: what build returns, not {type(experiment).__name__}")
     records, settings = experiment.records, experiment.settings
     _check_start(experiment)
-    done = records.result is not None and records.result["status"] == "done"
-    if done and not settings.rerun:
+    if not settings.rerun and records.done is not None:
         return Run(records.folder)
     observers = (Screen(), *experiment.observers) if screen else experiment.observers
     own = replace(
@@ -167,13 +171,19 @@ def load_run(folder: str | Path, device: str = "auto", overrides: Mapping[str, A
     """A run from its folder, finished or not.
 
     `device`: auto, cpu or cuda, wherever it was trained. `overrides`: config values that hold here, such as
-    `{"dataset.root": "/data"}`. Raises ConfigError where there is no run, or its config is damaged.
+    `{"dataset.root": "/data"}`. Raises ConfigError where there is no run, or its config is damaged; a warning in the
+    log says where another record is.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device={device}: must be auto, cpu or cuda")
     if overrides is not None and not isinstance(overrides, Mapping):
         raise TypeError('overrides: a mapping of keys to values, such as {"dataset.root": "/data"}')
-    return Run(Path(folder), device, overrides)
+    run = Run(Path(folder), device, overrides)
+    try:
+        check_digests(run.folder)
+    except DamagedError as error:  # the rest can be read all the same
+        log.warning("%s", error)
+    return run
 
 
 class Run:
@@ -308,11 +318,14 @@ def _stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]
     """config.yaml of a run's folder, with some values replaced. Raises ConfigError."""
     file = folder / "config.yaml"
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = file.read_bytes()
+        config = yaml.safe_load(content.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{folder}: is no run's folder ({file.name}: {error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigError(f"{file}: is damaged: no YAML can be read from it") from None
+    if not text_is_whole(content):
+        raise ConfigError(f"{file}: is damaged: it is not what the run wrote; overrides={{…}} changes values here")
     if not isinstance(config, dict) or not {"dataset", "objective", "device", "seed"} <= config.keys():
         raise ConfigError(f"{file}: is damaged: it does not hold a run's config")
     for key, value in overrides.items():

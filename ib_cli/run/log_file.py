@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ib_cli.system.atomic import writing
+
 
 class _Warnings(logging.Handler):
     """Prints warnings, such as a tracker that gave up, to the present standard error."""
@@ -17,10 +19,34 @@ class _Warnings(logging.Handler):
             print(f"ib-train: {record.getMessage()}", file=sys.stderr)
 
 
+class _File(logging.FileHandler):
+    """A file that stops being written where it cannot be, with one line on standard error."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (a name of logging's)
+        """Called by logging within its handling of the error."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        print(f"ib-train: cannot write {self.baseFilename} ({error.strerror or error})", file=sys.stderr)
+        self.setLevel(logging.CRITICAL + 1)
+
+    def close(self) -> None:
+        """Closes the file; what a full disk did not take is lost, as has been told."""
+        try:
+            super().close()
+        except OSError as error:
+            logging.getLogger("ib_cli").info("run.log: %s", error)
+
+
 @contextmanager
 def log_file(folder: Path) -> Iterator[None]:
-    """Within the block, what the program logs goes to run.log, and warnings to standard error as well."""
-    file = logging.FileHandler(folder / "run.log")
+    """Within the block, what the program logs goes to run.log, and warnings to standard error as well.
+
+    Raises WriteError where run.log cannot be opened. Where it cannot take any more, the block goes on without it.
+    """
+    with writing(folder / "run.log"):
+        file = _File(folder / "run.log", encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handlers = (file, _Warnings())
     logger = logging.getLogger("ib_cli")

@@ -72,9 +72,9 @@ def prepare(
 
 
 def _done_before(records: Records, screen: bool) -> Outcome | None:
-    """The outcome of a run that is done, shown if there is a screen."""
-    done = records.result
-    if done is None or done["status"] != "done":
+    """The outcome of a run that is done, shown if there is a screen. Raises DamagedError where its records are."""
+    done = records.done
+    if done is None:
         return None
     if screen:
         show_finished(done, records.folder)

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch.nn.modules.conv import _ConvNd
 
-from ib_cli.contracts.errors import BusyError, ConfigError, RunFailedError
+from ib_cli.contracts.errors import BusyError, ConfigError, RunFailedError, WriteError
 from ib_cli.datasets.data import Data
 from ib_cli.datasets.dataset import DataSet
-from ib_cli.experiment.experiment import Experiment
+from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.attempt import Attempt
 from ib_cli.run.build import Load
 from ib_cli.run.log_file import log_file
@@ -98,6 +98,8 @@ def _prepared(plains: Mapping[int, dict[str, Any]], load: Load, tell: Tell) -> I
             tell(number, Outcome("busy", error="another process is at this run"))
         except ConfigError as error:
             tell(number, Outcome("wrong", error=str(error)))
+        except RunFailedError as error:  # its folder cannot be written, or its records are damaged
+            tell(number, Outcome("failed", error=str(error)))
         else:
             if isinstance(run, Attempt):
                 yield number, run
@@ -129,6 +131,8 @@ def _begin(runs: Mapping[int, Attempt], tell: Tell) -> dict[int, dict[str, Any] 
             tell(number, run.outcome("running"))
         except ConfigError as error:
             tell(number, replace(run.outcome("wrong"), error=str(error)))
+        except RunFailedError as error:
+            tell(number, replace(run.outcome("failed"), error=str(error)))
     return checkpoints
 
 
@@ -147,9 +151,7 @@ def _train_begun(
     try:
         procedure = first.experiment.procedure
         for i, end in procedure.together(experiments, [checkpoints[number] for number in numbers]):
-            run = left.pop(numbers[i])
-            with log_file(run.folder):
-                tell(numbers[i], run.fail(end) if isinstance(end, RunFailedError) else run.succeed(end))
+            tell(numbers[i], _ended(left.pop(numbers[i]), end))
     except Interrupted as interruption:
         for number, run in left.items():
             run.interrupt(interruption)
@@ -161,5 +163,13 @@ def _train_begun(
         if first.experiment.settings.debug:
             raise
         for number, run in left.items():
-            with log_file(run.folder):
-                tell(number, run.fail(error))
+            tell(number, _ended(run, error))
+
+
+def _ended(run: Attempt, end: Finished | Exception) -> Outcome:
+    """Write the end of a run. A run that cannot write is its own failure, not the group's."""
+    try:
+        with log_file(run.folder):
+            return run.fail(end) if isinstance(end, Exception) else run.succeed(end)
+    except WriteError as error:
+        return replace(run.outcome("failed"), error=str(error))

@@ -13,6 +13,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from ib_cli.contracts.errors import OutputError
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen
@@ -83,8 +84,11 @@ class Study(Callback):
         return bool(self.jobs and self.jobs.read())
 
     def _watch(self) -> None:
-        while not self._stop.wait(POLL):
-            self.screen.update(self.outcomes())
+        try:
+            while not self._stop.wait(POLL):
+                self.screen.update(self.outcomes())
+        except (OutputError, BrokenPipeError):  # the jobs go on; `close` meets it again, in the main thread
+            return
 
     def close(self) -> None:
         """Stop watching; show the last state."""
@@ -107,11 +111,13 @@ class Study(Callback):
 
         `stopped`: whether this process was asked to stop, and its jobs with it.
         """
-        self.close()
-        ended = [_without_a_word(outcome, stopped) for outcome in self.outcomes()]
-        self.screen.table(ended)
-        if self.jobs is not None:
-            self.jobs.remove()
+        try:
+            self.close()
+            ended = [_without_a_word(outcome, stopped) for outcome in self.outcomes()]
+            self.screen.table(ended)
+        finally:
+            if self.jobs is not None:
+                self.jobs.remove()
         codes = {outcome.exit_code for outcome in ended}
         return codes.pop() if len(codes) == 1 else int(bool(codes))
 

@@ -11,7 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from ib_cli.contracts.errors import WriteError
+from ib_cli.system.atomic import replacing
+
 FAILED = ("failed", "wrong")
+UNWRITTEN: dict[Path, Outcome] = {}  # file → what this process could not write to it
 TOKEN = "IB_TRAIN_JOBS"  # environment variable: tells multiruns of one study apart, in every process
 
 
@@ -66,22 +70,25 @@ class Jobs:
                 lock.close()
 
     def write(self, number: int, outcome: Outcome) -> None:
-        """Replace a job's outcome."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f".{number}.part"
-        part.write_text(json.dumps(asdict(outcome)))
-        part.replace(self.folder / f"{number}.json")
+        """Replace a job's outcome. On a full disk it is kept in this process: the other jobs go on."""
+        try:
+            with replacing(self.folder / f"{number}.json") as part:
+                part.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+        except WriteError:  # the job's own error, or its folder's, says that the disk is full
+            UNWRITTEN[self.folder / f"{number}.json"] = outcome
+        else:
+            UNWRITTEN.pop(self.folder / f"{number}.json", None)
 
     def read(self) -> dict[int, Outcome]:
         """Every job that has begun, by its number."""
-        if not self.folder.is_dir():
-            return {}
-        files = [entry.name for entry in os.scandir(self.folder) if entry.name.endswith(".json")]
-        found = {int(name.removesuffix(".json")): json.loads((self.folder / name).read_text()) for name in files}
-        return {
-            number: Outcome(**{**known, "overrides": tuple(known["overrides"])})
-            for number, known in sorted(found.items())
-        }
+        entries = os.scandir(self.folder) if self.folder.is_dir() else ()
+        names = [entry.name for entry in entries if entry.name.endswith(".json") and not entry.name.startswith(".")]
+        found: dict[int, Outcome] = {}
+        for name in names:
+            known = json.loads((self.folder / name).read_text(encoding="utf-8"))
+            found[int(name.removesuffix(".json"))] = Outcome(**{**known, "overrides": tuple(known["overrides"])})
+        unwritten = {int(file.stem): outcome for file, outcome in UNWRITTEN.items() if file.parent == self.folder}
+        return dict(sorted({**found, **unwritten}.items()))
 
     def remove(self) -> None:
         """Delete the files; the runs' own records stay."""

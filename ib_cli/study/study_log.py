@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from pathlib import Path
+
+from ib_cli.contracts.errors import WriteError
 
 
 class StudyLog:
@@ -12,8 +15,14 @@ class StudyLog:
     def __init__(self, file: Path, multirun: str) -> None:
         """`multirun` is a short name that tells the lines of one multirun from another's."""
         self.file, self.multirun = file, multirun
+        self._failed = False
 
     def write(self, line: str) -> None:
-        """Append a line with the time."""
-        with self.file.open("a") as handle:
-            handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} [{self.multirun}] {line}\n")
+        """Append a line with the time. Where that fails, standard error says so once, and the study goes on."""
+        try:
+            with self.file.open("a", encoding="utf-8") as handle:
+                handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} [{self.multirun}] {line}\n")
+        except OSError as error:
+            if not self._failed:
+                print(f"ib-train: {WriteError(self.file, error)}", file=sys.stderr)
+            self._failed = True

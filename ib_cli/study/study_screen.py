@@ -184,4 +184,10 @@ def last_line(file: Path) -> dict[str, Any] | None:
     with file.open("rb") as handle:
         handle.seek(max(os.fstat(handle.fileno()).st_size - LAST_BYTES, 0))
         lines = handle.read().split(b"\n")[:-1]  # what follows the last line break is not whole
-    return json.loads(lines[-1]) if len(lines) > 1 or (lines and lines[0].startswith(b"{")) else None
+    if len(lines) < 2 and not (lines and lines[0].startswith(b"{")):
+        return None
+    try:
+        found = json.loads(lines[-1])
+    except ValueError:  # damaged: the run itself will say so
+        return None
+    return found if isinstance(found, dict) and "epoch" in found else None

@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ib_cli.contracts.errors import WriteError
 
-def write_atomically(file: Path, content: str | bytes) -> None:
-    """Replace a file as a whole: a kill leaves the old content or the new, never a part."""
+# The disk, or the system, makes no second name for a file.
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+def write_atomically(file: Path, content: str | bytes, previous: Path | None = None) -> None:
+    """Replace a file as a whole: a kill leaves the old content or the new, never a part.
+
+    `previous`: the old content stays under this name. Raises WriteError, and leaves the old content, where the disk is
+    full and the like.
+    """
     part = file.with_name(f".{file.name}.part")
-    with part.open("wb") as handle:
-        handle.write(content.encode() if isinstance(content, str) else content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    replace_durably(part, file)
+    try:
+        with writing(file):
+            with part.open("wb") as handle:
+                handle.write(content.encode() if isinstance(content, str) else content)
+                handle.flush()
+                os.fsync(handle.fileno())
+            if previous is not None and file.exists():
+                _keep(file, previous)
+            _replace_durably(part, file)
+    finally:
+        _remove(part)
 
 
-def replace_durably(part: Path, file: Path) -> None:
+def _keep(file: Path, previous: Path) -> None:
+    """Give a file's content a second name, so that it outlives the file."""
+    link = previous.with_name(f".{previous.name}.part")
+    try:
+        link.unlink(missing_ok=True)
+        os.link(file, link)
+        link.replace(previous)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        file.replace(previous)  # for a moment there is no `file`
+    finally:
+        link.unlink(missing_ok=True)  # it is left where both names were of one file before
+
+
+def _replace_durably(part: Path, file: Path) -> None:
     """Rename a file whose content is on the disk already, and wait until its new name is on the disk too."""
     part.replace(file)
     folder = os.open(file.parent, os.O_RDONLY)
@@ -33,14 +64,32 @@ def replace_durably(part: Path, file: Path) -> None:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """Yields a path to write to; on leaving the block, the file at that path replaces `file` as a whole."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Yields a path to write to; on leaving the block, the file at that path replaces `file` as a whole.
+
+    Raises WriteError, and leaves `file` as it was, where the block cannot write.
+    """
     part = file.with_name(f".{file.name}.part")
     try:
-        yield part
-        part.replace(file)
+        with writing(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            part.replace(file)
     finally:
-        part.unlink(missing_ok=True)
+        _remove(part)
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):  # where there is no such folder, or no such name can be: the error that is told says so
+        part.unlink()
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Within the block a system error is a WriteError that names the file: a full disk's names none by itself."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(file, error) from error
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

@@ -214,7 +214,8 @@ def _print_result(console: Console, result: Mapping[str, Any], folder: Path | No
             rows["time"] += f", {duration(result[part])} of it {what}"
     if folder is not None:
         rows["folder"] = _from_here(folder)
-        rows["result"] = _from_here(folder / "result.json")
+        if (folder / "result.json").exists():  # not where the disk is full
+            rows["result"] = _from_here(folder / "result.json")
         figures = sorted(file.name for file in (folder / "figures").glob("*.png"))
         if figures:
             rows["figures"] = f"{_from_here(folder / 'figures')}: {', '.join(figures)}"

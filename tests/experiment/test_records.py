@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, DamagedError
 from ib_cli.experiment.records import Records
 from ib_cli.system.atomic import as_json, write_atomically
 
@@ -45,7 +45,7 @@ def test_lost_lines_are_told(records: Records) -> None:
     records.metrics.append({"epoch": 2})
     records.save_checkpoint({"epoch": 2})
     (records.folder / "metrics.jsonl").write_text('{"epoch": 1}\n{"epo')
-    with pytest.raises(ConfigError, match=r"metrics\.jsonl has 1 lines where its checkpoint saw 2"):
+    with pytest.raises(DamagedError, match=r"metrics\.jsonl has 1 lines where its checkpoint saw 2"):
         records.load_checkpoint(CPU)
 
 
@@ -90,7 +90,7 @@ def test_lines_of_an_attempt_without_a_checkpoint_are_dropped(records: Records) 
 
 def test_a_corrupt_checkpoint_is_named(records: Records) -> None:
     (records.folder / "checkpoint.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(ConfigError, match=r"checkpoint\.pt cannot be read.*rerun=true"):
+    with pytest.raises(DamagedError, match=r"checkpoint\.pt cannot be read.*rerun=true"):
         records.load_checkpoint(CPU)
     assert (records.folder / "checkpoint.pt").read_bytes() == b"not a checkpoint"
 

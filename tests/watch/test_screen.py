@@ -109,6 +109,7 @@ def test_the_closing_table_is_in_order_with_brackets_and_bounds(tmp_path):
     folder = tmp_path / "run"
     (folder / "figures").mkdir(parents=True)
     (folder / "figures" / "training.png").touch()
+    (folder / "result.json").touch()
     text = whole_run(plain(), folder=folder)
     cells = [line.strip("│ ").split("│") for line in text.splitlines() if line.startswith("│")]
     rows = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in cells}

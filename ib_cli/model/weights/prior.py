@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.modules.conv import _ConvNd
 
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, DamagedError
 from ib_cli.model.blocks.layers import Linear
 from ib_cli.model.weights.posterior import Weight
+from ib_cli.system.torch_files import read_torch
 
 Prior = Callable[[Weight], tuple[Tensor, Tensor]]  # → mean and standard deviation: scalars, or of the weight's shape
 RHO = "{}_rho"  # the name of the parameter whose softplus is a weight's standard deviation
@@ -49,10 +50,11 @@ def trained(run: str) -> Prior:
     if not file.exists():
         raise ConfigError(f"weights.run={run}: no checkpoint.pt there; name the folder of a run with weights=gaussian")
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        params = state.get("averaged") or state.get("params", {})
-    except Exception as error:
-        raise ConfigError(f"weights.run={run}: its checkpoint.pt cannot be read ({type(error).__name__})") from error
+        state, _ = read_torch(file, "cpu")
+    except DamagedError as error:
+        reason = str(error).partition("checkpoint.pt ")[2]
+        raise ConfigError(f"weights.run={run}: its checkpoint.pt {reason}") from error
+    params = state.get("averaged") or state.get("params", {})
 
     def prior(weight: Weight) -> tuple[Tensor, Tensor]:
         mean, rho = params.get(weight.path), params.get(RHO.format(weight.path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -28,14 +29,14 @@ def fit_together(
     """Train runs that differ only in what can be stacked; yields the index and the end of each run as it ends.
 
     Every run records, saves and ends as it would alone; the group's time is divided evenly. A run whose J or
-    parts are not finite ends with RunFailedError and does not affect the others. Runs that an interruption left behind
-    the others catch up first. Raises Interrupted at a signal, after saving all.
+    parts are not finite, or whose files cannot be written, ends with RunFailedError and does not affect the others.
+    Runs that an interruption left behind the others catch up first. Raises Interrupted at a signal, after saving all.
     """
     runs = [Progress(each, checkpoint, patience, watch) for each, checkpoint in zip(experiments, checkpoints)]
     group = _Group(experiments, runs)
     under_way = [i for i, run in enumerate(runs) if not run.over]
     for i in sorted(set(range(len(runs))) - set(under_way)):
-        yield i, group.finish_alone(i)
+        yield i, group.ended(i)
     while under_way:
         behind = min(_position(runs[i]) for i in under_way)
         members = [i for i in under_way if _position(runs[i]) == behind]
@@ -58,38 +59,62 @@ class _Group:
         self.clock = Clock()
         self.members: list[int] = []
         self.stack: Stack | None = None
+        self.failed: dict[int, RunFailedError] = {}  # in the present epoch
+
+    @contextmanager
+    def _alone(self, i: int) -> Iterator[None]:
+        """Within the block, an error of run i ends this run only."""
+        try:
+            yield
+        except RunFailedError as error:
+            self.failed[i] = error
+
+    def _alive(self, members: list[int]) -> list[int]:
+        return [i for i in members if i not in self.failed]
 
     def epoch(self, members: list[int]) -> list[tuple[int, Finished | RunFailedError]]:
         """Train the members for one epoch; returns index and end of each run that has ended."""
         if self.stack is None or members != self.members:
             self.members, self.stack = members, Stack([self.runs[i].state for i in members], self.first.optimizer)
+        self.failed = {}
         epoch, signal = self.trainer.epoch(self.stack, [self.experiments[i] for i in members])
         if signal is not None:
             self._save_at(signal, members)
-        failed = dict(self._close(epoch, members))
-        alive = [i for i in members if i not in failed]
-        self._evaluate(members, alive)
-        for i in alive:
-            self.runs[i].estimate()
+            return list(self.failed.items())  # these are told first: the next epoch ends with the signal
+        self._close(epoch, members)
+        self._evaluate(members, self._alive(members))
+        for i in self._alive(members):
+            with self._alone(i):
+                self.runs[i].estimate()
         signal = self.first.stop()
-        self._save_at(signal, [i for i in alive if self.runs[i].save_due or signal is not None])
-        return [*failed.items(), *self._finish(members, [i for i in alive if self.runs[i].over])]
+        self._save_at(signal, [i for i in self._alive(members) if self.runs[i].save_due or signal is not None])
+        finished = self._finish(members, [i for i in self._alive(members) if self.runs[i].over])
+        return [*finished, *self.failed.items()]
 
     def _finish(self, members: list[int], over: list[int]) -> list[tuple[int, Finished]]:
         """Index and end of each stacked member that is over. Raises Interrupted at a signal."""
         if len(over) < len(members) / 2:  # early stopping: the others need no evaluation yet
-            return [(i, self.finish_alone(i)) for i in over]
+            ends = [(i, self.ended(i)) for i in over]
+            return [(i, end) for i, end in ends if isinstance(end, Finished)]
         rest: dict[str, list[dict[str, float]]] = {}
         for split in self.runs[over[0]].unevaluated:
             rest[split] = self._measured(members, split)
             stop_if_asked(self.first)
         spent = self.clock.read() / len(over)
-        return [
-            (i, self.runs[i].finish({split: of[members.index(i)] for split, of in rest.items()}, spent)) for i in over
-        ]
+        finished = []
+        for i in over:
+            with self._alone(i):
+                measures = {split: of[members.index(i)] for split, of in rest.items()}
+                finished.append((i, self.runs[i].finish(measures, spent)))
+        return finished
 
-    def finish_alone(self, i: int) -> Finished:
+    def ended(self, i: int) -> Finished | RunFailedError:
         """The end of a run that is over, evaluated by itself. Raises Interrupted at a signal."""
+        with self._alone(i):
+            return self._finish_alone(i)
+        return self.failed[i]
+
+    def _finish_alone(self, i: int) -> Finished:
         run, rest = self.runs[i], {}
         for split in run.unevaluated:
             state = run.state
@@ -97,16 +122,12 @@ class _Group:
             stop_if_asked(self.first)
         return run.finish(rest, self.clock.read())
 
-    def _close(self, epoch: GroupEpoch, members: list[int]) -> Iterator[tuple[int, RunFailedError]]:
-        """Give each run its averages; yields index and error of each run that is not finite."""
+    def _close(self, epoch: GroupEpoch, members: list[int]) -> None:
+        """Give each run its averages; a run that is not finite fails."""
         for i in members:
-            state = self.runs[i].state
-            try:
-                means = averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch)
-            except RunFailedError as error:
-                yield i, error
-                continue
-            self.runs[i].trained(means)
+            with self._alone(i):
+                state = self.runs[i].state
+                self.runs[i].trained(averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch))
 
     def _evaluate(self, members: list[int], alive: list[int]) -> None:
         """Evaluate the due splits for all members together; the members alive record the result."""
@@ -115,7 +136,8 @@ class _Group:
         found = {split: self._measured(members, split) for split in self.runs[alive[0]].evaluated_splits}
         for position, i in enumerate(members):
             if i in alive:
-                self.runs[i].evaluated({split: of[position] for split, of in found.items()})
+                with self._alone(i):
+                    self.runs[i].evaluated({split: of[position] for split, of in found.items()})
 
     def _measured(self, members: list[int], split: str) -> list[dict[str, float]]:
         assert self.stack is not None  # these members are in training
@@ -126,7 +148,8 @@ class _Group:
             spent = self.clock.read() / len(members)
             compiling = self.trainer.unread_seconds() / len(members)
         for i in members:
-            self.runs[i].state.compile_seconds += compiling
-            self.runs[i].save(spent)
-        if signal is not None:
+            with self._alone(i):
+                self.runs[i].state.compile_seconds += compiling
+                self.runs[i].save(spent)
+        if signal is not None and not self.failed:
             raise Interrupted(signal)

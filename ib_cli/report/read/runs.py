@@ -13,6 +13,8 @@ import numpy as np
 
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import public_name
+from ib_cli.contracts.errors import DamagedError
+from ib_cli.experiment.damage import check_digests
 from ib_cli.report.read import damage
 from ib_cli.report.read.damage import SPLITS, is_number
 from ib_cli.report.read.record_files import DamageError, Lines, printable, read_json, read_lines, read_yaml
@@ -148,7 +150,7 @@ def read_run(folder: Path) -> RecordedRun | None:
     metrics, estimates, laws = (found.take(read_lines, folder / name) or Lines([], False) for name in FILES[2:])
     if not _is_ours(folder, config, result, metrics.lines, bool(found.reasons)):
         return None
-    reasons = found.reasons or damages(config, result, metrics, estimates, laws)
+    reasons = found.reasons or _changed(folder) or damages(config, result, metrics, estimates, laws)
     named = config.get("name")
     study = printable(named if isinstance(named, str) and named else folder.parent.name)
     if reasons:
@@ -171,6 +173,15 @@ def damages(
             if lines.cut:
                 reasons.append(f"{name} ends within a line")
     return reasons
+
+
+def _changed(folder: Path) -> list[str]:
+    """Why records are not what was written, by the digests that a run keeps of them."""
+    try:
+        check_digests(folder)
+    except DamagedError as error:
+        return [str(error).removeprefix(f"{folder}/")]
+    return []
 
 
 class _Found:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,17 @@ from ib_cli.watch.observer import Observer, RunInfo, estimate_name
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+log = logging.getLogger(__name__)
+
+ABOUT = ("epoch", "step", "split")  # what a line is about, beside its measures
 FLUSH_SECONDS = 10  # most seconds of the mirror that a killed run can lose
 
 
 class Tensorboard(Observer):
-    """Mirrors a run to `tensorboard/` in its folder: a scalar `<split>/<measure>` over the epochs."""
+    """Mirrors a run to `tensorboard/` in its folder: a scalar `<split>/<measure>` over the epochs.
+
+    Where the mirror cannot be written, the run goes on without it, and a warning in the log says so.
+    """
 
     def __init__(self) -> None:
         """Raises ConfigError without the package tensorboard."""
@@ -27,36 +34,44 @@ class Tensorboard(Observer):
 
     def start(self, run: RunInfo) -> None:
         """Opens the events file."""
+        self._guarded(lambda: self._open(run))
+
+    def evaluated(self, line: Mapping[str, Any]) -> None:
+        """Adds the line's measures."""
+        measures = {f"{line['split']}/{name}": value for name, value in line.items() if name not in ABOUT}
+        self._guarded(lambda: self._add(measures, line["epoch"]))
+
+    def estimated(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Adds the estimates as `<split>/<quantity> (<estimator>)`."""
+        self._guarded(lambda: self._add({estimate_name(line): line["value"] for line in lines}, lines[0]["epoch"]))
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Closes the events file."""
+        self._guarded(self._close)
+
+    def interrupt(self, reason: str) -> None:
+        """Closes the events file; a resumed run opens another file beside it, and TensorBoard joins them."""
+        self._guarded(self._close)
+
+    def _open(self, run: RunInfo) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(run.folder / "tensorboard"), flush_secs=FLUSH_SECONDS)
         self._writer.add_text("minimise", f"`{run.lagrangian}`", run.first_epoch)
 
-    def evaluated(self, line: Mapping[str, Any]) -> None:
-        """Adds the line's measures."""
-        if self._writer is None:
-            return
-        for name, value in line.items():
-            if name not in ("epoch", "step", "split") and isinstance(value, Real):
-                self._writer.add_scalar(f"{line['split']}/{name}", value, line["epoch"])
-
-    def estimated(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Adds the estimates as `<split>/<quantity> (<estimator>)`."""
-        if self._writer is None:
-            return
-        for line in lines:
-            if line["value"] is not None:
-                self._writer.add_scalar(estimate_name(line), line["value"], line["epoch"])
-
-    def finish(self, result: Mapping[str, Any]) -> None:
-        """Closes the events file."""
-        self._close()
-
-    def interrupt(self, reason: str) -> None:
-        """Closes the events file; a resumed run opens another file beside it, and TensorBoard joins them."""
-        self._close()
+    def _add(self, values: Mapping[str, Any], epoch: int) -> None:
+        for name, value in values.items():
+            if self._writer is not None and isinstance(value, Real):
+                self._writer.add_scalar(name, value, epoch)
 
     def _close(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            writer, self._writer = self._writer, None
+            writer.close()
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError as error:
             self._writer = None
+            log.warning("TensorBoard's file cannot be written (%s). The run goes on without it.", error)

@@ -1,0 +1,60 @@
+"""Records that are not what was written. Imports no torch: `ib-report` asks as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ib_cli.contracts.errors import DamagedError
+from ib_cli.system.digests import SUMS, digest_of, last_notes, read_sums, text_is_whole
+from ib_cli.system.json_lines import JsonLines, parsed
+
+LINES = ("metrics.jsonl", "estimates.jsonl")
+MORE = ("thermodynamics.jsonl", "tables.npz")  # what some procedures write at their end
+REMEDY = "put it back as it was, or start this run anew with rerun=true"
+
+
+def check_digests(folder: Path) -> None:
+    """Raises DamagedError, naming the file, where a record in a run's folder has changed since it was written.
+
+    A run that has ended is held by SHA256SUMS, the lines of another one by its checkpoint. What earlier versions wrote
+    has no digests, and passes.
+    """
+    config = folder / "config.yaml"
+    if config.is_file() and not text_is_whole(_content(config)):
+        raise DamagedError(f"{config} is damaged: {REMEDY}")
+    if (folder / "result.json").exists():
+        for name, digest in read_sums(folder).items():
+            _check_file(folder / name, digest)
+        return
+    for name, (count, digest) in last_notes(folder / "checkpoint.pt").items():
+        try:
+            JsonLines(folder / name).check(count, digest)
+        except DamagedError as error:
+            raise DamagedError(f"{error}: {REMEDY}") from None
+
+
+def check_finished(folder: Path) -> None:
+    """`check_digests` of a run that is done; without digests, its lines must be readable at least."""
+    check_digests(folder)
+    if (folder / SUMS).exists():
+        return
+    for file in (folder / name for name in (*LINES, "thermodynamics.jsonl")):
+        if file.is_file():
+            try:
+                parsed(file, _content(file).split(b"\n")[:-1])
+            except DamagedError as error:
+                raise DamagedError(f"{error}: {REMEDY}") from None
+
+
+def _check_file(file: Path, digest: str) -> None:
+    if not file.is_file():
+        raise DamagedError(f"{file} is missing, or its line in {SUMS} is damaged: {REMEDY}")
+    if digest_of(_content(file)) != digest:
+        raise DamagedError(f"{file} is damaged, or its line in {SUMS} is: {REMEDY}")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DamagedError(f"{file} cannot be read ({error.strerror})") from error
