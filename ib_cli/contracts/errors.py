@@ -51,3 +51,13 @@ class WriteError(RunFailedError):
 
 class OutputError(WriteError):
     """Standard output that cannot be written, as `> /dev/full`."""
+
+
+def in_a_line(error: Exception) -> str:
+    """One line for any error; the text of ours is one line already."""
+    if isinstance(error, ConfigError | RunFailedError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror or error}"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

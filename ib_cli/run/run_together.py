@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn.modules.conv import _ConvNd
 
-from ib_cli.contracts.errors import BusyError, ConfigError, RunFailedError, WriteError
+from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.datasets.data import Data
 from ib_cli.datasets.dataset import DataSet
 from ib_cli.experiment.experiment import Experiment, Finished
@@ -23,13 +23,15 @@ from ib_cli.run.process import set_threads
 from ib_cli.run.run import prepare
 from ib_cli.study.job_outcomes import Outcome
 from ib_cli.system import idle_cores as processors
+from ib_cli.system.open_files import room
 from ib_cli.system.signals import Interrupted, catch_signals
 
 Tell = Callable[[int, Outcome], object]
+FILES = 6  # that a run holds open in training: its lock, metrics, estimates and what a tracker writes
 
 
 def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: int | None) -> str:
-    """Run configs that differ only in what can be stacked, as many at once as the memory holds.
+    """Run configs that differ only in what can be stacked, as many at once as memory and open files allow.
 
     `plains`: resolved configs by job number. `tell` receives a job's number and outcome whenever it changes.
     `max_points` overrides the number that the memory holds. Returns "", or the reason why these must run one by one; in
@@ -49,6 +51,7 @@ def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: i
             tell(number, replace(run.outcome("wrong"), error=str(error)))
             run.close()
         return ""
+    points = max(min(points, room(FILES * min(points, len(plains))) // FILES), 1)
     points = math.ceil(len(plains) / math.ceil(len(plains) / points))  # even groups
     while group := dict(islice(runs, points)):
         _train(group, tell)
@@ -98,8 +101,12 @@ def _prepared(plains: Mapping[int, dict[str, Any]], load: Load, tell: Tell) -> I
             tell(number, Outcome("busy", error="another process is at this run"))
         except ConfigError as error:
             tell(number, Outcome("wrong", error=str(error)))
-        except RunFailedError as error:  # its folder cannot be written, or its records are damaged
-            tell(number, Outcome("failed", error=str(error)))
+        except (BrokenPipeError, OutputError):
+            raise
+        except Exception as error:  # of this run alone: its folder cannot be written, or its records are damaged
+            if plain.get("debug") and not isinstance(error, RunFailedError):
+                raise
+            tell(number, Outcome("failed", error=in_a_line(error)))
         else:
             if isinstance(run, Attempt):
                 yield number, run
@@ -131,8 +138,12 @@ def _begin(runs: Mapping[int, Attempt], tell: Tell) -> dict[int, dict[str, Any] 
             tell(number, run.outcome("running"))
         except ConfigError as error:
             tell(number, replace(run.outcome("wrong"), error=str(error)))
-        except RunFailedError as error:
-            tell(number, replace(run.outcome("failed"), error=str(error)))
+        except (BrokenPipeError, OutputError):
+            raise
+        except Exception as error:  # of this run alone, such as a folder where its metrics should be
+            if run.experiment.settings.debug and not isinstance(error, RunFailedError):
+                raise
+            tell(number, replace(run.outcome("failed"), error=in_a_line(error)))
     return checkpoints
 
 
@@ -157,7 +168,7 @@ def _train_begun(
             run.interrupt(interruption)
             tell(number, run.outcome("stopped"))
         raise
-    except (ConfigError, BrokenPipeError):
+    except (ConfigError, BrokenPipeError, OutputError):
         raise
     except Exception as error:  # an error of the whole group, such as memory that ran out
         if first.experiment.settings.debug:
@@ -170,6 +181,18 @@ def _ended(run: Attempt, end: Finished | Exception) -> Outcome:
     """Write the end of a run. A run that cannot write is its own failure, not the group's."""
     try:
         with log_file(run.folder):
-            return run.fail(end) if isinstance(end, Exception) else run.succeed(end)
+            return run.fail(end) if isinstance(end, Exception) else _succeeded(run, end)
     except WriteError as error:
         return replace(run.outcome("failed"), error=str(error))
+
+
+def _succeeded(run: Attempt, finished: Finished) -> Outcome:
+    """The end of a run that is done; it fails where that cannot be drawn or written. With `debug`, raises."""
+    try:
+        return run.succeed(finished)
+    except (BrokenPipeError, OutputError):
+        raise
+    except Exception as error:
+        if run.experiment.settings.debug:
+            raise
+        return run.fail(error)
