@@ -207,8 +207,8 @@ def job(config: DictConfig) -> Outcome:
 
     try:
         return tell(run(config, tell))
-    except BusyError:
-        return tell(Outcome("busy", error="another process is at this run"))
+    except BusyError as error:
+        return tell(Outcome("busy", folder=error.folder, error=f"{error.holder} is at this run"))
     except ConfigError as error:  # the other runs go on
         return tell(Outcome("wrong", error=explain(error, overrides)))
     except OutputError:

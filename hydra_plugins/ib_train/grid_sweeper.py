@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.ib_train._busy_runs import BusyRuns
 from hydra_plugins.ib_train._composer import Composer
 from ib_cli.config.error_lines import explain
-from ib_cli.study.callback import studies
+from ib_cli.study.callback import present_study
 from ib_cli.study.job_outcomes import Jobs, Outcome
 from ib_cli.system.atomic import replacing
-
-PAUSE = 5  # seconds between two tries of a run that another process is working on
 
 
 class GridSweeper(BasicSweeper):
@@ -42,6 +40,7 @@ class GridSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Plan, launch, and retry busy runs. If no job can be composed, raises the error of the first."""
+        study = present_study()
         points = self._points(arguments)
         composer = Composer(self.hydra_context, self.config)
         errors = [_error(composer, point) for point in points]
@@ -49,19 +48,18 @@ class GridSweeper(BasicSweeper):
         wrong = [(point, error) for point, error in zip(points, errors) if error is not None]
         if not right:
             raise wrong[0][1]
-        studies[-1].check()
+        study.check()
+        busy = BusyRuns.of(self.launcher, self.config, study.tell)
         file = Path(self.config.hydra.sweep.dir) / "multirun.yaml"
         with replacing(file) as part:
             OmegaConf.save(self.config, part)
-        studies[-1].plan = [tuple(point) for point in [*right, *(point for point, _ in wrong)]]
+        study.plan = [tuple(point) for point in [*right, *(point for point, _ in wrong)]]
         jobs = Jobs.of(self.config.hydra)
         for number, (point, error) in enumerate(wrong, len(right)):
             jobs.write(number, Outcome("wrong", tuple(point), error=explain(error, point)))
         self._launch(right, 0)
-        while busy := [number for number, outcome in jobs.read().items() if outcome.status == "busy"]:
-            time.sleep(PAUSE)
-            for number in busy:
-                self._launch(right[number : number + 1], number)
+        for job in busy.finish(dict(enumerate(right))).values():
+            _ = job.return_value  # raises what the task raised
 
     def _points(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: each of `points` with every combination of the other values.

@@ -17,9 +17,10 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.ib_train._busy_runs import BusyRuns
 from hydra_plugins.ib_train._launcher import require
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.study.callback import studies
+from ib_cli.study.callback import present_study
 from ib_cli.system.atomic import replacing
 
 if TYPE_CHECKING:
@@ -79,13 +80,16 @@ class OptunaSweeper(Sweeper):
             raise ConfigError(
                 "hydra/sweeper=optuna: nothing to search; give a key a range, as in 'gamma=tag(log,interval(1e-4,1))'"
             )
-        studies[-1].check()
+        present_study().check()
+        busy = BusyRuns.of(self.launcher, self.config, present_study().tell)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(sampler=instantiate(self.sampler), directions=_listed(self.direction))
         for first in range(0, self.n_trials, self.n_jobs):
             trials = [study.ask(space) for _ in range(min(self.n_jobs, self.n_trials - first))]
             points = [(*fixed, *_words(trial.params)) for trial in trials]
-            for trial, returned in zip(trials, self.launcher.launch(points, initial_job_idx=first)):
+            returns = dict(enumerate(self.launcher.launch(points, initial_job_idx=first), first))
+            returns |= busy.finish(dict(enumerate(points, first)))
+            for trial, (_, returned) in zip(trials, sorted(returns.items())):
                 values = _values(returned, len(_listed(self.direction)))
                 study.tell(trial, values, TrialState.COMPLETE if values else TrialState.FAIL)
         self._report(study)

@@ -27,6 +27,11 @@ class ConfigError(ValueError):
 class BusyError(ConfigError):
     """Another process is working on this run."""
 
+    def __init__(self, text: str, folder: str = "", holder: str = "another process") -> None:
+        """`folder`: the run's. `holder`: which process, as `process 12 on node7`."""
+        super().__init__(text)
+        self.folder, self.holder = folder, holder
+
 
 class RunFailedError(RuntimeError):
     """A run that started well and could not end well, such as a loss that became infinite."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 
@@ -15,6 +14,7 @@ from ib_cli.experiment.checkpoints import Checkpoints
 from ib_cli.experiment.damage import LINES, MORE, check_finished
 from ib_cli.system.atomic import as_json, write_atomically, writing
 from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums
+from ib_cli.system.folder_lock import FolderLock
 from ib_cli.system.json_lines import JsonLines
 
 
@@ -25,7 +25,7 @@ class Records:
         self.folder = folder
         self.metrics, self.estimates = (JsonLines(folder / name) for name in LINES)  # a line an evaluation, an estimate
         self.checkpoints = Checkpoints(folder)
-        self._lock: TextIO | None = None
+        self._lock = FolderLock(folder)
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -61,13 +61,17 @@ class Records:
         Raises ConfigError where the folder is no place to write to, WriteError where the disk is full and the like,
         BusyError where another process is at this very run.
         """
-        if self._lock is not None:
+        if self._lock.held:
             raise BusyError(f"output: this process is at this run already ({self.folder}): wait for it")
         try:
             with writing(self.folder):
                 (self.folder / "figures").mkdir(parents=True, exist_ok=True)
             with writing(self.folder / ".lock"):
-                self._take_lock()
+                taken = self._lock.take()
+            if not taken:
+                holder = self._lock.holder() or "another process"
+                text = f"output: {holder} is at this run ({self.folder}): wait for it, or change the config or the "
+                raise BusyError(f"{text}study's name", str(self.folder), holder)
             write_atomically(self.folder / "config.yaml", sealed_text(config))
         except WriteError as error:
             self.close()
@@ -77,24 +81,11 @@ class Records:
                 f"output: {error}: choose a folder that you may write to, as in output=/tmp/outputs"
             ) from None
 
-    def _take_lock(self) -> None:
-        self._lock = (self.folder / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
-            raise BusyError(
-                f"output: another process is at this run ({self.folder}): wait for it, or change the "
-                "config or the study's name"
-            ) from None
-
     def close(self) -> None:
         """Let go of the files and the lock."""
         for lines in self._lines:
             lines.close()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.release()
 
     def clear(self) -> None:
         """Forget what an earlier run left here, so that this one starts at the beginning."""

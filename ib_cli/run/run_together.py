@@ -97,8 +97,8 @@ def _prepared(plains: Mapping[int, dict[str, Any]], load: Load, tell: Tell) -> I
     for number, plain in plains.items():
         try:
             run = prepare(plain, screen=False, load=load)
-        except BusyError:
-            tell(number, Outcome("busy", error="another process is at this run"))
+        except BusyError as error:
+            tell(number, Outcome("busy", folder=error.folder, error=f"{error.holder} is at this run"))
         except ConfigError as error:
             tell(number, Outcome("wrong", error=str(error)))
         except (BrokenPipeError, OutputError):

@@ -12,14 +12,22 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from ib_cli.contracts.errors import OutputError
+from ib_cli.contracts.errors import ConfigError, OutputError
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen
 
 POLL = 0.5  # seconds between two looks at the jobs
 studies: list[Study] = []  # the multiruns of this process; main ends them and takes their exit codes
+
+
+def present_study() -> Study:
+    """The multirun of this process. Raises ConfigError where its callback was removed."""
+    if not studies:
+        raise ConfigError("hydra.callbacks.study: a multirun needs it: leave it in")
+    return studies[-1]
 
 
 def config_flags(words: Sequence[str]) -> list[str]:
@@ -39,7 +47,7 @@ class Study(Callback):
     def __init__(self) -> None:
         self.jobs: Jobs | None = None
         self.plan: list[tuple[str, ...]] = []  # each job's overrides, if the sweeper knows them
-        self.error: OSError | None = None  # why the jobs cannot be watched
+        self.error: Exception | None = None  # why the jobs cannot be watched
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         studies.append(self)
@@ -49,11 +57,11 @@ class Study(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Make the study's folder and start watching."""
-        folder = Path(config.hydra.sweep.dir)
-        jobs = Jobs.of(config.hydra)
         try:
+            folder = Path(config.hydra.sweep.dir)
+            jobs = Jobs.of(config.hydra)
             jobs.claim()
-        except OSError as error:  # Hydra swallows the errors of a callback: `check` raises it
+        except (OSError, OmegaConfBaseException) as error:  # Hydra swallows a callback's errors: `check` raises it
             self.error = error
             return
         self.jobs = jobs
@@ -64,9 +72,15 @@ class Study(Callback):
         self._thread.start()
 
     def check(self) -> None:
-        """Raises OSError where the study's folder cannot be written. A sweeper calls it before the first job."""
+        """Raises the error for which the study's folder cannot be made. A sweeper calls it before the first job."""
         if self.error is not None:
             raise self.error
+
+    def tell(self, line: str) -> None:
+        """Say something about the study as a whole, on standard error and in study.log."""
+        print(f"ib-train: {line}", file=sys.stderr)
+        if self.jobs is not None:
+            self.screen.log.write(line)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called when the sweeper has ended."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ib_cli.contracts.errors import WriteError
 from ib_cli.system.atomic import replacing
+from ib_cli.system.folder_lock import FolderLock
 
 FAILED = ("failed", "wrong")
 UNWRITTEN: dict[Path, Outcome] = {}  # file → what this process could not write to it
@@ -45,7 +45,7 @@ class Jobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock: TextIO | None = None
+        self._lock = FolderLock(folder)
 
     @classmethod
     def of(cls, hydra: Any) -> Jobs:
@@ -62,12 +62,13 @@ class Jobs:
         """In the multirun's first process: make and lock the folder; delete folders that no process locks any more."""
         new = self.folder.with_name(f".{self.folder.name}")  # others see it only once it is locked
         new.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(new)
+        self._lock = FolderLock(new)
+        self._lock.take()
         new.rename(self.folder)
         for other in self.folder.parent.iterdir():
-            if other != self.folder and not other.name.startswith(".") and (lock := _locked(other)) is not None:
+            if other != self.folder and not other.name.startswith(".") and (lock := FolderLock(other)).take():
                 shutil.rmtree(other, ignore_errors=True)  # left by a killed process
-                lock.close()
+                lock.release()
 
     def write(self, number: int, outcome: Outcome) -> None:
         """Replace a job's outcome. On a full disk it is kept in this process: the other jobs go on."""
@@ -92,19 +93,7 @@ class Jobs:
 
     def remove(self) -> None:
         """Delete the files; the runs' own records stay."""
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.release()
         shutil.rmtree(self.folder, ignore_errors=True)  # a process that still writes there makes it anew
         with suppress(OSError):  # other multiruns of the study have folders there
             self.folder.parent.rmdir()
-
-
-def _locked(folder: Path) -> TextIO | None:
-    """The open lock of a multirun's folder, or None where a living process holds it."""
-    lock = (folder / ".lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    return lock

@@ -18,7 +18,7 @@ def measured_value(outcome: Outcome, measure: str | Sequence[str]) -> float | li
     """
     if outcome.exit_code != 0:
         return None
-    result = json.loads((Path(outcome.folder) / "result.json").read_text())
+    result = json.loads((Path(outcome.folder) / "result.json").read_text(encoding="utf-8"))
     return _measured(result, measure) if isinstance(measure, str) else [_measured(result, name) for name in measure]
 
 

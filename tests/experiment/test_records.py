@@ -72,7 +72,7 @@ def test_numbers_that_are_not_finite_become_null() -> None:
 
 
 def test_a_run_in_progress_is_not_started_twice(records: Records) -> None:
-    with pytest.raises(ConfigError, match="another process is at this run"):
+    with pytest.raises(ConfigError, match=r"process \d+ on \S+ is at this run"):
         Records(records.folder).open("")
     records.close()
     Records(records.folder).open("")
