@@ -15,16 +15,9 @@ from ib_cli.system import open_files
 from tests.conftest import SMALL
 
 TOGETHER = ("-m", *SMALL, "epochs=1", "hydra/launcher=vectorized")
-BAD = {  # what stands in a run's folder → the file that the error names
-    "run.log": "run.log",
-    "metrics.jsonl": "metrics.jsonl",
-    "estimates.jsonl": "estimates.jsonl",
-    "checkpoint.pt": "checkpoint.pt",
-    ".checkpoint.pt.part": ".checkpoint.pt.part",
-    ".lock": ".lock",
-    ".config.yaml.part": ".config.yaml.part",
-    "result.json": "result.json",
-}
+# Folders that stand where a run writes a file.
+BAD = ("run.log", "metrics.jsonl", "estimates.jsonl", "checkpoint.pt", ".checkpoint.pt.part", ".lock",
+       ".config.yaml.part", "result.json")  # fmt: skip
 
 
 # The smallest runs: TherML's toy model for an epoch.
@@ -94,4 +87,4 @@ def test_one_bad_folder_of_a_group_stops_no_other(ib_train: Callable) -> None:
     told = ended.out + ended.err
     for seed, name in enumerate(BAD):
         (line,) = [line for line in told.splitlines() if f"seed={seed}:" in line]
-        assert f"{name} (" in line or f"{name} cannot be read" in line, line
+        assert name.removeprefix(".").removesuffix(".part") in line, line
