@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli import __version__
 from ib_cli.config.catalogue import choices, directory, help_text
-from ib_cli.config.error_lines import again, check_words, explain
+from ib_cli.config.error_lines import again, check_hydra, check_words, explain, is_of_plugins
+from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.quick_yaml import quick_yaml
-from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError
+from ib_cli.config.unreadable_files import UNREADABLE, config_folders
+from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
@@ -63,20 +66,20 @@ def _ended(command: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without γ and ≤ gets a ? instead of an error
     if {"--help", "-h"} & set(command[1:]):
-        print(help_text(), end="")
+        print(help_text(config_folders(command)), end="")
         return 0
     if "--version" in command[1:]:
         print(f"ib-train {__version__} (Hydra {hydra.__version__})")
         return 0
     try:
         check_words(command[1:])
-        with quick_yaml(), hydra_raises(), usage_in_a_line(), jobs_named(command):
+        with quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(), jobs_named(command):
             return compose_and_run()
     except (OutputError, BrokenPipeError):
         raise
     except RunFailedError as error:  # it could not begin: a full disk, a checkpoint that is damaged
         return _fail(str(error), 1)
-    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+    except (ConfigError, HydraException, OmegaConfBaseException, *UNREADABLE) as error:
         if verbose:
             traceback.print_exc()
         return _fail(explain(error, command[1:]), 2)
@@ -93,6 +96,12 @@ def _ended(command: list[str]) -> int:
         if studies and studies[-1].jobs is not None:
             print(f"stopped; to go on: {again(command)}", file=sys.stderr)
         return code
+    except Exception as error:
+        if verbose:
+            traceback.print_exc()
+        if is_of_plugins(error):
+            return _fail(explain(error, command[1:]), 2)
+        return _fail(f"{in_a_line(error)} (debug=true shows where)", 1)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -144,6 +153,21 @@ def usage_in_a_line() -> Iterator[None]:
 
 
 @contextmanager
+def warnings_in_a_line() -> Iterator[None]:
+    """Within the block a warning of Hydra or another library is one line, without its place in their code."""
+
+    def line(message: Warning | str, *about: object, **more: object) -> str:
+        return f"ib-train: {' '.join(str(message).split())}\n"
+
+    before = warnings.formatwarning
+    warnings.formatwarning = line  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
+
+
+@contextmanager
 def jobs_named(command: list[str]) -> Iterator[None]:
     """Within the block, the command line of a multirun holds a token that names its jobs in every process."""
     multirun = {"-m", "--multirun"} & set(command) or any(
@@ -176,10 +200,12 @@ def compose_and_run() -> int:
         from ib_cli.run.run import run
 
         if HydraConfig.get().mode is RunMode.MULTIRUN:
+            check_hydra(HydraConfig.get())
             return measured_value(job(config), HydraConfig.get().sweeper.get("measure", "J"))
         try:
+            check_hydra(HydraConfig.get())
             ended.append(run(config).exit_code)
-        except (ConfigError, RunFailedError, OSError) as error:
+        except Exception as error:
             wrong.append(error)
         return None
 

@@ -11,6 +11,8 @@ from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from ib_cli.config.hydra_parser import whole_parser
+
 
 class Composer:
     """Composes a job's config as Hydra's `load_sweep_config` does, but reads files once per choice of groups.
@@ -47,7 +49,8 @@ class Composer:
     def _parsed(self, words: list[str]) -> tuple[tuple[str, ...], list[Override]]:
         """The words that choose files, and the overrides that set values."""
         loader = self.context.config_loader
-        overrides = OverridesParser.create(config_loader=loader).parse_overrides(words)
+        with whole_parser():
+            overrides = OverridesParser.create(config_loader=loader).parse_overrides(words)
         files = tuple(word for word, override in zip(words, overrides) if not self._is_value(override))
         return files, [override for override in overrides if self._is_value(override)]
 

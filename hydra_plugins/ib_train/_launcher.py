@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._composer import Composer
 from hydra_plugins.ib_train._request import Request
+from ib_cli.config.error_lines import check_hydra
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.job_outcomes import Jobs, Outcome
 
@@ -44,6 +45,7 @@ class JobLauncher(Launcher):
         """Raises ConfigError for a missing extra or a wrong key, before anything starts."""
         from ib_cli.config.schema import check  # here, as it imports pydantic
 
+        check_hydra(config.hydra)
         require("hydra/launcher", self.name, self.module)
         keys = inspect.signature(type(self)).parameters
         check("hydra.launcher", type(self), {key: getattr(self, key) for key in keys})

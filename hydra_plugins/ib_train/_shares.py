@@ -31,7 +31,7 @@ def cores() -> int:
     """CPU cores that this process may use, within its affinity and its container's quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if QUOTA.exists():
-        quota, period = QUOTA.read_text().split()
+        quota, period = QUOTA.read_text(encoding="ascii").split()
         if quota != "max":
             allowed = min(allowed, max(math.ceil(int(quota) / int(period)), 1))
     return allowed

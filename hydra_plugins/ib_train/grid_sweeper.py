@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Gt
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.ib_train._busy_runs import BusyRuns
 from hydra_plugins.ib_train._composer import Composer
 from ib_cli.config.error_lines import explain
+from ib_cli.config.unreadable_files import UNREADABLE
 from ib_cli.study.callback import present_study
 from ib_cli.study.job_outcomes import Jobs, Outcome
 from ib_cli.system.atomic import replacing
@@ -30,13 +33,22 @@ class GridSweeper(BasicSweeper):
 
     def __init__(
         self,
-        max_batch_size: int | None,
-        params: Mapping[str, Any] | None = None,
-        points: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        max_batch_size: Annotated[int, Gt(0)] | None,
+        params: dict[str, Any] | None = None,
+        points: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         """`points`: name → values of several keys that belong together. The names are only for the reader."""
         super().__init__(max_batch_size, params)
         self.points = points
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Raises ConfigError for a wrong key, before anything starts."""
+        from ib_cli.config.schema import check  # here, as it imports pydantic
+
+        keys = {"max_batch_size": self.max_batch_size, "params": self.params, "points": self.points}
+        check("hydra.sweeper", type(self), keys)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Plan, launch, and retry busy runs. If no job can be composed, raises the error of the first."""
@@ -91,6 +103,6 @@ def _error(composer: Composer, point: Sequence[str]) -> Exception | None:
     """The error if the job's config cannot be composed, else None."""
     try:
         composer.check(list(point))
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, *UNREADABLE) as error:
         return error
     return None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import re
+=======
+from collections.abc import Sequence
+>>>>>>> b6f8db2 (Wrong keys and files of Hydra's, python -O and any locale: it works, or is one line)
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +40,7 @@ def groups() -> list[str]:
 @cache
 def objective(name: str) -> dict[str, Any]:
     """The content of conf/objective/NAME.yaml."""
-    return yaml.safe_load((directory("conf") / "objective" / f"{name}.yaml").read_text())
+    return yaml.safe_load((directory("conf") / "objective" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 @cache
@@ -92,19 +96,33 @@ interrupted run and shows a finished one. More flags: ib-train --hydra-help
 """
 
 
-def help_text() -> str:
+def help_text(own: Sequence[Path] = ()) -> str:
     """The text of `ib-train --help`: groups with their options, and objectives with their sums.
 
-    Hydra's own help reads every group of every plugin first, which takes longer than everything here.
+    `own`: folders with further configs. Hydra's own help reads every group of every plugin first, which takes longer
+    than everything here.
     """
     width = max(map(len, groups()))
     lines = ["Groups (group=option)"]
     shown = [*groups(), "hydra/launcher", "hydra/sweeper"]
     lines += [_wrapped(f"  {group:<{width}}  ", choices(group)) for group in shown]
+    for folder in own:
+        lines += ["", f"In {folder}", *_own_groups(folder)]
     width = max(map(len, choices("objective")))
     lines += ["", "Objectives and their multipliers (gamma=1e-2)"]
     lines += [f"  {name:<{width}}  minimise {lagrangian(name)}" for name in choices("objective")]
     return HEAD + "\n".join(lines) + "\n" + FOOT
+
+
+def _own_groups(folder: Path) -> list[str]:
+    """The groups and options of a folder of one's own; options in the folder itself are configs by themselves."""
+    options: dict[str, list[str]] = {}
+    for file in sorted(folder.rglob("*.yaml")):
+        if file.is_file():
+            options.setdefault(file.parent.relative_to(folder).as_posix(), []).append(file.stem)
+    width = max(map(len, options), default=0)
+    shown = [(group if group != "." else "", names) for group, names in options.items()]
+    return [_wrapped(f"  {group:<{width}}  ", names) for group, names in shown] or ["  no *.yaml"]
 
 
 def _wrapped(label: str, words: list[str], columns: int = 80) -> str:

@@ -25,6 +25,8 @@ def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> No
 
     Raises ConfigError, one line naming the key (`key.parameter`, or the parameter alone where key is empty).
     """
+    if strange := [name for name in values if not isinstance(name, str)]:
+        raise ConfigError(f"{'.'.join(filter(None, (key, str(strange[0]))))}: no such key; keys are words")
     schema = _schema(target)
     try:
         schema(**values)

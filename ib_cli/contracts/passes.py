@@ -117,5 +117,6 @@ class Pass:
 
 def needed(part: T | None) -> T:
     """A part that must be there: a functional's `needs` name it, or a check has found it."""
-    assert part is not None, "a part is missing: a functional's `needs` must name all that it reads"
+    if part is None:
+        raise ValueError("a part is missing: a functional's `needs` must name all that it reads")
     return part

@@ -24,7 +24,9 @@ from torch.distributions import Distribution
 
 from ib_cli.config.catalogue import directory
 from ib_cli.config.error_lines import check_words, explain
+from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.quick_yaml import quick_yaml
+from ib_cli.config.unreadable_files import UNREADABLE
 from ib_cli.contracts.errors import ConfigError, DamagedError, RunFailedError
 from ib_cli.contracts.noise import Tape, draw
 from ib_cli.contracts.passes import Batch, Pass
@@ -71,10 +73,16 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
             raise ConfigError(f"config_dir={config_dir}: there is no such folder")
         own = [f"hydra.searchpath=['file://{Path(config_dir).resolve()}']"]
     try:
-        with quick_yaml(), _apart(), hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"):
+        with (
+            quick_yaml(),
+            whole_parser(),
+            _apart(),
+            hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"),
+        ):
             return resolve(hydra.compose("config", overrides=[*own, *words]))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error, words)) from None
+    except (HydraException, OmegaConfBaseException, *UNREADABLE) as error:
+        told = words if config_dir is None else [*words, f"--config-dir={config_dir}"]
+        raise ConfigError(explain(error, told)) from None
 
 
 @contextmanager

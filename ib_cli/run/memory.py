@@ -50,9 +50,10 @@ def available(device: torch.device) -> int:
     """Bytes that a stack may take."""
     if device.type == "cuda":
         return int(SHARE * torch.cuda.mem_get_info(device)[0])
-    lines = Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []
+    meminfo = Path("/proc/meminfo")
+    lines = meminfo.read_text(encoding="ascii").splitlines() if meminfo.exists() else []
     free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
     limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
-    if limit.exists() and used.exists() and (most := limit.read_text().strip()) != "max":
-        free.append(int(most) - int(used.read_text()))
+    if limit.exists() and used.exists() and (most := limit.read_text(encoding="ascii").strip()) != "max":
+        free.append(int(most) - int(used.read_text(encoding="ascii")))
     return int(SHARE * min(free)) if free else 2**32

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -77,7 +78,11 @@ class StudyScreen:
             if outcome.status in FAILED:
                 label = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
                 known = not label or outcome.error.startswith(f"{label}:")
-                self._print(outcome.error if known else f"{label}: {outcome.error}", "red")
+                told = outcome.error if known else f"{label}: {outcome.error}"
+                if outcome.status == "wrong":  # as every wrong command
+                    print(f"ib-train: {told}", file=sys.stderr)
+                else:
+                    self._print(told, "red")
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
         if failed and len(outcomes) > 1:
             self._print("to run just the failed ones again:", "")

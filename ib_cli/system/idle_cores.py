@@ -26,5 +26,5 @@ def free() -> int | None:
 
 def _idle() -> list[int]:
     """Ticks that each processor has spent idle or waiting for a disk."""
-    rows = [line.split() for line in STAT.read_text().splitlines() if line.startswith("cpu")]
+    rows = [line.split() for line in STAT.read_text(encoding="ascii").splitlines() if line.startswith("cpu")]
     return [int(row[4]) + int(row[5]) for row in rows[1:]]  # the first is the sum

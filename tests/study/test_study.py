@@ -86,7 +86,7 @@ def test_a_job_whose_config_cannot_be_composed_leaves_the_others(ib_train: Calla
     ended = ib_train("-m", *SMALL, "objective=ce,vib", "gamma=0.1,0.2")
     assert ended.code == 1
     assert "2 done, 2 wrong" in ended.out
-    assert "objective=ce gamma=0.2: gamma is no multiplier of objective=ce, which has: none" in ended.out
+    assert "objective=ce gamma=0.2: gamma is no multiplier of objective=ce, which has: none" in ended.err
     log = Path("outputs/runs/study.log").read_text()
     assert "3/4 wrong  objective=ce gamma=0.1" in log and log.splitlines()[-1].endswith("s")
     nothing = ib_train("-m", *SMALL, "objective=ce", "gamma=0.1,0.2")
