@@ -19,20 +19,11 @@ from rich.text import Text
 
 from ib_cli.study.job_outcomes import FAILED, Outcome
 from ib_cli.study.study_log import StudyLog
+from ib_cli.study.study_table import STYLES, end_table, live_table, varying
 from ib_cli.watch.screen import Terminal, duration, number, readable
 
 LIVE = ("J", "accuracy", "mse", "C", "D")
 MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy", "mse")
-STYLES = {
-    "done": "green",
-    "skipped": "dim",
-    "running": "cyan",
-    "stopped": "yellow",
-    "waiting": "dim",
-    "busy": "yellow",
-    "failed": "bold red",
-    "wrong": "bold red",
-}
 LAST_BYTES = 4096  # of metrics.jsonl: more than its last line
 ROWS_BESIDE = 12  # lines of a terminal that the live table leaves to other things
 
@@ -126,39 +117,16 @@ class StudyScreen:
         return f"; about {duration((time.monotonic() - self.started) / own * rest)} left"
 
     def _live_table(self, outcomes: Sequence[Outcome]) -> Table:
-        """One row per job: its status, and its measures so far."""
-        varied = varying(self._outcomes or outcomes)
-        table = Table()
-        table.add_column("run", no_wrap=True, min_width=10)
-        table.add_column("", no_wrap=True, overflow="ellipsis", max_width=max(self.console.width - 61, 12))
-        table.add_column("status", no_wrap=True, min_width=7)
-        table.add_column("", no_wrap=True, overflow="ellipsis")
-        for outcome in outcomes:
-            shown = [f"{name} {number(outcome.test[name])}" for name in LIVE if name in outcome.test]
-            text = outcome.error or _now(outcome) or "  ".join(shown)
-            table.add_row(*self._about(outcome, varied), Text(readable(text, self.console.encoding)))
-        return table
-
-    def _about(self, outcome: Outcome, varied: set[str]) -> tuple[str, Text, Text]:
-        """The id of a job's run, the overrides that differ between jobs, and its status."""
-        own = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
-        name = Path(outcome.folder).name or "-"
-        return name, Text(readable(own, self.console.encoding)), Text(outcome.status, STYLES[outcome.status])
+        """One row per job: what tells it from the others, its status, and its error, measures or epoch so far."""
+        encoding = self.console.encoding
+        texts = [readable(outcome.error or _now(outcome) or _measured(outcome), encoding) for outcome in outcomes]
+        return live_table(outcomes, self._outcomes or outcomes, texts, self.console.width, encoding)
 
     def _end_table(self, outcomes: Sequence[Outcome]) -> Table:
-        """One row per job: all overrides that differ between jobs, and one column per measure."""
-        varied = varying(self._outcomes or outcomes)
+        """One row per job: what tells it from the others, and one column per measure."""
         measured = [name for name in MEASURES if any(name in outcome.test for outcome in outcomes)]
-        table = Table(caption="test split; nats", caption_justify="left")
-        table.add_column("run", no_wrap=True, min_width=10)
-        table.add_column("", overflow="fold")
-        table.add_column("status", no_wrap=True, min_width=7)
-        for name in measured:
-            table.add_column(Text(name), justify="right", no_wrap=True)
-        for outcome in outcomes:
-            cells = [number(outcome.test.get(name)) if outcome.test else "" for name in measured]
-            table.add_row(*self._about(outcome, varied), *cells)
-        return table
+        console = self.console
+        return end_table(outcomes, self._outcomes or outcomes, measured, console.width, console.encoding)
 
 
 def counts(outcomes: Sequence[Outcome]) -> str:
@@ -167,13 +135,8 @@ def counts(outcomes: Sequence[Outcome]) -> str:
     return ", ".join(f"{of[status]} {status}" for status in STYLES if of[status])
 
 
-def varying(outcomes: Sequence[Outcome]) -> set[str]:
-    """The keys whose overrides differ between the jobs."""
-    values: dict[str, set[str]] = {}
-    for outcome in outcomes:
-        for word in outcome.overrides:
-            values.setdefault(word.partition("=")[0], set()).add(word)
-    return {key for key, words in values.items() if len(words) > 1}
+def _measured(outcome: Outcome) -> str:
+    return "  ".join(f"{name} {number(outcome.test[name])}" for name in LIVE if name in outcome.test)
 
 
 def _now(outcome: Outcome) -> str:

@@ -136,21 +136,21 @@ def test_an_error_without_words_names_its_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "environment",
+    "environment, name",
     [
-        {"PYTHONOPTIMIZE": "1"},
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"},
+        ({"PYTHONOPTIMIZE": "1"}, "опыт"),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}, "my study"),
     ],
 )
-def test_any_interpreter_and_locale_will_do(tmp_path: Path, own: Path, environment: dict[str, str]) -> None:
+def test_any_interpreter_and_locale_will_do(tmp_path: Path, own: Path, environment: dict[str, str], name: str) -> None:
     folder = tmp_path / "a folder"
     folder.mkdir()
-    words = ["--config-dir", str(own), "-m", *SMALL, "epochs=1", "seed=range(2)", "objective=fine", "name=опыт",
+    words = ["--config-dir", str(own), "-m", *SMALL, "epochs=1", "seed=range(2)", "objective=fine", f"name='{name}'",
              "hydra.sweeper.points={a: {averaging: 0.1}}"]  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-m", "ib_cli", *words], cwd=folder, capture_output=True, encoding="latin-1",
         env=os.environ | environment | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert ended.returncode == 0 and "2 done" in ended.stdout and ended.stderr == "", ended.stdout + ended.stderr
-    assert len(list(folder.glob("outputs/опыт/*/result.json"))) == 2
-    assert "2/2 done" in (folder / "outputs/опыт/study.log").read_text(encoding="utf-8")
+    assert len(list((folder / "outputs" / name).glob("*/result.json"))) == 2
+    assert "2/2 done" in (folder / "outputs" / name / "study.log").read_text(encoding="utf-8")

@@ -1,0 +1,185 @@
+"""The jobs of a study as a table that fits a screen: a column for each key that differs, then status and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from ib_cli.study.job_outcomes import Outcome
+from ib_cli.watch.screen import number, readable
+
+STYLES = {
+    "done": "green",
+    "skipped": "dim",
+    "running": "cyan",
+    "stopped": "yellow",
+    "waiting": "dim",
+    "busy": "yellow",
+    "failed": "bold red",
+    "wrong": "bold red",
+}
+ID = 10  # letters of a run's id
+HEADER = 8  # columns of a key; a longer key takes several lines
+LEAST_TEXT = 16  # columns of an error, or of how far a run is
+LEAST_VALUE, READABLE = 4, 12
+BORDER = 3  # columns between the contents of two cells
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What fits: keys with the columns of their values, whether there is room for ids, and what is left for texts."""
+
+    keys: Mapping[str, int]
+    ids: bool
+    text: int
+
+
+def live_table(
+    shown: Sequence[Outcome], every: Sequence[Outcome], texts: Sequence[str], width: int, encoding: str
+) -> Table:
+    """A row per shown job: what differs between all jobs, its status, and its text, which is cut first."""
+    status = max((len(outcome.status) for outcome in shown), default=0)
+    lengths = [len(text) for outcome, text in zip(shown, texts) if not outcome.error]
+    least = min(max([*lengths, LEAST_TEXT]), LEAST_TEXT) if any(texts) else 0
+    columns = fitting(shown, every, width - status - BORDER - 1, least, max(lengths, default=0))
+    table = Table()
+    _add_keys(table, columns)
+    table.add_column("status", no_wrap=True, min_width=status)
+    if columns.ids:
+        table.add_column("run", no_wrap=True, min_width=ID)
+    if any(texts):
+        table.add_column("", no_wrap=True, overflow="ellipsis", max_width=columns.text)
+    for outcome, text in zip(shown, texts):
+        ends = [*([run_name(outcome)] if columns.ids else []), *([Text(text)] if any(texts) else [])]
+        table.add_row(*_values(outcome, columns, every, encoding), _status(outcome), *ends)
+    return table
+
+
+def end_table(
+    ended: Sequence[Outcome], every: Sequence[Outcome], measures: Sequence[str], width: int, encoding: str
+) -> Table:
+    """A row per job that has begun: what differs, its status, its run and its measures. What does not fit is named."""
+    cells = {name: [number(o.test.get(name)) if o.test else "" for o in ended] for name in measures}
+    wide = {name: max(len(cell) for cell in [name, *of]) + BORDER for name, of in cells.items()}
+    status = max((len(outcome.status) for outcome in ended), default=6)
+    room = width - max(status, 6) - BORDER - 1
+    shown = list(measures)
+    while len(shown) > 1 and _least(ended, every) + sum(wide[name] for name in shown) > room:
+        shown.pop()
+    columns = fitting(ended, every, room - sum(wide[name] for name in shown), 0, 0)
+    left_out = [*([] if columns.ids else ["run"]), *(key for key in varying(every) if key not in columns.keys)]
+    left_out += [name for name in measures if name not in shown]
+    caption = "test split; nats" + (f"; no room for {', '.join(left_out)}" if left_out else "")
+    table = Table(caption=caption, caption_justify="left")
+    if columns.ids:
+        table.add_column("run", no_wrap=True, min_width=ID)
+    _add_keys(table, columns)
+    table.add_column("status", no_wrap=True, min_width=max(status, 6))
+    for name in shown:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    for position, outcome in enumerate(ended):
+        first = [run_name(outcome)] if columns.ids else []
+        values = _values(outcome, columns, every, encoding)
+        table.add_row(*first, *values, _status(outcome), *(cells[name][position] for name in shown))
+    return table
+
+
+def fitting(shown: Sequence[Outcome], every: Sequence[Outcome], room: int, least: int, wanted: int) -> Columns:
+    """The columns that fit in `room`, beside a text of `wanted` columns, or of `least` where there is no more.
+
+    Ids go first, then keys that tell no more rows apart, then the ends of long values.
+    """
+    keys = varying(every)
+    needed = {key: _needed(shown, key) for key in keys}
+    texts = BORDER if least else 0
+
+    def taken(widths: Mapping[str, int]) -> int:
+        return sum(width + BORDER for width in widths.values()) + texts
+
+    if taken(needed) + ID + BORDER + max(wanted, least) <= room:
+        return Columns(needed, True, room - taken(needed) - ID - BORDER)
+    if taken(needed) + least > room:
+        needed = {key: needed[key] for key in telling(every)}
+    cap = max(needed.values(), default=0)
+    while taken(needed) + least > room and cap > LEAST_VALUE:
+        cap -= 1
+        needed = {key: min(width, cap) for key, width in needed.items()}
+    return Columns(needed, False, max(room - taken(needed), 1))
+
+
+def varying(outcomes: Sequence[Outcome]) -> list[str]:
+    """The keys whose overrides differ between the jobs, in the order of the command line."""
+    values: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        for word in outcome.overrides:
+            values.setdefault(word.partition("=")[0], set()).add(word)
+    return [
+        key
+        for key, words in values.items()
+        if len(words) > 1 or not all(any(w.partition("=")[0] == key for w in o.overrides) for o in outcomes)
+    ]
+
+
+def telling(outcomes: Sequence[Outcome]) -> list[str]:
+    """The varying keys without those that tell no more jobs apart than the keys before them."""
+    found: list[str] = []
+    groups = 1
+    for key in varying(outcomes):
+        parts = len({tuple(_value(outcome, one) for one in (*found, key)) for outcome in outcomes})
+        if parts > groups:
+            found, groups = [*found, key], parts
+    return found
+
+
+def run_name(outcome: Outcome) -> str:
+    """The id of a job's run, or a dash before it is known."""
+    return Path(outcome.folder).name or "-"
+
+
+def _least(shown: Sequence[Outcome], every: Sequence[Outcome]) -> int:
+    """The columns that keep the keys readable: those that tell jobs apart, their values not longer than READABLE."""
+    return sum(min(_needed(shown, key), READABLE) + BORDER for key in telling(every))
+
+
+def _needed(shown: Sequence[Outcome], key: str) -> int:
+    return max([min(len(_short(key)), HEADER), *(len(_value(outcome, key)) for outcome in shown)])
+
+
+def _short(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _value(outcome: Outcome, key: str) -> str:
+    return next((word.partition("=")[2] for word in outcome.overrides if word.partition("=")[0] == key), "")
+
+
+def _values(outcome: Outcome, columns: Columns, every: Sequence[Outcome], encoding: str) -> list[Text]:
+    found = []
+    for key, width in columns.keys.items():
+        value = _value(outcome, key)
+        if len(value) > width:  # what all values begin with tells nothing
+            alike = _alike([_value(other, key) for other in every])
+            value = f"…{value[alike:]}" if 1 < alike < len(value) else value
+        found.append(Text(readable(value, encoding)))
+    return found
+
+
+def _alike(words: Sequence[str]) -> int:
+    """The number of letters with which all words begin."""
+    return next((i for i, letters in enumerate(zip(*words)) if len(set(letters)) > 1), min(map(len, words), default=0))
+
+
+def _add_keys(table: Table, columns: Columns) -> None:
+    shorts = [_short(key) for key in columns.keys]
+    for key, width in columns.keys.items():
+        header = _short(key) if shorts.count(_short(key)) == 1 else key
+        lines = [header[start : start + width] for start in range(0, len(header), width)]
+        table.add_column(Text("\n".join(lines)), no_wrap=True, overflow="ellipsis", min_width=width, max_width=width)
+
+
+def _status(outcome: Outcome) -> Text:
+    return Text(outcome.status, STYLES[outcome.status])

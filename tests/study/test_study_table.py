@@ -1,0 +1,107 @@
+"""The table of a study fits its screen: what tells rows apart and the status stay, errors and ids shrink first."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from rich.console import Console
+
+from ib_cli.study.job_outcomes import Outcome
+from ib_cli.study.study_table import end_table, live_table, telling, varying
+
+FIXED = ("dataset.train_size=200", "figures=false")
+ERROR = "output: cannot write outputs/runs/0123456789/run.log (Is a directory): choose a folder that you may write to"
+DONE = {"J": 1.234, "accuracy": 0.91, "C": 0.2, "R": 12.0, "D": 3.0}
+STUDIES = {
+    "two": {"gamma": ("1e-4", "1e-3", "0.01", "0.1"), "seed": ("0", "1", "2")},
+    "five": {"gamma": ("0.0001", "1e-3"), "delta": ("0.25", "0.5"), "rho": ("0.125", "1e-3"), "sigma": ("0.1", "1.0"),
+             "seed": ("0", "1")},
+    "long": {"architecture._target_": ("a_package.of.many.modules.first.Net", "a_package.of.many.modules.second.Net"),
+             "optimizer.weight_decay": ("0.001", "1e-05", "0")},
+}  # fmt: skip
+
+
+def jobs(study: str) -> list[Outcome]:
+    keys = STUDIES[study]
+    points = product(*keys.values())
+    return [Outcome("waiting", (*FIXED, *(f"{key}={v}" for key, v in zip(keys, point)))) for point in points]
+
+
+def begun(study: str) -> list[Outcome]:
+    first, second, *rest = jobs(study)
+    failed = replace(first, status="failed", folder="outputs/runs/0123456789", error=ERROR)
+    return [failed, replace(second, status="done", folder="outputs/runs/abcdef0123", test=DONE), *rest]
+
+
+def shown(table: object, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table)
+    return console.file.getvalue()
+
+
+def rows(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if line.startswith("│")]
+
+
+def live(outcomes: Sequence[Outcome], width: int) -> str:
+    measured = ["  ".join(f"{name} {value:g}" for name, value in outcome.test.items()) for outcome in outcomes]
+    texts = [outcome.error or text for outcome, text in zip(outcomes, measured)]
+    return shown(live_table(outcomes, outcomes, texts, width, "utf-8"), width)
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("make", [jobs, begun])
+def test_live_rows_are_told_apart_and_have_their_status(make: object, study: str, width: int) -> None:
+    outcomes = make(study)
+    text = live(outcomes, width)
+    found, count = rows(text), len(STUDIES[study])
+    assert max(map(len, text.splitlines())) <= width
+    assert [row[count] for row in found] == [outcome.status for outcome in outcomes]
+    if study == "long" and width == 80:
+        assert len({tuple(row[:count]) for row in found}) == len(outcomes)
+    else:  # every value as a whole
+        assert [row[:count] for row in found] == [list(point) for point in product(*STUDIES[study].values())]
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_the_error_shrinks_first(width: int) -> None:
+    outcomes = begun("five")
+    failed, done, *_ = rows(live(outcomes, width))
+    assert failed[-1].startswith("output: cannot write") and (failed[-1].endswith("…") or failed[-1] == ERROR)
+    assert failed[:6] == ["0.0001", "0.25", "0.125", "0.1", "0", "failed"] and done[-1].startswith("J 1.234  accuracy")
+    assert ("0123456789" in failed) is (width > 80)  # the id goes when there is no room
+
+
+def test_a_long_value_loses_what_all_begin_with() -> None:
+    values = ["/data/of/mine/" + "x" * 50 + name for name in ("first", "second")]
+    outcomes = [Outcome("waiting", (f"dataset.path={value}", f"seed={n}")) for n, value in enumerate(values)]
+    text = live(outcomes, 40)
+    assert [row[0] for row in rows(text)] == ["…first", "…second"] or "…first" not in text
+    assert [row[-1] for row in rows(text)] == ["waiting", "waiting"]
+
+
+def test_keys_that_tell_nothing_more_go_first() -> None:
+    points = [("a", "1", "x"), ("a", "2", "x"), ("b", "1", "y"), ("b", "2", "y")]
+    outcomes = [Outcome("waiting", (f"one={a}", f"two={b}", f"joint={c}", "same=1")) for a, b, c in points]
+    assert varying(outcomes) == ["one", "two", "joint"] and telling(outcomes) == ["one", "two"]
+    some = [Outcome("waiting", ("a=1",)), Outcome("waiting", ("a=1", "b=2"))]
+    assert varying(some) == ["b"]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_closing_table_names_what_it_leaves_out(study: str) -> None:
+    outcomes = begun(study)[:2]
+    measures = ("J", "R", "C", "D", "accuracy")
+    text = shown(end_table(outcomes, begun(study), measures, 80, "utf-8"), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    whole = shown(end_table(outcomes, begun(study), measures, 200, "utf-8"), 200)
+    assert "no room" not in whole and "0123456789" in whole and "accuracy" in whole
+    assert ("run" in text.splitlines()[1] or "no room for run" in text) and "1.234" in text
+    first = next(product(*STUDIES[study].values()))
+    if study == "five":
+        assert rows(text)[0][:6] == [*first, "failed"] and "no room for run, D, accuracy" in text
