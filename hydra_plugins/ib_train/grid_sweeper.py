@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from hydra_plugins.ib_train._busy_runs import BusyRuns
 from hydra_plugins.ib_train._composer import Composer
 from ib_cli.config.error_lines import explain
 from ib_cli.config.unreadable_files import UNREADABLE
-from ib_cli.study.callback import present_study
+from ib_cli.study.callback import config_flags, present_study
 from ib_cli.study.job_outcomes import Jobs, Outcome
 from ib_cli.system.atomic import replacing
 
@@ -66,9 +67,9 @@ class GridSweeper(BasicSweeper):
         with replacing(file) as part:
             OmegaConf.save(self.config, part)
         study.plan = [tuple(point) for point in [*right, *(point for point, _ in wrong)]]
-        jobs = Jobs.of(self.config.hydra)
+        jobs, flags = Jobs.of(self.config.hydra), config_flags(sys.argv[1:])
         for number, (point, error) in enumerate(wrong, len(right)):
-            jobs.write(number, Outcome("wrong", tuple(point), error=explain(error, point)))
+            jobs.write(number, Outcome("wrong", tuple(point), error=explain(error, [*flags, *point])))
         self._launch(right, 0)
         for job in busy.finish(dict(enumerate(right))).values():
             _ = job.return_value  # raises what the task raised

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ib_cli.config.error_lines import explain
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.main import warnings_in_a_line
 from ib_cli.run.library import compose
 from tests.conftest import SMALL
 
@@ -36,7 +37,7 @@ FILES = {  # a file of one's own for the group objective → what the line says
     ),
     "object": (HEAD + b"gamma: !!python/object:os.system 1\n", "objective/object.yaml, line 2, column 8: could not"),
     "documents": (HEAD + b"gamma: 1\n---\nb: 2\n", "objective/documents.yaml, line 3, column 1: expected a single"),
-    "number_key": (HEAD + b"1: 2\n", "1: no such key; keys are words"),
+    "number_key": (HEAD + b"1: 2\ngamma: 1\nobjective: {name: x, minimise: {R: gamma}}\n", "1: no such key; keys are"),
     "half_interpolation": (HEAD + b"gamma: ${\n", "gamma: no viable alternative at input '${'"),
     "defaults": (HEAD + b"defaults: 3\n", "Invalid defaults list in 'objective/defaults'"),
 }  # fmt: skip
@@ -125,14 +126,11 @@ def test_an_error_that_nobody_foresaw_is_one_line(ib_train: Callable, monkeypatc
     assert "Traceback" in ib_train(*SMALL, "debug=true").err
 
 
-def test_a_warning_of_hydras_is_one_line(ib_train: Callable) -> None:
-    ended = ib_train("hydra.searchpath=[nowhere]", "--cfg", "job")
-    told = "ib-train: provider=hydra.searchpath in command-line, path=nowhere is not available."
-    assert ended.code == 0 and ended.err.splitlines() == [told]
-
-
-def test_an_error_without_words_names_its_key() -> None:
-    assert explain(RuntimeError("plain words"), []) == "plain words"
+def test_a_warning_is_one_line_without_its_place() -> None:
+    before = warnings.formatwarning
+    with warnings_in_a_line():
+        assert warnings.formatwarning(UserWarning("two\n  lines"), UserWarning, "a.py", 3) == "ib-train: two lines\n"
+    assert warnings.formatwarning is before
 
 
 @pytest.mark.parametrize(
