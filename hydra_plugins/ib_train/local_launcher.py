@@ -11,8 +11,10 @@ from annotated_types import Gt
 
 from hydra_plugins.ib_train._launcher import JobLauncher
 from hydra_plugins.ib_train._request import Request
+from ib_cli.system.open_files import room
 
 Count = Annotated[int, Gt(0)]
+FILES = 4  # that this process holds open for a worker: the ends of its pipe and the sign of its end
 
 
 class LocalLauncher(JobLauncher):
@@ -32,6 +34,7 @@ class LocalLauncher(JobLauncher):
 
         gpus = _shares.gpus(os.environ) if self.config.get("device") != "cpu" else []
         shares = _shares.environments(len(requests), self.n_jobs, self.threads, _shares.cores(), gpus)
+        shares = shares[: max(room(FILES * len(shares)) // FILES, 1)]
         waiting, answers = deque(requests), {}
         workers = [Worker(environment) for environment in shares]
         try:
