@@ -160,7 +160,7 @@ def warnings_in_a_line() -> Iterator[None]:
         return f"ib-train: {' '.join(str(message).split())}\n"
 
     before = warnings.formatwarning
-    warnings.formatwarning = line  # type: ignore[assignment]
+    warnings.formatwarning = line
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -79,9 +79,9 @@ def again(command: Sequence[str]) -> str:
     return shlex.join(["ib-train", *(word for word in command[1:] if word != "rerun=true")])
 
 
-def check_hydra(config: Mapping[str, Any]) -> None:
-    """Raises ConfigError for a key of Hydra's that ib-train cannot follow. `config`: the node `hydra`."""
-    if config["job"]["chdir"]:
+def check_hydra(hydra: Any) -> None:
+    """Raises ConfigError for a key of Hydra's that ib-train cannot follow. `hydra`: the config's node of that name."""
+    if hydra.job.chdir:
         raise ConfigError(
             "hydra.job.chdir=true: ib-train stays in the folder of the command, from which its relative paths start: "
             "leave it false"

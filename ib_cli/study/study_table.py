@@ -54,7 +54,7 @@ def live_table(
     if any(texts):
         table.add_column("", no_wrap=True, overflow="ellipsis", max_width=columns.text)
     for outcome, text in zip(shown, texts):
-        ends = [*([run_name(outcome)] if columns.ids else []), *([Text(text)] if any(texts) else [])]
+        ends: list[str | Text] = [*([run_name(outcome)] if columns.ids else []), *([Text(text)] if any(texts) else [])]
         table.add_row(*_values(outcome, columns, every, encoding), _status(outcome), *ends)
     return table
 
