@@ -33,7 +33,7 @@ class Settings:
     compile: Literal[False, True, "step"]
     threads: Count | None
     output: Annotated[str, MinLen(1)]
-    wait: Annotated[float, Ge(0)] = 86400.0  # stored configs of earlier versions lack it
+    wait: Annotated[float, Interval(ge=0)] = 86400.0  # stored configs of earlier versions lack it
     figures: bool
     rerun: bool
     debug: bool
