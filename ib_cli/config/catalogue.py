@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import re
-=======
 from collections.abc import Sequence
->>>>>>> b6f8db2 (Wrong keys and files of Hydra's, python -O and any locale: it works, or is one line)
 from functools import cache
 from pathlib import Path
 from typing import Any
