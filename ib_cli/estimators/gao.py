@@ -15,8 +15,8 @@ from ib_cli.estimators.checked import same_length
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import Numbers, Question, Sweep, Terms, alike, suited, summarised, whole_class
 from ib_cli.estimators.neighbours.search import Neighbourhood, neighbourhoods
-from ib_cli.estimators.neighbours.ties import constant, copies, points
 from ib_cli.estimators.robust import normal_scores, scaled, standardised
+from ib_cli.estimators.ties import constant, copies, points
 
 CHANGES = (standardised, scaled, normal_scores)  # ways to measure distances; none changes the information
 

@@ -27,9 +27,9 @@ from ib_cli.estimators.kraskov import (
     whole_class,
 )
 from ib_cli.estimators.neighbours.search import neighbourhoods
-from ib_cli.estimators.neighbours.ties import degenerate, points, set_apart
 from ib_cli.estimators.robust import location_and_scale, standardised, whitened
 from ib_cli.estimators.scatter import wishart
+from ib_cli.estimators.ties import degenerate, points, set_apart
 
 TRIAL = 2000  # samples that choose the map
 WIDEST = 5  # dimensions for which the weighted estimate was found to be right

@@ -16,8 +16,8 @@ from ib_cli.estimators.checked import classes, same_length
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.kraskov import TRIAL, Numbers, Question, Sweep, Terms, alike, noted, suited, summarised
 from ib_cli.estimators.neighbours.balls import class_balls
-from ib_cli.estimators.neighbours.ties import constant, points, set_apart
 from ib_cli.estimators.robust import normal_scores, scaled, standardised
+from ib_cli.estimators.ties import constant, points, set_apart
 
 CHANGES = (standardised, scaled, normal_scores)  # ways to measure distances; none changes the information
 LONE = 0.01  # nats by which samples alone in their class may move an estimate unflagged

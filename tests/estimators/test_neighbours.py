@@ -10,8 +10,8 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from ib_cli.estimators import kraskov
-from ib_cli.estimators.neighbours import blocks, ties
+from ib_cli.estimators import kraskov, ties
+from ib_cli.estimators.neighbours import blocks
 from ib_cli.estimators.neighbours import class_balls as crossing
 from ib_cli.estimators.neighbours import local_regions as regions
 from ib_cli.estimators.neighbours.balls import BlockBalls, TreeBalls, class_balls

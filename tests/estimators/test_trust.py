@@ -17,9 +17,9 @@ from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.gao import gao
 from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko, weighted_entropy
 from ib_cli.estimators.ksg import ksg
-from ib_cli.estimators.neighbours.ties import set_apart
 from ib_cli.estimators.robust import location_and_scale, normal_scores, whitened
 from ib_cli.estimators.ross import ross
+from ib_cli.estimators.ties import set_apart
 
 LN2 = math.log(2)
 GAUSSIAN = math.log(2 * math.pi * math.e) / 2  # nats of a standard normal
