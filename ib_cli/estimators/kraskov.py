@@ -224,7 +224,7 @@ def biased(estimate: Estimate, whole: dict[int, Terms], numbers: Numbers, p: flo
     direction = "high" if (drift > 0) == (far > k) else "low"
     return (
         f"{estimate.quantity} moves by {drift:+.3g} nats from k = {k} to {far}: {value:.3g} is too {direction}, "
-        f"by some {lever * abs(drift):.2g}"
+        f"perhaps by {lever * abs(drift):.2g}"
     )
 
 
