@@ -42,3 +42,8 @@ class Estimate:
     def flagged(self, reason: str) -> Estimate:
         """The same numbers, marked as not to be trusted; `reason` is added to the reasons there are."""
         return dataclasses.replace(self, saturated=True, reason="; ".join(filter(None, (self.reason, reason))))
+
+
+def names_in(quantity: str) -> tuple[str, str]:
+    """The variables of an information in lower case: 'I[Y;Z]' → 'y', 'z'."""
+    return quantity[2].lower(), quantity[4].lower()

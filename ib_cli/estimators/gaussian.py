@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from ib_cli.estimators import checked, inputs
-from ib_cli.estimators.estimate import Estimate
+from ib_cli.estimators.estimate import Estimate, names_in
 from ib_cli.estimators.scatter import Scatter, precision_of, wishart
 
 CLASSES = "gaussian_information(z, y) takes labels"  # in place of numbers
+
+ROUNDED = "what was left out does vary, but by no more than its precision against its largest value"
 
 
 def gaussian_entropy(z: Tensor) -> Estimate:
@@ -56,6 +58,7 @@ def correlation_of(z: Tensor, name: str, so: str) -> Estimate:
     value = -(scatter.log_det + d * bias_of_one - bias) / 2
     stderr = math.sqrt(max(variance - d * of_one + 2 * squares / freedom, 0.0)) / 2  # below 0 by rounding where d = 1
     found = Estimate("TC[Z]", "gaussian", value, stderr=stderr, n=n, reason=_without(scatter.left_out("z")))
+    found = found.flagged(ROUNDED) if scatter.hidden else found
     return doubted(found, scatter.doubt(name) if d > 1 else "", so)
 
 
@@ -78,25 +81,28 @@ def information_of(x: Tensor, z: Tensor, quantity: str, of: str = "") -> tuple[E
 
     `of` is put before the names of both in these words, which are empty where there is no such doubt.
     """
-    checked.same_length(x, z, "x and z")
+    first, second = names_in(quantity)
+    checked.same_length(x, z, f"{first} and {second}")
     precision, n, freedom = max(precision_of(x), precision_of(z)), len(x), len(x) - 1
-    of_x, of_z = Scatter.of(x, "x", precision), Scatter.of(z, "z", precision)
-    reason = _without("; ".join(filter(None, (of_x.left_out("x"), of_z.left_out("z")))))
+    of_x, of_z = Scatter.of(x, first, precision), Scatter.of(z, second, precision)
+    reason = _without("; ".join(filter(None, (of_x.left_out(first), of_z.left_out(second)))))
+    hidden = of_x.hidden or of_z.hidden
     if not (of_x.size and of_z.size):
         found = Estimate(quantity, "gaussian", 0.0, stderr=0.0, n=n, reason=f"{reason}; nothing is left, so I = 0")
-        return found, "", ""
+        return (found.flagged(ROUNDED) if hidden else found), "", ""
     kept = [checked.matrix(part, "")[:, scatter.kept] for part, scatter in ((x, of_x), (z, of_z))]
-    joint = Scatter.of(torch.cat(kept, dim=1), "x and z together", precision)
+    joint = Scatter.of(torch.cat(kept, dim=1), f"{first} and {second} together", precision)
     if joint.dependent:
-        found = _degenerate(quantity, n, f"{quantity} = ∞: z determines a combination of the dimensions of x")
+        found = _degenerate(quantity, n, f"{quantity} = ∞: {second} determines a combination of {first}'s dimensions")
         return found, "", ""
     biases, variances = zip(*(wishart(scatter.size, freedom) for scatter in (of_x, of_z, joint)))
     value = (of_x.log_det + of_z.log_det - joint.log_det - biases[0] - biases[1] + biases[2]) / 2
     canonical = float((of_x.orthonormal.T @ of_z.orthonormal).square().sum())
     stderr = math.sqrt(variances[2] - variances[0] - variances[1] + 4 * canonical / freedom) / 2
     found = Estimate(quantity, "gaussian", value, stderr=stderr, n=n, reason=reason)
-    alone = of_x.doubt(f"{of}x", 2) or of_z.doubt(f"{of}z", 2)
-    return found, joint.doubt(f"{of}x and z together (x first)"), alone
+    found = found.flagged(ROUNDED) if hidden else found
+    alone = of_x.doubt(f"{of}{first}", 2) or of_z.doubt(f"{of}{second}", 2)
+    return found, joint.doubt(f"{of}{first} and {second} together ({first} first)"), alone
 
 
 def gaussian_information(z: Tensor, y: Tensor) -> dict[str, Estimate]:

@@ -89,6 +89,11 @@ def information_plane(
     if mean is not None:
         mean = checked.matrix(mean, "mean")
         checked.same_length(mean, z, "mean and z")
+        if z.dim() == 2 and mean.shape[1] != z.shape[1]:
+            raise ValueError(f"mean has {mean.shape[1]} dimensions and z {z.shape[1]}: it must be the mean of z")
+    if noise < 0:
+        raise ValueError(f"noise is H[Y|X] of labels and cannot be negative: {noise}")
+    checked.matrix(z.reshape(len(z), -1), "z")
     continuous = y.is_floating_point() and y.dim() == 2
     if continuous:
         checked.same_length(y, z, "y and z")
@@ -137,7 +142,7 @@ def _of_classes(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> 
 def _of_samples(name: str, z: Tensor, y: Tensor, neighbours: dict[str, Any]) -> dict[str, Estimate]:
     """The same for a continuous y (N, d)."""
     if name == "kraskov":
-        return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ksg(y, z, **neighbours).of("I[Y;Z]")}
+        return {"H[Z]": kozachenko_leonenko(z, **neighbours), "I[Y;Z]": ksg(y, z, quantity="I[Y;Z]", **neighbours)}
     if name == "gaussian":
         entropy, correlation, shared = gaussian_entropy, gaussian_total_correlation, gaussian_mutual_information
     else:

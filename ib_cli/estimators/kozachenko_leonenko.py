@@ -27,7 +27,7 @@ from ib_cli.estimators.kraskov import (
     whole_class,
 )
 from ib_cli.estimators.neighbours.search import neighbourhoods
-from ib_cli.estimators.robust import location_and_scale, standardised, whitened
+from ib_cli.estimators.robust import common_scale, location_and_scale, scaled, standardised, whitened
 from ib_cli.estimators.scatter import wishart
 from ib_cli.estimators.ties import degenerate, points, set_apart
 
@@ -198,7 +198,9 @@ def evened(z: Tensor) -> tuple[Tensor, float]:
         return float(terms.own.mean()), float(terms.influence.std()) / len(some) ** 0.5
 
     value, stderr = trial(white, log_det)
-    for values, log_spread in ((standardised(z), float(location_and_scale(z)[1].log().sum())), (z, 0.0)):
+    scale = location_and_scale(z)[1]
+    in_one = float(z.shape[1] * common_scale(scale).log())
+    for values, log_spread in ((standardised(z), float(scale.log().sum())), (scaled(z), in_one)):
         other, error = trial(values, log_spread)
         if other < value - CHANCE * max(stderr, error):
             white, log_det, value, stderr = values, log_spread, other, error

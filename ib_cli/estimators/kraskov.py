@@ -22,7 +22,9 @@ LEVERS = (0.75, 10.0)  # bias over drift, at least and at most: no power law hol
 TRIAL = 2000  # samples that choose how distances are measured
 FAR = {True: 20, False: 10}  # numbers of neighbours to compare with: by trees, by blocks, where more takes long
 
-Sweep = Sequence[int] | Literal["auto"] | None
+FEW = 50  # samples for each neighbour compared with
+
+Sweep = Sequence[int] | int | Literal["auto"] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,13 +91,15 @@ class Numbers:
     def of(cls, k: int | Sequence[int], sweep: Sweep, variables: Sequence[Tensor], norm: str, largest: int) -> Numbers:
         """Checks `k` and `sweep` for samples with `largest` others at most; ValueError unless they are integers ≥ 1.
 
-        The automatic sweep is one number, 20 or 10 (`FAR`) or four times the largest k.
+        The automatic sweep is one number: 20 or 10 (`FAR`), at most a fiftieth of the samples, at least twice k.
         """
         asked = [k] if isinstance(k, int) else list(k)
         trees = suit_trees(variables, norm)
         if any(isinstance(number, bool) or not isinstance(number, int) or number < 1 for number in asked) or not asked:
             raise ValueError(f"k must be one or more positive integers, not {k!r}")
-        wanted = [max(FAR[trees], 4 * max(asked))] if sweep == "auto" else list(sweep or ())
+        if sweep == "auto":
+            sweep = [max(2 * max(asked), min(FAR[trees], len(variables[0]) // FEW))]
+        wanted = [sweep] if isinstance(sweep, int) else list(sweep or ())
         if any(isinstance(number, bool) or not isinstance(number, int) or number < 1 for number in wanted):
             raise ValueError(f"sweep must be 'auto', None or positive integers, not {sweep!r}")
         return cls(k, asked, [n for n in wanted if n <= largest], [n for n in wanted if n > largest])
@@ -123,6 +127,7 @@ class Question:
     labels: Tensor  # (N,) classes that halves must share evenly; `whole_class` where there are none
     exponent: float  # p of a bias that grows as k^p: 2/d for a smooth density, 1/d where it has edges
     bounds: Callable[[], list[LowerBound]] = list  # lower bounds of the same quantity
+    copula: Callable[[], list[Estimate]] = list  # estimates of it, which are bounds where they have a `lower`
     ceiling: float = math.inf  # nats that the quantity cannot exceed
     of_ceiling: str = ""  # what has as much
 
@@ -169,7 +174,7 @@ def summarised(
     if numbers.left_out and not numbers.sweep:
         template = noted(template, f"too few samples to compare with k = {', '.join(map(str, numbers.left_out))}")
     parts = [contributions(half, (), numbers.asked) for half in halves]
-    bounds = question.bounds() if numbers.checked else []
+    bounds, copula = (question.bounds(), question.copula()) if numbers.checked else ([], [])
     estimates = []
     for k in numbers.asked:
         value = float(whole[k].own.mean())
@@ -180,7 +185,7 @@ def summarised(
         found = dataclasses.replace(template, value=value, stderr=stderr, k=k, drift_k=drift_k, drift_n=drift_n)
         reasons = [biased(found, whole, numbers, question.exponent), halved(found)]
         if numbers.checked:
-            reasons += [too_low(found, whole[k], bounds), too_high(found, question)]
+            reasons += [too_low(found, whole[k], bounds) or below(found, copula), too_high(found, question)]
         for reason in filter(None, reasons):
             found = found.flagged(reason)
         estimates.append(found)
@@ -246,9 +251,20 @@ def too_low(estimate: Estimate, terms: Terms, bounds: Sequence[LowerBound]) -> s
         rows = bound.rows.to(terms.own.device)
         gap = float((bound.terms.to(rows.device) - terms.own[rows]).mean())
         error = float((bound.terms.to(rows.device) - terms.spread[rows]).std()) / len(rows) ** 0.5
-        if gap > TRUST * max(estimate.stderr or 0.0, error) and bound.value > shown:
+        if gap > TRUST * max(estimate.stderr or 0.0, error) and bound.value > max(shown, 0.0):
             shown, by = bound.value, bound.shown_by
     return f"{estimate.quantity} is too low: {by} shows {shown:.3g} nats or more" if by else ""
+
+
+def below(estimate: Estimate, others: Sequence[Estimate]) -> str:
+    """Which trusted lower end of another estimate the value lies below, or 0; '' where it does not."""
+    value, stderr = estimate.value or 0.0, estimate.stderr or 0.0
+    for other in (other for other in others if other.lower is not None and not other.saturated):
+        if other.lower - value > TRUST * max(stderr, other.stderr or 0.0):
+            return f"{estimate.quantity} is too low: a Gaussian copula shows {other.lower:.3g} nats or more"
+    if estimate.quantity.startswith("I[") and value < -BIAS * stderr:
+        return f"{estimate.quantity} is too low: no information is negative"
+    return ""
 
 
 def too_high(estimate: Estimate, question: Question) -> str:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ib_cli.estimators.barber_agakov import of_pairs
 from ib_cli.estimators.checked import same_length
-from ib_cli.estimators.estimate import Estimate
+from ib_cli.estimators.copula import copula_mutual_information
+from ib_cli.estimators.estimate import Estimate, names_in
 from ib_cli.estimators.kraskov import Numbers, Question, Sweep, Terms, alike, noted, suited, summarised, whole_class
 from ib_cli.estimators.neighbours.search import Neighbourhood, neighbourhoods
 from ib_cli.estimators.robust import normal_scores, scaled, standardised
@@ -31,6 +32,7 @@ def ksg(
     sweep: Sweep = "auto",
     halve: bool = False,
     standardise: bool = True,
+    quantity: str = "I[X;Z]",
 ) -> Estimate: ...
 
 
@@ -45,6 +47,7 @@ def ksg(
     sweep: Sweep = "auto",
     halve: bool = False,
     standardise: bool = True,
+    quantity: str = "I[X;Z]",
 ) -> list[Estimate]: ...
 
 
@@ -58,6 +61,7 @@ def ksg(
     sweep: Sweep = "auto",
     halve: bool = False,
     standardise: bool = True,
+    quantity: str = "I[X;Z]",
 ) -> Estimate | list[Estimate]:
     """Mutual information I[X;Z] in nats of samples `x` (N, …) and `z` (N, …) (Kraskov, Stögbauer and Grassberger 2004).
 
@@ -70,18 +74,19 @@ def ksg(
     (`kraskov.suited`). `standardise=False` takes x and z as given, as other packages do.
 
     A sequence of `k` gives a list of estimates from one search. `sweep`, numbers of neighbours to compare with, and
-    `halve` fill `drift_k` and `drift_n`; with lower bounds from regressions they decide on flags
+    `halve` fill `drift_k` and `drift_n`; with lower bounds from regressions and a Gaussian copula they decide on flags
     (`kraskov.summarised`). `sweep=None` checks nothing and takes less time. Small noise separates coinciding samples,
     and `reason` says so; many of them flag the estimate, as the equations take both laws to have densities (gao.py does
-    not). ValueError for N ≤ k, NaN, infinities, x and z of different lengths, and an unknown variant or norm.
+    not). `quantity` names the result, and the variables in its reasons. ValueError for N ≤ k, NaN, infinities, x and z
+    of different lengths, and an unknown variant or norm.
     """
     if variant not in (1, 2):
         raise ValueError(f"variant must be 1 or 2, not {variant!r}")
     x, z = points(x, "x", 0), points(z, "z", 0)
     same_length(x, z, "x and z")
     numbers = Numbers.of(k, sweep, [x, z], norm, len(z) - 1)
-    template = Estimate("I[X;Z]", f"ksg{variant}", 0.0, n=len(z))
-    for values, name in ((x, "x"), (z, "z")):
+    template, names = Estimate(quantity, f"ksg{variant}", 0.0, n=len(z)), names_in(quantity)
+    for values, name in zip((x, z), names):
         if bool(constant(points(values, name, max(numbers.asked))).all()):
             return alike(template.flagged(f"{name} is constant: it carries no information"), k)
 
@@ -90,7 +95,7 @@ def ksg(
         return _terms(variables, (fewest,), (), variant, norm)[fewest]
 
     given, variables = suited([x, z], trial, CHANGES) if standardise else [x, z], []
-    for values, name in zip(given, ("x", "z")):
+    for values, name in zip(given, names):
         values, note, atoms = set_apart(values, name)
         template = noted(template, note)
         if atoms:
@@ -101,7 +106,7 @@ def ksg(
         return _terms([values[samples] for values in variables], numbers, probes, variant, norm)
 
     exponent = 2 / sum(values.shape[1] for values in variables)
-    question = Question(whole_class(z), exponent, lambda: of_pairs(*variables))
+    question = Question(whole_class(z), exponent, lambda: of_pairs(x, z), lambda: [copula_mutual_information(x, z)])
     return summarised(template, contributions, numbers, halve, question)
 
 

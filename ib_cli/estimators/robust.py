@@ -11,6 +11,7 @@ NORMAL_QUARTILES = 1.3489795003921634  # distance of the quartiles of a standard
 CORE = 0.9  # share of the samples, the nearest to the median, that a robust covariance is computed from
 ROUNDS = 4  # maps one after another
 SHRINKAGE = 0.5  # weight of the identity at as many samples as dimensions; it falls as d/N
+FARTHEST = 1e30  # in units of the scale; an outlier beyond is drawn in to there
 NARROW = 12  # up to this many dimensions float32 samples become float64, as trees work in it anyway
 
 
@@ -59,7 +60,12 @@ def standardised(values: Tensor) -> Tensor:
 def scaled(values: Tensor) -> Tensor:
     """Samples (N, d) less their medians, over one scale for all dimensions: the root of the mean squared scale."""
     middle, scale = location_and_scale(values)
-    return _as_given((values.double() - middle) / scale.square().mean().sqrt(), values)
+    return _as_given((values.double() - middle) / common_scale(scale), values)
+
+
+def common_scale(scale: Tensor) -> Tensor:
+    """The root mean square of scales (d,), of any size."""
+    return scale.max() * (scale / scale.max()).square().mean().sqrt()
 
 
 def normal_scores(values: Tensor) -> Tensor:
@@ -70,7 +76,7 @@ def normal_scores(values: Tensor) -> Tensor:
 
 def core(values: Tensor) -> Tensor:
     """The `CORE` of standardised samples (N, d) nearest to the median, so that no outlier is among them."""
-    squares = values.double().square().mean(1)
+    squares = values.double().clamp(-FARTHEST, FARTHEST).square().mean(1)
     return values[squares <= squares.kthvalue(max(2, int(CORE * len(values)))).values]
 
 
@@ -83,7 +89,7 @@ def whitened(values: Tensor) -> tuple[Tensor, float]:
     of many dimensions do not determine them.
     """
     middle, scale = location_and_scale(values)
-    white, log_det = (values.double() - middle) / scale, scale.log().sum()
+    white, log_det = ((values.double() - middle) / scale).clamp(-FARTHEST, FARTHEST), scale.log().sum()
     for _ in range(ROUNDS):
         inner = core(white)
         size, width = inner.shape
@@ -100,5 +106,7 @@ def whitened(values: Tensor) -> tuple[Tensor, float]:
 
 
 def _as_given(values: Tensor, given: Tensor) -> Tensor:
-    """float32 where wide samples were given so, for the memory that it saves; else float64."""
-    return values.float() if given.dtype == torch.float32 and given.shape[1] > NARROW else values
+    """float32 where wide samples were given so, for the memory that it saves; else float64. Squares do not overflow."""
+    wide = given.dtype == torch.float32 and given.shape[1] > NARROW
+    values = values.clamp(-FARTHEST, FARTHEST)
+    return values.float() if wide else values

@@ -27,6 +27,7 @@ class Scatter:
     log_det: float  # ln |R| of their correlation matrix
     constant: list[int]  # dimensions left out since they do not vary
     dependent: list[int]  # dimensions left out since they are combinations of those kept
+    hidden: bool = False  # whether a dimension that was left out as constant does vary, within its precision
 
     @classmethod
     def of(cls, z: Tensor, name: str, precision: float) -> Scatter:
@@ -39,12 +40,17 @@ class Scatter:
         n, size = z.shape
         if n <= size + 1:
             raise ValueError(f"{name} has {n} samples of {size} dimensions; a covariance needs {size + 2} or more")
+        moves = z.amax(0) > z.amin(0)
+        unit = z.abs().amax(0).where(moves, 1.0)  # so that no square over- or underflows
+        z = z / unit
         spread, tolerance = z.std(0), ROUNDINGS * precision * z.abs().amax(0)
         varies = (spread > tolerance).nonzero()[:, 0].tolist()
         standard = (z[:, varies] - z[:, varies].mean(0)) / spread[varies]
+        log_spread = spread[varies].log() + unit[varies].log()
         constant = sorted(set(range(size)) - set(varies))
+        hidden = bool(moves[constant].any())
         if not varies:
-            return cls([], standard, spread[varies], 0.0, constant, [])
+            return cls([], standard, log_spread, 0.0, constant, [], hidden)
         triangle = torch.linalg.qr(standard, mode="r").R.cpu().numpy() / math.sqrt(n - 1)
         residual, pivots = scipy.linalg.qr(triangle, mode="r", pivoting=True)
         residual = np.abs(np.diag(residual))
@@ -53,7 +59,7 @@ class Scatter:
         dependent = sorted(varies[column] for column in pivots[rank:])
         log_det = 2 * float(np.log(residual[:rank]).sum())
         names = [varies[column] for column in kept]
-        return cls(names, standard[:, kept], spread[varies][kept].log(), log_det, constant, dependent)
+        return cls(names, standard[:, kept], log_spread[kept], log_det, constant, dependent, hidden)
 
     @property
     def size(self) -> int:

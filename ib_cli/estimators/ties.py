@@ -10,6 +10,7 @@ from torch import Tensor
 from ib_cli.estimators.robust import core, location_and_scale, repeated
 
 CHUNK = 250_000  # numbers worked on at once, so that they stay in the cache
+DOUBLINGS = 30  # of the noise at most, where it does not part
 ROWS = 2**22  # distances measured at a time
 JITTER = 1e-8  # standard deviation of the noise, relative to the distance of the nearest sample that is not the same
 ATOMS = 0.01  # a larger share of coinciding samples means that the law has atoms
@@ -79,7 +80,11 @@ def set_apart(values: Tensor, name: str) -> tuple[Tensor, str, bool]:
     many = share > ATOMS  # all distances would take long, and the estimate is flagged
     reach = JITTER * (location_and_scale(values)[1] if many else nearest_elsewhere(values, tied)[:, None])
     resolution = 4 * torch.finfo(torch.float64).eps * values[tied].abs()
-    values[tied] += noise.to(values.device) * torch.maximum(reach, resolution)
+    given, size = values[tied], torch.maximum(reach, resolution)
+    for doubling in range(DOUBLINGS):  # noise near the resolution may give equal numbers again
+        values[tied] = given + noise.to(values.device) * size * 2.0**doubling
+        if int(copies(values[tied]).max()) == 1:
+            break
     return values, f"{share:.2%} of the samples of {name} coincide with others; tiny noise parts them", many
 
 
