@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,11 +55,16 @@ PROCEDURES = {
 }  # fmt: skip
 
 
+UNTOLD = re.compile("_stderr$|^spread")
+
+
 def one_epoch(made: Experiment, epochs: int = 1) -> None:
     finished = made.procedure.run(made, None)
     assert finished.epochs == epochs
     for split in ("train", "test"):
-        assert all(math.isfinite(value) for value in finished.measures[split].values())
+        # so few chains and epochs tell no error and no convergence
+        measures = {name: value for name, value in finished.measures[split].items() if not UNTOLD.search(name)}
+        assert all(math.isfinite(value) for value in measures.values())
 
 
 @pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)

@@ -152,7 +152,7 @@ def test_classes_a_thousand_deviations_apart(width: int) -> None:
     estimate = ross(z, y)
     assert estimate.value == pytest.approx(math.log(5), abs=0.01)
     assert estimate.value == pytest.approx(brute_ross(z, y, 3, "euclidean"), abs=1e-3)
-    assert kozachenko_leonenko(z).value <= brute_entropy(z, 3, "euclidean") + 1e-5  # whitening would add 13 nats
+    assert kozachenko_leonenko(z).value <= brute_entropy(z, 3, "euclidean") + 1e-3  # whitening would add 13 nats
 
 
 def test_mixtures_of_discrete_and_continuous() -> None:

@@ -23,7 +23,7 @@ def jobs() -> Iterator[Callable[..., list[dict[str, str]]]]:
     """The overrides of each job of the study, given the words of a command line."""
     with initialize_config_dir(str(directory("conf")), version_base="1.3"):
         # as Hydra has loaded it: an import of our own may be another class
-        sweeper = Plugins.instance().class_name_to_class[GRID](None, **STUDY)
+        sweeper = Plugins.instance().class_name_to_class[GRID](max_batch_size=None, **STUDY)
         sweeper.hydra_context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=None)
         yield lambda *words: [dict(word.split("=", 1) for word in job) for job in sweeper._points(list(words))]
 
