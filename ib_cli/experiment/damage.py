@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ib_cli.contracts.errors import DamagedError
@@ -47,6 +48,8 @@ def check_finished(folder: Path) -> None:
 
 
 def _check_file(file: Path, digest: str) -> None:
+    if os.path.lexists(file) and not file.is_file():
+        raise DamagedError(f"{file} is no file: {REMEDY}")
     if not file.is_file():
         raise DamagedError(f"{file} is missing, or its line in {SUMS} is damaged: {REMEDY}")
     if digest_of(_content(file)) != digest:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ib_cli.system.atomic import writing
+from ib_cli.system.atomic import check_regular, writing
 
 
 class _Warnings(logging.Handler):
@@ -46,6 +46,7 @@ def log_file(folder: Path) -> Iterator[None]:
     Raises WriteError where run.log cannot be opened. Where it cannot take any more, the block goes on without it.
     """
     with writing(folder / "run.log"):
+        check_regular(folder / "run.log")
         file = _File(folder / "run.log", encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handlers = (file, _Warnings())

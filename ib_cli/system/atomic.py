@@ -103,3 +103,9 @@ def as_json(value: Any, indent: int | None = None) -> str:
         return [finite(inner) for inner in part] if isinstance(part, list | tuple) else part
 
     return json.dumps(finite(value), indent=indent, allow_nan=False)
+
+
+def check_regular(file: Path) -> None:
+    """Raises OSError for a pipe, a device or a folder in the place of a file: to open a pipe may wait for ever."""
+    if file.exists() and not file.is_file():
+        raise OSError(errno.EINVAL, "it is no file", str(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 import zipfile
@@ -36,8 +37,10 @@ def write_sums(folder: Path, digests: Mapping[str, str]) -> None:
 def read_sums(folder: Path) -> dict[str, str]:
     """The content of SHA256SUMS; empty where there is none. Raises DamagedError where it cannot be read."""
     file = folder / SUMS
-    if not file.is_file():
+    if not os.path.lexists(file):
         return {}
+    if not file.is_file():
+        raise DamagedError(f"{file} is no file: delete it to take the other files as they are")
     text = file.read_text(encoding="ascii", errors="replace")
     found = [_LINE.fullmatch(line) for line in text.split("\n")[:-1]]
     digests = {match[2]: match[1] for match in found if match}

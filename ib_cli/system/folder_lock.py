@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from ib_cli.system.atomic import check_regular
+
 MOMENT = 0.05  # seconds until a second try: `holder` locks the file for an instant, too
 
 
@@ -26,6 +28,7 @@ class FolderLock:
 
     def take(self) -> bool:
         """Take the lock; False where another holds it. Raises OSError where the file cannot be written."""
+        check_regular(self.file)
         held = self.file.open("a", encoding="utf-8")
         try:
             if not _locked(held):
@@ -51,6 +54,7 @@ class FolderLock:
     def holder(self) -> str:
         """The process that holds the lock, such as `process 12 on node7`; empty where it is free."""
         try:
+            check_regular(self.file)
             with self.file.open(encoding="utf-8", errors="replace") as file:
                 return "" if _locked(file, fcntl.LOCK_SH) else file.readline().strip() or "another process"
         except OSError:

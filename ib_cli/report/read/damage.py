@@ -82,7 +82,7 @@ def of_estimates(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     if reasons := _places("estimates.jsonl", lines, ()):
         return reasons
     wrong = [name for name in ("quantity", "estimator") if not all(isinstance(line.get(name), str) for line in lines)]
-    wrong += [name for name in ("value", "lower", "upper", "stderr") if not _are_numbers([x.get(name) for x in lines])]
+    wrong += [name for name in ("value", "lower", "upper", "stderr") if not _numbers_or_none(name, lines)]
     if not all(isinstance(line.get("saturated", False), bool) for line in lines):
         wrong.append("saturated")
     return _no_proper("estimates.jsonl", wrong)
@@ -91,7 +91,8 @@ def of_estimates(lines: Sequence[Mapping[str, Any]]) -> list[str]:
 def of_laws(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     """Reasons against the lines of thermodynamics.jsonl."""
     wrong = [name for name in ("law", "quantity") if not all(isinstance(x.get(name), str | None) for x in lines)]
-    wrong += [name for name in ("measured", "predicted", "stderr") if not _are_numbers([x.get(name) for x in lines])]
+    wrong += [] if all("law" in line or "quantity" in line for line in lines) else ["law or quantity"]
+    wrong += [name for name in ("measured", "predicted", "stderr") if not _numbers_or_none(name, lines)]
     given = [line.get("multipliers") or {} for line in lines]
     if not all(isinstance(each, Mapping) and all(map(is_number, each.values())) for each in given):
         wrong.append("multipliers")
@@ -106,6 +107,10 @@ def _places(name: str, lines: Sequence[Mapping[str, Any]], also: Iterable[str]) 
         if line.get("split") not in SPLITS:
             return [f"line {number} of {name} is of no split"]
     return []
+
+
+def _numbers_or_none(name: str, lines: Sequence[Mapping[str, Any]]) -> bool:
+    return all(line.get(name) is None or is_number(line[name]) for line in lines)
 
 
 def _are_numbers(values: list[Any]) -> bool:
