@@ -11,6 +11,7 @@ from torch import Tensor
 from ib_cli.estimators import checked, inputs
 from ib_cli.estimators.estimate import Estimate
 
+LEAST_BIAS = 0.001  # nats; a smaller bias is not told, however small the error
 MOST_BIAS = 0.1  # nats; a plug-in entropy with a larger first-order bias is flagged, whatever its standard error
 CENTRAL = (0.05, 0.02, 0.01)  # shares beyond either end of the central values, which say how far the others may lie
 FENCE = 3.0  # widths of the central values to either side; 11.5 standard deviations of a Gaussian
@@ -82,6 +83,7 @@ def binned_information(
     bias = _Bias("H[Z|Y]", bins_of_y - bins_of_both, n)
     found |= {name: _mean(name, within, bias, note) for name in ("H[Z|Y]", "I[X;Z|Y]")}
     shared, parts = max(bins_of_both - bins_of_z - bins_of_y + 1, 0), [_Bias("H[Z]", 1 - bins_of_z, n), bias]
+    parts.append(_Bias("H[Y]", 1 - bins_of_y, n))  # with nearly a label a sample the orders of the bias cancel
     for name, terms, sign in (("I[Y;Z]", of_z - within, 1), ("H[Y|Z]", of_both - of_z, -1)):
         found[name] = _mean(name, terms, _Bias(name, sign * shared, n), note)
         for part in parts:
@@ -166,4 +168,4 @@ def _mean(quantity: str, terms: Tensor, bias: _Bias, note: str) -> Estimate:
     n = len(terms)
     stderr = math.hypot(float(terms.std()) / math.sqrt(n), bias.scatter)
     found = Estimate(quantity, "binned", float(terms.mean()), stderr=stderr, n=n, reason=note)
-    return found.flagged(bias.reason) if bias.large or bias.size > stderr else found
+    return found.flagged(bias.reason) if bias.large or bias.size > max(stderr, LEAST_BIAS) else found

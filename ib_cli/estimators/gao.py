@@ -13,11 +13,13 @@ from torch.nn.functional import one_hot
 from ib_cli.estimators.barber_agakov import LowerBound, of_labels, of_pairs
 from ib_cli.estimators.checked import same_length
 from ib_cli.estimators.estimate import Estimate
-from ib_cli.estimators.kraskov import Numbers, Question, Sweep, Terms, alike, suited, summarised, whole_class
+from ib_cli.estimators.kraskov import TRIAL, Numbers, Question, Sweep, Terms, alike, suited, summarised, whole_class
+from ib_cli.estimators.neighbours.distances import TIE
 from ib_cli.estimators.neighbours.search import Neighbourhood, neighbourhoods
 from ib_cli.estimators.robust import normal_scores, scaled, standardised
 from ib_cli.estimators.ties import constant, copies, points
 
+LATTICE = 0.1  # share of samples with equal distances; an atom among other numbers gives a few hundredths
 CHANGES = (standardised, scaled, normal_scores)  # ways to measure distances; none changes the information
 
 
@@ -65,6 +67,9 @@ def gao(
         return _terms(variables, (fewest,), (), norm)[fewest]
 
     variables = [x, z]
+    if numbers.checked and (share := tied(variables, min(numbers.asked), norm)) > LATTICE:
+        reason = f"k neighbours are as far as others for {share:.0%} of the samples, as where numbers are rounded"
+        template = template.flagged(reason)
     if standardise and not any(whole_numbers):
         variables = suited(variables, trial, CHANGES)
     elif standardise:
@@ -83,6 +88,21 @@ def gao(
 
     exponent = 2 / sum(values.shape[1] for values in variables)
     return summarised(template, contributions, numbers, halve, Question(whole_class(z), exponent, bounds))
+
+
+def tied(variables: Sequence[Tensor], k: int, norm: str) -> float:
+    """The share of `TRIAL` samples whose k-th neighbour, apart from them, is exactly as far as the next one.
+
+    Where numbers lie on a lattice, the counts within that distance have no use for k.
+    """
+    some = [values[:TRIAL] for values in variables]
+    if len(some[0]) <= k + 1:
+        return 0.0
+    equal = 0
+    for block in neighbourhoods(some, k + 1, norm):
+        reach = block.distances.amax(0)
+        equal += int(((reach[:, k - 1] > 0) & (reach[:, k] <= reach[:, k - 1] * (1 + TIE))).sum())
+    return equal / len(some[0])
 
 
 def is_classes(values: Tensor) -> bool:

@@ -116,10 +116,15 @@ def information_plane(
                 own = {"I[X;Z]": pairwise_estimate(mean, scale)}
         elif name == "binned":
             own = binned_information(z, None if continuous else y, bins=bins)
-        elif continuous:
-            own = _of_samples(name, z, y, neighbours)
         else:
-            own = _of_classes(name, z, y, neighbours)
+            try:
+                own = (_of_samples if continuous else _of_classes)(name, z, y, neighbours)
+            except ValueError as error:  # too few samples for this estimator; the others may have enough
+                found += [
+                    Estimate(quantity, name, None, n=len(z), saturated=True, reason=str(error))
+                    for quantity in ("I[X;Z]", "I[Y;Z]")
+                ]
+                continue
         whole = completed(own, known if name != "binned" else of_y, None if continuous else noise, drawn)
         found += [replace(whole[quantity], estimator=name) for quantity in QUANTITIES if quantity in whole]
     return found

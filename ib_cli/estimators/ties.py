@@ -83,7 +83,7 @@ def set_apart(values: Tensor, name: str) -> tuple[Tensor, str, bool]:
     given, size = values[tied], torch.maximum(reach, resolution)
     for doubling in range(DOUBLINGS):  # noise near the resolution may give equal numbers again
         values[tied] = given + noise.to(values.device) * size * 2.0**doubling
-        if int(copies(values[tied]).max()) == 1:
+        if int(copies(values)[tied].max()) == 1:
             break
     return values, f"{share:.2%} of the samples of {name} coincide with others; tiny noise parts them", many
 
