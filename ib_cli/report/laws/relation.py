@@ -99,7 +99,7 @@ class Relation:
 
     @property
     def sure(self) -> np.ndarray:
-        """True in cells that use trusted runs alone and whose error is at most 5 % of the larger side, or of `scale`."""
+        """True in cells of trusted runs alone whose error is at most 5 % of the larger side, or of `scale`."""
         side = np.fmax(np.abs(self.value), np.abs(self.prediction))
         return (self.error <= SURE * (self.scale or side)) & self.trusted
 

@@ -53,7 +53,7 @@ def _differences(law: str, relations: list[Relation]) -> Plot:
         "id": f"thermodynamics-{law.replace(' ', '-')}",
         "title": f"{law[0].upper()}{law[1:]}: relative difference",
         "note": "|measured − predicted| over the larger of the two. Hollow: the error of finite differences and "
-        f"seeds is above 5 % there, as at a transition, or the point uses a run that is not to be trusted. Below {LEAST:g} "
+        f"seeds is above 5 % there, as at a transition, or the point uses a run not to be trusted. Below {LEAST:g} "
         f"at {LEAST:g}.",
         "traces": traces,
         "layout": layout(names, "relative difference", xaxis=_axis(relations), yaxis={"type": "log"}, showlegend=True),

@@ -103,3 +103,11 @@ def test_a_law_that_stands_still_does_not_hold(small: Callable[..., Experiment])
     assert never["measured"] == 0 and "hardly move" in never["doubt"]
     assert all("hardly move" in line["doubt"] for line in lines if "KL" in line["law"])
     assert finished.measures["train"]["acceptance"] < 0.1
+
+
+def test_chains_that_do_not_move_are_said_not_to() -> None:
+    frozen = Average(1.0, 0.1, math.inf, 100.0)
+    (said,) = doubts.of_mixing({"J": frozen}, 20, 8)
+    assert "do not move" in said and "burn_in" not in said
+    lost = Average(math.nan, math.nan, math.nan, math.nan)
+    assert doubts.of_errors({"J": lost}) == ["J came out as no number: try another procedure.step_size"]
