@@ -67,7 +67,7 @@ def of_errors(averages: Mapping[str, Average]) -> list[str]:
     return [
         *found,
         f"no standard error of {', '.join(without)}: fewer than {CHAINS} chains tell none by themselves, and the "
-        "epochs after burn-in are too few for their autocorrelations"
+        "epochs after burn-in are too few for their autocorrelations",
     ]
 
 

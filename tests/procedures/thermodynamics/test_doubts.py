@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.procedures.thermodynamics import doubts
 from ib_cli.procedures.thermodynamics.langevin import Langevin
 from ib_cli.procedures.thermodynamics.second_law import SecondLaw
 from ib_cli.procedures.thermodynamics.zeroth_law import ZerothLaw
+from ib_cli.sampling.averages import Average
 from tests.conftest import Ended
 from tests.procedures.thermodynamics import test_langevin, test_second_law, test_zeroth_law
 
