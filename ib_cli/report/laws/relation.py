@@ -174,7 +174,7 @@ def summary(relations: Sequence[Relation]) -> DataFrame:
     """A row per relation with a prediction.
 
     Columns: points; median, 90 % quantile and maximum of the relative differences; root mean square of the differences
-    over the root mean square of the larger sides (of the whole); sure points (`Relation.sure`), and the largest relative
+    over the root mean square of the larger sides (of the whole); sure points (`Relation.sure`) and the largest relative
     difference among them; number of differences beyond two errors; doubted points, which use a run that is not to be
     trusted.
     """
