@@ -54,7 +54,7 @@ def step(problem: Problem, joint: Tensor) -> Step:
     """e(z|x) ∝ m(z) L(x, z), then P(z, y) = Σ_x p(x) e(z|x) p(y|x) (Tishby, Pereira and Bialek 1999, Theorem 5)."""
     terms = joint.sum(-1).log()[..., None] + log_likelihood(problem, conditional(joint))
     log_mix = terms.logsumexp(1)
-    encoder = (terms - log_mix[:, None]).exp()
+    encoder = terms.softmax(1)  # exp(terms − log_mix) would not sum to 1 where the terms are large
     return Step(-(log_mix @ problem.x), log_mix, encoder, (encoder * problem.x) @ problem.y_given_x)
 
 

@@ -175,7 +175,7 @@ def _of_table(
         log.warning(
             "not certified: J may be up to %.2g nats above the least of any encoder (%s)",
             best.gap,
-            f"procedure.states={states} is few" if few else "a lower one was searched for and not found",
+            f"procedure.states={states} is few" if few else "the search found none lower, but there is no proof",
         )
     measures = {name: measured(best, table) for name, table in tables.items()}
     measures["train"] |= {"gap": best.gap, "certified": float(best.certified), "states": float(best.states)}

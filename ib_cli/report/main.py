@@ -220,8 +220,10 @@ def _notes(made: Contents, wanted: str) -> list[str]:
     if lacking := len(made.plane.unestimated):
         notes.append(
             f"the information plane shows bounds: {counted(lacking, 'finished run')} without both I[X;Z] and I[Y;Z] "
-            f"estimated on the {made.split} split"
+            f"estimated on the {made.estimated.split} split"
         )
+    if made.plane.paths and made.plane.split != made.split:
+        notes.append(f"the information plane shows estimates on the {made.plane.split} split")
     notes += [reason for reason in (no_cross_entropies(made), no_i_diagrams(made)) if reason]
     left = sum(run.status == "done" for run in made.runs) - int((made.points.of_run >= 0).sum())
     if left and not made.points.table.empty:

@@ -246,3 +246,16 @@ def test_what_cannot_be_minimised_is_refused(toy: Table) -> None:
             solve(toy, *point)
     with pytest.raises(ValueError, match="states"):
         solve(toy, 1, 0, 1, states=0)
+
+
+@pytest.mark.parametrize("epsilon, gamma", [(1e-3, 1e7), (1e-4, 1e9), (1e-5, 1e11), (1e-5, 1e3), (1e-5, 1e9)])
+def test_nearly_independent_tables_at_huge_gamma(epsilon: float, gamma: float) -> None:
+    """Terms as large as γ must not keep an encoder's probabilities from summing to 1: J was 142 too high."""
+    joint = 0.25 * torch.tensor([[1 + epsilon, 1 - epsilon], [1 - epsilon, 1 + epsilon]], dtype=torch.float64)
+    table = Table(joint)
+    solution = solve(table, 1, 0, gamma)
+    assert solution.certified
+    kept = table.x_entropy + gamma * table.conditional_entropy  # z is x
+    single = gamma * table.y_entropy
+    assert min(kept, single) + 1e-15 * gamma >= solution.J
+    assert float((solution.encoder.sum(1) - 1).abs().max()) < 1e-14

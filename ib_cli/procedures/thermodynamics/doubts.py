@@ -40,7 +40,9 @@ def of_mixing(averages: Mapping[str, Average], T: int, M: int, whose: str = "") 
         )
         return found
     worst = max(averages, key=lambda name: averages[name].spread)
-    if averages[worst].spread > max(SPREAD, chance_spread(T, M)):
+    if math.isinf(averages[worst].spread):
+        found.append(f"the chains{whose} do not move (R̂ of {worst} is infinite): a larger procedure.step_size helps")
+    elif averages[worst].spread > max(SPREAD, chance_spread(T, M)):
         found.append(
             f"the chains{whose} have not all seen the same (R̂ = {averages[worst].spread:.3g} for {worst}): more "
             "procedure.burn_in and more epochs help, or another procedure.step_size"
@@ -57,12 +59,15 @@ def of_mixing(averages: Mapping[str, Average], T: int, M: int, whose: str = "") 
 
 def of_errors(averages: Mapping[str, Average]) -> list[str]:
     """The averages that have no standard error, and why."""
-    without = [name for name, of in averages.items() if math.isnan(of.stderr)]
+    lost = [name for name, of in averages.items() if math.isnan(of.mean)]
+    without = [name for name, of in averages.items() if math.isnan(of.stderr) and name not in lost]
+    found = [f"{', '.join(lost)} came out as no number: try another procedure.step_size"] if lost else []
     if not without:
-        return []
+        return found
     return [
+        *found,
         f"no standard error of {', '.join(without)}: fewer than {CHAINS} chains tell none by themselves, and the "
-        "epochs after burn-in are too few for their autocorrelations"
+        "epochs after burn-in are too few for their autocorrelations",
     ]
 
 

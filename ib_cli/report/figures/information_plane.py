@@ -74,10 +74,11 @@ def _legend(figure: Figure, panel: Axes, contents: Contents) -> None:
 
 
 def axis_labels(contents: Contents) -> tuple[str, str]:
-    """Labels of x and y: bounds, or estimates with the estimator's name."""
+    """Labels of x and y: bounds, or estimates with the estimator's name, and their split if it is not the report's."""
     estimator = contents.plane.estimator
     if estimator is not None:
         name = literal(estimator)
+        name += "" if contents.plane.split == contents.split else f" {contents.plane.split}"
         return f"$I(X;Z)$, {name} estimate ({contents.units})", f"$I(Y;Z)$, {name} estimate ({contents.units})"
     return rf"rate $R \geq I(X;Z)$ ({contents.units})", rf"$H(Y) - C \leq I(Y;Z)$ ({contents.units})"
 

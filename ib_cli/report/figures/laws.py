@@ -71,9 +71,14 @@ def _compared(relations: list[Relation], folder: Path, name: str) -> list[Path]:
             style.log_ticks(axis, *span)
     style.tidy(left, "predicted (absolute)", "measured (absolute)")
     style.tidy(right, _names(relations), "relative difference")
-    left.plot([], [], "o", color="0.45", mfc="white", ms=3.5, label="hollow: error above 5 %")
+    left.plot([], [], "o", color="0.45", mfc="white", ms=3.5, label=_hollow(relations))
     _legend(figure, left)
     return style.write(figure, folder, f"thermodynamics_{name}")
+
+
+def _hollow(relations: list[Relation]) -> str:
+    doubted = any(not relation.trusted.all() for relation in relations)
+    return "hollow: error above 5 %" + (", or uses a run not to be trusted" if doubted else "")
 
 
 def _marks(panel: Axes, x: np.ndarray, y: np.ndarray, sure: np.ndarray, i: int) -> None:
@@ -108,6 +113,10 @@ def _lines(panel: Axes, relation: Relation) -> None:
         named = others and i % math.ceil(len(lines) / NAMED) == 0
         words = ", ".join(f"{GREEK[name]} = {value:g}" for name, value in others.items()) if named else None
         panel.errorbar(x, y, error, fmt="-o", color=colour, lw=0.8, ms=2, elinewidth=0.5, label=words)
+        hollow = ~relation.trusted[cells][shown]
+        if hollow.any():
+            text = "hollow: not to be trusted" if i == 0 else None
+            panel.plot(x[hollow], y[hollow], "o", color=colour, mfc="white", mew=0.6, ms=3, zorder=3, label=text)
         if relation.peaks is not None:
             peaks = relation.peaks[cells][shown]
             panel.plot(x[peaks], y[peaks], "*", color=colour, ms=7, mec="black", mew=0.4, zorder=4)
@@ -135,7 +144,11 @@ def _violations(relations: list[Relation], folder: Path) -> list[Path]:
         colour, marker = _look(i)
         beyond = relation.difference[shown] > 2 * relation.error[shown] + SMALLEST * (relation.scale or 1.0)
         text = f"{_text(relation, relations)}: {int(beyond.sum())} of {int(shown.sum())} violate it"
-        panel.plot(across, relation.relative[shown], marker, color=colour, mew=0, ms=3, alpha=0.7, label=text)
+        trusted, relative = relation.trusted[shown], relation.relative[shown]
+        if not trusted.all():
+            text += f"; hollow: {int((~trusted).sum())} not to be trusted"
+        _marks(panel, across, relative, trusted, i)
+        panel.plot([], [], marker, color=colour, ms=3, label=text)
     panel.set_yscale("symlog", linthresh=SMALLEST)
     panel.set_ylim(bottom=-SMALLEST / 2, top=max(panel.get_ylim()[1], 10 * SMALLEST))
     if all((relation.grid.at[relation.along] > 0).all() for relation in relations):

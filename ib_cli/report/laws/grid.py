@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LEAST_FILLED = 0.5  # share of filled cells; with less, the multipliers form no grid
+SHAKEN = 10.0  # extents of a measure: the change of doubted values that shows what rests on them, also violations of 0
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Grid:
     points: np.ndarray  # (*shape) rows in the table of points, -1 for empty cells
     values: Mapping[str, np.ndarray]
     recorded: bool  # True for J from the records; else J is Σ weight · functional
+    doubts: np.ndarray  # (*shape) why a run of the cell is not to be trusted, ''
 
     @cached_property
     def differences(self) -> Mapping[str, FiniteDifferences]:
@@ -51,6 +53,23 @@ class Grid:
     def slopes(self) -> Mapping[str, np.ndarray]:
         """Axis → du/d multiplier in each cell (*shape)."""
         return {name: self.across(name, self.differences[name].slope) for name in self.axes}
+
+    @cached_property
+    def doubted(self) -> np.ndarray:
+        """True (*shape) in cells with a run that is not to be trusted."""
+        return self.doubts != ""
+
+    def shaken(self, sign: int) -> Grid:
+        """The grid with higher or lower values in the doubted cells: what differs between the two rests on these."""
+        rng = np.random.default_rng(0)
+        values = {}
+        for name, known in self.values.items():
+            finite = known[0][np.isfinite(known[0])]
+            extent = np.ptp(finite) or np.abs(finite).max(initial=0.0) or 1.0 if len(finite) else 1.0
+            values[name] = known + np.where(
+                self.doubted, sign * SHAKEN * extent * rng.uniform(0.5, 1, self.doubted.shape), 0
+            )
+        return replace(self, values=values)
 
     def derivative(self, values: np.ndarray, name: str) -> np.ndarray:
         """∂ values/∂u along an axis, u = ln of the multiplier: (4, *values.shape), see `FiniteDifferences.at`."""
@@ -82,7 +101,7 @@ def grids(points: Points, runs: Sequence[RecordedRun], results: DataFrame, split
                 "multipliers"
             )
             continue
-        grid, filled = _grid(points, results, curve, lagrangian, rows, members, split)
+        grid, filled = _grid(points, runs, results, curve, lagrangian, rows, members, split)
         if filled < LEAST_FILLED or points.merged:
             remarks.append(
                 f"{curve}: the multipliers form no grid ({filled:.0%} of its cells): nothing to differentiate"
@@ -109,6 +128,7 @@ def _common(runs: Sequence[RecordedRun], members: np.ndarray) -> Lagrangian | No
 
 def _grid(
     points: Points,
+    runs: Sequence[RecordedRun],
     results: DataFrame,
     curve: str,
     lagrangian: Lagrangian,
@@ -137,7 +157,18 @@ def _grid(
     recorded = "J" in values and bool(np.isfinite(values["J"][0]).any())
     if not recorded:
         values["J"] = lagrangian.objective(at, values)
-    return Grid(curve, lagrangian, tuple(ticks), ticks, at, cells, values, recorded), filled
+    return Grid(
+        curve, lagrangian, tuple(ticks), ticks, at, cells, values, recorded, _doubts(points, runs, cells)
+    ), filled
+
+
+def _doubts(points: Points, runs: Sequence[RecordedRun], cells: np.ndarray) -> np.ndarray:
+    """The first doubt of the runs of each cell (*cells.shape), with the run's name; ''."""
+    of_point = np.full(len(points.table) + 1, "", dtype=object)  # the last for empty cells
+    for run, point in zip(runs, points.of_run):
+        if point >= 0 and run.doubts and not of_point[point]:
+            of_point[point] = f"{run.study}/{run.id}: {run.doubts[0]}"
+    return of_point[cells]
 
 
 def _with_entropy(results: DataFrame, lagrangian: Lagrangian, split: str) -> DataFrame:

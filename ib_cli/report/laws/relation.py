@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SURE = 0.05  # largest error of a sure cell, relative to the larger side
+SHAKES = 1e-9  # relative to a side's largest value: a smaller change is rounding
+BESIDE = "uses a run that is not to be trusted"  # the doubt of a cell whose own runs have none
 NOTHING = 1e-7  # relative to a relation's largest value: smaller sides have no relative difference
 
 
@@ -38,6 +40,7 @@ class Relation:
     measured: np.ndarray
     scale: float | None = None
     peaks: np.ndarray | None = None  # (*shape) True at peaks of the measured value
+    doubted: np.ndarray | None = None  # (*shape) True in cells that use a run that is not to be trusted; None: nowhere
 
     @property
     def value(self) -> np.ndarray:
@@ -96,9 +99,22 @@ class Relation:
 
     @property
     def sure(self) -> np.ndarray:
-        """True in cells whose error is at most 5 % of the larger side, or of `scale`."""
+        """True in cells of trusted runs alone whose error is at most 5 % of the larger side, or of `scale`."""
         side = np.fmax(np.abs(self.value), np.abs(self.prediction))
-        return self.error <= SURE * (self.scale or side)
+        return (self.error <= SURE * (self.scale or side)) & self.trusted
+
+    @property
+    def trusted(self) -> np.ndarray:
+        """True in cells that use no doubted run."""
+        return np.ones(self.value.shape, dtype=bool) if self.doubted is None else ~self.doubted
+
+    def doubted_by(self, shaken: Relation | None) -> Relation:
+        """This relation, doubted where its sides differ from those of `Grid.shaken`; everywhere if it has none."""
+        if shaken is None:
+            return replace(self, doubted=np.ones(self.value.shape, dtype=bool))
+        pairs = ((self.measured, shaken.measured), (self.predicted, shaken.predicted))
+        moved = [_moved(side, other) for side, other in pairs]
+        return replace(self, doubted=~self.trusted | self.grid.doubted | np.logical_or(*moved))
 
     def lines(self) -> Iterator[tuple[dict[str, float], tuple]]:
         """Lines along the axis `along`: the other axes' multipliers, and the index of the line's cells in (*shape)."""
@@ -133,7 +149,17 @@ class Relation:
         }
         if self.peaks is not None:
             columns["peak"] = self.peaks[shown].astype(float)
+        if not self.trusted.all():
+            own = np.where(self.grid.doubted, self.grid.doubts, BESIDE)
+            columns["doubt"] = np.where(self.trusted, None, own)[shown]
         return pd.DataFrame(columns, index=self.grid.points[shown])
+
+
+def _moved(side: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """True (*shape) where two versions of a side (4, 1 + seeds, *shape) differ by more than rounding."""
+    finite = np.abs(side[np.isfinite(side)])
+    same = np.isclose(side, other, rtol=SHAKES, atol=SHAKES * finite.max(initial=0.0), equal_nan=True)
+    return ~same.all((0, 1))
 
 
 def _of_steps(side: np.ndarray) -> np.ndarray:
@@ -148,8 +174,9 @@ def summary(relations: Sequence[Relation]) -> DataFrame:
     """A row per relation with a prediction.
 
     Columns: points; median, 90 % quantile and maximum of the relative differences; root mean square of the differences
-    over the root mean square of the larger sides (of the whole); sure points, whose error is at most 5 % of the larger
-    side, and the largest relative difference among them; number of differences beyond two errors.
+    over the root mean square of the larger sides (of the whole); sure points (`Relation.sure`) and the largest relative
+    difference among them; number of differences beyond two errors; doubted points, which use a run that is not to be
+    trusted.
     """
     import pandas as pd
 
@@ -176,6 +203,7 @@ def summary(relations: Sequence[Relation]) -> DataFrame:
             "largest relative of them": _quantile(relative[sure], 1),
             "largest difference": difference.max(),
             "beyond two errors": int(beyond.sum()),
+            "doubted points": int((~relation.trusted[compared]).sum()),
         })  # fmt: skip
     return pd.DataFrame(rows)
 

@@ -59,9 +59,13 @@ def measure_laws(points: Points, runs: Sequence[RecordedRun], results: DataFrame
     relations: list[Relation] = []
     for grid in found:
         remarks += _lacking(grid)
-        (maxwells, unmeasured), (answers, more) = maxwell(grid), susceptibilities(grid)
-        relations += [*first_law(grid), *envelope(grid), *maxwells, *answers, *convexity(grid), *free_rate(grid)]
-        remarks += [*unmeasured, *more]
+        measured, unmeasured = _measured(grid)
+        if grid.doubted.any():
+            for shaken in (grid.shaken(sign) for sign in (1, -1)):
+                others = {_key(relation): relation for relation in _measured(shaken)[0]}
+                measured = [relation.doubted_by(others.get(_key(relation))) for relation in measured]
+        relations += measured
+        remarks += unmeasured
     relations = [
         relation for relation in relations if (np.isfinite(relation.value) & (relation.grid.points >= 0)).any()
     ]
@@ -77,6 +81,17 @@ def measure_laws(points: Points, runs: Sequence[RecordedRun], results: DataFrame
     return Thermodynamics(
         points, split, tuple(relations), table, summary(relations), own, tuple(dict.fromkeys(remarks))
     )
+
+
+def _measured(grid: Grid) -> tuple[list[Relation], list[str]]:
+    """Every relation of a grid, and remarks on those that could not be measured."""
+    (maxwells, unmeasured), (answers, more) = maxwell(grid), susceptibilities(grid)
+    found = [*first_law(grid), *envelope(grid), *maxwells, *answers, *convexity(grid), *free_rate(grid)]
+    return found, [*unmeasured, *more]
+
+
+def _key(relation: Relation) -> tuple[str, str, str]:
+    return relation.law, relation.statement, relation.along
 
 
 def _doubted(points: Points, runs: Sequence[RecordedRun]) -> list[str]:

@@ -53,7 +53,8 @@ def _differences(law: str, relations: list[Relation]) -> Plot:
         "id": f"thermodynamics-{law.replace(' ', '-')}",
         "title": f"{law[0].upper()}{law[1:]}: relative difference",
         "note": "|measured − predicted| over the larger of the two. Hollow: the error of finite differences and "
-        f"seeds is above 5 % there, as at a transition. Below {LEAST:g} at {LEAST:g}.",
+        f"seeds is above 5 % there, as at a transition, or the point uses a run not to be trusted. Below {LEAST:g} "
+        f"at {LEAST:g}.",
         "traces": traces,
         "layout": layout(names, "relative difference", xaxis=_axis(relations), yaxis={"type": "log"}, showlegend=True),
     }
@@ -79,7 +80,10 @@ def _lines(relation: Relation, i: int) -> Plot:
             "marker": {
                 "color": colour,
                 "size": [11 if peak else 4 for peak in peaks],
-                "symbol": ["star" if peak else "circle" for peak in peaks],
+                "symbol": [
+                    ("star" if peak else "circle") + ("" if trusted else "-open")
+                    for peak, trusted in zip(peaks, relation.trusted[only])
+                ],
             },
             **_hovers(relation, only),
         })  # fmt: skip
@@ -87,9 +91,9 @@ def _lines(relation: Relation, i: int) -> Plot:
     return {
         "id": f"thermodynamics-line-{i}",
         "title": f"{letter} |{relation.statement}|{curve}" if answers else relation.statement + curve,
-        "note": "A line per value of the other multipliers, dark to light. Stars: peaks, the signs of transitions."
-        if answers
-        else "A line per value of the other multipliers, dark to light.",
+        "note": "A line per value of the other multipliers, dark to light."
+        + (" Stars: peaks, the signs of transitions." if answers else "")
+        + ("" if relation.trusted.all() else " Hollow: not to be trusted."),
         "traces": traces,
         "layout": layout(letter, "nats", xaxis=_axis([relation])),
     }

@@ -137,7 +137,7 @@ def _plane(contents: Contents) -> Plot:
     note = "A line per run along its epochs, its end marked; first epochs may lie outside (zoom out: double click). "
     return {
         "id": "information-plane",
-        "title": "Information plane",
+        "title": f"Information plane, {plane.split} split",
         "note": note
         + (f"Hollow: {meant}. " if meant else "")
         + ("Black line: the exact limit. " if limited else "")

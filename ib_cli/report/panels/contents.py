@@ -89,7 +89,8 @@ class Contents:
     @cached_property
     def plane_exact_limits(self) -> dict[str, list[int]]:
         """Exact limits of R and C in the information plane: title → rows of its runs, in ascending x."""
-        curves, titles = self.points.table["curve"], self.exact_limits.get("R-C", {})
+        same = self.plane.split == self.split  # an exact limit is one on the report's split
+        curves, titles = self.points.table["curve"], self.exact_limits.get("R-C", {}) if same else {}
         found: dict[str, list[int]] = {}
         for run in sorted(self.plane.paths, key=lambda run: self.plane.paths[run][-1, 1]):
             point = self.points.of_run[run]
@@ -165,7 +166,7 @@ def contents(
         table,
         points,
         frontiers(points, above_limit(points, runs, split)),
-        information_plane(runs, split),
+        information_plane(runs, split, estimates),
         Colours(points),
         split,
         units,

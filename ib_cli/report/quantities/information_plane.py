@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ib_cli.report.quantities.estimated import estimated
+from ib_cli.report.quantities.estimated import Estimated
 from ib_cli.report.read.runs import RecordedRun
 
 X, Y = "I[X;Z]", "I[Y;Z]"
@@ -20,6 +20,7 @@ class InformationPlane:
     With `estimator` None, x is the bound R ≥ I(X;Z) and y the bound H(Y) − C ≤ I(Y;Z).
     """
 
+    split: str  # of the estimates or bounds
     paths: Mapping[int, np.ndarray]
     flagged: Mapping[int, np.ndarray]  # (n,): True where an estimate is flagged; of bounds none is
     estimator: str | None
@@ -32,15 +33,16 @@ class InformationPlane:
         return self.flagged[run] | (self.estimator is None)
 
 
-def information_plane(runs: Sequence[RecordedRun], split: str) -> InformationPlane:
-    """The plane of one split.
+def information_plane(runs: Sequence[RecordedRun], split: str, found: Estimated) -> InformationPlane:
+    """The plane of estimates on their split, or of bounds on `split`.
 
     Estimates are used if one estimator has both quantities for every finished run, so that all points of a picture mean
-    the same: the one with the fewest flags. Else bounds.
+    the same: the one with the fewest flags. Else bounds. `found` are the estimates of one split, the one that the other
+    figures of estimates show.
     """
     done = [i for i, run in enumerate(runs) if run.status == "done"]
-    found = estimated(runs, split)
     estimator = found.least_flagged(done, X, Y)
+    split = split if estimator is None else found.split
     if estimator is not None:
         known = found.paths(estimator, X, Y)
         paths = {i: np.column_stack([path.epochs, path.values]) for i, path in known.items()}
@@ -55,7 +57,7 @@ def information_plane(runs: Sequence[RecordedRun], split: str) -> InformationPla
     labelled = (run for run in runs if _dataset(run) not in continuous)  # the entropy of a continuous y bounds nothing
     entropies = [value for run in labelled if (value := label_entropy(run, split)) is not None]
     common = entropies[0] if entropies and np.allclose(entropies, entropies[0], rtol=1e-3) else None
-    return InformationPlane(paths, flagged, estimator, common, left_out, lacking)
+    return InformationPlane(split, paths, flagged, estimator, common, left_out, lacking)
 
 
 def label_entropy(run: RecordedRun, split: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.procedures.thermodynamics import doubts
 from ib_cli.procedures.thermodynamics.langevin import Langevin
 from ib_cli.procedures.thermodynamics.second_law import SecondLaw
 from ib_cli.procedures.thermodynamics.zeroth_law import ZerothLaw
+from ib_cli.sampling.averages import Average
 from tests.conftest import Ended
 from tests.procedures.thermodynamics import test_langevin, test_second_law, test_zeroth_law
 
@@ -103,3 +106,11 @@ def test_a_law_that_stands_still_does_not_hold(small: Callable[..., Experiment])
     assert never["measured"] == 0 and "hardly move" in never["doubt"]
     assert all("hardly move" in line["doubt"] for line in lines if "KL" in line["law"])
     assert finished.measures["train"]["acceptance"] < 0.1
+
+
+def test_chains_that_do_not_move_are_said_not_to() -> None:
+    frozen = Average(1.0, 0.1, math.inf, 100.0)
+    (said,) = doubts.of_mixing({"J": frozen}, 20, 8)
+    assert "do not move" in said and "burn_in" not in said
+    lost = Average(math.nan, math.nan, math.nan, math.nan)
+    assert doubts.of_errors({"J": lost}) == ["J came out as no number: try another procedure.step_size"]

@@ -110,6 +110,20 @@ def test_tables_mark_flagged_estimates(tmp_path: Path) -> None:
     assert "8.100?" in page(report, "study")
 
 
+def test_the_plane_shows_the_split_that_has_estimates_as_its_sisters_do(
+    tmp_path: Path, figures: dict[str, Figure]
+) -> None:
+    report = contents_of(study(tmp_path, {"mixture": ()}))  # estimates of train alone, in a report on test
+    assert report.split == "test" and report.plane.split == report.estimated.split == "train"
+    assert report.plane.estimator == "mixture" and not any(report.plane.hollow(run).any() for run in report.plane.paths)
+    information_plane.draw(report, tmp_path)
+    assert "mixture train estimate" in figures["information_plane"].axes[0].get_xlabel()
+    assert plots_of(report)["information-plane"]["title"] == "Information plane, train split"
+    assert "the information plane shows estimates on the train split" in _notes(report, "test")
+    of_test = contents_of(tmp_path, split="test")
+    assert of_test.plane.estimator is None and of_test.plane.split == "test"
+
+
 def test_what_is_left_out_has_a_note(tmp_path: Path) -> None:
     other = write_run(tmp_path / "other", multiplier=0.5)
     write_estimates(other, "categorical", WHOLE | {"H[Z|X]": [0.0]})

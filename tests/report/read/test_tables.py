@@ -12,7 +12,8 @@ import pytest
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.panels.contents import contents
-from ib_cli.report.quantities.information_plane import information_plane
+from ib_cli.report.quantities.estimated import estimated
+from ib_cli.report.quantities.information_plane import InformationPlane, information_plane
 from ib_cli.report.read.runs import Reader, read_run
 from ib_cli.report.read.tables import converted, trajectory
 from ib_cli.report.write import write_tables
@@ -121,7 +122,7 @@ def test_runs_that_are_not_done_are_in_the_table_and_in_no_point(tmp_path: Path)
 
 def test_the_plane_shows_bounds_and_prefers_estimates(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", epochs=3)
-    bounds = information_plane([read_run(folder)], "test")
+    bounds = _plane(folder)
     best = optimum("vib", 1e-2)
     far = 1 + math.exp(-5)
     assert bounds.estimator is None
@@ -133,7 +134,12 @@ def test_the_plane_shows_bounds_and_prefers_estimates(tmp_path: Path) -> None:
         for q, v in (("I[X;Z]", 2.0 + e), ("I[Y;Z]", 1.0))
     ]
     (folder / "estimates.jsonl").write_text("\n".join(lines) + "\n")
-    estimated = information_plane([read_run(folder)], "test")
-    assert estimated.estimator == "mixture"
-    assert estimated.paths[0].tolist() == [[1, 3, 1], [3, 5, 1]]
+    of_estimates = _plane(folder)
+    assert of_estimates.estimator == "mixture"
+    assert of_estimates.paths[0].tolist() == [[1, 3, 1], [3, 5, 1]]
     assert "test/I[X;Z] (mixture)" in contents([read_run(folder)]).results
+
+
+def _plane(folder: Path) -> InformationPlane:
+    runs = [read_run(folder)]
+    return information_plane(runs, "test", estimated(runs, "test"))
