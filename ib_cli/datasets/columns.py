@@ -11,7 +11,6 @@ CHUNK = 4096  # samples turned to float64 at a time: statistics of 50 000 colour
 LEAST = torch.finfo(torch.float32).tiny  # float32 has no finite inverse of most smaller numbers
 FAR = 32.0  # deviations between 0 and the mean, from which float32's rounding of stored · scale + shift may be felt
 LOST = 1e-3  # largest rounding by float32 that a model may see, in deviations
-LAST_BITS = 4  # roundings of its own type: what varies by no more may be rounding alone
 SHOWN = 5  # columns that a message names
 
 
@@ -81,33 +80,22 @@ def narrowed(parts: list[Tensor]) -> list[Tensor]:
         return parts
     if parts[0].dtype != torch.float32:
         far = columns(parts[0]).far
-        if far.any() and any((_errors(part) > 0)[far].any() for part in parts):
+        if far.any() and any((rounding(part, torch.float32) > 0)[far].any() for part in parts):
             return parts
     return [part.float() for part in parts]
 
 
-def lost(x: Tensor, name: str) -> str:
-    """What float32 would lose of samples x, named `name`, in words; '' where that is nothing that matters."""
-    of, errors = columns(x), _errors(x)
-    bad = (errors > LOST * of.deviation) & (of.width > 0)
-    if not bad.any():
-        return ""
-    step, deviation = errors[bad][0].item(), of.deviation[bad][0].item()
-    return f"float32 rounds {named(bad)} of {name} by up to {step:.3g}, where the deviation is {deviation:.3g}"
-
-
-def doubts(x: Tensor, name: str) -> tuple[str, ...]:
-    """What may not have been meant about the columns of training samples, named `name`, that are to be scaled."""
-    of, found = columns(x), []
-    if (small := (of.width > 0) & ~of.varies).any():
-        widest = of.width[small].max().item()
-        found.append(f"{named(small)} of {name} varies by {widest:.2g}, too little for float32: it counts as constant")
-    if of.least.is_floating_point():
-        size = torch.maximum(of.least.double().abs(), (of.least.double() + of.width).abs())
-        few = of.varies & (of.width <= LAST_BITS * torch.finfo(x.dtype).eps * size) & (of.least != of.least.round())
-        if few.any():
-            found.append(f"{named(few)} of {name} varies in its last bits alone, which may be rounding")
-    return tuple(f"dataset: {line}" for line in found)
+def lost(parts: list[Tensor], name: str, remedy: str) -> str:
+    """What float32 would lose of the splits of samples named `name`, and the remedy; '' where that is nothing much."""
+    for x in parts:
+        of, errors = columns(x), rounding(x, torch.float32)
+        bad = (errors > LOST * of.deviation) & (of.width > 0)
+        if bad.any():
+            step, deviation = errors[bad][0].item(), of.deviation[bad][0].item()
+            right = remedy if of.varies[bad].all() else "multiply them by a large number"
+            what = f"float32 rounds {named(bad)} of {name} by up to {step:.3g}"
+            return f"{what}, where the deviation is {deviation:.3g}: {right}"
+    return ""
 
 
 def named(which: Tensor) -> str:
@@ -119,16 +107,19 @@ def named(which: Tensor) -> str:
 
 
 def difference(x: Tensor, y: Tensor) -> Tensor:
-    """x − y in float64; whole numbers are subtracted as such."""
-    return x.double() - y.double() if x.is_floating_point() or y.is_floating_point() else (x.long() - y.long()).double()
+    """x − y in float64; whole numbers are subtracted as such where their difference is one that int64 holds."""
+    rounded = x.double() - y.double()
+    if x.is_floating_point() or y.is_floating_point():
+        return rounded
+    return torch.where(rounded.abs() < 2.0**62, (x.long() - y.long()).double(), rounded)
+
+
+def rounding(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Largest |x − x in another type| of each column, float64."""
+    axes = (0, *range(2, x.dim()))
+    parts = [difference(part, part.to(dtype).to(part.dtype)).abs().amax(axes, keepdim=True) for part in x.split(CHUNK)]
+    return torch.stack(parts).amax(0)[0]
 
 
 def _total(parts: list[Tensor]) -> Tensor:
     return torch.stack(parts).sum(0)
-
-
-def _errors(x: Tensor) -> Tensor:
-    """Largest |x − float32(x)| of each column, float64."""
-    axes = (0, *range(2, x.dim()))
-    parts = [(part - part.float().to(part.dtype)).abs().double().amax(axes, keepdim=True) for part in x.split(CHUNK)]
-    return torch.stack(parts).amax(0)[0]

@@ -18,10 +18,12 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.augmentation import CropFlip
 from ib_cli.datasets.columns import columns, difference, lost, named, narrowed
-from ib_cli.datasets.columns import doubts as column_doubts
 from ib_cli.datasets.data import Data, Split
+from ib_cli.datasets.doubts import changed
+from ib_cli.datasets.doubts import doubts as doubts_of
 from ib_cli.datasets.layout import REMEDY, channels_last
-from ib_cli.datasets.normalisation import INTERVALS, Normalisation, fit
+from ib_cli.datasets.layout import doubts as doubts_of_layout
+from ib_cli.datasets.normalisation import INTERVALS, Affine, Normalisation, fit
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,9 @@ class DataSet(ABC):
         splits = {"train": train, "test": self._subset(arrays.test, "test")}
         if validation is not None:
             splits["validation"] = validation
-        splits, doubts = _precise(splits, self.normalise, arrays)
+        given, splits = splits, _precise(splits, self.normalise, arrays)
         affine = fit(self.normalise, splits["train"].x, arrays.levels)
+        doubts = (*doubts_of_layout(shape), *_doubts(given, splits["train"], affine, self.normalise, arrays))
         splits = {name: split.to(device) for name, split in splits.items()}
         augmentation = self._augmentation(splits["train"].x)
         if augmentation is not None:
@@ -169,40 +172,51 @@ class DataSet(ABC):
         return CropFlip(images, self.crop, self.flip)
 
 
-def _precise(
-    splits: dict[str, Split], normalise: Normalisation, arrays: Arrays
-) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """The splits in the types that they are stored in, y as the model sees it, and doubts.
+def _precise(splits: dict[str, Split], normalise: Normalisation, arrays: Arrays) -> dict[str, Split]:
+    """The splits in the types that they are stored in, y as the model sees it.
 
     x stays as precise as it came where float32 would take away what normalising is to keep. Raises ConfigError where
     the model would see numbers without what tells them apart.
     """
-    doubts: tuple[str, ...] = ()
-    y = [split.y for split in splits.values()]
+    x, y = [split.x for split in splits.values()], [split.y for split in splits.values()]
     if arrays.classes is None:
-        y, doubts = _continuous(y, arrays.standardise_y)
-    x = narrowed([split.x for split in splits.values()])
+        y = _continuous(y, arrays.standardise_y)
     if normalise == "none" and x[0].dtype != torch.uint8:
-        if loss := lost(x[0], "x"):
-            raise ConfigError(f"dataset.normalise=none: {loss}: choose dataset.normalise=standard")
+        if loss := lost(x, "x", "choose dataset.normalise=standard"):
+            raise ConfigError(f"dataset.normalise=none: {loss}")
         x = [part.float() for part in x]
-    elif arrays.levels is None:
-        doubts = (*column_doubts(x[0], "x"), *doubts)
-    return {name: replace(split, x=x[i], y=y[i]) for i, (name, split) in enumerate(splits.items())}, doubts
+    else:
+        x = narrowed(x)
+    return {name: replace(split, x=x[i], y=y[i]) for i, (name, split) in enumerate(splits.items())}
 
 
-def _continuous(parts: list[Tensor], standardise: bool) -> tuple[list[Tensor], tuple[str, ...]]:
-    """y of the splits, train first, as float32, and doubts. Raises ConfigError where float32 would lose what y says.
+def _continuous(parts: list[Tensor], standardise: bool) -> list[Tensor]:
+    """y of the splits, train first, as float32. Raises ConfigError where float32 would lose what y says.
 
     With `standardise`, y has mean 0 and deviation 1 in training; a dimension that is constant there is only shifted.
     """
-    y = narrowed(parts)
     if not standardise:
-        if loss := lost(y[0], "y"):
-            raise ConfigError(f"dataset.targets=stored: {loss}: choose dataset.targets=standard")
-        return [part.float() for part in y], ()
-    of, doubts = columns(y[0]), column_doubts(y[0], "y")
-    if (constant := of.width == 0).any():
-        doubts = (*doubts, f"dataset: {named(constant)} of y never changes in training: there is nothing to predict")
+        if loss := lost(parts, "y", "choose dataset.targets=standard"):
+            raise ConfigError(f"dataset.targets=stored: {loss}")
+        return [part.float() for part in parts]
+    y = narrowed(parts)
+    of = columns(y[0])
     deviation = torch.where(of.varies, of.deviation, 1.0)
-    return [((difference(part, of.least) - of.above) / deviation).float() for part in y], doubts
+    return [((difference(part, of.least) - of.above) / deviation).float() for part in y]
+
+
+def _doubts(
+    given: dict[str, Split], train: Split, affine: Affine, normalise: Normalisation, arrays: Arrays
+) -> tuple[str, ...]:
+    """What may not have been meant about the splits as they were given; `train`: as it is stored for training."""
+    x, found = {name: split.x for name, split in given.items()}, []
+    if arrays.levels is None:
+        found += doubts_of(x, "x", normalise != "none", lambda some: affine(train.x[some]))
+    if arrays.levels is None or normalise == "standard":  # else the levels scale x, and no column's own values
+        found += changed(x, "x")
+    if arrays.classes is None:
+        y = {name: split.y for name, split in given.items()}
+        found += doubts_of(y, "y", arrays.standardise_y, lambda some: train.y[some])
+        if (constant := columns(y["train"]).width == 0).any():
+            found.append(f"dataset: {named(constant)} of y never changes in training: there is nothing to predict")
+    return tuple(found)

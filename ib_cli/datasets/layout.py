@@ -19,3 +19,17 @@ def channels_last(shape: Sequence[int]) -> bool:
     _, first, second, last = shape
     square = first == second and first not in (1, 3)
     return last <= MOST and last != first and (first > MOST or (square and last in (1, 3, 4)))
+
+
+def doubts(shape: Sequence[int]) -> tuple[str, ...]:
+    """How images of this shape are taken, where their axes may well have been meant otherwise.
+
+    More channels than a picture has, or as many as rows, speak for (N, H, W, C), but not where H and W are then equal.
+    """
+    if len(shape) != 4:
+        return ()
+    _, channels, height, width = shape
+    if channels in (1, 3) or height == width or not (channels > MOST or channels == height):
+        return ()
+    taken = f"{channels} channels of {height} × {width} pixels"
+    return (f"dataset: x is taken as (N, C, H, W): {taken}; if its channels come last, {REMEDY}",)
