@@ -209,7 +209,8 @@ def _doubts(
     given: dict[str, Split], train: Split, affine: Affine, normalise: Normalisation, arrays: Arrays
 ) -> tuple[str, ...]:
     """What may not have been meant about the splits as they were given; `train`: as it is stored for training."""
-    x, found = {name: split.x for name, split in given.items()}, []
+    x = {name: split.x for name, split in given.items()}
+    found: list[str] = []
     if arrays.levels is None:
         found += doubts_of(x, "x", normalise != "none", lambda some: affine(train.x[some]))
     if arrays.levels is None or normalise == "standard":  # else the levels scale x, and no column's own values
