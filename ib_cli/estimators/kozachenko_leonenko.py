@@ -125,9 +125,11 @@ def weighted_entropy(z: Tensor, *, norm: str = "euclidean", halve: bool = False,
         terms = _terms(z[samples], LADDER, (), norm, log_det)
         if len(samples) == len(z):
             ladder.update({k: terms[k].own for k in LADDER})
-        own = sum(weight * terms[k].own for k, weight in zip(LADDER, weights))
-        influence = sum(weight * terms[k].influence for k, weight in zip(LADDER, weights))
-        return {LADDER[-1]: Terms(own, influence)}
+        weighted = Terms.zeros(len(samples), z.device)
+        for k, weight in zip(LADDER, weights):
+            weighted.own.add_(terms[k].own, alpha=weight)
+            weighted.influence.add_(terms[k].influence, alpha=weight)
+        return {LADDER[-1]: weighted}
 
     numbers = Numbers(LADDER[-1], [LADDER[-1]], [], [])
     found = summarised(template, contributions, numbers, halve, _question(z, log_det))

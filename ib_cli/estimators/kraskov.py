@@ -54,7 +54,8 @@ class Terms:
     @classmethod
     def zeros(cls, size: int, device: torch.device, of_classes: bool = False) -> Terms:
         """Zero terms of `size` samples, to be added to."""
-        return cls(*torch.zeros(2, size, dtype=torch.float64, device=device), of_classes)
+        own, influence = torch.zeros(2, size, dtype=torch.float64, device=device)
+        return cls(own, influence, of_classes)
 
     def add(self, block: Neighbours, k: int, own: Tensor, *counted: Tensor, weight: Tensor | float = 1.0) -> None:
         """Adds the terms `own` (B,) of a block's rows, and the influences through their balls.
@@ -259,8 +260,8 @@ def too_low(estimate: Estimate, terms: Terms, bounds: Sequence[LowerBound]) -> s
 def below(estimate: Estimate, others: Sequence[Estimate]) -> str:
     """Which trusted lower end of another estimate the value lies below, or 0; '' where it does not."""
     value, stderr = estimate.value or 0.0, estimate.stderr or 0.0
-    for other in (other for other in others if other.lower is not None and not other.saturated):
-        if other.lower - value > TRUST * max(stderr, other.stderr or 0.0):
+    for other in (other for other in others if not other.saturated):
+        if other.lower is not None and other.lower - value > TRUST * max(stderr, other.stderr or 0.0):
             return f"{estimate.quantity} is too low: a Gaussian copula shows {other.lower:.3g} nats or more"
     if estimate.quantity.startswith("I[") and value < -BIAS * stderr:
         return f"{estimate.quantity} is too low: no information is negative"

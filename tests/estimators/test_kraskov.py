@@ -20,6 +20,7 @@ from ib_cli.estimators.ksg import ksg
 from ib_cli.estimators.ross import ross
 
 REPEATED = "has more than 1% of the samples: the entropy is −inf"
+FAST = {"sweep": None}
 METRICS = {"euclidean": "euclidean", "max": "chebyshev"}
 
 
@@ -138,10 +139,12 @@ def test_information_bears_translation_and_scale(width: int) -> None:
     x, z, _ = gaussian_pair(1_000, width, 0.6)
     labelled, y = classes(1_000, width, 0.7)
     for move in (lambda v: v.double() * 1e-3, lambda v: v.double() * 1e3, lambda v: v.double() + 1e3):
-        assert ksg(move(x), move(z)).value == pytest.approx(ksg(x, z).value, abs=1e-3)
-        assert ksg(move(x), move(z), variant=2).value == pytest.approx(ksg(x, z, variant=2).value, abs=1e-3)
-        assert ross(move(labelled), y).value == pytest.approx(ross(labelled, y).value, abs=1e-3)
-        assert gao(move(x), move(z)).value == pytest.approx(gao(x, z).value, abs=1e-3)
+        assert ksg(move(x), move(z), **FAST).value == pytest.approx(ksg(x, z, **FAST).value, abs=1e-3)
+        assert ksg(move(x), move(z), variant=2, **FAST).value == pytest.approx(
+            ksg(x, z, variant=2, **FAST).value, abs=1e-3
+        )
+        assert ross(move(labelled), y, **FAST).value == pytest.approx(ross(labelled, y, **FAST).value, abs=1e-3)
+        assert gao(move(x), move(z), **FAST).value == pytest.approx(gao(x, z, **FAST).value, abs=1e-3)
     scaled = kozachenko_leonenko(z.double() * 1e3).value - kozachenko_leonenko(z).value
     assert scaled == pytest.approx(width * math.log(1e3), abs=1e-3)
 
@@ -165,12 +168,12 @@ def test_mixtures_of_discrete_and_continuous() -> None:
 
 
 CASES: dict[str, Callable[[int], Estimate]] = {
-    "entropy": lambda seed: kozachenko_leonenko(normal(500, 3, seed=seed)),
-    "ksg": lambda seed: ksg(*gaussian_pair(500, 1, 0.75, 2 * seed)[:2]),
-    "ksg in many dimensions": lambda seed: ksg(*gaussian_pair(500, 40, 0.0, 2 * seed)[:2]),
-    "ksg 2": lambda seed: ksg(*gaussian_pair(500, 2, 0.6, 2 * seed)[:2], variant=2),
-    "ross": lambda seed: ross(*classes(500, 10, 0.3, seed)),
-    "gao": lambda seed: gao(*gaussian_pair(500, 1, 0.75, 2 * seed)[:2]),
+    "entropy": lambda seed: kozachenko_leonenko(normal(500, 3, seed=seed), sweep=None),
+    "ksg": lambda seed: ksg(*gaussian_pair(500, 1, 0.75, 2 * seed)[:2], sweep=None),
+    "ksg in many dimensions": lambda seed: ksg(*gaussian_pair(500, 40, 0.0, 2 * seed)[:2], sweep=None),
+    "ksg 2": lambda seed: ksg(*gaussian_pair(500, 2, 0.6, 2 * seed)[:2], variant=2, sweep=None),
+    "ross": lambda seed: ross(*classes(500, 10, 0.3, seed), sweep=None),
+    "gao": lambda seed: gao(*gaussian_pair(500, 1, 0.75, 2 * seed)[:2], sweep=None),
 }
 
 
