@@ -22,8 +22,6 @@ WORK = 300_000  # pairs of dimensions looked at for products, over all targets
 TARGETS = 40  # largest number of classes
 CLIP = 5.0  # standardised values beyond are cut, so that no outlier rules a regression
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # penalties tried, relative to the number of samples
-MOST_DIRECTIONS = 10  # canonical variates used together
-NOT_GAUSSIAN = 2.0  # standard deviations from the fourth moment of a Gaussian
 SCALE = 4.0  # first guess of the scale of a classifier's scores
 
 
@@ -69,10 +67,10 @@ def of_labels(z: Tensor, labels: Tensor) -> list[LowerBound]:
 def of_pairs(x: Tensor, z: Tensor) -> list[LowerBound]:
     """Bounds of I[X;Z] by regressions, from samples x (N, d) and z (N, e); [] where there are few.
 
-    On one half, the directions of z that features of x predict best are found (canonical variates); on the other, t,
-    their normal scores, is predicted with a Gaussian error: I[X;Z] ≥ I[X;T] ≥ E ln q(t|x)/p(t). For one direction
-    p(t) = N(0, 1) exactly. For several it is taken as Gaussian too, where the lengths of t say nothing against it
-    (`seems_gaussian`). And the same with x and z exchanged.
+    On one half, the direction of z that features of x predict best is found (the first canonical variate); on the
+    other, t, its normal scores, has the density N(0, 1) and is predicted with a Gaussian error:
+    I[X;Z] ≥ I[X;T] ≥ E ln N(t; t̂(x), σ²)/N(t; 0, 1). And the same with x and z exchanged. Of many weak directions one
+    alone shows little: there a Gaussian copula is the better bound.
     """
     rows = chosen(len(x))
     if len(rows) < FEWEST:
@@ -80,51 +78,17 @@ def of_pairs(x: Tensor, z: Tensor) -> list[LowerBound]:
     of_x, of_z = coordinates(x[rows]), coordinates(z[rows])
     bounds = []
     for known, unknown in ((of_x, of_z), (of_z, of_x)):
-        most = min(MOST_DIRECTIONS, unknown.shape[1] - 1, len(rows) // FEWEST)
-        for count in sorted({1, max(1, most)}):
-            unknown = unknown if count == 1 else unknown[:, :-1]  # the length is no Gaussian beside its dimensions
 
-            def on_half(
-                fitted: Tensor, tested: Tensor, known: Tensor = known, unknown: Tensor = unknown, count: int = count
-            ) -> Tensor:
-                pairs = telling_products(known[fitted], unknown[fitted])
-                directions = canonical_directions(with_products(known[fitted], pairs), unknown[fitted], count)
-                scores = [shuffled_scores(target) for target in (unknown[tested] @ directions).T]
-                return gaussian_terms(torch.stack(scores, 1), with_products(known[tested], pairs))
+        def on_half(fitted: Tensor, tested: Tensor, known: Tensor = known, unknown: Tensor = unknown) -> Tensor:
+            pairs = telling_products(known[fitted], unknown[fitted])
+            direction = canonical_direction(with_products(known[fitted], pairs), unknown[fitted])
+            target = shuffled_scores(unknown[tested] @ direction)
+            error = target - left_out(with_products(known[tested], pairs), target[:, None])[:, 0]
+            variance = error.square().mean()
+            return (target.square() - error.square() / variance - variance.log()) / 2
 
-            bounds.append(LowerBound(rows, by_halves(len(rows), on_half), "a regression"))
+        bounds.append(LowerBound(rows, by_halves(len(rows), on_half), "a regression"))
     return bounds
-
-
-def gaussian_terms(targets: Tensor, features: Tensor) -> Tensor:
-    """ln N(t; t̂, S)/N(t; 0, V) (n,) of targets t (n, r): V their covariance, S that of their prediction errors.
-
-    t̂ is a ridge prediction from features that leaves the sample out. Akaike's correction pays for S. −∞ where several
-    targets are not jointly Gaussian.
-    """
-    size, count = targets.shape
-    if count > 1 and not seems_gaussian(targets):
-        return torch.full((size,), -torch.inf, dtype=targets.dtype)
-    errors = targets - left_out(features, targets)
-
-    def log_density(values: Tensor) -> Tensor:
-        covariance = values.T @ values / size
-        squares = (values * torch.linalg.solve(covariance, values.T).T).sum(1)
-        return -(squares + torch.linalg.slogdet(covariance).logabsdet) / 2
-
-    return log_density(errors) - log_density(targets) - count * (count + 1) / (2 * size)
-
-
-def seems_gaussian(values: Tensor) -> bool:
-    """Whether the mean fourth power of the whitened length of values (n, r) is a Gaussian's (Mardia 1970).
-
-    E |w|⁴ = r(r + 2), with a variance of 8 r(r + 2)/n.
-    """
-    size, count = values.shape
-    covariance = values.T @ values / size
-    squares = (values * torch.linalg.solve(covariance, values.T).T).sum(1)
-    expected = count * (count + 2)
-    return abs(float(squares.square().mean()) - expected) <= NOT_GAUSSIAN * (8 * expected / size) ** 0.5
 
 
 def chosen(size: int) -> Tensor:
@@ -134,10 +98,8 @@ def chosen(size: int) -> Tensor:
 
 def by_halves(size: int, on_half: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Terms (size,) of all samples: of each half by what was chosen on the other one."""
-    terms, order = (
-        torch.empty(size, dtype=torch.float64),
-        torch.randperm(size, generator=torch.Generator().manual_seed(1)),
-    )
+    terms = torch.empty(size, dtype=torch.float64)
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(1))
     for fitted, tested in ((order[::2], order[1::2]), (order[1::2], order[::2])):
         terms[tested] = on_half(fitted, tested)
     return terms
@@ -206,8 +168,8 @@ def left_out(features: Tensor, targets: Tensor) -> Tensor:
     return best
 
 
-def canonical_directions(known: Tensor, unknown: Tensor, count: int) -> Tensor:
-    """Combinations (e, count) of `unknown` (n, e) that a ridge regression on `known` (n, d) explains best."""
+def canonical_direction(known: Tensor, unknown: Tensor) -> Tensor:
+    """The combination (e,) of `unknown` (n, e) that a ridge regression on `known` (n, d) explains best."""
     centred, least = unknown - unknown.mean(0), RIDGES[1] * len(known)
 
     def gram(values: Tensor) -> Tensor:
@@ -218,8 +180,8 @@ def canonical_directions(known: Tensor, unknown: Tensor, count: int) -> Tensor:
     factor = torch.linalg.cholesky(gram(centred))
     half = torch.linalg.solve_triangular(factor, explained, upper=False)
     whole = torch.linalg.solve_triangular(factor, half.T, upper=False)
-    leading = torch.linalg.eigh((whole + whole.T) / 2).eigenvectors[:, -count:]
-    return torch.linalg.solve_triangular(factor.T, leading, upper=True)
+    leading = torch.linalg.eigh((whole + whole.T) / 2).eigenvectors[:, -1:]
+    return torch.linalg.solve_triangular(factor.T, leading, upper=True)[:, 0]
 
 
 def log_probabilities(scores: Tensor, y: Tensor, classes: int) -> Tensor:
