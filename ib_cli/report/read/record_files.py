@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from ib_cli.contracts.errors import DamagedError
+
 LARGEST = 2**20  # bytes of config.yaml, which is a few thousand: more would take libyaml a minute
 LARGEST_RESULT = 2**26
 LARGEST_LINES = 2**30
@@ -29,10 +31,6 @@ if TYPE_CHECKING:
     _SAFE = yaml.SafeLoader
 else:
     _SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
-
-
-class DamageError(Exception):
-    """A record cannot be read; the text is the reason, and names the file."""
 
 
 class Lines(NamedTuple):
@@ -57,7 +55,7 @@ class _Loader(_SAFE):
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """A YAML mapping with texts for keys, aliases expanded; {} if there is no file. Raises DamageError."""
+    """A YAML mapping with texts for keys, aliases expanded; {} if there is no file. Raises DamagedError."""
     text = _text(file, LARGEST)
     if text is None:
         return {}
@@ -65,30 +63,30 @@ def read_yaml(file: Path) -> dict[str, Any]:
         _check_depth(file.name, text)
         found = yaml.load(text, Loader=_Loader)
     except NO_YAML:
-        raise DamageError(f"{file.name} is no YAML") from None
+        raise DamagedError(f"{file.name} is no YAML") from None
     if found is None:
-        raise DamageError(f"{file.name} is empty")
+        raise DamagedError(f"{file.name} is empty")
     if not isinstance(found, dict):
-        raise DamageError(f"{file.name} is no mapping")
+        raise DamagedError(f"{file.name} is no mapping")
     return _plain(file.name, found)
 
 
 def read_json(file: Path) -> dict[str, Any] | None:
-    """A JSON object; None if there is no file. Raises DamageError."""
+    """A JSON object; None if there is no file. Raises DamagedError."""
     text = _text(file, LARGEST_RESULT)
     if text is None:
         return None
     try:
         found = json.loads(text, object_pairs_hook=_distinct)
     except (ValueError, RecursionError):
-        raise DamageError(f"{file.name} is no JSON" if text.strip() else f"{file.name} is empty") from None
+        raise DamagedError(f"{file.name} is no JSON" if text.strip() else f"{file.name} is empty") from None
     if not isinstance(found, dict):
-        raise DamageError(f"{file.name} is no JSON object")
+        raise DamagedError(f"{file.name} is no JSON object")
     return _plain(file.name, found)
 
 
 def read_lines(file: Path) -> Lines | None:
-    """The objects in a file of JSON lines, whose last line may be cut; None without a file. Raises DamageError."""
+    """The objects in a file of JSON lines, whose last line may be cut; None without a file. Raises DamagedError."""
     text = _text(file, LARGEST_LINES)
     if text is None:
         return None
@@ -109,9 +107,9 @@ def _line(name: str, number: int, text: str) -> dict[str, Any]:
     try:
         found = json.loads(text, object_pairs_hook=_distinct)
     except (ValueError, RecursionError):
-        raise DamageError(f"line {number} of {name} is no JSON") from None
+        raise DamagedError(f"line {number} of {name} is no JSON") from None
     if not isinstance(found, dict):
-        raise DamageError(f"line {number} of {name} is no JSON object")
+        raise DamagedError(f"line {number} of {name} is no JSON object")
     return _plain(f"line {number} of {name}", found)
 
 
@@ -121,23 +119,23 @@ def _text(file: Path, largest: int) -> str | None:
         kind = stat.S_IFMT(file.stat().st_mode)
     except FileNotFoundError:
         if file.is_symlink():
-            raise DamageError(f"{file.name} is a link to nothing") from None
+            raise DamagedError(f"{file.name} is a link to nothing") from None
         return None
     except OSError as error:
-        raise DamageError(f"{file.name} cannot be read ({error.strerror})") from None
+        raise DamagedError(f"{file.name} cannot be read ({error.strerror})") from None
     if kind != stat.S_IFREG:
-        raise DamageError(f"{file.name} is {KINDS.get(kind, 'no file')}")
+        raise DamagedError(f"{file.name} is {KINDS.get(kind, 'no file')}")
     try:
         with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as handle:
             content = handle.read(largest + 1)
     except OSError as error:
-        raise DamageError(f"{file.name} cannot be read ({error.strerror})") from None
+        raise DamagedError(f"{file.name} cannot be read ({error.strerror})") from None
     if len(content) > largest:
-        raise DamageError(f"{file.name} is larger than {largest // 2**20} MiB")
+        raise DamagedError(f"{file.name} is larger than {largest // 2**20} MiB")
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise DamageError(f"{file.name} is no UTF-8 text") from None
+        raise DamagedError(f"{file.name} is no UTF-8 text") from None
 
 
 def _check_depth(name: str, text: str) -> None:
@@ -146,7 +144,7 @@ def _check_depth(name: str, text: str) -> None:
     for event in yaml.parse(text, Loader=_SAFE) if len(text) > LONGEST else ():
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise DamageError(f"{name} is nested too deeply")
+            raise DamagedError(f"{name} is nested too deeply")
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -157,14 +155,14 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _plain(name: str, found: dict[Any, Any]) -> dict[str, Any]:
-    """The same with texts for keys and no shared parts. Raises DamageError for what is no plain value, or too much."""
+    """The same with texts for keys and no shared parts. Raises DamagedError for what is no plain value, or too much."""
     left = MOST_NODES
 
     def plain(value: Any, depth: int) -> Any:
         nonlocal left
         left -= 1
         if left < 0 or depth > DEEPEST:
-            raise DamageError(f"{name} is nested too deeply" if depth > DEEPEST else f"{name} has too many values")
+            raise DamagedError(f"{name} is nested too deeply" if depth > DEEPEST else f"{name} has too many values")
         if isinstance(value, dict):
             return {plain(str(key), depth): plain(part, depth + 1) for key, part in value.items()}
         if isinstance(value, list | tuple):
@@ -172,22 +170,22 @@ def _plain(name: str, found: dict[Any, Any]) -> dict[str, Any]:
         if isinstance(value, str):
             _check_text(name, value)
         elif not isinstance(value, int | float | None):
-            raise DamageError(f"{name} has a {type(value).__name__}, which no record has")
+            raise DamagedError(f"{name} has a {type(value).__name__}, which no record has")
         elif value != value:
-            raise DamageError(f"{name} has a NaN, which no record has")
+            raise DamagedError(f"{name} has a NaN, which no record has")
         return value
 
     return plain(found, 0)
 
 
 def _check_text(name: str, value: Any) -> None:
-    """Raises DamageError for halves of UTF-16 pairs, which no file can hold, and for texts without end."""
+    """Raises DamagedError for halves of UTF-16 pairs, which no file can hold, and for texts without end."""
     if isinstance(value, str) and len(value) > LONGEST:
-        raise DamageError(f"{name} has a text of {len(value):,} letters")
+        raise DamagedError(f"{name} has a text of {len(value):,} letters")
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise DamageError(f"{name} has text that is no Unicode") from None
+        raise DamagedError(f"{name} has text that is no Unicode") from None
 
 
 def printable(value: str | Path) -> str:

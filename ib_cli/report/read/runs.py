@@ -17,7 +17,7 @@ from ib_cli.contracts.errors import DamagedError
 from ib_cli.experiment.damage import check_digests
 from ib_cli.report.read import damage
 from ib_cli.report.read.damage import SPLITS, is_number
-from ib_cli.report.read.record_files import DamageError, Lines, printable, read_json, read_lines, read_yaml
+from ib_cli.report.read.record_files import Lines, printable, read_json, read_lines, read_yaml
 
 RECORDS = ("config.yaml", "result.json", "metrics.jsonl")
 FILES = (*RECORDS, "estimates.jsonl", "thermodynamics.jsonl")
@@ -194,7 +194,7 @@ class _Found:
         """What `read` makes of a file; None without one, and if it cannot be read."""
         try:
             return read(file)
-        except DamageError as error:
+        except DamagedError as error:
             self.reasons.append(str(error))
             return None
 
