@@ -129,7 +129,10 @@ def _draw(panel: Axes, y: Disc, z: Disc, x: Disc, largest: float, parts: Atoms) 
     wide = max(WIDE * largest, (right - left) / 2 + 0.3 * largest)
     panel.set(xlim=(middle - wide, middle + wide), ylim=(low, high), aspect="equal")
     panel.axis("off")
-    panel.text(middle, low + 0.08 * largest, "$X$", ha="center", fontsize=MEDIUM)
+    height = low + 0.08 * largest
+    reach = math.sqrt(max(x.radius**2 - (height - x.y) ** 2, 0.0))  # of x to either side, at the label's height
+    seen = max(x.x - reach, middle - wide), min(x.x + reach, middle + wide)
+    panel.text(sum(seen) / 2, height, "$X$", ha="center", fontsize=MEDIUM)
 
 
 def _place(parts: Atoms, noises: tuple[float, float], largest: float) -> Discs | None:
