@@ -22,6 +22,7 @@ WORK = 300_000  # pairs of dimensions looked at for products, over all targets
 TARGETS = 40  # largest number of classes
 CLIP = 5.0  # standardised values beyond are cut, so that no outlier rules a regression
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # penalties tried, relative to the number of samples
+MOST_LEVERAGE = 0.9  # of a sample on its own prediction
 SCALE = 4.0  # first guess of the scale of a classifier's scores
 
 
@@ -152,16 +153,20 @@ def with_products(features: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
 def left_out(features: Tensor, targets: Tensor) -> Tensor:
     """Ridge predictions (n, t) of targets from features (n, d), of each sample without itself.
 
-    t̂_{−i} = t_i − (t_i − t̂_i)/(1 − h_i), h the diagonal of the hat matrix; the penalty with the least squared error.
+    t̂_{−i} = t_i − (t_i − t̂_i)/(1 − h_i), h the diagonal of the hat matrix; the penalty with the least squared error. A
+    penalty so small that a sample nearly determines its own prediction is not taken, as the rest would be noise; zeros
+    stand in where no penalty is large enough.
     """
     values, vectors = torch.linalg.eigh(features.T @ features)
     rotated = features @ vectors
     projected, squares = rotated.T @ targets, rotated.square()
-    best, least = targets, torch.inf
+    best, least = torch.zeros_like(targets), torch.inf
     for ridge in RIDGES:
         inverse = 1 / (values.clamp(min=0) + ridge * len(features))
         fitted, leverage = rotated @ (inverse[:, None] * projected), squares @ inverse
-        predicted = targets - (targets - fitted) / (1 - leverage).clamp(min=1e-3)[:, None]
+        if float(leverage.max()) > MOST_LEVERAGE:
+            continue
+        predicted = targets - (targets - fitted) / (1 - leverage)[:, None]
         error = float((targets - predicted).square().mean())
         if error < least:
             best, least = predicted, error

@@ -60,6 +60,20 @@ def copula_mutual_information(x: Tensor, z: Tensor, quantity: str = "I[X;Z]") ->
     return _judged(doubted(found, alone or doubt, f"{quantity} is {_side(bool(alone or ties))} bound"), ties)
 
 
+def copula_bound(x: Tensor, z: Tensor, least: float) -> Estimate | None:
+    """`copula_mutual_information` where it is a trusted lower bound above `least` nats; None where it is not.
+
+    Also None for too few samples. Tests are made only where the value is above.
+    """
+    if len(x) <= x.shape[1] + z.shape[1] + 1:
+        return None
+    value = information_of(normal_scores(x), normal_scores(z), "I[X;Z]", tested=False)[0].value
+    if value is None or value <= least:
+        return None
+    found = copula_mutual_information(x, z)
+    return None if found.saturated or found.lower is None else found
+
+
 def copula_entropy(z: Tensor) -> Estimate:
     """H[Z] = Σ_k H[Z_k] − TC[Z] in nats from samples z (N, K), margins by spacings and TC by the Gaussian copula.
 

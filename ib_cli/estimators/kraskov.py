@@ -128,7 +128,7 @@ class Question:
     labels: Tensor  # (N,) classes that halves must share evenly; `whole_class` where there are none
     exponent: float  # p of a bias that grows as k^p: 2/d for a smooth density, 1/d where it has edges
     bounds: Callable[[], list[LowerBound]] = list  # lower bounds of the same quantity
-    copula: Callable[[], list[Estimate]] = list  # estimates of it, which are bounds where they have a `lower`
+    copula: Callable[[float], Estimate | None] = lambda least: None  # a lower bound of it above so many nats
     ceiling: float = math.inf  # nats that the quantity cannot exceed
     of_ceiling: str = ""  # what has as much
 
@@ -175,7 +175,7 @@ def summarised(
     if numbers.left_out and not numbers.sweep:
         template = noted(template, f"too few samples to compare with k = {', '.join(map(str, numbers.left_out))}")
     parts = [contributions(half, (), numbers.asked) for half in halves]
-    bounds, copula = (question.bounds(), question.copula()) if numbers.checked else ([], [])
+    bounds = question.bounds() if numbers.checked else []
     estimates = []
     for k in numbers.asked:
         value = float(whole[k].own.mean())
@@ -186,7 +186,9 @@ def summarised(
         found = dataclasses.replace(template, value=value, stderr=stderr, k=k, drift_k=drift_k, drift_n=drift_n)
         reasons = [biased(found, whole, numbers, question.exponent), halved(found)]
         if numbers.checked:
-            reasons += [too_low(found, whole[k], bounds) or below(found, copula), too_high(found, question)]
+            reasons += [too_low(found, whole[k], bounds), too_high(found, question)]
+            if not any(reasons):
+                reasons.append(below(found, question))  # takes the longest
         for reason in filter(None, reasons):
             found = found.flagged(reason)
         estimates.append(found)
@@ -257,15 +259,17 @@ def too_low(estimate: Estimate, terms: Terms, bounds: Sequence[LowerBound]) -> s
     return f"{estimate.quantity} is too low: {by} shows {shown:.3g} nats or more" if by else ""
 
 
-def below(estimate: Estimate, others: Sequence[Estimate]) -> str:
-    """Which trusted lower end of another estimate the value lies below, or 0; '' where it does not."""
+def below(estimate: Estimate, question: Question) -> str:
+    """Why a Gaussian copula, or the sign, says that an information is too low; '' where they do not."""
     value, stderr = estimate.value or 0.0, estimate.stderr or 0.0
-    for other in (other for other in others if not other.saturated):
-        if other.lower is not None and other.lower - value > TRUST * max(stderr, other.stderr or 0.0):
-            return f"{estimate.quantity} is too low: a Gaussian copula shows {other.lower:.3g} nats or more"
-    if estimate.quantity.startswith("I[") and value < -BIAS * stderr:
+    if not estimate.quantity.startswith("I["):
+        return ""
+    if value < -BIAS * stderr:
         return f"{estimate.quantity} is too low: no information is negative"
-    return ""
+    bound = question.copula(value + TRUST * stderr)
+    if bound is None or bound.lower is None or bound.lower <= value + TRUST * (bound.stderr or 0.0):
+        return ""
+    return f"{estimate.quantity} is too low: a Gaussian copula shows {bound.lower:.3g} nats or more"
 
 
 def too_high(estimate: Estimate, question: Question) -> str:

@@ -9,9 +9,9 @@ import torch
 from scipy.special import digamma
 from torch import Tensor
 
-from ib_cli.estimators.barber_agakov import of_pairs
+from ib_cli.estimators.barber_agakov import chosen, of_pairs
 from ib_cli.estimators.checked import same_length
-from ib_cli.estimators.copula import copula_mutual_information
+from ib_cli.estimators.copula import copula_bound
 from ib_cli.estimators.estimate import Estimate, names_in
 from ib_cli.estimators.kraskov import Numbers, Question, Sweep, Terms, alike, noted, suited, summarised, whole_class
 from ib_cli.estimators.neighbours.search import Neighbourhood, neighbourhoods
@@ -106,7 +106,13 @@ def ksg(
         return _terms([values[samples] for values in variables], numbers, probes, variant, norm)
 
     exponent = 2 / sum(values.shape[1] for values in variables)
-    question = Question(whole_class(z), exponent, lambda: of_pairs(x, z), lambda: [copula_mutual_information(x, z)])
+    rows = chosen(len(z)).to(z.device)
+    question = Question(
+        whole_class(z),
+        exponent,
+        lambda: of_pairs(x, z),
+        lambda least: copula_bound(x[rows], z[rows], least),
+    )
     return summarised(template, contributions, numbers, halve, question)
 
 

@@ -152,6 +152,36 @@ def test_what_is_independent_is_not_flagged(width: int) -> None:
         assert not found.saturated and abs(found.value) < 3 * found.stderr
 
 
+@pytest.mark.parametrize(("size", "width"), [(120, 30), (150, 100), (400, 100)])
+def test_regressions_with_more_features_than_samples_show_nothing(size: int, width: int) -> None:
+    z, x = normal(size, width), normal(size, width, seed=1)
+    y = torch.arange(size) % 3
+    for found in (ross(z, y), ksg(x, z)):
+        assert not found.saturated, found.reason
+
+
+@pytest.mark.parametrize(("width", "correlation"), [(10, 0.3), (20, 0.2), (5, 0.5)])
+def test_many_weak_correlations_are_seen_by_a_copula(width: int, correlation: float) -> None:
+    x = normal(1000, width)
+    z = correlation * x + math.sqrt(1 - correlation**2) * normal(1000, width, seed=1)
+    assert ksg(x, z).saturated
+
+
+@pytest.mark.parametrize("step", [0.05, 0.1])
+def test_rounded_numbers_are_no_mixture(step: float) -> None:
+    x, z = pair(1000, 0.8)
+    found = gao((x / step).round() * step, z)
+    assert found.saturated and "numbers are rounded" in found.reason
+    assert not gao(torch.where(x > 1, 1.0, x), z).saturated  # one atom among other numbers
+
+
+def test_reasons_name_the_variables_of_the_quantity() -> None:
+    y, z = normal(2000, 30), normal(2000, 30, seed=1)
+    z[:, 0] = y[:, 0] + 0.1 * z[:, 0]
+    found = ksg(y, z, quantity="I[Y;Z]")
+    assert found.quantity == "I[Y;Z]" and "I[Y;Z] is too low" in found.reason and "x" not in found.reason.split()
+
+
 def test_library_defaults_are_checked() -> None:
     """A variable with itself, a circle and a checkerboard of 24 × 24."""
     x = normal(1500)
