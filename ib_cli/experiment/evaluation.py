@@ -44,7 +44,7 @@ def values(p: Pass, objective: Objective) -> dict[str, Tensor]:
     found = {entry.symbol: entry.nats(p) for entry in measurable(p, objective) if entry.sums is None}
     if "C" in found:
         found["H_model[Y|Z]"] = found["C"]
-    found |= prediction_measures(p)
+    found |= {f"KL_{layer}": nats for layer, nats in p.reports.items()} | prediction_measures(p)
     if p.class_logits is not None:
         found["error_single"] = p.expected((p.class_logits.argmax(-1) != p.y).float())
     return found

@@ -31,9 +31,11 @@ PARTS = {
     "window": "earlier",
 }
 GROUPS = (
-    "dataset", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure", "estimators",
-    "tracker",
+    "dataset", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",
+    "estimators", "tracker",
 )  # fmt: skip
+# Groups that came later → what the program did before: stored configs of earlier versions lack them.
+LATER = {"noise": {"_target_": "none"}}
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def validate(config: Mapping[str, Any]) -> ValidConfig:
 
     Raises ConfigError, one line naming the key and what would be right.
     """
+    config = {**LATER, **config}
     missing = [group for group in (*GROUPS, "objective") if group not in config]
     if missing:
         raise ConfigError(
