@@ -45,6 +45,7 @@ class Model(nn.Module):
         self.train_size, self.classes = train_size, classes
         self.monte_carlo = is_monte_carlo(architecture)
         noises = [module for module in architecture.modules() if isinstance(module, NoiseLayer)]
+        self.noise_count = len(noises)
         self.noise_weights = {noise.name: noise.weight for noise in noises if noise.weight is not None}
         self.weights: Posterior | None = None  # the distribution of the parameters; None: they are numbers
 
@@ -56,7 +57,8 @@ class Model(nn.Module):
         encoder, z, *z_weight = self._encoded(batch.x, tape, samples)
         noise_divergence = None
         if self.noise_weights:
-            noise_divergence = sum(weight * tape.reports[name] for name, weight in self.noise_weights.items())
+            parts = [weight * tape.reports[name] for name, weight in self.noise_weights.items()]
+            noise_divergence = torch.stack(parts).sum(0)
         p = Pass(
             x=batch.x,
             y=batch.y,

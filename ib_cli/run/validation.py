@@ -15,7 +15,7 @@ from ib_cli.config.catalogue import choices, multipliers
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import path_of, public_name
 from ib_cli.config.schema import check
-from ib_cli.config.settings import Settings
+from ib_cli.config.settings import LATER, Settings
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Pass
 from ib_cli.functionals import functionals
@@ -34,8 +34,6 @@ GROUPS = (
     "dataset", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",
     "estimators", "tracker",
 )  # fmt: skip
-# Groups that came later → what the program did before: stored configs of earlier versions lack them.
-LATER = {"noise": {"_target_": "none"}}
 
 
 @dataclass(frozen=True)
