@@ -10,9 +10,11 @@ from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from ib_cli.contracts.passes import Batch, Spec
-from ib_cli.datasets.augmentation import CropFlip
 from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import Affine
+
+
+Augmentation = Callable[[Tensor, Generator], Tensor]  # indices (B,) → x of these training samples, made anew
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Data:
     spec: Spec
     splits: dict[str, Split]
     affine: Affine
-    augmentation: CropFlip | None  # of the training images; None: none
+    augmentation: Augmentation | None  # of the training samples; None: none
     passes: int = 1  # passes over the train split in an epoch
     shared: int = 1  # so many consecutive samples of each split share one x
     doubts: tuple[str, ...] = ()  # what may not have been meant, a line each
