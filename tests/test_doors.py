@@ -24,6 +24,7 @@ FLOORS = (
     "sampling",
     "datasets",
     "model/blocks",
+    "model/noise",
     "model/architectures",
     "model/bottlenecks",
     "model/classifiers",

@@ -55,3 +55,6 @@ COSMETIC = (
     "dataset.root",
     "dataset.download",
 )
+
+# Groups that came later → the option that is what the program did before. Stored configs of earlier versions lack them.
+LATER = {"noise": {"_target_": "none"}}

@@ -24,6 +24,8 @@ NAMES = {
     "S": "entropy of the weights",
     "S/N": "entropy of the weights a sample",
     "V": "volume",
+    "KL": "information through the noise",
+    "KL_N": "the same a training sample",
     "H_model[Y|X]": "cross-entropy",
     "H[Y|Z]": "decoder uncertainty",
     "H[Z]": "encoding entropy",
@@ -37,12 +39,12 @@ NAMES = {
 }
 SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
 # Measures that are amounts of information.
-INFORMATION = re.compile(r"[JRCDSVI](_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")
+INFORMATION = re.compile(r"([JRCDSVI]|KL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
-    "J", "R", "R_Y", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]",
-    "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
+    "J", "R", "R_Y", "C", "D", "S", "S/N", "V", "KL", "KL_N", "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]",
+    "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
     "log_Var_window[Z|Y]", "accuracy", "error",
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis

@@ -7,7 +7,8 @@ generator: each model sees its own stream, whether it is trained alone or with o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -21,13 +22,30 @@ class Request(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Tape:
-    """Hands out numbers drawn beforehand, in order, and collects the reports of layers."""
+@dataclass(frozen=True)
+class NoiseOfLayer:
+    """The tensors of a noise layer in one pass: (B, *unit shape) each, or (S·B, *unit shape) for S draws of z."""
 
-    def __init__(self, numbers: Sequence[Tensor]) -> None:
+    activation: Tensor  # z = ε f(x), the layer's output
+    clean: Tensor  # f(x)
+    alpha: Tensor | None  # standard deviation of ln ε where the noise is on; None: ε has two values
+    kl: Tensor | None  # KL(p(z|x) ‖ prior) of each unit in nats; None: the noise has no prior
+
+
+class Tape:
+    """Hands out numbers drawn beforehand, in order, and collects what layers report and keep.
+
+    The first report under a name is the pass's. A part that encodes a second time changes none.
+    """
+
+    def __init__(self, numbers: Sequence[Tensor], keep: Collection[str] = ()) -> None:
+        """`keep`: names of noise layers whose tensors stay in `kept`, such as `noise_2`."""
         self._numbers = iter(numbers)
         self.draws = 1  # draws of z per sample; 1 after `spread` has expanded rows
+        self.spread_by = 1  # rows of a tensor for each sample
         self.reports: dict[str, Tensor] = {}
+        self.keep = frozenset(keep)
+        self.kept: dict[str, NoiseOfLayer] = {}
 
     def _next(self, request: Request) -> Tensor:
         numbers = next(self._numbers, None)
@@ -50,12 +68,26 @@ class Tape:
         A layer whose noise is part of q(z|x) begins with this call, so that the layers before it are computed only once
         for all draws.
         """
+        (spread,) = self.spread_all(h)
+        return spread
+
+    def spread_all(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """`spread` of several tensors that belong to one layer."""
         draws, self.draws = self.draws, 1
-        return h if draws == 1 else h.expand(draws, *h.shape).flatten(0, 1)
+        if draws == 1:
+            return tensors
+        self.spread_by = draws
+        return tuple(h.expand(draws, *h.shape).flatten(0, 1) for h in tensors)
 
     def report(self, name: str, nats: Tensor) -> None:
-        """Record per-sample nats (B,) under a name; reports of the same name add up."""
-        self.reports[name] = self.reports[name] + nats if name in self.reports else nats
+        """Record nats of each sample (B,) under a name; of each draw, (S·B,), their mean counts."""
+        if name not in self.reports:
+            self.reports[name] = nats if self.spread_by == 1 else nats.view(self.spread_by, -1).mean(0)
+
+    def keep_tensors(self, name: str, tensors: NoiseOfLayer) -> None:
+        """Keep the tensors of a layer that `keep` names."""
+        if name in self.keep:
+            self.kept.setdefault(name, tensors)
 
 
 class Planner(Tape):

@@ -1,4 +1,4 @@
-"""The data that flow between folders: `Spec`, `Batch` and `Pass`. Imports nothing of this package.
+"""The data that flow between folders: `Spec`, `Batch` and `Pass`.
 
 Comments give the shapes of tensors: B samples of a batch, G distinct inputs among them, S draws of z per sample,
 K dimensions of z, N samples of a split.
@@ -12,6 +12,8 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
+
+from ib_cli.contracts.noise import NoiseOfLayer
 
 T = TypeVar("T")
 
@@ -61,6 +63,8 @@ class Pass:
     weights_divergence: Tensor | None = None  # S of the whole posterior of the weights: a scalar
     train_size: int | None = None  # N of the training split
     classes: int | None = None  # number of labels; None: y is continuous
+    noise_divergence: Tensor | None = None  # (B,): weighted sum of the KL of the noise layers; None: none has a prior
+    kept: dict[str, NoiseOfLayer] = field(default_factory=dict)  # of the noise layers that the tape was asked to keep
     earlier: Tensor | None = None  # (classes, 1 + 3K): sums of moments of z over earlier batches; 0 in evaluations
 
     @property

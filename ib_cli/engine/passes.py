@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -67,17 +67,19 @@ def passes(
     members: Tensor | None = None,
     repeats: int = 1,
     plans: dict[int, list[Request]] | None = None,
+    keep: Collection[str] = (),
 ) -> Iterator[Pass]:
     """Passes of a split with the given parameters and buffers, a batch at a time; arguments as for `inputs`.
 
     A functional of a pass gives nats per sample, `Pass.total` and `Pass.mean` their sum and mean over the batch.
+    `keep`: names of noise layers, such as `noise_2`, whose tensors each pass has in `kept`.
     """
     found = inputs(
         model, data, split, streams=[noise], samples=samples, precision=precision, batch_size=batch_size,
         members=members, repeats=repeats, plans=plans,
     )  # fmt: skip
     for batch, (numbers,) in found:
-        yield forward(model, params, buffers, batch, Tape(numbers), samples, precision)
+        yield forward(model, params, buffers, batch, Tape(numbers, keep), samples, precision)
 
 
 def draws_numbers(model: Model, data: Data, split: str, precision: str) -> bool:

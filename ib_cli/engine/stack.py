@@ -59,13 +59,13 @@ class Stack:
             self.optimizer.step()
             return
         group["lr"], group["weight_decay"] = 1.0, 0.0
-        params = list(self.params.values())
+        params = [p for p in self.params.values() if p.grad is not None]  # what J does not depend on stays as it is
         rate = (self.rates * torch.tensor(factors, dtype=torch.float64)).float().to(params[0].device)
         decay = self.decays.to(params[0].device)
         before = [p.clone() for p in params]
         if not isinstance(self.optimizer, AdamW):  # AdamW's decay is part of the update, not of the gradient
             for p in params:
-                assert p.grad is not None  # `Backward` has set it
+                assert p.grad is not None
                 p.grad.add_(_along(decay, p) * p)
         self.optimizer.step()
         shrink = 1 - rate * decay if isinstance(self.optimizer, AdamW) else torch.ones_like(rate)

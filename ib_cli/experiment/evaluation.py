@@ -26,6 +26,11 @@ AT_ONCE = {"cpu": 50_000, "cuda": 1_000_000}  # draws of z in one pass over seve
 Measure = Callable[[Pass], dict[str, Tensor]]
 
 
+def copies_at_once(device: torch.device, draws: int) -> int:
+    """How many copies of a model to map a pass over, for so many draws of z in it."""
+    return max(AT_ONCE[device.type] // draws, 1)
+
+
 def measurable(p: Pass, objective: Objective) -> list[Functional]:
     """The functionals that a pass has the parts for; costly ones only if the objective has them."""
     asked = {term.functional.symbol for term in objective.terms}
@@ -44,7 +49,7 @@ def values(p: Pass, objective: Objective) -> dict[str, Tensor]:
     found = {entry.symbol: entry.nats(p) for entry in measurable(p, objective) if entry.sums is None}
     if "C" in found:
         found["H_model[Y|Z]"] = found["C"]
-    found |= prediction_measures(p)
+    found |= {f"KL_{layer}": nats for layer, nats in p.reports.items()} | prediction_measures(p)
     if p.class_logits is not None:
         found["error_single"] = p.expected((p.class_logits.argmax(-1) != p.y).float())
     return found
@@ -76,8 +81,10 @@ class Evaluation:
     The noise depends on the seed and the split alone, so evaluations of one run differ by the model only.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, samples: int | None = None) -> None:
+        """`samples`: draws of z per sample, where they are not `eval_samples`."""
         self.experiment = experiment
+        self.samples = samples or experiment.settings.eval_samples
         self._plans: dict[int, list[Request]] = {}
 
     def of(
@@ -179,7 +186,7 @@ class Evaluation:
     def _keys(self) -> dict[str, Any]:
         settings = self.experiment.settings
         return {
-            "samples": settings.eval_samples,
+            "samples": self.samples,
             "precision": settings.precision,
             "batch_size": settings.eval_batch_size,
             "repeats": self._repeats,
@@ -205,11 +212,11 @@ class Evaluation:
 
         def measured(params: Tensors, buffers: Tensors, batch: Batch, numbers: Numbers) -> dict[str, Tensor]:
             tape = Tape(numbers)
-            return measure(forward(model, params, buffers, batch, tape, settings.eval_samples, settings.precision))
+            return measure(forward(model, params, buffers, batch, tape, self.samples, settings.precision))
 
-        draws = model.bottleneck.size if model.bottleneck.discrete else settings.eval_samples
+        draws = model.bottleneck.size if model.bottleneck.discrete else self.samples
         in_a_pass = min(settings.eval_batch_size, len(data.splits[split])) * draws
-        at_once = max(AT_ONCE[data.device.type] // in_a_pass, 1)
+        at_once = copies_at_once(data.device, in_a_pass)
         axis = 0 if len(distinct) > 1 else None
         mapped = vmap(measured, in_dims=(0, 0, None, axis), chunk_size=at_once)
         streams = [generator(data.device, seed, "evaluate", split) for seed in distinct]

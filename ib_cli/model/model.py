@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
@@ -14,6 +15,7 @@ from ib_cli.contracts.passes import Batch, Pass
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.blocks.refreshed import Refreshed
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck
+from ib_cli.model.noise.layer import NoiseLayer
 
 if TYPE_CHECKING:
     from ib_cli.model.weights.posterior import Posterior
@@ -42,6 +44,9 @@ class Model(nn.Module):
         self.averaged_encoder, self.window = averaged_encoder, window
         self.train_size, self.classes = train_size, classes
         self.monte_carlo = is_monte_carlo(architecture)
+        noises = [module for module in architecture.modules() if isinstance(module, NoiseLayer)]
+        self.noise_count = len(noises)
+        self.noise_weights = {noise.name: noise.weight for noise in noises if noise.weight is not None}
         self.weights: Posterior | None = None  # the distribution of the parameters; None: they are numbers
 
     def forward(self, batch: Batch, tape: Tape, samples: int, weights_divergence: Tensor | None = None) -> Pass:
@@ -50,6 +55,10 @@ class Model(nn.Module):
         if shared > 1 and not self.bottleneck.discrete:  # samples that share an x have draws of their own
             batch = batch._replace(x=batch.x.repeat_interleave(shared, 0))
         encoder, z, *z_weight = self._encoded(batch.x, tape, samples)
+        noise_divergence = None
+        if self.noise_weights:
+            parts = [weight * tape.reports[name] for name, weight in self.noise_weights.items()]
+            noise_divergence = torch.stack(parts).sum(0)
         p = Pass(
             x=batch.x,
             y=batch.y,
@@ -64,6 +73,8 @@ class Model(nn.Module):
             weights_divergence=weights_divergence,
             train_size=self.train_size,
             classes=self.classes,
+            noise_divergence=noise_divergence,
+            kept=tape.kept,
             z_weight=z_weight[0] if z_weight else None,
         )
         if self.window is not None:
@@ -75,7 +86,8 @@ class Model(nn.Module):
     ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
         """q(z|x), z and, for a discrete z, the probability of each value.
 
-        With Monte-Carlo dropout each draw of z has features of its own; q(z|x), a mean over all masks, is not known.
+        With Monte-Carlo dropout or layers of noise each draw of z has features of its own; q(z|x), a mean over all
+        masks, is not known.
         """
         tape.draws = samples
         features = self.architecture(x, tape)
@@ -83,6 +95,11 @@ class Model(nn.Module):
             return self.bottleneck(features, tape, samples)
         _, z = self.bottleneck(features, tape, 1)  # (1, S·B, K)
         return None, z.view(samples, len(x), -1)
+
+    def without_noise(self, buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The buffers with which a pass is one without the noise of noise layers; new tensors for those that differ."""
+        switches = {f"{path}.on" for path, module in self.named_modules() if isinstance(module, NoiseLayer)}
+        return {name: torch.zeros_like(value) if name in switches else value for name, value in buffers.items()}
 
     @property
     def refreshed(self) -> dict[str, Refreshed]:

@@ -23,6 +23,7 @@ from ib_cli.model.model import Model
 from ib_cli.model.weights.averaged_encoder import AveragedEncoder
 from ib_cli.run import compatibility
 from ib_cli.run.measured import content_digest, measured_folder
+from ib_cli.run.noise import check_drawn, check_noise, with_noise
 from ib_cli.run.stored_config import stored_config
 from ib_cli.run.validation import PARTS, ValidConfig, validate
 from ib_cli.system.home import expanded
@@ -122,10 +123,11 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
     spec, needs, required = data.spec, objective.needs, objective.required(config)
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(derived_seed(valid.settings.seed, "initialisation"))
-        architecture = targets["architecture"](spec.input_shape)
+        architecture = with_noise(config, targets, spec)
         bottleneck = targets["bottleneck"](architecture.features)
         has_density = bottleneck.stochastic and not is_monte_carlo(architecture)  # whether q(z|x) has a known density
         compatibility.check_monte_carlo(config, architecture, bottleneck)
+        check_drawn(config, architecture, bottleneck)
         compatibility.check_functionals(config, objective.weighted(config), bottleneck, has_density, spec)
         if not has_density:
             needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # these are compared with q(z|x)'s density
@@ -141,6 +143,7 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
             "weights=point: this objective measures the entropy S of the weights, which numbers do not have: choose "
             "weights=gaussian or weights=lognormal"
         )
+    check_noise(config, objective, model)
     compatibility.check_batch_norm(config, model, spec.train_size)
     compatibility.check_marginal(model)
     compatibility.check_discrete(config, model, spec)

@@ -12,7 +12,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.functionals.functional import Functional
 from ib_cli.functionals.objective import Objective
-from ib_cli.model.blocks.layers import is_monte_carlo
+from ib_cli.model.blocks.layers import Dropout
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck
 from ib_cli.model.model import Model
 from ib_cli.run.validation import PARTS
@@ -35,9 +35,13 @@ def check_functionals(
                 "one, such as bottleneck=zero_entropy_noise"
             )
         if "encoder" in each.needs and bottleneck.stochastic and not has_density:
+            noise = short_name("noise", config["noise"]["_target_"])
+            drawn, cause, remedy = ("noise within the network", f"noise={noise}", "noise=none")
+            if noise == "none":
+                cause, drawn, remedy = "architecture.monte_carlo=true", "dropout", "architecture.monte_carlo=false"
             raise ConfigError(
-                "architecture.monte_carlo=true: this objective measures a rate, but a z drawn by dropout has no "
-                "density that is known: choose architecture.monte_carlo=false"
+                f"{cause}: this objective measures a rate, but a z drawn by {drawn} has no density that is known: "
+                f"choose {remedy}"
             )
         if "encoder" in each.needs and not has_density:
             raise ConfigError(
@@ -60,7 +64,7 @@ def check_monte_carlo(config: Mapping[str, Any], architecture: torch.nn.Module, 
     """Raises ConfigError for Monte-Carlo dropout that would drop nothing, or with a discrete z."""
     if not config["architecture"].get("monte_carlo"):
         return
-    if not is_monte_carlo(architecture):
+    if not any(isinstance(layer, Dropout) and layer.monte_carlo for layer in architecture.modules()):
         rates = " or ".join(f"architecture.{key}" for key in config["architecture"] if "dropout" in key)
         raise ConfigError(f"architecture.monte_carlo=true: nothing is dropped; set {rates} above 0")
     if bottleneck.discrete:

@@ -9,6 +9,7 @@ import torch
 
 from ib_cli.config.catalogue import usual
 from ib_cli.config.public_names import of_option, short_name
+from ib_cli.contracts.labels import counted
 from ib_cli.contracts.passes import Spec
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.run.compatibility import untrained
@@ -45,6 +46,11 @@ def doubts(experiment: Experiment) -> list[str]:
         )
     if experiment.procedure.facts(experiment) is None:  # it trains a model
         found += _untrained(experiment) + _unused(experiment)
+        if model.noise_weights and "noise_divergence" not in experiment.objective.required(experiment.multipliers):
+            found.append(
+                "noise=information: KL has no weight in J, so training lowers the noise as far as it can, and the prior "
+                "stays as it is; objective=information_dropout gives it a weight"
+            )
     return found
 
 
@@ -71,7 +77,12 @@ def _unused(experiment: Experiment) -> list[str]:
 
 def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, str]:
     model = experiment.model
-    parts = [_name(config, "architecture"), f"{_name(config, 'bottleneck')} (K = {model.bottleneck.size})"]
+    noise = (
+        ""
+        if not model.noise_count
+        else f" with {_name(config, 'noise')} noise in {counted(model.noise_count, 'layer')}"
+    )
+    parts = [_name(config, "architecture") + noise, f"{_name(config, 'bottleneck')} (K = {model.bottleneck.size})"]
     if model.decoder is not None:
         likelihood = config["decoder"].get("likelihood")
         parts.append(f"{_name(config, 'decoder')} decoder" + (f" ({likelihood})" if likelihood else ""))

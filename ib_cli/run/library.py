@@ -37,6 +37,7 @@ from ib_cli.experiment.damage import check_digests
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.finished_run import load_final_parameters
+from ib_cli.experiment.noise_off import NoiseOff
 from ib_cli.experiment.records import Records
 from ib_cli.model.model import Model
 from ib_cli.run import build as building
@@ -266,8 +267,9 @@ class Run:
     def evaluate(self, split: str = "test") -> dict[str, float]:
         """The measures of a split, in nats, as in the run's own evaluations."""
         self._check_split(split)
-        model = self.model
-        return Evaluation(self.experiment).of(dict(model.named_parameters()), split)
+        params, buffers = dict(self.model.named_parameters()), dict(self.model.named_buffers())
+        noise_off = NoiseOff(self.experiment).of(params, buffers, [split])
+        return Evaluation(self.experiment).of(params, split) | noise_off[split]
 
     def evaluate_samples(self, split: str = "test") -> DataFrame:
         """The measures of each sample of a split, in nats: a row per sample, in the split's order."""

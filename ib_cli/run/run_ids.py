@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ib_cli.config.public_names import hashed_name
-from ib_cli.config.settings import COSMETIC
+from ib_cli.config.settings import COSMETIC, LATER
 from ib_cli.run.spellings import one_spelling, spellings
 
 # Key that came after ids were first made → the value that stands for what the program did before.
 # With this value a run has the id that it had then. Entries stay for ever, as finished runs rely on them.
-NEUTRAL: dict[str, Any] = {}
+NEUTRAL: dict[str, Any] = {**LATER}
 
 
 def run_id(config: Mapping[str, Any], fingerprint: str) -> str:

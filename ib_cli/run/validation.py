@@ -15,7 +15,7 @@ from ib_cli.config.catalogue import choices, multipliers
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import path_of, public_name
 from ib_cli.config.schema import check
-from ib_cli.config.settings import Settings
+from ib_cli.config.settings import LATER, Settings
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Pass
 from ib_cli.functionals import functionals
@@ -32,8 +32,8 @@ PARTS = {
     "window": "earlier",
 }
 GROUPS = (
-    "dataset", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure", "estimators",
-    "tracker",
+    "dataset", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",
+    "estimators", "tracker",
 )  # fmt: skip
 
 
@@ -82,6 +82,7 @@ def validate(config: Mapping[str, Any]) -> ValidConfig:
 
     Raises ConfigError, one line naming the key and what would be right.
     """
+    config = {**LATER, **config}
     missing = [group for group in (*GROUPS, "objective") if group not in config]
     if missing:
         raise ConfigError(

@@ -18,6 +18,10 @@ STACKABLE = {
     "bottleneck.width",
     "decoder.width",
     "window.batches",
+    "noise.alpha_max",
+    "noise.keep",
+    "noise.variance",
+    "noise.zero_mass",
 }
 
 

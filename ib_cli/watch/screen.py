@@ -20,7 +20,7 @@ from ib_cli.watch.observer import Observer, RunInfo
 
 LIVE = ("R", "C", "D", "J", "accuracy", "mse")  # measures shown during a run
 # Order of the closing table; all other measures follow.
-ORDER = ("J", "R", "C", "D", "S", "S/N", "V", "H_model[Y|X]", "accuracy", "error")
+ORDER = ("J", "R", "C", "D", "S", "S/N", "V", "KL", "H_model[Y|X]", "accuracy", "error")
 SPLITS = ("train", "validation", "test")
 REASONS = 3  # most reasons shown for the flagged estimates of one estimator
 LINE_WIDTH = 80  # columns of a plain line; a log file has no width of its own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 from annotated_types import Gt, Interval
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from ib_cli.contracts.noise import Tape
 from ib_cli.model.architectures.images import image_shape
 from ib_cli.model.blocks.layers import ACTIVATIONS, Chain, Dropout
+from ib_cli.model.noise.noise import Noise, Place
+from ib_cli.model.noise.none import NO_NOISE
 
 STAGES = {32: (96, 192), 96: (32, 64, 96, 192)}  # filters of each stage; a stage halves height and width
 LAST = 192  # filters of the two layers below the classifier
@@ -23,7 +26,7 @@ class AllCnn(nn.Module):
     linear classifier on top is the table's last layer, except for the table's batch norm and ReLU on the logits.
 
     The paper leaves the padding open; here it keeps the size. `variant` names the table; images may have another
-    size. `width` scales the number of filters.
+    size. `width` scales the number of filters. Every convolution with stride 2 is a place for noise, as in the table.
 
     Raises `ConfigError` for anything but images of at least 4×4 (variant 32) or 16×16 pixels (variant 96).
     """
@@ -31,6 +34,7 @@ class AllCnn(nn.Module):
     def __init__(
         self,
         input_shape: tuple[int, ...],
+        noise: Noise = NO_NOISE,
         *,
         variant: Literal[32, 96],
         width: Annotated[float, Gt(0)],
@@ -43,12 +47,14 @@ class AllCnn(nn.Module):
         stages = STAGES[variant]
         channels, *_ = image_shape("all_cnn", input_shape, smallest=2 ** len(stages))
         layers: list[nn.Module] = [Dropout(input_dropout, monte_carlo=monte_carlo)]
-        for stage in stages:
+        for number, stage in enumerate(stages, start=1):
             filters = _scaled(stage, width)
+            place = Place(number, len(stages), activation, partial(nn.Conv2d, filters, filters, 3, 2, padding=1))
+            reduction = noise.after(place, _convolution(filters, filters, activation, stride=2))
             layers += [
                 _convolution(channels, filters, activation),
                 _convolution(filters, filters, activation),
-                _noisy_reduction(filters, activation, dropout, monte_carlo),
+                Chain(*reduction, Dropout(dropout, monte_carlo=monte_carlo)),
             ]
             channels = filters
         self.features = _scaled(LAST, width)
@@ -71,9 +77,3 @@ def _convolution(inputs: int, outputs: int, activation: str, size: int = 3, stri
     # Batch norm subtracts the mean, so a bias before it would have no effect.
     convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
     return Chain(convolution, nn.BatchNorm2d(outputs), ACTIVATIONS[activation]())
-
-
-def _noisy_reduction(filters: int, activation: str, dropout: float, monte_carlo: bool) -> Chain:
-    """The strided convolution and the noise on it: one block, since noise may be computed from the block's input."""
-    dropped = Dropout(dropout, monte_carlo=monte_carlo)
-    return Chain(_convolution(filters, filters, activation, stride=2), dropped)

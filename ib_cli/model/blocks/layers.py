@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -51,6 +50,8 @@ class Linear(nn.Module):
 class Noisy(nn.Module):
     """A layer whose forward also takes the tape, which `Chain` passes on."""
 
+    monte_carlo = False  # whether its noise is on in evaluations too, so that q(z|x) has no known density
+
 
 class Dropout(Noisy):
     """Sets each unit (or each channel, `channels=True`) to zero with probability p and scales the rest by 1/(1 − p).
@@ -82,8 +83,8 @@ class Dropout(Noisy):
 
 
 def is_monte_carlo(module: nn.Module) -> bool:
-    """Whether any dropout layer of the module stays on in evaluations."""
-    return any(isinstance(layer, Dropout) and layer.monte_carlo for layer in module.modules())
+    """Whether the noise of any layer of the module is on in evaluations."""
+    return any(isinstance(layer, Noisy) and layer.monte_carlo for layer in module.modules())
 
 
 class Chain(nn.Sequential):
@@ -95,24 +96,16 @@ class Chain(nn.Sequential):
         return x
 
 
-def dense(
-    sizes: list[int],
+def dense_block(
+    inputs: int,
+    outputs: int,
     activation: str,
     batch_norm: bool = False,
-    dropout: float = 0.0,
     initialisation: Literal["torch", "xavier"] = "torch",
-    monte_carlo: bool = False,
-) -> Chain:
-    """Linear, batch norm, activation and dropout for each neighbouring pair of sizes."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers.append(Linear(inputs, outputs, initialisation))
-        if batch_norm:
-            layers.append(nn.BatchNorm1d(outputs))
-        layers.append(ACTIVATIONS[activation]())
-        if dropout:
-            layers.append(Dropout(dropout, monte_carlo=monte_carlo))
-    return Chain(*layers)
+) -> list[nn.Module]:
+    """A linear map, batch norm if asked for, and the activation."""
+    norm = [nn.BatchNorm1d(outputs)] if batch_norm else []
+    return [Linear(inputs, outputs, initialisation), *norm, ACTIVATIONS[activation]()]
 
 
 def full_precision(parameters: Tensor) -> Tensor:

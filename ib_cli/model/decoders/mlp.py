@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated
 
 from annotated_types import Gt
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ib_cli.contracts.passes import Spec
-from ib_cli.model.blocks.layers import Activation, Linear, dense
+from ib_cli.model.blocks.layers import Activation, Linear, dense_block
 from ib_cli.model.blocks.likelihoods import Kind, Likelihood
 
 
@@ -35,8 +36,7 @@ class Mlp(nn.Module):
         super().__init__()
         self.likelihood = Likelihood(likelihood, scale, spec)
         sizes = [size, *widths]
-        # Without dropout no hidden layer takes a tape.
-        hidden = dense(sizes, activation, batch_norm)
+        hidden = [layer for pair in pairwise(sizes) for layer in dense_block(*pair, activation, batch_norm)]
         self.layers = nn.Sequential(*hidden, Linear(sizes[-1], self.likelihood.parameters))
 
     def forward(self, z: Tensor) -> Distribution:

@@ -13,11 +13,13 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.noise import Tape
+from ib_cli.model.noise.priors import LogNormal
 
 Tensors = Mapping[str, Tensor]
 Parts = Annotated[list[Literal["architecture", "bottleneck", "classifier", "decoder"]], MinLen(1)]
 Evaluate = Literal["draw", "mean"]
-NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm)  # normalisations, which scale units: their weights stay points
+# Normalisations, which scale units, and the prior of a noise layer, which must not depend on a draw: numbers.
+NUMBERS = (_NormBase, nn.LayerNorm, nn.GroupNorm, LogNormal)
 
 
 class Weight(NamedTuple):
@@ -77,12 +79,12 @@ class Posterior(ABC):
 
 
 def _weights(model: nn.Module, parts: Sequence[str]) -> list[Weight]:
-    """The parameters of these parts, without normalisations. Parts that the model lacks are skipped."""
+    """The parameters of these parts, without those of `NUMBERS`. Parts that the model lacks are skipped."""
     return [
         Weight(owner, name, f"{path}.{name}")
         for part in dict.fromkeys(parts)
         if getattr(model, part) is not None
         for path, owner in getattr(model, part).named_modules(prefix=part)
-        if not isinstance(owner, NORMS)
+        if not isinstance(owner, NUMBERS)
         for name, _ in owner.named_parameters(recurse=False)
     ]

@@ -14,6 +14,7 @@ from ib_cli.engine.loss import LossFunction, make_loss
 from ib_cli.engine.train import Epoch, Reporter
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.noise_off import NoiseOff
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock, stop_if_asked
 from ib_cli.procedures.fit.fit_together import fit_together
@@ -87,4 +88,5 @@ def complete(progress: Progress, loss: LossFunction) -> Finished:
     for split in progress.unevaluated:
         rest[split] = evaluation.of(progress.params, split)
         stop_if_asked(experiment)
-    return progress.finish(rest, clock.read())
+    noise_off = NoiseOff(experiment).of(progress.params, progress.state.buffers, data.splits)
+    return progress.finish(rest, noise_off, clock.read())

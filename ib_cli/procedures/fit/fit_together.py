@@ -13,6 +13,7 @@ from ib_cli.engine.group import GroupEpoch
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import averages
 from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.noise_off import NoiseOff
 from ib_cli.experiment.recording import Clock, stop_if_asked
 from ib_cli.procedures.fit.progress import Progress
 from ib_cli.procedures.fit.train_copies import CopyTrainer
@@ -55,7 +56,7 @@ class _Group:
     def __init__(self, experiments: Sequence[Experiment], runs: Sequence[Progress]) -> None:
         self.experiments, self.runs, self.first = experiments, runs, experiments[0]
         self.trainer = CopyTrainer(experiments)
-        self.evaluation = self.trainer.evaluation
+        self.evaluation, self.noise_off = self.trainer.evaluation, NoiseOff(self.first)
         self.clock = Clock()
         self.members: list[int] = []
         self.stack: Stack | None = None
@@ -100,12 +101,14 @@ class _Group:
         for split in self.runs[over[0]].unevaluated:
             rest[split] = self._measured(members, split)
             stop_if_asked(self.first)
+        assert self.stack is not None  # these members have been trained
+        noise_off = self.noise_off.of_copies(self.stack, self.first.data.splits, [self.experiments[i] for i in members])
         spent = self.clock.read() / len(over)
         finished = []
         for i in over:
             with self._alone(i):
                 measures = {split: of[members.index(i)] for split, of in rest.items()}
-                finished.append((i, self.runs[i].finish(measures, spent)))
+                finished.append((i, self.runs[i].finish(measures, noise_off[members.index(i)], spent)))
         return finished
 
     def ended(self, i: int) -> Finished | RunFailedError:
@@ -120,7 +123,11 @@ class _Group:
             state = run.state
             rest[split] = self.evaluation.of(state.evaluated_params, split, self.experiments[i], state.buffers)
             stop_if_asked(self.first)
-        return run.finish(rest, self.clock.read())
+        state = run.state
+        noise_off = self.noise_off.of(
+            state.evaluated_params, state.buffers, self.first.data.splits, self.experiments[i]
+        )
+        return run.finish(rest, noise_off, self.clock.read())
 
     def _close(self, epoch: GroupEpoch, members: list[int]) -> None:
         """Give each run its averages; a run that is not finite fails."""

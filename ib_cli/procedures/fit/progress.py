@@ -89,9 +89,12 @@ class Progress:
         """Splits not yet evaluated with the present parameters; `finish` needs them."""
         return [split for split in self.experiment.data.splits if split not in self._latest]
 
-    def finish(self, rest: Mapping[str, Mapping[str, float]], seconds: float) -> Finished:
-        """The end of the run, given evaluations of the splits in `unevaluated`."""
-        measures = {split: dict({**self._latest, **rest}[split]) for split in self.experiment.data.splits}
+    def finish(
+        self, rest: Mapping[str, Mapping[str, float]], noise_off: Mapping[str, Mapping[str, float]], seconds: float
+    ) -> Finished:
+        """The end of the run, given evaluations of the splits in `unevaluated`, and further measures of all splits."""
+        found = {**self._latest, **rest}
+        measures = {split: {**found[split], **noise_off[split]} for split in self.experiment.data.splits}
         state = self.state
         total = state.seconds + seconds
         return Finished(

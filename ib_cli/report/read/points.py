@@ -31,6 +31,7 @@ FIRST_KEYS = (
     "dataset._target_",
     "architecture._target_",
     "bottleneck._target_",
+    "noise._target_",
 )  # preferred in the names of curves
 
 

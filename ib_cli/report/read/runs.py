@@ -13,6 +13,7 @@ import numpy as np
 
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import public_name
+from ib_cli.config.settings import LATER
 from ib_cli.contracts.errors import DamagedError
 from ib_cli.experiment.damage import check_digests
 from ib_cli.report.read import damage
@@ -216,7 +217,7 @@ def _damaged(folder: Path, why: str, study: str = "") -> RecordedRun:
 def _sound(
     folder: Path, study: str, config: dict[str, Any], result: dict[str, Any], lines: tuple[Lines, Lines, Lines]
 ) -> RecordedRun:
-    config = {group: _named(group, node) for group, node in config.items()}
+    config = {group: _named(group, node) for group, node in {**LATER, **config}.items()}
     metrics, estimates, laws = lines
     columns, splits = _columns(metrics.lines)
     multipliers = result.get("multipliers") or {name: config[name] for name in MULTIPLIERS if name in config}
