@@ -59,7 +59,7 @@ class NuisanceProbe(Procedure):
     def data(self, measured: FinishedRun) -> Data:
         """Splits of the representation, with the label for y. Raises ConfigError for a label that the run's data lack."""
         labels, classes = self._labels(measured)
-        z = Representation(measured, self.noise == "on")
+        z = Representation(measured, self.layer, self.noise == "on")
         splits = {}
         for name, split in measured.data.splits.items():
             noise = generator(measured.data.device, measured.settings.seed, "representation", name)
