@@ -13,7 +13,6 @@ from ib_cli.contracts.passes import Batch, Spec
 from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import Affine
 
-
 Augmentation = Callable[[Tensor, Generator], Tensor]  # indices (B,) → x of these training samples, made anew
 
 

@@ -52,12 +52,12 @@ class NuisanceProbe(Procedure):
 
     @property
     def measure(self) -> str:
-        """The name of the error in the measured run's row: `nuisance_error`, with layer and noise where not the usual."""
+        """The error's name in the measured run's row: `nuisance_error`, with layer and noise where not the usual."""
         layer = "" if self.layer == "z" else f"_{self.layer}"
         return f"{self.label}_error{layer}{'' if self.noise == 'on' else '_noise_off'}"
 
     def data(self, measured: FinishedRun) -> Data:
-        """Splits of the representation, with the label for y. Raises ConfigError for a label that the run's data lack."""
+        """Splits of the representation, with the label for y. Raises ConfigError for a label that the data lack."""
         labels, classes = self._labels(measured)
         z = Representation(measured, self.layer, self.noise == "on")
         splits = {}
@@ -78,19 +78,19 @@ class NuisanceProbe(Procedure):
         data, named = measured.data, measured.data.spec.labels
         if self.label in named:
             return {name: split.labels[self.label] for name, split in data.splits.items()}, named[self.label]
+        key = f"procedure.label={self.label}"
         if data.spec.classes is None:
-            raise ConfigError(f"procedure.label={self.label}: y is continuous in {measured.folder}, and a probe needs labels")
+            raise ConfigError(f"{key}: the y of {measured.folder} is continuous, and no label")
         if self.label != OWN:
             there = ", ".join([*named, OWN])
-            raise ConfigError(f"procedure.label={self.label}: no label of the data of {measured.folder}; there are {there}")
+            raise ConfigError(f"{key}: the data of {measured.folder} have no such label; there are {there}")
         return {name: split.y for name, split in data.splits.items()}, data.spec.classes
 
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where early stopping has nothing to watch, or the objective predicts no label."""
         if experiment.model.classifier is None:
-            raise ConfigError(
-                f"objective={experiment.config['objective']['name']}: trains no classifier, which a probe is: leave it out"
-            )
+            name = experiment.config["objective"]["name"]
+            raise ConfigError(f"objective={name}: trains no classifier, which a probe is: leave objective out")
         self.fit.check(experiment)
 
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:

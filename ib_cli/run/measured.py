@@ -81,7 +81,7 @@ def _config_of(folder: Path, key: str) -> dict[str, Any]:
     """The stored config of a run that can be measured."""
     if not (folder / "config.yaml").exists() and holds_runs(folder):
         raise ConfigError(
-            f"{key}: is a study's folder: name one of its runs, or measure all of them with ib-train -m and the same key"
+            f"{key}: is a study's folder: name one of its runs, or measure all of them by ib-train -m with this key"
         )
     try:
         stored = stored_config(folder, {})
@@ -99,13 +99,11 @@ def _dataset(config: Mapping[str, Any], stored: Mapping[str, Any], key: str) -> 
         root = chosen.get("root")
         return theirs | ({"root": root} if root is not None and "root" in theirs else {})
     mine, other = (_without_cosmetics({"dataset": node})["dataset"] for node in (chosen, theirs))
-    if mine != other:
-        differs = next(name for name in {**other, **mine} if mine.get(name) != other.get(name))
-        told = "" if differs == "_target_" else f".{differs}"
-        raise ConfigError(
-            f"dataset{told}={chosen.get(differs)}: the run of {key} has {theirs.get(differs)}, and what measures it sees "
-            "its data: leave dataset out"
-        )
+    for name in dict.fromkeys(["_target_", *mine, *other]):
+        if mine.get(name) != other.get(name):
+            told = "dataset" if name == "_target_" else f"dataset.{name}"
+            here, there = ("null" if node.get(name) is None else node[name] for node in (mine, other))
+            raise ConfigError(f"{told}={here}: the run of {key} has {there}, and its data are used: leave dataset out")
     return chosen
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
-import torch
 from torch.nn.modules.conv import _ConvNd
 
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
