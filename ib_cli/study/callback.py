@@ -6,6 +6,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,8 @@ class Study(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called when the sweeper has ended."""
-        self.close()
+        with suppress(OutputError, BrokenPipeError):  # Hydra would tell it in its own words; `end` raises it again
+            self.close()
 
     def outcomes(self) -> list[Outcome]:
         """The outcome of every job, in order; a job that has not begun is waiting."""
