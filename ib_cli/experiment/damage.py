@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ib_cli.contracts.errors import DamagedError
 from ib_cli.system.digests import SUMS, digest_of, last_notes, read_sums, text_is_whole
@@ -11,6 +13,7 @@ from ib_cli.system.json_lines import JsonLines, parsed
 
 LINES = ("metrics.jsonl", "estimates.jsonl")
 MORE = ("thermodynamics.jsonl", "tables.npz")  # what some procedures write at their end
+PLACE = ("split", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
 REMEDY = "put it back as it was, or start this run anew with rerun=true"
 
 
@@ -35,16 +38,42 @@ def check_digests(folder: Path) -> None:
 
 
 def check_finished(folder: Path) -> None:
-    """`check_digests` of a run that is done; without digests, its lines must be readable at least."""
+    """`check_digests` of a run that is done; without digests, its lines must be readable and in order at least."""
     check_digests(folder)
     if (folder / SUMS).exists():
         return
     for file in (folder / name for name in (*LINES, "thermodynamics.jsonl")):
         if file.is_file():
             try:
-                parsed(file, _content(file).split(b"\n")[:-1])
+                check_order(file, parsed(file, _content(file).split(b"\n")[:-1]))
             except DamagedError as error:
                 raise DamagedError(f"{error}: {REMEDY}") from None
+
+
+def check_order(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Raises DamagedError where lines of metrics.jsonl or estimates.jsonl are not in the order a run writes them in."""
+    if wrong := disorder(lines):
+        raise DamagedError(f"{file} is damaged: {wrong}")
+
+
+def disorder(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Which line repeats an earlier one, or is of an earlier epoch than the line before it; '' if none.
+
+    Lines without an epoch are not looked at.
+    """
+    seen: set[tuple[float | str, ...]] = set()
+    latest = 0
+    for number, line in enumerate(lines, 1):
+        if not isinstance(epoch := line.get("epoch"), int | float):
+            continue
+        key = (epoch, *(str(line.get(name)) for name in PLACE))
+        if key in seen:
+            return f"line {number} is there twice"
+        if epoch < latest:
+            return f"line {number} is of an earlier epoch than the one before it"
+        seen.add(key)
+        latest = epoch
+    return ""
 
 
 def _check_file(file: Path, digest: str) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from ib_cli.contracts.errors import BusyError, ConfigError, DamagedError, WriteError
 from ib_cli.experiment.checkpoints import Checkpoints
-from ib_cli.experiment.damage import LINES, MORE, check_finished
+from ib_cli.experiment.damage import LINES, MORE, check_finished, check_order
 from ib_cli.system.atomic import as_json, write_atomically, writing
 from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums
 from ib_cli.system.folder_lock import FolderLock
@@ -141,6 +141,8 @@ class Records:
     def _check_lines(self, state: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
         for lines, count in zip(self._lines, state["lines"]):
             lines.check(count, notes[lines.file.name][1] if notes else None)
+            if not notes:  # an earlier version's
+                check_order(lines.file, lines.read()[:count])
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write result.json, the last thing that a run does, and before it the digests of all records."""

@@ -332,6 +332,25 @@ def test_an_old_checkpoint_is_held_by_its_crc(fit: Study, tmp_path: Path, output
     assert "checkpoint.pt cannot be read (the CRC of" in output()
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "estimates.jsonl"])
+def test_an_old_run_with_lines_in_another_order_is_not_said_to_be_done(
+    fit: Study, tmp_path: Path, output: Callable, name: str
+) -> None:
+    for original in (fit.finished, fit.interrupted):
+        run = copied(original, tmp_path / f"of_{original and original.name}")
+        (run / "SHA256SUMS").unlink(missing_ok=True)
+        (run / "checkpoint.previous.pt").unlink(missing_ok=True)
+        torch.save(torch.load(run / "checkpoint.pt", weights_only=True), run / "checkpoint.pt")  # without a seal
+        lines = (run / name).read_bytes().splitlines(keepends=True)
+        (run / name).write_bytes(b"".join(reversed(lines) if original == fit.finished else [lines[0], *lines]))
+        output()
+        assert call(run.parents[2], *fit.words) == 1
+        told = output()
+        assert f"{name} is damaged: line " in told and "rerun=true" in told and told.count("\n") == 1
+        found = read_run(run)
+        assert found is not None and f"{name} is damaged: line " in found.problem
+
+
 def test_an_old_run_with_a_damaged_line_is_not_said_to_be_done(fit: Study, tmp_path: Path, output: Callable) -> None:
     run = copied(fit.finished, tmp_path / "done")
     (run / "SHA256SUMS").unlink()
