@@ -12,9 +12,22 @@ from ib_cli.system.digests import SUMS, digest_of, last_notes, read_sums, text_i
 from ib_cli.system.json_lines import JsonLines, parsed
 
 LINES = ("metrics.jsonl", "estimates.jsonl")
+CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
 MORE = ("thermodynamics.jsonl", "tables.npz")  # what some procedures write at their end
 PLACE = ("split", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
+FILES = ("config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS)
 REMEDY = "put it back as it was, or start this run anew with rerun=true"
+
+
+def check_places(folder: Path) -> None:
+    """Raises DamagedError where a folder, a pipe, a device or a broken link is in the place of a run's record.
+
+    To read a pipe or a device may wait for ever, and a folder can neither be read nor replaced.
+    """
+    for name in FILES:
+        file = folder / name
+        if os.path.lexists(file) and not file.is_file():
+            raise DamagedError(f"{file} is no file: delete it, and give the same command again")
 
 
 def check_digests(folder: Path) -> None:
