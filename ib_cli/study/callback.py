@@ -65,10 +65,10 @@ class Study(Callback):
         except (OSError, OmegaConfBaseException) as error:  # Hydra swallows a callback's errors: `check` raises it
             self.error = error
             return
-        self.jobs = jobs
         log = StudyLog(folder / "study.log", jobs.name)
-        log.write(shlex.join(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
         self.screen = StudyScreen(str(config.name), log, config_flags(sys.argv[1:]))
+        self.jobs = jobs  # from here on, `end` shows the table
+        log.write(shlex.join(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
