@@ -55,7 +55,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, (content, _) in FILES.items():
         (folder / f"{name}.yaml").write_text(content)
     (folder / "folder.yaml").mkdir()
-    (folder / "link.yaml").symlink_to("nothing.yaml")
+    (folder / "link.yaml").symlink_to("gone.yaml")
     (folder / "short.yml").write_text("_target_: mlp\n")
     os.mkfifo(folder / "pipe.yaml")
     (tmp_path / "leaving.py").write_text("import sys\nsys.exit(3)\n")
