@@ -49,7 +49,7 @@ def doubts(experiment: Experiment) -> list[str]:
         found += _untrained(experiment) + _unused(experiment)
         if model.noise_weights and "noise_divergence" not in experiment.objective.required(experiment.multipliers):
             found.append(
-                "noise=information: KL has no weight in J, so training lowers the noise as far as it can, and the prior "
+                "noise=information: KL has no weight in J, so training lowers the noise to its least, and the prior "
                 "stays as it is; objective=information_dropout gives it a weight"
             )
     return found

@@ -89,4 +89,4 @@ def complete(progress: Progress, loss: LossFunction) -> Finished:
         rest[split] = evaluation.of(progress.params, split)
         stop_if_asked(experiment)
     noise_off = NoiseOff(experiment).of(progress.params, progress.state.buffers, data.splits)
-    return progress.finish(rest, noise_off, clock.read())
+    return progress.finish(rest, clock.read(), noise_off)

@@ -108,7 +108,7 @@ class _Group:
         for i in over:
             with self._alone(i):
                 measures = {split: of[members.index(i)] for split, of in rest.items()}
-                finished.append((i, self.runs[i].finish(measures, noise_off[members.index(i)], spent)))
+                finished.append((i, self.runs[i].finish(measures, spent, noise_off[members.index(i)])))
         return finished
 
     def ended(self, i: int) -> Finished | RunFailedError:
@@ -127,7 +127,7 @@ class _Group:
         noise_off = self.noise_off.of(
             state.evaluated_params, state.buffers, self.first.data.splits, self.experiments[i]
         )
-        return run.finish(rest, noise_off, self.clock.read())
+        return run.finish(rest, self.clock.read(), noise_off)
 
     def _close(self, epoch: GroupEpoch, members: list[int]) -> None:
         """Give each run its averages; a run that is not finite fails."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ib_cli.contracts.errors import ConfigError
@@ -90,11 +91,14 @@ class Progress:
         return [split for split in self.experiment.data.splits if split not in self._latest]
 
     def finish(
-        self, rest: Mapping[str, Mapping[str, float]], noise_off: Mapping[str, Mapping[str, float]], seconds: float
+        self,
+        rest: Mapping[str, Mapping[str, float]],
+        seconds: float,
+        noise_off: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     ) -> Finished:
-        """The end of the run, given evaluations of the splits in `unevaluated`, and further measures of all splits."""
+        """The end of the run, given evaluations of the splits in `unevaluated`, and measures without noise by split."""
         found = {**self._latest, **rest}
-        measures = {split: {**found[split], **noise_off[split]} for split in self.experiment.data.splits}
+        measures = {split: {**found[split], **noise_off.get(split, {})} for split in self.experiment.data.splits}
         state = self.state
         total = state.seconds + seconds
         return Finished(
