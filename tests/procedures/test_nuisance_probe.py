@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ib_cli.experiment.records import Records
 from ib_cli.procedures.nuisance_probe import NuisanceProbe
 from ib_cli.procedures.representation import Representation
 from ib_cli.run.library import Run
+from ib_cli.run.measured import completed
 from ib_cli.study.finished_runs import runs_to_measure
 from ib_cli.system.signals import Interrupted, catch_signals
 from tests.conftest import SMALL, Ended
@@ -39,6 +41,7 @@ NOISY = {
     "layers": ("objective=information_dropout", "noise=information"),
     "discrete": ("objective=dib", "bottleneck.size=12"),
 }
+SLOW = ("weights", "dropout", "layers")
 
 
 @pytest.fixture
@@ -103,7 +106,10 @@ def test_a_probe_of_noise_guesses(trained: Callable[..., Run]) -> None:
     assert abs(error - 0.9) < 3 * math.sqrt(0.9 * 0.1 / 350)
 
 
-@pytest.mark.parametrize("words", NOISY.values(), ids=NOISY)
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param(words, marks=[pytest.mark.slow] if name in SLOW else [], id=name) for name, words in NOISY.items()],
+)
 def test_noise_is_drawn_anew_and_is_absent_where_it_is_off(trained: Callable[..., Run], words: tuple[str, ...]) -> None:
     run = as_it_is(trained(*words))
     one, again, other = (drawn(run, True, seed) for seed in (0, 0, 1))
@@ -194,38 +200,9 @@ def test_a_probe_belongs_to_the_run_as_it_is(trained: Callable[..., Run], monkey
         _ = ib_cli.load_run(probe.folder).model
 
 
-@pytest.mark.parametrize(
-    "words, told",
-    [
-        (["procedure.run=outputs"], "procedure.run=outputs: "),
-        (["procedure.run=nowhere"], "is no run's folder"),
-        (["procedure.run=outputs/a"], "is a study's folder: name one of its runs"),
-        (["procedure.run={a}", "procedure.label=nuisance"], "have no such label; there are y"),
-        (["procedure.run={a}", "dataset=therml_toy"], "dataset=therml_toy: the run of procedure.run="),
-        (["procedure.run={a}", "dataset=digits"], "dataset.train_size=null: the run of procedure.run="),
-        (["procedure.run={a}", "procedure.noise=maybe"], "procedure.noise=maybe: must be 'on' or 'off'"),
-        (["procedure.run={a}", "objective=autoencoder"], "objective=autoencoder: trains no classifier"),
-        (["procedure.run={a}", "procedure.patience=1"], "procedure.patience needs a validation split"),
-        (["procedure.run={exact}"], "has no checkpoint.pt, so there is no model to measure"),
-        (["procedure.run={probe}"], "this run measures another one itself"),
-        ([], "procedure.run: this key needs a value"),
-    ],
-)
-def test_a_wrong_command_is_a_line(
-    ib_train: Callable[..., Ended],
-    monkeypatch: pytest.MonkeyPatch,
-    runs: tuple[Path, dict[str, Path]],
-    words: list[str],
-    told: str,
-) -> None:
-    monkeypatch.chdir(runs[0])
-    ended = ib_train(*PROBE, *(word.format(**runs[1]) for word in words))
-    assert ended.code == 2 and told in ended.err and ended.err.count("\n") == 1, ended.err
-
-
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
-    """A folder with a run that is done, one without a model, and a probe."""
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path], dict[str, Any]]:
+    """A folder with a run that is done, one without a model, and a probe; and the probe's config."""
     exact = ("dataset=therml_toy", "architecture=therml_toy", "objective=therml", "weights=point", "sigma=0",
              "procedure=exact_frontier", "procedure.restarts=1", "figures=false", "estimators=none")  # fmt: skip
     here = tmp_path_factory.mktemp("runs")
@@ -236,15 +213,70 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path
             for name, words in (("a", SMALL), ("exact", exact))
         )
         probe = ib_cli.train(built(done))
-    return here, {"a": done.folder, "exact": other.folder, "probe": probe.folder}
+    return here, {"a": done.folder, "exact": other.folder, "probe": probe.folder}, probe.config
+
+
+@pytest.mark.parametrize(
+    "run, keys, told",
+    [
+        ("outputs", {}, "procedure.run=outputs: "),
+        ("nowhere", {}, "is no run's folder"),
+        ("outputs/a", {}, "is a study's folder: name one of its runs"),
+        ("{exact}", {}, "has no checkpoint.pt, so there is no model to measure (its procedure is exact_frontier)"),
+        ("{probe}", {}, "this run measures another one itself: name that run, outputs/a/"),
+        ("{a}", {"dataset": {"_target_": "therml_toy", "passes": 1}}, "dataset=therml_toy: the run of procedure.run="),
+        ("{a}", {"dataset.train_size": None}, "dataset.train_size=null: the run of procedure.run="),
+        ("{a}", {"procedure.label": "nuisance"}, "have no such label; there are y"),
+        ("{a}", {"procedure.noise": "maybe"}, "procedure.noise=maybe: must be 'on' or 'off'"),
+        ("{a}", {"procedure.patience": 1}, "procedure.patience needs a validation split"),
+        ("{a}", {"objective": {"name": "autoencoder", "minimise": {"D": 1}}}, "trains no classifier, which a probe is"),
+    ],
+)
+def test_a_wrong_probe_is_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+    runs: tuple[Path, dict[str, Path], dict[str, Any]],
+    run: str,
+    keys: dict[str, Any],
+    told: str,
+) -> None:
+    here, folders, config = runs
+    monkeypatch.chdir(here)
+    config = deepcopy(config)
+    config["procedure"]["run"] = run.format(**folders)
+    for key, value in keys.items():
+        *groups, name = key.split(".")
+        (config[groups[0]] if groups else config)[name] = value
+    with pytest.raises(ConfigError) as error:
+        ib_cli.build(completed(config))
+    assert told in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["procedure.run=outputs/a", "dataset=digits"], "procedure.run=outputs/a: is a study's folder"),
+        ([], "procedure.run: this key needs a value"),
+    ],
+)
+def test_a_wrong_command_ends_with_2(
+    ib_train: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
+    runs: tuple[Path, dict[str, Path], dict[str, Any]],
+    words: list[str],
+    told: str,
+) -> None:
+    monkeypatch.chdir(runs[0])
+    ended = ib_train(*PROBE, *words)
+    assert ended.code == 2 and told in ended.err and ended.err.count("\n") == 1, ended.err
 
 
 def test_runs_that_are_not_done_or_not_whole_are_refused(trained: Callable[..., Run]) -> None:
-    folder = trained().folder
+    run = trained()
+    folder, config = run.folder, dict(built(run).config)
 
     def refused(told: str) -> None:
         with pytest.raises(ConfigError, match=told) as error:
-            ib_cli.compose([*PROBE, f"procedure.run={folder}"])
+            completed(config)
         assert str(error.value).startswith(f"procedure.run={folder}: ") and "\n" not in str(error.value)
 
     content, checkpoint = ((folder / name).read_bytes() for name in ("metrics.jsonl", "checkpoint.pt"))
