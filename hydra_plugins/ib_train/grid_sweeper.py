@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
@@ -20,13 +22,21 @@ from hydra_plugins.ib_train._busy_runs import BusyRuns
 from hydra_plugins.ib_train._composer import Composer
 from ib_cli.config.error_lines import explain
 from ib_cli.config.unreadable_files import UNREADABLE
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.callback import config_flags, present_study
+from ib_cli.study.finished_runs import holds_runs, runs_to_measure
 from ib_cli.study.job_outcomes import Jobs, Outcome
 from ib_cli.system.atomic import replacing
+from ib_cli.system.home import expanded
+
+MEASURED = "procedure.run"  # the folder of the run that a procedure measures
+PLAIN = re.compile(r"[\w./-]+", re.ASCII)  # values that need no quotes
 
 
 class GridSweeper(BasicSweeper):
     """Every combination of the values. Hydra's own sweeper ends if one job cannot be composed; here the others run.
+
+    Where `procedure.run` is a study's folder, there is a job for each run in it that has a model.
 
     Jobs are numbered in the order of the values; jobs whose config cannot be composed come last. Jobs whose run another
     process is working on are tried again after the others.
@@ -89,8 +99,20 @@ class GridSweeper(BasicSweeper):
         for words in dict.fromkeys(map(tuple, joint)):
             overrides = parser.parse_overrides([*words, *self._parse_config(), *arguments])
             ((*jobs,),) = self.split_arguments(overrides, None)
-            found += jobs
+            found += [one for job in jobs for one in self._of_each_run(job, parser)]
         return found
+
+    def _of_each_run(self, job: list[str], parser: OverridesParser) -> list[list[str]]:
+        """The job, or one for each run of the study whose folder it names as the run to measure."""
+        for place, (word, override) in enumerate(zip(job, parser.parse_overrides(job))):
+            if override.key_or_group == MEASURED and isinstance(value := override.value(), str | QuotedString):
+                study = expanded(getattr(value, "text", value))
+                if (study / "config.yaml").exists() or not holds_runs(study):
+                    continue
+                if not (runs := runs_to_measure(study)):
+                    raise ConfigError(f"{word}: no run of this study has a model to measure")
+                return [[*job[:place], f"{MEASURED}={_quoted(run)}", *job[place + 1 :]] for run in runs]
+        return [job]
 
     def _launch(self, points: Sequence[Sequence[str]], first: int) -> None:
         step = self.max_batch_size or len(points)
@@ -98,6 +120,12 @@ class GridSweeper(BasicSweeper):
             returned: Sequence[JobReturn] = self.launcher.launch(points[start : start + step], first + start)
             for job in returned:
                 _ = job.return_value  # raises what the task raised
+
+
+def _quoted(path: Path) -> str:
+    """A path as a value of an override."""
+    text = str(path)
+    return text if PLAIN.fullmatch(text) else QuotedString(text, Quote.single).with_quotes()
 
 
 def _error(composer: Composer, point: Sequence[str]) -> Exception | None:

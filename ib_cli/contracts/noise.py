@@ -93,8 +93,8 @@ class Tape:
 class Planner(Tape):
     """A tape that returns zeros and lists the requests."""
 
-    def __init__(self, device: torch.device | str) -> None:
-        super().__init__(())
+    def __init__(self, device: torch.device | str, keep: Collection[str] = ()) -> None:
+        super().__init__((), keep)
         self.device = device
         self.requests: list[Request] = []
 

@@ -29,6 +29,7 @@ class Spec:
     levels: int | None  # number of equally spaced values of a pixel in the interval; None: continuous
     target_shape: tuple[int, ...] = ()  # shape of one y: () for a label, (d,) for d real numbers
     one_hot: bool = False  # whether x is one of `input_shape[0]` unit vectors
+    labels: dict[str, int] = field(default_factory=dict, hash=False)  # named labels → their classes; empty: y alone
 
 
 class Batch(NamedTuple):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from ib_cli.contracts.passes import Batch, Spec
-from ib_cli.datasets.augmentation import CropFlip
 from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import Affine
+
+Augmentation = Callable[[Tensor, Generator], Tensor]  # indices (B,) → x of these training samples, made anew
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Split:
     x: Tensor  # (N, *input_shape) uint8 or float32; float64 or int64 where float32 would lose what tells x apart
     y: Tensor  # (N,) int64 labels, or (N, d) float32
     weight: Tensor | None = None  # (N,) ≥ 0, of mean 1: how often each sample counts; None: once
+    labels: dict[str, Tensor] = field(default_factory=dict)  # each named label, (N,) int64; empty where y is the only
+    boxes: Tensor | None = None  # (N, 4) int64: row, column, height and width of the object that y names; None: unknown
 
     def __len__(self) -> int:
         return len(self.y)
@@ -34,7 +37,13 @@ class Split:
         return self._map(lambda part: part.to(device))
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Split:
-        return Split(change(self.x), change(self.y), None if self.weight is None else change(self.weight))
+        return Split(
+            change(self.x),
+            change(self.y),
+            None if self.weight is None else change(self.weight),
+            {name: change(labels) for name, labels in self.labels.items()},
+            None if self.boxes is None else change(self.boxes),
+        )
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Data:
     spec: Spec
     splits: dict[str, Split]
     affine: Affine
-    augmentation: CropFlip | None  # of the training images; None: none
+    augmentation: Augmentation | None  # of the training samples; None: none
     passes: int = 1  # passes over the train split in an epoch
     shared: int = 1  # so many consecutive samples of each split share one x
     doubts: tuple[str, ...] = ()  # what may not have been meant, a line each

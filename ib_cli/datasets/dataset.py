@@ -5,7 +5,8 @@
 
 import zlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -35,6 +36,26 @@ class Arrays:
     classes: int | None  # labels are 0 … classes − 1; None: y is continuous, (N, d)
     levels: int | None  # stored values are the integers 0 … levels − 1; None: real numbers
     standardise_y: bool = False  # give a continuous y mean 0 and deviation 1 in training, in each dimension
+    labels: dict[str, int] = field(default_factory=dict)  # named labels of the splits → their classes; the first is y's
+    paint: Callable[[Tensor], Tensor] | None = None  # makes x of what stands in for it in the splits; None: it is there
+
+    def with_label(self, label: str | None) -> "Arrays":
+        """The same samples with this one of their labels as y; None: y as it is.
+
+        Raises ConfigError for a label that they lack.
+        """
+        if label is None:
+            return self
+        if label not in self.labels:
+            names = " or ".join(self.labels)
+            right = f"must be {names}, the labels of these data" if names else "must be null: these data have one label"
+            raise ConfigError(f"dataset.label={label}: {right}")
+        train, test = (replace(split, y=split.labels[label]) for split in (self.train, self.test))
+        return replace(self, train=train, test=test, classes=self.labels[label], standardise_y=False)
+
+    def painted(self, split: Split) -> Split:
+        """A split with its x."""
+        return split if self.paint is None else replace(split, x=self.paint(split.x))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +76,7 @@ class DataSet(ABC):
     crop: Annotated[int, Ge(0)]  # pixels of padding for random crops
     flip: bool
     seed: Seed
+    label: str | None = None  # which of several named labels is y; None: the first
 
     def fingerprint(self) -> str:
         """Identifies data that may change under the same options; empty for data that cannot.
@@ -72,17 +94,13 @@ class DataSet(ABC):
 
         Raises ConfigError where it cannot be read, or the options ask for more than it has.
         """
-        arrays = self.read()
-        if channels_last(shape := tuple(arrays.train.x.shape)):
-            raise ConfigError(f"dataset: expects images (N, C, H, W), not (N, H, W, C) {shape}: {REMEDY}")
+        arrays = self.read().with_label(self.label)
         if arrays.classes is None:
             self._check_label_options()
         arrays = self._keep_classes(arrays)
-        train, validation = self._hold_out(arrays.train)
-        train = self._noisy(self._subset(train, "train"), arrays.classes)
-        splits = {"train": train, "test": self._subset(arrays.test, "test")}
-        if validation is not None:
-            splits["validation"] = validation
+        splits = {name: arrays.painted(split) for name, split in self._splits(arrays).items()}
+        if channels_last(shape := tuple(splits["train"].x.shape)):
+            raise ConfigError(f"dataset: expects images (N, C, H, W), not (N, H, W, C) {shape}: {REMEDY}")
         given, splits = splits, _precise(splits, self.normalise, arrays)
         affine = fit(self.normalise, splits["train"].x, arrays.levels)
         doubts = (*doubts_of_layout(shape), *_doubts(given, splits["train"], affine, self.normalise, arrays))
@@ -91,12 +109,13 @@ class DataSet(ABC):
         if augmentation is not None:
             splits["train"] = replace(splits["train"], x=augmentation.images)
         spec = Spec(
-            tuple(train.x.shape[1:]),
+            shape[1:],
             arrays.classes,
-            len(train),
+            shape[0],
             INTERVALS.get(self.normalise),
             arrays.levels,
-            target_shape=tuple(train.y.shape[1:]),
+            target_shape=tuple(splits["train"].y.shape[1:]),
+            labels=arrays.labels,
         )
         return Data(spec, splits, affine.to(device), augmentation, doubts=doubts)
 
@@ -118,19 +137,33 @@ class DataSet(ABC):
     def _keep_classes(self, arrays: Arrays) -> Arrays:
         if self.classes is None or arrays.classes is None:
             return arrays
-        kept, last = self.classes, arrays.classes - 1
+        kept, last, own = self.classes, arrays.classes - 1, self.label or next(iter(arrays.labels), None)
         if not kept or len(set(kept)) < len(kept) or not all(0 <= label <= last for label in kept):
             raise ConfigError(f"dataset.classes: must list different classes out of 0 … {last}, not {list(kept)}")
         relabelled = torch.full((arrays.classes,), -1)
         relabelled[kept] = torch.arange(len(kept))
 
         def select(split: Split, name: str) -> Split:
-            split = replace(split, y=relabelled[split.y])
-            if not (split.y >= 0).any():
+            y = relabelled[split.y]
+            if not (y >= 0).any():
                 raise ConfigError(f"dataset.classes: must leave a sample in each split, but {name} has none of {kept}")
-            return split[split.y >= 0]
+            labels = {label: y if label == own else values for label, values in split.labels.items()}
+            return replace(split, y=y, labels=labels)[y >= 0]
 
-        return replace(arrays, train=select(arrays.train, "train"), test=select(arrays.test, "test"), classes=len(kept))
+        return replace(
+            arrays,
+            train=select(arrays.train, "train"),
+            test=select(arrays.test, "test"),
+            classes=len(kept),
+            labels={label: len(kept) if label == own else classes for label, classes in arrays.labels.items()},
+        )
+
+    def _splits(self, arrays: Arrays) -> dict[str, Split]:
+        """`train`, `test` and, where some samples are held out, `validation`. Label noise is for y in training."""
+        train, validation = self._hold_out(arrays.train)
+        train = self._noisy(self._subset(train, "train"), arrays.classes)
+        splits = {"train": train, "test": self._subset(arrays.test, "test")}
+        return splits if validation is None else {**splits, "validation": validation}
 
     def _hold_out(self, train: Split) -> tuple[Split, Split | None]:
         """What remains to train on, and the validation split."""

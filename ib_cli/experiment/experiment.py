@@ -20,6 +20,7 @@ from ib_cli.model.model import Model
 from ib_cli.watch.observer import Observer
 
 if TYPE_CHECKING:
+    from ib_cli.experiment.finished_run import FinishedRun
     from ib_cli.experiment.procedure import Procedure
 
 
@@ -40,6 +41,7 @@ class Experiment:
     records: Records
     observers: tuple[Observer, ...]
     device: torch.device
+    measured: FinishedRun | None = None  # the run that the procedure measures; None: it measures none
     stop: Callable[[], int | None] = lambda: None  # number of the signal that asks this run to stop, or None
 
     @property
@@ -58,5 +60,6 @@ class Finished:
     estimates: list[dict[str, Any]] = field(default_factory=list)  # lines of estimates.jsonl of the last epoch
     compile_seconds: float = 0.0  # part of `seconds`: compiling
     estimate_seconds: float = 0.0  # part of `seconds`: estimates of information
+    of_measured: dict[str, dict[str, float]] = field(default_factory=dict)  # split → measures of the measured run
     doubts: list[str] = field(default_factory=list)  # why its measures are not to be trusted, a line each
     params: dict[str, Tensor] | None = None  # the parameters that were evaluated; None: there is no trained model

@@ -9,15 +9,28 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ib_cli.contracts.errors import RunFailedError
+from ib_cli.datasets.data import Data
 from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.finished_run import FinishedRun
 
 
 class Procedure(ABC):
-    """Trains, samples or solves an experiment. The constructor's keyword-only parameters are the config's keys."""
+    """Trains, samples or solves an experiment. The constructor's keyword-only parameters are the config's keys.
+
+    A procedure with a key `run`, the folder of a finished run, measures that run: it lies in `experiment.measured`, and
+    `data` makes the experiment's data from it. Its other key `digest` is filled in, and tells other contents apart.
+    """
 
     name: ClassVar[str]  # the public name, as in `procedure=fit`
     samples_weights: ClassVar[bool] = False  # True: it draws the weights itself, and S needs no posterior of the model
     trains_together: ClassVar[bool] = False  # True: `together` trains several runs at once
+
+    def data(self, measured: FinishedRun) -> Data:
+        """The data of an experiment that measures a finished run: that run's own.
+
+        Raises ConfigError where the run does not suit the procedure.
+        """
+        return measured.data
 
     def check(self, experiment: Experiment) -> None:  # noqa: B027 (a procedure may suit every experiment)
         """Called before anything is written. Raises ConfigError where the experiment does not suit the procedure."""

@@ -172,7 +172,7 @@ def _write(runs: Sequence[RecordedRun], output: Path, options: argparse.Namespac
     metrics, keys = _split_commas(options.metric), _split_commas(options.group_by)
     made = contents(runs, options.split, options.units, metrics, keys, options.thermodynamics)
     notes = _notes(made, options.split or "test")
-    problems = [run for run in runs if run.status != "done"]
+    problems = [run for run in (*made.runs, *made.measured.undone) if run.status != "done"]
     for run in problems[:MOST_PROBLEMS]:
         print(f"{run.status:<11} {run.study}/{run.id}: {run.problem}")
     if len(problems) > MOST_PROBLEMS:
@@ -201,6 +201,16 @@ def _notes(made: Contents, wanted: str) -> list[str]:
     from ib_cli.report.panels.i_diagrams import left_out as no_i_diagrams
 
     notes = []
+    found = made.measured
+    if found.joined:
+        notes.append(
+            f"{counted(len(found.joined), 'run')} that measured others: in the rows of those, not in their own"
+        )
+    if found.lost:
+        notes.append(
+            f"nothing is shown of {counted(len(found.lost), 'run')} that measured runs which are not done, or not in "
+            "this report"
+        )
     if made.split != wanted:
         notes.append(f"no run has measures of the {wanted} split: those of the {made.split} split are shown")
     unsure = [run for run in made.runs if run.doubts]

@@ -110,6 +110,8 @@ class Attempt:
             measured["compile_seconds"] = finished.compile_seconds
         if finished.estimates:
             measured |= {"estimates": nested(finished.estimates), "estimate_seconds": finished.estimate_seconds}
+        if (of := self.experiment.measured) is not None:
+            measured["measured"] = {"run": of.id, "measures": finished.of_measured}
         if finished.doubts:
             measured["doubts"] = finished.doubts
         result = {"status": "done", **self._about(), **measured}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from copy import deepcopy
 
 import torch
@@ -16,36 +15,42 @@ from ib_cli.datasets.dataset import DataSet
 from ib_cli.engine.seeds import derived_seed
 from ib_cli.experiment.estimates import Estimates
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.experiment.finished_run import FinishedRun, load_final_parameters
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.records import Records
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.model import Model
 from ib_cli.model.weights.averaged_encoder import AveragedEncoder
 from ib_cli.run import compatibility
+from ib_cli.run.measured import content_digest, measured_folder
 from ib_cli.run.noise import check_drawn, check_noise, with_noise
-from ib_cli.run.validation import PARTS, ValidConfig
+from ib_cli.run.stored_config import stored_config
+from ib_cli.run.validation import PARTS, ValidConfig, validate
+from ib_cli.system.home import expanded
 from ib_cli.watch.observer import Observer
-
-Load = Callable[[DataSet, torch.device], Data]
 
 
 def build(
     valid: ValidConfig,
     records: Records,
     observers: tuple[Observer, ...] = (),
-    load: Load = lambda dataset, device: dataset.load(device),
     dataset: DataSet | None = None,
+    like: Experiment | None = None,
 ) -> Experiment:
     """Everything that a run needs, on its device.
 
-    `load` loads a data set onto a device. `dataset`: this config's data set, if it has been made already. Raises
-    ConfigError for parts that do not go together.
+    `dataset`: this config's data set, if it has been made already. `like`: an experiment whose data are this one's too.
+    Raises ConfigError for parts that do not go together.
     """
     settings, targets, config = valid.settings, valid.targets, valid.config
     device = pick_device(settings.device)
     _check_compiler(settings, device)
     procedure = _procedure(valid)
-    data = load(dataset or targets["dataset"](), device)
+    if like is not None:
+        data, measured = like.data, like.measured
+    else:
+        measured = measured_run(valid)
+        data = procedure.data(measured) if measured else (dataset or targets["dataset"]()).load(device)
     try:
         model = build_model(valid, data, procedure).to(device)
     except RuntimeError as error:  # from torch: the network does not fit in memory
@@ -66,11 +71,32 @@ def build(
         records=records,
         observers=observers,
         device=device,
+        measured=measured,
     )
     procedure.check(experiment)
     if procedure.facts(experiment) is None:  # it trains a model
         compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment
+
+
+def measured_run(valid: ValidConfig) -> FinishedRun | None:
+    """The finished run that the config's procedure measures, on the config's device; None if it measures none.
+
+    Raises ConfigError where that run is not what it was when the config was completed, or has no model.
+    """
+    if (run := measured_folder(valid.config)) is None:
+        return None
+    key, folder, config = f"procedure.run={run}", expanded(run), valid.config
+    stored = stored_config(folder, {"device": valid.settings.device})
+    if content_digest(folder, stored, key) != config["procedure"].get("digest"):
+        raise ConfigError(f"{key}: has changed since this measurement of it began: begin another one")
+    experiment = build(validate({**stored, "dataset": config["dataset"]}), Records(folder))
+    try:
+        load_final_parameters(experiment)
+    except (KeyError, ValueError) as error:
+        told = error if isinstance(error, ConfigError) else f"procedure={experiment.procedure.name} leaves no model"
+        raise ConfigError(f"{key}: {told}") from None
+    return FinishedRun(experiment)
 
 
 def _procedure(valid: ValidConfig) -> Procedure:

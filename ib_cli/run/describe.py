@@ -26,6 +26,7 @@ def describe(experiment: Experiment, instead: Mapping[str, str] | None = None) -
     shape = "×".join(map(str, spec.input_shape))
     return {
         "data": f"{_name(config, 'dataset')}: {sizes}; {shape}, {_target(spec)}",
+        **({} if experiment.measured is None else {"measured": str(experiment.measured.folder)}),
         **(_of_model(config, experiment) if instead is None else instead),
         "device": f"{_device(experiment.device)}, {settings.precision}{_emulated(experiment)}",
     }

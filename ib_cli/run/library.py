@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import hydra
 import numpy as np
 import torch
-import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
@@ -37,6 +36,7 @@ from ib_cli.estimators.estimate import Estimate
 from ib_cli.experiment.damage import check_digests
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.experiment.finished_run import load_final_parameters
 from ib_cli.experiment.noise_off import NoiseOff
 from ib_cli.experiment.records import Records
 from ib_cli.model.model import Model
@@ -44,8 +44,8 @@ from ib_cli.run import build as building
 from ib_cli.run.attempt import open_attempt
 from ib_cli.run.log_file import log_file
 from ib_cli.run.run_ids import run_folder
+from ib_cli.run.stored_config import stored_config
 from ib_cli.run.validation import resolve, validate
-from ib_cli.system.digests import text_is_whole
 from ib_cli.system.signals import catch_signals
 from ib_cli.watch.screen import Screen
 
@@ -200,7 +200,7 @@ class Run:
 
     def __init__(self, folder: Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> None:
         self.folder, self._records = folder, Records(folder)
-        self.config = _stored_config(folder, {**(overrides or {}), "device": device})
+        self.config = stored_config(folder, {**(overrides or {}), "device": device})
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.status})"
@@ -242,22 +242,8 @@ class Run:
         Raises ConfigError where there is no checkpoint, as of a procedure that trains no model, or the checkpoint's
         parameters do not fit the config.
         """
-        experiment = self.experiment
-        checkpoint = self._records.read_checkpoint(experiment.device)
-        if checkpoint is None:
-            raise ConfigError(f"{self.folder}: has no checkpoint.pt, so there is no model to load")
-        params, buffers = experiment.procedure.parameters(experiment, checkpoint), checkpoint.get("buffers", {})
-        own = [*experiment.model.named_parameters(), *experiment.model.named_buffers()]
-        try:
-            with torch.no_grad():
-                for name, tensor in own:
-                    if name in params or name in buffers:
-                        tensor.copy_(params[name] if name in params else buffers[name])
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise ConfigError(f"{self.folder}: checkpoint.pt does not fit this config ({reason})") from None
-        experiment.model.eval()
-        return experiment.model
+        load_final_parameters(self.experiment)
+        return self.experiment.model
 
     def encode(self, x: Tensor | np.ndarray, seed: int = 0) -> Distribution:
         """q(z|x): batch (B,), event (K,). `x` (B, *input_shape) is as `data.splits[…].x` stores it, not normalised.
@@ -322,31 +308,6 @@ class Run:
         numbers = draw(plan(model, batch, samples, precision), noise)
         params, buffers = dict(model.named_parameters()), dict(model.named_buffers())
         return forward(model, params, buffers, batch, Tape(numbers), samples, precision)
-
-
-def _stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """config.yaml of a run's folder, with some values replaced. Raises ConfigError."""
-    file = folder / "config.yaml"
-    try:
-        content = file.read_bytes()
-        config = yaml.safe_load(content.decode("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{folder}: is no run's folder ({file.name}: {error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise ConfigError(f"{file}: is damaged: no YAML can be read from it") from None
-    if not text_is_whole(content):
-        raise ConfigError(f"{file}: is damaged: it is not what the run wrote; overrides={{…}} changes values here")
-    if not isinstance(config, dict) or not {"dataset", "objective", "device", "seed"} <= config.keys():
-        raise ConfigError(f"{file}: is damaged: it does not hold a run's config")
-    for key, value in overrides.items():
-        *groups, name = key.split(".")
-        node = config
-        for group in groups:
-            node = node[group] if isinstance(node.get(group), dict) else {}
-        if name not in node:
-            raise ConfigError(f"overrides: this run's config has no key {key}")
-        node[name] = value
-    return config
 
 
 def _table(lines: list[dict[str, Any]], columns: Sequence[str]) -> DataFrame:

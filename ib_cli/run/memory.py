@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ib_cli.contracts.noise import draw
 from ib_cli.engine.loss import make_loss, plan
+from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment
 
 SHARE = 0.6  # of the free memory: the rest is for evaluations, caches and other programs
@@ -23,10 +24,11 @@ def bytes_of(experiment: Experiment) -> int:
     """
     settings, model, data = experiment.settings, experiment.model, experiment.data
     size = min(settings.batch_size, len(data.splits["train"]))
-    batch = data.batch("train", torch.arange(size, device=data.device), torch.Generator(data.device))
+    numbers = generator(data.device, settings.seed, "memory")
+    batch = data.batch("train", torch.arange(size, device=data.device), numbers)
     was_training = model.training
     model.train()
-    noise = draw(plan(model, batch, settings.samples, settings.precision), torch.Generator(data.device))
+    noise = draw(plan(model, batch, settings.samples, settings.precision), numbers)
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:

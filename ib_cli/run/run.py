@@ -11,9 +11,10 @@ from omegaconf import DictConfig
 
 from ib_cli.config.error_lines import again
 from ib_cli.datasets.dataset import DataSet
+from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
 from ib_cli.run.attempt import Attempt, open_attempt
-from ib_cli.run.build import Load, build
+from ib_cli.run.build import build
 from ib_cli.run.log_file import log_file
 from ib_cli.run.process import set_up
 from ib_cli.run.run_ids import run_folder
@@ -47,13 +48,11 @@ def run(config: DictConfig, tell: Callable[[Outcome], object] | None = None) -> 
     return outcome
 
 
-def prepare(
-    plain: dict[str, Any], screen: bool, load: Load = lambda dataset, device: dataset.load(device)
-) -> Attempt | Outcome:
+def prepare(plain: dict[str, Any], screen: bool, like: Experiment | None = None) -> Attempt | Outcome:
     """An attempt with its folder open and locked, or the outcome of a run that is done. `screen`: show the run.
 
-    `load` loads a data set onto a device. Raises ConfigError where the config is wrong, BusyError where another process
-    has the run.
+    `like`: an experiment with the same data. Raises ConfigError where the config is wrong, BusyError where another
+    process has the run.
     """
     valid = validate(plain)
     dataset: DataSet = valid.targets["dataset"]()
@@ -61,7 +60,7 @@ def prepare(
     if not valid.settings.rerun and (skipped := _done_before(records, screen)) is not None:
         return skipped
     observers = (*((Screen(),) if screen else ()), valid.targets["tracker"]())
-    experiment = build(valid, records, observers, load, dataset)
+    experiment = build(valid, records, observers, dataset, like)
     set_up(experiment)
     command = shlex.join(word for word in sys.argv if TOKEN not in word)
     attempt = open_attempt(experiment, command, again(sys.argv))

@@ -15,7 +15,10 @@ from ib_cli.run.spellings import one_spelling, spellings
 
 # Key that came after ids were first made → the value that stands for what the program did before.
 # With this value a run has the id that it had then. Entries stay for ever, as finished runs rely on them.
-NEUTRAL: dict[str, Any] = {**LATER}
+NEUTRAL: dict[str, Any] = {
+    **LATER,
+    "dataset.label": None,
+}
 
 
 def run_id(config: Mapping[str, Any], fingerprint: str) -> str:

@@ -8,15 +8,11 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
-import torch
 from torch.nn.modules.conv import _ConvNd
 
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
-from ib_cli.datasets.data import Data
-from ib_cli.datasets.dataset import DataSet
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.attempt import Attempt
-from ib_cli.run.build import Load
 from ib_cli.run.log_file import log_file
 from ib_cli.run.memory import available, bytes_of
 from ib_cli.run.process import set_threads
@@ -37,7 +33,7 @@ def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: i
     `max_points` overrides the number that the memory holds. Returns "", or the reason why these must run one by one; in
     that case a job without a call of `tell` has not been touched. Raises Interrupted at a signal, after saving all.
     """
-    runs = _prepared(plains, _load_once(), tell)
+    runs = _prepared(plains, tell)
     if (first := next(runs, None)) is None:
         return ""
     if reason := _refusal(first[1]):
@@ -80,23 +76,15 @@ def fitting(experiment: Experiment) -> int:
     return free // one
 
 
-def _load_once() -> Load:
-    """A `load` that loads once, for runs with the same data set."""
-    loaded: list[Data] = []
+def _prepared(plains: Mapping[int, dict[str, Any]], tell: Tell) -> Iterator[tuple[int, Attempt]]:
+    """Numbers and attempts of the runs to train, opened one by one; `tell` receives the outcomes of the others.
 
-    def load(dataset: DataSet, device: torch.device) -> Data:
-        if not loaded:
-            loaded.append(dataset.load(device))
-        return loaded[0]
-
-    return load
-
-
-def _prepared(plains: Mapping[int, dict[str, Any]], load: Load, tell: Tell) -> Iterator[tuple[int, Attempt]]:
-    """Numbers and attempts of the runs to train, opened one by one; `tell` receives the outcomes of the others."""
+    The data are loaded once.
+    """
+    first: Experiment | None = None
     for number, plain in plains.items():
         try:
-            run = prepare(plain, screen=False, load=load)
+            run = prepare(plain, screen=False, like=first)
         except BusyError as error:
             tell(number, Outcome("busy", folder=error.folder, error=f"{error.holder} is at this run"))
         except ConfigError as error:
@@ -109,6 +97,7 @@ def _prepared(plains: Mapping[int, dict[str, Any]], load: Load, tell: Tell) -> I
             tell(number, Outcome("failed", error=in_a_line(error)))
         else:
             if isinstance(run, Attempt):
+                first = first or run.experiment
                 yield number, run
             else:
                 tell(number, run)

@@ -19,8 +19,8 @@ RUN_ID = re.compile("[0-9a-f]{10}")
 def one_spelling(config: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
     """The config with what is only a spelling taken out of it; what is plain stays as it is.
 
-    The path of a file is left out where its content is known, another run's folder is its id, and the weights of an
-    objective are written in one way.
+    The path of a file is left out where its content is known, and so is the folder of a run that is measured; another
+    run's folder is its id, and the weights of an objective are written in one way.
     """
     found = dict(config)
     if fingerprint and _by_content(config):
@@ -28,6 +28,8 @@ def one_spelling(config: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
     run = _other_run(config)
     if run is not None and RUN_ID.fullmatch(name := expanded(run).resolve().name):
         found["weights"] = {**config["weights"], "run": name}
+    if isinstance(procedure := config.get("procedure"), Mapping) and isinstance(procedure.get("digest"), str):
+        found["procedure"] = {key: value for key, value in procedure.items() if key != "run"}
     objective = config.get("objective")
     if isinstance(objective, Mapping) and isinstance(objective.get("minimise"), Mapping):
         found["objective"] = {key: value for key, value in objective.items() if key != "functionals" or value}

@@ -21,6 +21,7 @@ from ib_cli.contracts.passes import Pass
 from ib_cli.functionals import functionals
 from ib_cli.functionals.functional import Functional
 from ib_cli.functionals.objective import Objective
+from ib_cli.run.measured import completed
 
 # The parts of a model besides architecture and bottleneck, each with the field of a Pass that it makes.
 PARTS = {
@@ -61,7 +62,7 @@ class ValidConfig:
 def resolve(config: DictConfig) -> dict[str, Any]:
     """The config as plain containers: interpolations resolved, classes by their public names.
 
-    Raises ConfigError naming a key that fails.
+    A config that measures a finished run has the data set of that run. Raises ConfigError naming a key that fails.
     """
     try:
         plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -73,7 +74,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         node = plain.get(group)
         if isinstance(node, dict) and isinstance(node.get("_target_"), str):
             node["_target_"] = public_name(group, node["_target_"])
-    return plain
+    return completed(plain)
 
 
 def validate(config: Mapping[str, Any]) -> ValidConfig:

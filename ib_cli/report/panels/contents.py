@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from ib_cli.report.quantities.estimated import Estimated, estimated
 from ib_cli.report.quantities.exact_limit import above_limit, bounds_pair, certified, exact_curves
 from ib_cli.report.quantities.frontier import frontiers
 from ib_cli.report.quantities.information_plane import InformationPlane, information_plane
+from ib_cli.report.read.measured import Joined, joined
 from ib_cli.report.read.points import Points, gather
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import SPLITS, differing, final_measures, own_functionals, results
@@ -42,6 +43,7 @@ class Contents:
     metrics: tuple[str, ...]
     estimated: Estimated
     thermodynamics: Thermodynamics | None = None
+    measured: Joined = field(default_factory=Joined)  # the runs that measured others, and have no rows
 
     def scale(self, measure: str) -> float:
         """Factor from nats to the units; 1 for a measure without units."""
@@ -146,10 +148,12 @@ def contents(
     """Compute the contents. `split` None: test if the runs have it, else validation, else train.
 
     Estimates are of `split`; with None, of the train split if possible, as they describe what was learnt.
-    `thermodynamics` measures the laws of TherML: on `split`; with None, on the train split if possible, as they
-    describe what was minimised. Raises ConfigError for a split, metric or key that no run has, and if no law can be
-    measured.
+    What runs measured of others joins the rows of these. `thermodynamics` measures the laws of TherML: on `split`; with
+    None, on the train split if possible, as they describe what was minimised. Raises ConfigError for a split, metric or
+    key that no run has, and if no law can be measured.
     """
+    measured = joined(runs)
+    runs = measured.runs
     present = {name: _measures(runs, name) for name in SPLITS}
     estimates = estimated(runs, split)
     of_laws = split or ("train" if present["train"] else None)
@@ -160,7 +164,7 @@ def contents(
         if name not in present[split]:
             known = ", ".join(in_order(present[split])) or "none"
             raise ConfigError(f"--metric {name}: not measured on the {split} split; there are {known}")
-    shown = tuple(metrics) or tuple(name for name in USUAL if name in present[split])
+    shown = tuple(metrics) or tuple(name for name in (*USUAL, *measured.names) if name in present[split])
     return Contents(
         runs,
         table,
@@ -173,6 +177,7 @@ def contents(
         shown,
         estimates,
         _laws(runs, table, of_laws or split, group_by) if thermodynamics else None,
+        measured,
     )
 
 

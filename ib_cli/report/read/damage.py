@@ -64,9 +64,22 @@ def of_result(result: Mapping[str, Any]) -> list[str]:
         measures = result.get(split, {})
         if not isinstance(measures, Mapping) or not all(v is None or is_number(v) for v in measures.values()):
             wrong.append(split)
+    if "measured" in result and not _is_of_measured(result["measured"]):
+        wrong.append("measured")
     if done and not any(result.get(split) for split in SPLITS):
         wrong.append("measures")
     return _no_proper("result.json", wrong)
+
+
+def _is_of_measured(found: Any) -> bool:
+    """Whether this names a measured run, and numbers that were measured of it by split."""
+    if not isinstance(found, Mapping) or not isinstance(found.get("run"), str):
+        return False
+    measures = found.get("measures")
+    return isinstance(measures, Mapping) and all(
+        split in SPLITS and isinstance(each, Mapping) and all(map(is_number, each.values()))
+        for split, each in measures.items()
+    )
 
 
 def of_metrics(lines: Sequence[Mapping[str, Any]]) -> list[str]:

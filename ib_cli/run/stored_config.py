@@ -1,0 +1,37 @@
+"""The config that a run's folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.system.digests import text_is_whole
+
+
+def stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """config.yaml of a run's folder, with some values replaced. Raises ConfigError."""
+    file = folder / "config.yaml"
+    try:
+        content = file.read_bytes()
+        config = yaml.safe_load(content.decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{folder}: is no run's folder ({file.name}: {error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigError(f"{file}: is damaged: no YAML can be read from it") from None
+    if not text_is_whole(content):
+        raise ConfigError(f"{file}: is damaged: it is not what the run wrote; overrides={{…}} changes values here")
+    if not isinstance(config, dict) or not {"dataset", "objective", "device", "seed"} <= config.keys():
+        raise ConfigError(f"{file}: is damaged: it does not hold a run's config")
+    for key, value in overrides.items():
+        *groups, name = key.split(".")
+        node = config
+        for group in groups:
+            node = node[group] if isinstance(node.get(group), dict) else {}
+        if name not in node:
+            raise ConfigError(f"overrides: this run's config has no key {key}")
+        node[name] = value
+    return config
