@@ -23,6 +23,7 @@ CONTEXT = {
     "marginal": ["objective=vib"],
     "decoder": ["objective=vae"],
     "backward_encoder": ["objective=ceb"],
+    "noise": ["objective=ce"],
     "architecture": ["objective=vib"],
     "bottleneck": ["objective=ce"],
     "classifier": ["objective=vib"],
