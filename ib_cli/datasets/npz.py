@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -48,11 +49,11 @@ class Npz(DataSet):
         names = self._names(arrays)
         kind = self.targets if self.targets != "auto" else "standard" if arrays["y"].dtype.kind == "f" else "labels"
         y_of = self._labels if kind == "labels" else self._values
-        train = self._part(arrays, "", y_of(arrays, ""), names)
+        train = self._part(arrays, "", y_of, names)
         classes = self._count_classes(train.y, "y") if kind == "labels" else None
         labels = {name: self._count_classes(train.labels[name], f"label_{name}") for name in names}
         if "x_test" in arrays:
-            test = self._part(arrays, "_test", y_of(arrays, "_test"), names)
+            test = self._part(arrays, "_test", y_of, names)
             self._check_alike(train, test, classes, labels)
         else:
             train, test = self._split(train)
@@ -74,10 +75,16 @@ class Npz(DataSet):
                 raise self._error(f"{verb} label_{name}_test, as it has label_{name}")
         return names
 
-    def _part(self, arrays: dict[str, np.ndarray], suffix: str, y: torch.Tensor, names: list[str]) -> Split:
+    def _part(
+        self,
+        arrays: dict[str, np.ndarray],
+        suffix: str,
+        y_of: Callable[[dict[str, np.ndarray], str], torch.Tensor],
+        names: list[str],
+    ) -> Split:
         """The samples of a split; `suffix`: '' or '_test'."""
-        labels = {name: self._labels(arrays, suffix, f"label_{name}") for name in names}
-        return Split(self._samples(arrays[f"x{suffix}"], suffix), y, labels=labels)
+        x, y = self._samples(arrays[f"x{suffix}"], suffix), y_of(arrays, suffix)
+        return Split(x, y, labels={name: self._labels(arrays, suffix, f"label_{name}") for name in names})
 
     def _error(self, right: str) -> ConfigError:
         return ConfigError(f"dataset.path: {self.path} {right}")
