@@ -1,8 +1,8 @@
 """A device that pretends to be another one, `other`: it computes on the CPU and has the rules of CUDA.
 
-It takes torch's place for a private device (PrivateUse1), as a vendor's backend does, so that autograd, `torch.func.vmap`,
-views, optimisers and `torch.save` treat its tensors as another device's. A tensor has memory that no CPU tensor
-shares; the *twin*, a CPU tensor of the same memory, is what computes.
+It takes torch's place for a private device (PrivateUse1), as a vendor's backend does, so that autograd, vmap, views,
+optimisers and torch.save treat its tensors as another device's. Each tensor has a *twin*, a CPU tensor with the same
+memory, which computes.
 
 - A CPU tensor beside tensors of the device raises RuntimeError, except one of 0 dimensions in a pointwise operation.
 - A generator of another device raises RuntimeError, here and, within `checked_generators`, on the CPU.
@@ -245,9 +245,9 @@ def check(rule: _Rule, arguments: tuple[Any, ...], keys: dict[str, Any]) -> None
 class _Generators(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, arguments: Any = (), keys: Any = None) -> Any:
         found = function(*arguments, **(keys or {}))
-        if isinstance((keys or {}).get("generator"), OtherGenerator) and isinstance(found, Tensor):
-            if not is_other(found):
-                raise RuntimeError(f"Expected a '{found.device}' device type for generator but found '{NAME}'")
+        on_cpu = isinstance(found, Tensor) and not is_other(found)
+        if on_cpu and isinstance((keys or {}).get("generator"), OtherGenerator):
+            raise RuntimeError(f"Expected a '{found.device}' device type for generator but found '{NAME}'")
         return found
 
 

@@ -8,26 +8,20 @@ import pytest
 
 from ib_cli.config.catalogue import choices
 from ib_cli.experiment.experiment import Experiment
-from tests.test_configs import OPTIONS, PROCEDURES, images, one_epoch, suited, suited_to  # noqa: F401
-
-FEW = ["dataset.train_size=60", "dataset.test_size=30"]  # two steps, and an evaluation of a batch
-DISCRETE = ["dataset.passes=2"]  # over a table of 60 cells
-
-
-def few(words: list[str]) -> list[str]:
-    """The words, and what makes an epoch of them a few steps long."""
-    if "dataset=therml_toy" in words:
-        return [*words, *DISCRETE]
-    return words if any(word.startswith("dataset=") for word in words) else [*FEW, *words]
+from tests.other_device.conftest import Other
+from tests.test_configs import OPTIONS, PROCEDURES, images, one_epoch, words_of  # noqa: F401
 
 
 @pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
-def test_an_option_trains(experiment: Callable[..., Experiment], other: list[str], group: str, option: str) -> None:
-    one_epoch(experiment(*few(suited(group, option)), "epochs=1", "batch_size=30"))
-    assert not other
+def test_an_option_trains(tiny: Callable[..., Experiment], other: Other, group: str, option: str) -> None:
+    one_epoch(tiny(*words_of(group, option), "epochs=1", "batch_size=30"))
+    assert not other.waits
 
 
 @pytest.mark.parametrize("option", choices("procedure"))
-def test_a_procedure_runs(experiment: Callable[..., Experiment], other: list[str], option: str) -> None:
-    one_epoch(experiment(*few(suited_to(option))), PROCEDURES[option][0])
-    assert not other
+def test_a_procedure_runs(tiny: Callable[..., Experiment], other: Other, option: str) -> None:
+    epochs, words = PROCEDURES[option]
+    if "weights=point" in words or option == "hand_crafted":
+        words = [*words, "batch_size=2000"]
+    one_epoch(tiny("batch_size=30", f"procedure={option}", "epochs=1", *words), epochs)
+    assert not other.waits
