@@ -48,11 +48,11 @@ class GroupEpoch:
         }
         seeds = [each.seed for each in settings]
         streams = list(dict.fromkeys(seeds))
-        self.stream_of = torch.tensor([streams.index(seed) for seed in seeds], device=device)
+        self.own_stream = [streams.index(seed) for seed in seeds]
+        self.stream_of = torch.tensor(self.own_stream, device=device)
         self.backward = backward(0 if len(streams) > 1 else None)
         batch_size = self.settings.batch_size
         self.orders = [batches(data, batch_size, state.epoch, seed) for seed in streams]
-        self.factors = self._factors(len(self.orders[0]))
         self.whole = data.whole_batch() if data.whole(batch_size) else None
         self.noises = [generator(device, seed, "noise", state.epoch) for seed in streams]
         for seed, noise in zip(streams, self.noises):
@@ -60,6 +60,7 @@ class GroupEpoch:
             if saved is not None:
                 noise.set_state(saved.cpu())
         self.history: list[Tensor] = []  # (parts, M) of each step
+        self.factors = self._factors(len(self.orders[0]))
 
     @property
     def sizes(self) -> list[int]:
@@ -135,4 +136,4 @@ class GroupEpoch:
             state.history = [*state.history, history[:, :, i]]
             state.step += steps
             state.step_in_epoch += steps
-            state.noise = self.noises[int(self.stream_of[i])].get_state()
+            state.noise = self.noises[self.own_stream[i]].get_state()

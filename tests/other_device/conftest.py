@@ -66,14 +66,14 @@ def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[Other]:
 def tiny(tmp_path: Path, config: Callable[..., dict[str, Any]]) -> Callable[..., Experiment]:
     """Builds a small experiment, made smaller after its config is composed: others compose the same one."""
 
-    def make(*overrides: str) -> Experiment:
+    def make(*overrides: str, folder: str = "run") -> Experiment:
         found = config(*small(overrides))
         if "passes" in found["dataset"]:
             found["dataset"]["passes"] = PASSES
         else:
             few = {key: size for key, size in FEW.items() if found["dataset"].get(key) is not None}
             found["dataset"].update(few)
-        records = Records(tmp_path / "run")
+        records = Records(tmp_path / folder)
         made = build.build(validate({**found, "eval_samples": 2}), records)
         records.open("")
         return made

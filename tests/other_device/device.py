@@ -33,18 +33,29 @@ NAME = "other"
 DEVICE = torch.device("privateuseone", 0)  # torch knows the name from `_register` on
 CPU = torch.device("cpu")
 ON_CPU, ON_META = DispatchKeySet(DispatchKey.CPU), DispatchKeySet(DispatchKey.Meta)
+MARK = torch.tensor([111, 116, 104, 101, 114], dtype=torch.uint8)  # at the end of a generator's state
 aten = torch.ops.aten
 INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_"}  # CUDA takes indices from the CPU
 SCALAR_TOO = {"index_put", "index_put_", "_index_put_impl_", "fill_", "masked_fill_", "where"}
 
 
 class OtherGenerator(Generator):
-    """A generator of the device. Its numbers are those of the CPU's generator with the same seed."""
+    """A generator of the device: the numbers of a CPU's with the same seed, and a state that a CPU's does not take."""
 
     device = DEVICE
 
     def __init__(self) -> None:
         GENERATORS[self._cdata] = self
+
+    def get_state(self) -> Tensor:
+        """The state, with a mark that makes it longer than a CPU's."""
+        return torch.cat([super().get_state(), MARK])
+
+    def set_state(self, state: Tensor) -> None:
+        """Raises RuntimeError for a state of another device."""
+        if not torch.equal(state[-len(MARK) :], MARK):
+            raise RuntimeError("RNG state is wrong size")
+        super().set_state(state[: -len(MARK)])
 
 
 GENERATORS: WeakValueDictionary[int, OtherGenerator] = WeakValueDictionary()  # operations get them without their class
