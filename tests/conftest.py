@@ -77,8 +77,8 @@ def composed(overrides: tuple[str, ...]) -> dict[str, Any]:
 def small(overrides: tuple[str, ...]) -> list[str]:
     """The overrides, after those of `SMALL` that suit them."""
     other = any(word.startswith("architecture=") for word in overrides)  # than mlp, which has widths
-    tabular = "dataset=therml_toy" in overrides  # its samples are the cells of a table
-    dropped = ("architecture.",) * other + ("dataset.",) * tabular
+    sized = any(word in overrides for word in ("dataset=therml_toy", "dataset=gaussian"))  # by other keys
+    dropped = ("architecture.",) * other + ("dataset.",) * sized
     return [*(word for word in SMALL if not word.startswith(dropped)), *overrides]
 
 

@@ -85,7 +85,14 @@ class _Module:
         return False
 
     def manual_seed_all(self, seed: int) -> None:
-        """There is no global generator."""
+        """The device's global generator is the CPU's."""
+
+    def get_rng_state(self, device: torch.device) -> Tensor:
+        """What torch.random.fork_rng keeps."""
+        return MARK
+
+    def set_rng_state(self, state: Tensor, device: torch.device) -> None:
+        """What torch.random.fork_rng ends with."""
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16]

@@ -28,7 +28,7 @@ from tests.conftest import SMALL
 from tests.other_device.conftest import Other
 from tests.other_device.device import DEVICE, NAME
 from tests.other_device.waits import WAITS
-from tests.procedures.fit.test_fit_together import CASES, assert_equal
+from tests.procedures.fit.test_fit_together import assert_equal
 from tests.run.test_resume import STATEFUL
 from tests.test_configs import DISCRETE, OWN, REGRESSION, images, one_epoch  # noqa: F401
 
@@ -42,8 +42,8 @@ KEYS = {
                             "architecture.monte_carlo=true"),
     "masks of the bottleneck": ("objective=ce", "bottleneck=dropout", "samples=2"),
     "drawn weights": ("objective=weight_ib", "weights=gaussian", "weights.local=none"),
-    "means of drawn weights": ("objective=weight_ib", "weights=gaussian", "weights.local=all", "weights.evaluate=mean", *OWN,
-                               "architecture=cnn"),
+    "means of drawn weights": ("objective=weight_ib", "weights=gaussian", "weights.local=all",
+                               "weights.evaluate=mean", *OWN, "architecture=cnn"),
     "drawn weights of a prior with a scale": ("objective=weight_ib", "weights=gaussian", "weights.prior=scaled"),
     "Gaussian pixels": ("objective=vae", "decoder.likelihood=gaussian"),
     "Laplacian pixels": ("objective=vae", "decoder.likelihood=laplace"),
@@ -53,11 +53,11 @@ KEYS = {
     "a law of x and y": ("dataset=gaussian", "dataset.samples=60", "dataset.test_size=30"),
     "numbers to predict": (*REGRESSION, "objective=vib", "classifier=gaussian", "estimators=information_plane",
                            "estimators.use=[kraskov,gaussian,copula]"),
-    "a step as one function": ("optimizer=sgd", "optimizer.momentum=0.9", "schedule=cosine", "schedule.warmup=1"),
+    "momentum and a warm-up": ("optimizer=sgd", "optimizer.momentum=0.9", "schedule=cosine", "schedule.warmup=0.5"),
 }  # fmt: skip
 SAMPLING = {
     "langevin": ("procedure.temperature=1", "procedure.burn_in=1", "epochs=3", "procedure.ladder=[2]",
-                 "procedure.prior=0.1", "procedure.anneal=0", "objective=vib"),
+                 "procedure.prior=0.1", "objective=ce", "bottleneck=deterministic"),
     "zeroth_law": (*DISCRETE, "weights=point", "sigma=1", "epochs=6", "procedure.burn_in=1", "procedure.chains=2"),
     "second_law": (*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1", "epochs=1",
                    "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"),
@@ -73,12 +73,13 @@ def test_keys_train_without_a_wait(tiny: Callable[..., Experiment], other: Other
 @pytest.mark.parametrize("procedure", SAMPLING)
 def test_more_steps_are_no_more_waits(tiny: Callable[..., Experiment], other: Other, procedure: str) -> None:
     words, counts = (f"procedure={procedure}", "batch_size=2000", *SAMPLING[procedure]), []
-    for steps in (2, 5):
+    for steps in (1, 4):
         made = tiny(*words, f"procedure.steps={steps}", folder=f"{steps}")
         with WAITS.watched() as waits:
             made.procedure.run(made, None)
         counts.append(len(waits))
-    assert counts[0] == counts[1] and not other.waits
+    assert not other.waits
+    assert counts[1] < counts[0] + 3, counts  # a wait a step: at least 3 more; what is averaged decides some reads
 
 
 def test_more_temperatures_are_no_more_waits(tiny: Callable[..., Experiment], other: Other) -> None:
@@ -166,7 +167,7 @@ def ended(made: Experiment, checkpoint: dict[str, Any] | None, calls: int | None
 
 
 @pytest.mark.parametrize("places", [(NAME, NAME), (NAME, "cpu"), ("cpu", NAME)], ids=" to ".join)
-@pytest.mark.parametrize("calls", [5, 3], ids=["after an epoch", "within one"])
+@pytest.mark.parametrize("calls", [4, 2], ids=["after an epoch", "within one"])
 def test_a_checkpoint_goes_on(
     experiment: Callable[..., Experiment], other: Other, places: tuple[str, str], calls: int
 ) -> None:
@@ -180,17 +181,17 @@ def test_a_checkpoint_goes_on(
     checkpoint = made.records.load_checkpoint(made.device)
     assert checkpoint is not None and all(p.device.type == places[1] for p in checkpoint["params"].values())
     found = ended(made, checkpoint)
-    if calls % 4 == 3 and places[0] != places[1]:  # the rest of the epoch draws other numbers
+    if calls == 2 and places[0] != places[1]:  # the rest of the epoch draws other numbers
         assert found is not None and all(map(math.isfinite, found.values()))
     else:
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
 def test_a_study_on_the_device_is_that_of_a_cpu(ib_train: Callable, other: Other) -> None:
-    words = ("-m", *SMALL, *CASES["everything that has a state"], "figures=true", "objective=free_energy")
-    there = ib_train(*words, "name=there", "hydra/launcher=vectorized")
+    words = ("-m", *SMALL, *STATEFUL, "gamma=0.1,1", "objective=free_energy", "hydra/launcher=vectorized")
+    there = ib_train(*words, "figures=true", "name=there")
     other.device = torch.device("cpu")
-    here = ib_train(*words, "name=here", "hydra/launcher=vectorized")
+    here = ib_train(*words, "name=here")
     assert there.code == here.code == 0, there.out + there.err
     assert not other.waits
     assert_equal(Path("outputs/there"), Path("outputs/here"))
