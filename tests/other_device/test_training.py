@@ -59,7 +59,7 @@ SAMPLING = {
     "langevin": ("procedure.temperature=1", "procedure.burn_in=1", "epochs=3", "procedure.ladder=[2]",
                  "procedure.prior=0.1", "objective=ce", "bottleneck=deterministic"),
     "zeroth_law": (*DISCRETE, "weights=point", "sigma=1", "epochs=6", "procedure.burn_in=1", "procedure.chains=2"),
-    "second_law": (*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1", "epochs=1",
+    "second_law": (*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1", "epochs=2",
                    "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"),
 }  # fmt: skip
 
@@ -79,7 +79,7 @@ def test_more_steps_are_no_more_waits(tiny: Callable[..., Experiment], other: Ot
             made.procedure.run(made, None)
         counts.append(len(waits))
     assert not other.waits
-    assert counts[1] < counts[0] + 3, counts  # a wait a step: at least 3 more; what is averaged decides some reads
+    assert counts[1] < counts[0] + 6, counts  # a wait a step: at least 6 more; what is averaged decides some reads
 
 
 def test_more_temperatures_are_no_more_waits(tiny: Callable[..., Experiment], other: Other) -> None:
