@@ -67,8 +67,8 @@ def one_epoch(made: Experiment, epochs: int = 1) -> None:
         assert all(math.isfinite(value) for value in measures.values())
 
 
-def words_of(group: str, option: str) -> list[str]:
-    """The option, on data and with parts that suit it."""
+def suited(group: str, option: str) -> list[str]:
+    """What to choose for an option to be in use, on data that suit it."""
     chosen = [word for word in CONTEXT.get(group, []) if not word.startswith(f"{group}=")]
     data = OWN if option in IMAGES or group == "decoder" else []
     if option in ("therml_toy", "categorical", "tables"):
@@ -78,17 +78,22 @@ def words_of(group: str, option: str) -> list[str]:
     return [*chosen, f"{group}={option}", *data]
 
 
+def suited_to(procedure: str) -> list[str]:
+    """What to choose for a procedure to run, on data that suit it."""
+    _, words = PROCEDURES[procedure]
+    if "weights=point" in words or procedure == "hand_crafted":
+        words = [*words, "batch_size=2000"]
+    return ["batch_size=30", f"procedure={procedure}", "epochs=1", *words]
+
+
 @pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
 def test_option_trains(experiment: Callable[..., Experiment], group: str, option: str) -> None:
-    one_epoch(experiment(*words_of(group, option), "epochs=1", "batch_size=30"))
+    one_epoch(experiment(*suited(group, option), "epochs=1", "batch_size=30"))
 
 
 @pytest.mark.parametrize("option", choices("procedure"))
 def test_procedure_runs(experiment: Callable[..., Experiment], option: str) -> None:
-    epochs, words = PROCEDURES[option]
-    if "weights=point" in words or option == "hand_crafted":
-        words = [*words, "batch_size=2000"]
-    one_epoch(experiment("batch_size=30", f"procedure={option}", "epochs=1", *words), epochs)
+    one_epoch(experiment(*suited_to(option)), PROCEDURES[option][0])
 
 
 def test_every_key_of_every_option_has_a_comment() -> None:

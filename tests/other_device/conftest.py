@@ -16,7 +16,7 @@ from ib_cli.engine import group, seeds, train
 from ib_cli.experiment import evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
-from ib_cli.procedures.thermodynamics import chains
+from ib_cli.procedures.thermodynamics import chains, coupled_models, relaxing_law
 from ib_cli.run import build
 from ib_cli.run.validation import validate
 from tests.conftest import small
@@ -48,11 +48,21 @@ class Other:
         return call
 
 
+STEPS: tuple[tuple[Any, str], ...] = (  # what an epoch consists of
+    (train.Epoch, "run"),
+    (group.GroupEpoch, "run"),
+    (chains.Chains, "advance"),
+    (relaxing_law.Ensemble, "advance"),
+    (coupled_models, "exchanged"),
+    (coupled_models, "_learned"),
+)
+
+
 @pytest.fixture
 def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[Other]:
     """Experiments are on the device, and no screen asks how far they are."""
     found = Other(torch.device(device.NAME))  # without a number, as CUDA's
-    for owner, name in ((train.Epoch, "run"), (group.GroupEpoch, "run"), (chains.Chains, "advance")):
+    for owner, name in STEPS:
         monkeypatch.setattr(owner, name, found.watched(getattr(owner, name)))
     monkeypatch.setattr(build, "pick_device", lambda wanted: found.device)
     monkeypatch.setattr(seeds, "Generator", device.generator)

@@ -32,8 +32,6 @@ CASES: dict[str, Callable[[Samples], Any]] = {
         of["z"], of["w"], mean=of["mean"], scale=0.3, estimators=ESTIMATORS, y_entropy=1.0,
         generator=generator(of["z"].device).manual_seed(1)),
     "ties": lambda of: mutual_information((of["z"] * 4).round(), of["w"], "gao"),
-    "many neighbours": lambda of: mutual_information(of["z"], of["w"], "kraskov", k=[1, 3, 10]),
-    "six dimensions": lambda of: entropy(torch.cat([of["z"], of["w"], of["mean"]], 1)),
     "labels on the CPU": lambda of: mutual_information(of["z"], of["y"].cpu(), "kraskov"),
     "noise on the CPU": lambda of: information_plane(of["z"], of["y"].cpu(), mean=of["mean"], scale=of["scale"].cpu()),
 }  # fmt: skip

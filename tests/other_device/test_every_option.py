@@ -9,19 +9,16 @@ import pytest
 from ib_cli.config.catalogue import choices
 from ib_cli.experiment.experiment import Experiment
 from tests.other_device.conftest import Other
-from tests.test_configs import OPTIONS, PROCEDURES, images, one_epoch, words_of  # noqa: F401
+from tests.test_configs import OPTIONS, PROCEDURES, images, one_epoch, suited, suited_to  # noqa: F401
 
 
 @pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
 def test_an_option_trains(tiny: Callable[..., Experiment], other: Other, group: str, option: str) -> None:
-    one_epoch(tiny(*words_of(group, option), "epochs=1", "batch_size=30"))
+    one_epoch(tiny(*suited(group, option), "epochs=1", "batch_size=30"))
     assert not other.waits
 
 
 @pytest.mark.parametrize("option", choices("procedure"))
 def test_a_procedure_runs(tiny: Callable[..., Experiment], other: Other, option: str) -> None:
-    epochs, words = PROCEDURES[option]
-    if "weights=point" in words or option == "hand_crafted":
-        words = [*words, "batch_size=2000"]
-    one_epoch(tiny("batch_size=30", f"procedure={option}", "epochs=1", *words), epochs)
+    one_epoch(tiny(*suited_to(option)), PROCEDURES[option][0])
     assert not other.waits
