@@ -77,7 +77,8 @@ def composed(overrides: tuple[str, ...]) -> dict[str, Any]:
 def small(overrides: tuple[str, ...]) -> list[str]:
     """The overrides, after those of `SMALL` that suit them."""
     other = any(word.startswith("architecture=") for word in overrides)  # than mlp, which has widths
-    sized = any(word in overrides for word in ("dataset=therml_toy", "dataset=gaussian"))  # by other keys
+    # their samples are the cells of a table, drawn from a law, or those of another run
+    sized = bool({"dataset=therml_toy", "dataset=gaussian", "procedure=nuisance_probe"} & set(overrides))
     dropped = ("architecture.",) * other + ("dataset.",) * sized
     return [*(word for word in SMALL if not word.startswith(dropped)), *overrides]
 
