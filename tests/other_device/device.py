@@ -1,8 +1,8 @@
 """A device that pretends to be another one, `other`: it computes on the CPU and has the rules of CUDA.
 
-It takes torch's place for a private device (PrivateUse1), as a vendor's backend does, so that autograd, `torch.func.vmap`,
-views, optimisers and `torch.save` treat its tensors as another device's. A tensor has memory that no CPU tensor
-shares; the *twin*, a CPU tensor of the same memory, is what computes.
+It takes torch's place for a private device (PrivateUse1), as a vendor's backend does, so that autograd, vmap, views,
+optimisers and torch.save treat its tensors as another device's. Each tensor has a *twin*, a CPU tensor with the same
+memory, which computes.
 
 - A CPU tensor beside tensors of the device raises RuntimeError, except one of 0 dimensions in a pointwise operation.
 - A generator of another device raises RuntimeError, here and, within `checked_generators`, on the CPU.
@@ -33,18 +33,29 @@ NAME = "other"
 DEVICE = torch.device("privateuseone", 0)  # torch knows the name from `_register` on
 CPU = torch.device("cpu")
 ON_CPU, ON_META = DispatchKeySet(DispatchKey.CPU), DispatchKeySet(DispatchKey.Meta)
+MARK = torch.tensor([111, 116, 104, 101, 114], dtype=torch.uint8)  # at the end of a generator's state
 aten = torch.ops.aten
 INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_"}  # CUDA takes indices from the CPU
 SCALAR_TOO = {"index_put", "index_put_", "_index_put_impl_", "fill_", "masked_fill_", "where"}
 
 
 class OtherGenerator(Generator):
-    """A generator of the device. Its numbers are those of the CPU's generator with the same seed."""
+    """A generator of the device: the numbers of a CPU's with the same seed, and a state that a CPU's does not take."""
 
     device = DEVICE
 
     def __init__(self) -> None:
         GENERATORS[self._cdata] = self
+
+    def get_state(self) -> Tensor:
+        """The state, with a mark that makes it longer than a CPU's."""
+        return torch.cat([super().get_state(), MARK])
+
+    def set_state(self, state: Tensor) -> None:
+        """Raises RuntimeError for a state of another device."""
+        if not torch.equal(state[-len(MARK) :], MARK):
+            raise RuntimeError("RNG state is wrong size")
+        super().set_state(state[: -len(MARK)])
 
 
 GENERATORS: WeakValueDictionary[int, OtherGenerator] = WeakValueDictionary()  # operations get them without their class
@@ -74,7 +85,14 @@ class _Module:
         return False
 
     def manual_seed_all(self, seed: int) -> None:
-        """There is no global generator."""
+        """The device's global generator is the CPU's."""
+
+    def get_rng_state(self, device: torch.device) -> Tensor:
+        """What torch.random.fork_rng keeps."""
+        return MARK
+
+    def set_rng_state(self, state: Tensor, device: torch.device) -> None:
+        """What torch.random.fork_rng ends with."""
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16]
@@ -245,9 +263,9 @@ def check(rule: _Rule, arguments: tuple[Any, ...], keys: dict[str, Any]) -> None
 class _Generators(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, arguments: Any = (), keys: Any = None) -> Any:
         found = function(*arguments, **(keys or {}))
-        if isinstance((keys or {}).get("generator"), OtherGenerator) and isinstance(found, Tensor):
-            if not is_other(found):
-                raise RuntimeError(f"Expected a '{found.device}' device type for generator but found '{NAME}'")
+        on_cpu = isinstance(found, Tensor) and not is_other(found)
+        if on_cpu and isinstance((keys or {}).get("generator"), OtherGenerator):
+            raise RuntimeError(f"Expected a '{found.device}' device type for generator but found '{NAME}'")
         return found
 
 
