@@ -13,7 +13,7 @@ from ib_cli.contracts.passes import Batch
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import plan
-from ib_cli.engine.seeds import generator
+from ib_cli.engine.seeds import continued
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import batches
 from ib_cli.model.model import Model
@@ -54,11 +54,8 @@ class GroupEpoch:
         batch_size = self.settings.batch_size
         self.orders = [batches(data, batch_size, state.epoch, seed) for seed in streams]
         self.whole = data.whole_batch() if data.whole(batch_size) else None
-        self.noises = [generator(device, seed, "noise", state.epoch) for seed in streams]
-        for seed, noise in zip(streams, self.noises):
-            saved = stack.states[seeds.index(seed)].noise
-            if saved is not None:
-                noise.set_state(saved.cpu())
+        saved = {seed: stack.states[seeds.index(seed)].noise for seed in streams}
+        self.noises = continued(device, saved, "noise", state.epoch)
         self.history: list[Tensor] = []  # (parts, M) of each step
 
     @property
