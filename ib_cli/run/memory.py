@@ -51,7 +51,8 @@ def bytes_of(experiment: Experiment) -> int:
 def available(device: torch.device) -> int:
     """Bytes that a stack may take."""
     if device.type == "cuda":
-        return int(SHARE * torch.cuda.mem_get_info(device)[0])
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch holds it, unused
+        return int(SHARE * (torch.cuda.mem_get_info(device)[0] + cached))
     meminfo = Path("/proc/meminfo")
     lines = meminfo.read_text(encoding="ascii").splitlines() if meminfo.exists() else []
     free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
