@@ -12,11 +12,15 @@ from ib_cli.run.memory import SHARE, available
 from tests.conftest import SMALL
 
 
-def test_memory_that_torch_holds_unused_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fraction, left", [(1.0, 40), (0.7, 36), (0.6, 30)])  # of 80 GiB, 50 GiB held and 20 in use
+def test_memory_of_a_gpu_is_what_torch_may_still_use(
+    monkeypatch: pytest.MonkeyPatch, fraction: float, left: int
+) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10 * 2**30, 80 * 2**30))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 50 * 2**30)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 20 * 2**30)
-    assert available(torch.device("cuda")) == int(SHARE * 40 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda index: fraction)
+    assert available(torch.device("cuda")) == pytest.approx(SHARE * left * 2**30, rel=1e-6)
 
 
 def test_a_step_that_does_not_fit_names_the_keys(ib_train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
