@@ -12,7 +12,7 @@ import torch
 
 from benchmarks import toy
 from benchmarks.estimators import BARE, K, samples
-from benchmarks.experiments import Solo, Together, made, now
+from benchmarks.experiments import Solo, Together, made, now, with_gammas
 from benchmarks.gpu_floors import Floors, products_in
 from benchmarks.gpu_scale import FULL, Scale
 from benchmarks.measure import Figure, Measure, Ratio, Row, in_turns, microseconds, rate, seconds
@@ -100,8 +100,7 @@ def resnet(scale: Scale, floors: Floors, folder: Path, repeats: int) -> list[Row
 def toys(scale: Scale, floors: Floors, folder: Path, repeats: int) -> list[Row]:
     """All steps of TherML's toy models together, after one epoch that compiles."""
     how = ("compile=step",) if scale.compiled else ()
-    gammas = toy.spread(scale.toys)
-    group = Together([made(*toy.WORDS, *device(scale), *how, f"gamma={gamma}") for gamma in gammas])
+    group = Together(with_gammas(made(*toy.WORDS, *device(scale), *how), toy.spread(scale.toys)))
     group.step()
     steps = 100 * scale.toy_epochs
     spent = [sum(group.step() for _ in range(scale.toy_epochs)) * 100 * scale.toys for _ in range(repeats)]
@@ -143,7 +142,7 @@ def stacked(scale: Scale, sizes: tuple[tuple[int, ...], int], folder: Path, repe
 def many(scale: Scale, sizes: tuple[tuple[int, ...], int], folder: Path, *how: str) -> Together:
     """A stack of networks with different γ."""
     gammas = [10 ** (-4 + 4 * i / scale.points) for i in range(scale.points)]
-    return Together([network(scale, sizes, folder, *how, f"gamma={gamma}") for gamma in gammas])
+    return Together(with_gammas(network(scale, sizes, folder, *how), gammas))
 
 
 def network(scale: Scale, sizes: tuple[tuple[int, ...], int], folder: Path, *how: str) -> Experiment:
