@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from benchmarks import carried, gpu, gpu_verdict
 from benchmarks.__main__ import main
@@ -136,3 +137,14 @@ def test_the_verdict_names_what_is_missing(tmp_path: Path, capsys: pytest.Captur
     out = capsys.readouterr().out
     assert "tests: 1 failed, 3 passed, 2 skipped in 5.00s; 1 of 2 rows measured" in out
     assert "not measured: broken" in out and "target missed: slow" in out
+
+
+def test_the_sweep_of_resnet18_is_the_recipe_that_it_names(ib_train: Callable) -> None:
+    ended = ib_train("sweep=resnet18_cifar10", "--cfg", "job")
+    assert ended.code == 0, ended.err
+    found = yaml.safe_load(ended.out)
+    assert (found["epochs"], found["batch_size"], found["precision"]) == (200, 128, "bf16")
+    optimizer, data = found["optimizer"], found["dataset"]
+    assert (optimizer["lr"], optimizer["momentum"], optimizer["weight_decay"]) == (0.1, 0.9, 5e-4)
+    assert (data["crop"], data["flip"]) == (4, True) and found["architecture"]["stem"] == "cifar"
+    assert found["schedule"]["_target_"].endswith("Cosine") and found["objective"]["name"] == "ce"

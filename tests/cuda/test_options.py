@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 import ib_cli
 from ib_cli.config.catalogue import choices
@@ -73,3 +74,9 @@ def test_a_whole_run_draws_is_loaded_and_evaluated(ib_train: Callable) -> None:
     assert len(run.evaluate_samples()) == 50
     elsewhere = ib_cli.load_run(folder, device="cpu")  # a model of a GPU on a machine without one
     assert elsewhere.evaluate()["D"] == pytest.approx(run.evaluate()["D"], rel=0.05)
+
+
+def test_the_recipe_of_resnet18_trains(ib_train: Callable, real_data: str, gpu: torch.device) -> None:
+    words = ("dataset.train_size=640", "dataset.test_size=100", "epochs=2", "schedule.epochs=200", "figures=false")
+    ended = ib_train("sweep=resnet18_cifar10", f"dataset.root={real_data}", "dataset.download=false", *words)
+    assert ended.code == 0, ended.err
