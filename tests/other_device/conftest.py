@@ -37,8 +37,6 @@ def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(build, "pick_device", lambda wanted: torch.device(device.NAME))  # without a number, as CUDA's
     monkeypatch.setattr(seeds, "Generator", device.generator)
     monkeypatch.setitem(evaluation.AT_ONCE, device.NAME, evaluation.AT_ONCE["cuda"])
-    monkeypatch.setattr(
-        train, "SECONDS_BETWEEN_REPORTS", float("inf")
-    )  # a report waits once, and has a test of its own
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_REPORTS", float("inf"))  # a report waits once, and has a test of its own
     with device.storages(), device.checked_generators():
         yield found

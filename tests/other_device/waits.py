@@ -71,3 +71,4 @@ def reason(op: OpOverload, arguments: Sequence[Any], keys: Mapping[str, Any]) ->
         case "normal":  # torch checks that deviations are not negative
             return f"{name}: torch reads a value" if isinstance(given.get("std"), Tensor) else None
     return None
+
