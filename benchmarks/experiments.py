@@ -13,8 +13,6 @@ from hydra import compose, initialize_config_dir
 
 from ib_cli.config.catalogue import directory
 from ib_cli.config.quick_yaml import quick_yaml
-from ib_cli.datasets.data import Data
-from ib_cli.datasets.dataset import DataSet
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
 from ib_cli.engine.loss import loss_of_copies, make_loss
@@ -34,7 +32,9 @@ def made(*overrides: str, folder: Path = Path("unopened")) -> Experiment:
     """The experiment of a command's overrides. Nothing is written before its records are opened."""
     with quick_yaml(), initialize_config_dir(str(directory("conf")), version_base="1.3"):
         config = resolve(compose("config", overrides=list(overrides)))
-    experiment = build(validate(config), Records(folder), (), _load)
+    data = f"{config['dataset']} {config['device']}"
+    experiment = build(validate(config), Records(folder), like=_first.get(data))
+    _first.setdefault(data, experiment)
     set_up(experiment)
     return experiment
 
@@ -52,15 +52,7 @@ def with_gammas(experiment: Experiment, gammas: Sequence[float]) -> list[Experim
     ]
 
 
-_loaded: dict[str, Data] = {}
-
-
-def _load(dataset: DataSet, device: torch.device) -> Data:
-    """The data of a data set; runs with the same one share them."""
-    key = f"{dataset} {device}"
-    if key not in _loaded:
-        _loaded[key] = dataset.load(device)
-    return _loaded[key]
+_first: dict[str, Experiment] = {}  # of each data set on each device; later ones share its data
 
 
 def now(device: torch.device) -> float:

@@ -22,7 +22,7 @@ DATA = {
     "table": ("dataset.path=table.npz", "architecture=tables", "objective=therml", "dataset.passes=5"),
     "therml_toy": ("dataset.passes=5", "architecture=therml_toy", "objective=therml"),
 }
-REAL = [name for name in choices("dataset") if name not in DATA]
+REAL = [name for name in choices("dataset") if name not in (*DATA, "measured_run")]  # this one has a test of its own
 
 
 @pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
@@ -30,7 +30,7 @@ def test_an_option_takes_a_step_as_on_a_cpu(on_both: Callable, group: str, optio
     on_both(*suited(group, option), "epochs=1", "batch_size=100")
 
 
-@pytest.mark.parametrize("option", choices("procedure"))
+@pytest.mark.parametrize("option", PROCEDURES)
 def test_a_procedure_runs_as_on_a_cpu(on_both: Callable, option: str) -> None:
     words = PROCEDURES[option][1]
     size = 2000 if "weights=point" in words or option == "hand_crafted" else 100
@@ -74,6 +74,16 @@ def test_a_whole_run_draws_is_loaded_and_evaluated(ib_train: Callable) -> None:
     assert len(run.evaluate_samples()) == 50
     elsewhere = ib_cli.load_run(folder, device="cpu")  # a model of a GPU on a machine without one
     assert elsewhere.evaluate()["D"] == pytest.approx(run.evaluate()["D"], rel=0.05)
+
+
+@pytest.mark.parametrize("words", [(), ("noise=gaussian", "objective=ce")], ids=["plain", "noise"])
+def test_a_finished_run_is_measured(ib_train: Callable, words: tuple[str, ...]) -> None:
+    small = ("dataset.train_size=100", "dataset.test_size=50", "epochs=2", "estimators=none", f"device={WORD}")
+    assert ib_train(*small, *words).code == 0
+    (folder,) = Path("outputs/runs").iterdir()
+    probe = ("procedure=nuisance_probe", f"procedure.run={folder}", "procedure.label=y", "epochs=2", f"device={WORD}")
+    ended = ib_train(*probe)
+    assert ended.code == 0, ended.err
 
 
 def test_the_recipe_of_resnet18_trains(ib_train: Callable, real_data: str, gpu: torch.device) -> None:
