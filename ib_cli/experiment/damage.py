@@ -10,7 +10,8 @@ from ib_cli.system.digests import SUMS, digest_of, last_notes, read_sums, text_i
 from ib_cli.system.json_lines import JsonLines, parsed
 
 LINES = ("metrics.jsonl", "estimates.jsonl")
-MORE = ("thermodynamics.jsonl", "tables.npz", "noise_layers.npz")  # what some runs write at their end
+NOISE_LAYERS = "noise_layers.npz"  # arrays that a run with layers of noise may measure at its end
+MORE = ("thermodynamics.jsonl", "tables.npz", NOISE_LAYERS)  # what some runs write at their end
 REMEDY = "put it back as it was, or start this run anew with rerun=true"
 
 

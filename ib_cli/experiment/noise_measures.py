@@ -23,6 +23,7 @@ from ib_cli.engine.passes import passes
 from ib_cli.engine.seeds import generator
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.experiment.activations import histograms, total_correlation
+from ib_cli.experiment.damage import NOISE_LAYERS
 from ib_cli.experiment.kl_places import box_share, places
 from ib_cli.model.noise.layer import NoiseLayer
 from ib_cli.system.atomic import write_atomically
@@ -31,13 +32,12 @@ from ib_cli.system.signals import Interrupted
 if TYPE_CHECKING:
     from ib_cli.experiment.experiment import Experiment
 
-FILE = "noise_layers.npz"  # in the run's folder
 BATCH = 250  # most samples in a pass: the tensors of all layers are kept at once
 
 
 @dataclass
 class Measured:
-    """What was found: numbers and estimates of one split, and the arrays of FILE."""
+    """What was found: numbers and estimates of one split, and the arrays of `noise_layers.npz`."""
 
     split: str
     measures: dict[str, float] = field(default_factory=dict)
@@ -202,7 +202,7 @@ def record_layers(experiment: Experiment, epoch: int, params: Tensors, buffers: 
         return None
     content = io.BytesIO()
     np.savez_compressed(content, **found.arrays)
-    write_atomically(experiment.records.folder / FILE, content.getvalue())
+    write_atomically(experiment.records.folder / NOISE_LAYERS, content.getvalue())
     lines = [{"epoch": epoch, "split": found.split} | asdict(each) for each in found.estimates]
     for line in lines:
         experiment.records.estimates.append(line)
