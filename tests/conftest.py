@@ -77,7 +77,8 @@ def experiment(tmp_path: Path, config: Callable[..., dict[str, Any]]) -> Callabl
     def make(*overrides: str, folder: str = "run", observers: tuple = ()) -> Experiment:
         records = Records(tmp_path / folder)
         other = any(word.startswith("architecture=") for word in overrides)  # than mlp, which has widths
-        tabular = "dataset=therml_toy" in overrides  # its samples are the cells of a table
+        # its samples are the cells of a table, or those of another run
+        tabular = bool({"dataset=therml_toy", "procedure=nuisance_probe"} & set(overrides))
         dropped = ("architecture.",) * other + ("dataset.",) * tabular
         small = [word for word in SMALL if not word.startswith(dropped)]
         made = build(validate(config(*small, *overrides)), records, observers)

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ib_cli
 from ib_cli.config.catalogue import choices, directory, groups
 from ib_cli.experiment.experiment import Experiment
+from tests.conftest import SMALL
 
 IMAGES = {"all_cnn", "cnn", "resnet18"}
 GROUPS = [group for group in groups() if group not in ("sweep", "dataset", "tracker", "procedure")]
@@ -21,6 +23,7 @@ CONTEXT = {
     "marginal": ["objective=vib"],
     "decoder": ["objective=vae"],
     "backward_encoder": ["objective=ceb"],
+    "noise": ["objective=ce"],
     "architecture": ["objective=vib"],
     "bottleneck": ["objective=ce"],
     "classifier": ["objective=vib"],
@@ -48,6 +51,7 @@ PROCEDURES = {
     "langevin": (8, ["procedure.temperature=1", "procedure.burn_in=0", "procedure.steps=3", "epochs=8",
                      "procedure.prior=0.01"]),
     "noise_scaling": (1, ["objective=ce", "bottleneck=zero_entropy_noise"]),
+    "nuisance_probe": (1, ["procedure.label=y"]),
     "second_law": (1, [*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1",
                        "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"]),
     "zeroth_law": (3, [*DISCRETE, "weights=point", "sigma=1", "epochs=3", "procedure.burn_in=0", "procedure.steps=2",
@@ -78,11 +82,17 @@ def suited(group: str, option: str) -> list[str]:
     return [*chosen, f"{group}={option}", *data]
 
 
+def a_finished_run() -> Path:
+    return ib_cli.train(ib_cli.build(ib_cli.compose([*SMALL, "epochs=1"]))).folder
+
+
 def suited_to(procedure: str) -> list[str]:
     """What to choose for a procedure to run, on data that suit it."""
     _, words = PROCEDURES[procedure]
     if "weights=point" in words or procedure == "hand_crafted":
         words = [*words, "batch_size=2000"]
+    if procedure == "nuisance_probe":
+        words = [*words, f"procedure.run={a_finished_run()}"]
     return ["batch_size=30", f"procedure={procedure}", "epochs=1", *words]
 
 

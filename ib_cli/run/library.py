@@ -81,7 +81,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
             hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"),
         ):
             return resolve(hydra.compose("config", overrides=[*own, *words]))
-    except (HydraException, OmegaConfBaseException, *UNREADABLE) as error:
+    except (HydraException, OmegaConfBaseException, OSError, ValueError, *UNREADABLE) as error:
         told = words if config_dir is None else [*words, f"--config-dir={config_dir}"]
         raise ConfigError(explain(error, told)) from None
 

@@ -18,7 +18,8 @@ def few(words: list[str]) -> list[str]:
     """The words, and what makes an epoch of them a few steps long."""
     if "dataset=therml_toy" in words:
         return [*words, *DISCRETE]
-    return words if any(word.startswith("dataset=") for word in words) else [*FEW, *words]
+    own = any(word.startswith(("dataset=", "procedure.run=")) for word in words)
+    return words if own else [*FEW, *words]
 
 
 @pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
