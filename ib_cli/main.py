@@ -32,7 +32,7 @@ from ib_cli.config.catalogue import choices, directory, help_text
 from ib_cli.config.error_lines import again, check_hydra, check_words, explain, is_of_plugins
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.quick_yaml import quick_yaml
-from ib_cli.config.unreadable_files import UNREADABLE, config_folders
+from ib_cli.config.unreadable_files import UNREADABLE, config_folders, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
@@ -86,8 +86,10 @@ def _ended(command: list[str]) -> int:
     except ValueError as error:  # from Hydra: flags that do not go together, such as -m with --cfg
         if verbose:
             traceback.print_exc()
-        return _fail(" ".join(str(error).split()), 2)
+        return _fail(explain(error, command[1:]), 2)
     except OSError as error:  # from Hydra, making a multirun's folder; a run reports its own errors
+        if own_file(error, command):
+            return _fail(explain(error, command[1:]), 2)
         told = WriteError(error.filename or "a file of the study", error)
         return _fail(f"output: {told}", 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:

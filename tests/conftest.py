@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,12 +64,23 @@ def ib_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 @pytest.fixture
 def config() -> Callable[..., dict[str, Any]]:
     """Composes the config of a command's overrides, resolved."""
+    return lambda *overrides: deepcopy(composed(overrides))
 
-    def make(*overrides: str) -> dict[str, Any]:
-        with quick_yaml(), initialize_config_dir(str(directory("conf")), version_base="1.3"):
-            return resolve(compose("config", overrides=list(overrides)))
 
-    return make
+@cache  # Hydra takes longer than most of the experiments
+def composed(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """The resolved config of a command's overrides."""
+    with quick_yaml(), initialize_config_dir(str(directory("conf")), version_base="1.3"):
+        return resolve(compose("config", overrides=list(overrides)))
+
+
+def small(overrides: tuple[str, ...]) -> list[str]:
+    """The overrides, after those of `SMALL` that suit them."""
+    other = any(word.startswith("architecture=") for word in overrides)  # than mlp, which has widths
+    # their samples are the cells of a table, drawn from a law, or those of another run
+    sized = bool({"dataset=therml_toy", "dataset=gaussian", "procedure=nuisance_probe"} & set(overrides))
+    dropped = ("architecture.",) * other + ("dataset.",) * sized
+    return [*(word for word in SMALL if not word.startswith(dropped)), *overrides]
 
 
 @pytest.fixture
@@ -76,11 +89,7 @@ def experiment(tmp_path: Path, config: Callable[..., dict[str, Any]]) -> Callabl
 
     def make(*overrides: str, folder: str = "run", observers: tuple = ()) -> Experiment:
         records = Records(tmp_path / folder)
-        other = any(word.startswith("architecture=") for word in overrides)  # than mlp, which has widths
-        tabular = "dataset=therml_toy" in overrides  # its samples are the cells of a table
-        dropped = ("architecture.",) * other + ("dataset.",) * tabular
-        small = [word for word in SMALL if not word.startswith(dropped)]
-        made = build(validate(config(*small, *overrides)), records, observers)
+        made = build(validate(config(*small(overrides))), records, observers)
         records.open("")
         return made
 

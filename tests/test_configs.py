@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ib_cli
 from ib_cli.config.catalogue import choices, directory, groups
 from ib_cli.experiment.experiment import Experiment
+from tests.conftest import SMALL
 
 IMAGES = {"all_cnn", "cnn", "resnet18"}
 GROUPS = [group for group in groups() if group not in ("sweep", "dataset", "tracker", "procedure")]
@@ -21,6 +23,7 @@ CONTEXT = {
     "marginal": ["objective=vib"],
     "decoder": ["objective=vae"],
     "backward_encoder": ["objective=ceb"],
+    "noise": ["objective=ce"],
     "architecture": ["objective=vib"],
     "bottleneck": ["objective=ce"],
     "classifier": ["objective=vib"],
@@ -48,6 +51,7 @@ PROCEDURES = {
     "langevin": (8, ["procedure.temperature=1", "procedure.burn_in=0", "procedure.steps=3", "epochs=8",
                      "procedure.prior=0.01"]),
     "noise_scaling": (1, ["objective=ce", "bottleneck=zero_entropy_noise"]),
+    "nuisance_probe": (1, ["procedure.label=y"]),
     "second_law": (1, [*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1",
                        "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"]),
     "zeroth_law": (3, [*DISCRETE, "weights=point", "sigma=1", "epochs=3", "procedure.burn_in=0", "procedure.steps=2",
@@ -67,23 +71,39 @@ def one_epoch(made: Experiment, epochs: int = 1) -> None:
         assert all(math.isfinite(value) for value in measures.values())
 
 
-@pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
-def test_option_trains(experiment: Callable[..., Experiment], group: str, option: str) -> None:
+def suited(group: str, option: str) -> list[str]:
+    """What to choose for an option to be in use, on data that suit it."""
     chosen = [word for word in CONTEXT.get(group, []) if not word.startswith(f"{group}=")]
     data = OWN if option in IMAGES or group == "decoder" else []
     if option in ("therml_toy", "categorical", "tables"):
         chosen, data = [word for word in DISCRETE if not word.startswith(f"{group}=")], []
     chosen = ["objective=decoder_uncertainty"] if option == "optimal" else chosen
     data = REGRESSION if (group, option) == ("classifier", "gaussian") else data
-    one_epoch(experiment(*chosen, f"{group}={option}", *data, "epochs=1", "batch_size=30"))
+    return [*chosen, f"{group}={option}", *data]
+
+
+def a_finished_run() -> Path:
+    return ib_cli.train(ib_cli.build(ib_cli.compose([*SMALL, "epochs=1"]))).folder
+
+
+def suited_to(procedure: str) -> list[str]:
+    """What to choose for a procedure to run, on data that suit it."""
+    _, words = PROCEDURES[procedure]
+    if "weights=point" in words or procedure == "hand_crafted":
+        words = [*words, "batch_size=2000"]
+    if procedure == "nuisance_probe":
+        words = [*words, f"procedure.run={a_finished_run()}"]
+    return ["batch_size=30", f"procedure={procedure}", "epochs=1", *words]
+
+
+@pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
+def test_option_trains(experiment: Callable[..., Experiment], group: str, option: str) -> None:
+    one_epoch(experiment(*suited(group, option), "epochs=1", "batch_size=30"))
 
 
 @pytest.mark.parametrize("option", choices("procedure"))
 def test_procedure_runs(experiment: Callable[..., Experiment], option: str) -> None:
-    epochs, words = PROCEDURES[option]
-    if "weights=point" in words or option == "hand_crafted":
-        words = [*words, "batch_size=2000"]
-    one_epoch(experiment("batch_size=30", f"procedure={option}", "epochs=1", *words), epochs)
+    one_epoch(experiment(*suited_to(option)), PROCEDURES[option][0])
 
 
 def test_every_key_of_every_option_has_a_comment() -> None:

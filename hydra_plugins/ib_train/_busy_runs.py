@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,8 +31,8 @@ class BusyRuns:
     def of(cls, launcher: Launcher, config: DictConfig, tell: Callable[[str], None]) -> BusyRuns:
         """Those of the multirun with this config. Raises ConfigError for a wrong `wait`."""
         wait = config.get("wait")
-        if isinstance(wait, bool) or not isinstance(wait, int | float) or not wait >= 0:
-            raise ConfigError(f"wait={wait}: must be a number of seconds, 0 or more")
+        if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < math.inf:
+            raise ConfigError(f"wait={wait}: must be a finite number of seconds, 0 or more")
         return cls(launcher, Jobs.of(config.hydra), wait, tell)
 
     def finish(self, points: Mapping[int, Sequence[str]]) -> dict[int, JobReturn]:

@@ -132,6 +132,6 @@ def _error(composer: Composer, point: Sequence[str]) -> Exception | None:
     """The error if the job's config cannot be composed, else None."""
     try:
         composer.check(list(point))
-    except (HydraException, OmegaConfBaseException, *UNREADABLE) as error:
+    except (HydraException, OmegaConfBaseException, OSError, ValueError, *UNREADABLE) as error:
         return error
     return None

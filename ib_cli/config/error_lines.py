@@ -12,7 +12,7 @@ import yaml
 
 from ib_cli.config.catalogue import choices, directory, groups, multipliers
 from ib_cli.config.multipliers import MULTIPLIERS
-from ib_cli.config.unreadable_files import UNREADABLE, reading_error
+from ib_cli.config.unreadable_files import UNREADABLE, no_file, reading_error
 from ib_cli.contracts.errors import ConfigError
 
 PLUGINS = "hydra/launcher=… and hydra/sweeper=… choose one, as ib-train --help lists them"
@@ -20,15 +20,21 @@ PLUGINS = "hydra/launcher=… and hydra/sweeper=… choose one, as ib-train --he
 
 def explain(error: Exception, arguments: Sequence[str]) -> str:
     """One line for an error raised while composing the config; our own errors are one line already."""
-    if isinstance(error, UNREADABLE):
+    if isinstance(error, UNREADABLE) or (isinstance(error, OSError) and error.filename):
         return reading_error(error, arguments)
     text = " ".join(str(error).split())
+    if match := re.search(r"In '([^']+)': Could not (?:override|load) '([^']+)'", text):
+        return _wrong_default(match[1], match[2], arguments)
     if match := re.search(r"Could not override '([^']+)'", text):
         return _no_such_key(match[1], arguments)
     if match := re.search(r"Key '([^']+)' is not in struct", text):
         return _no_such_key(match[1], arguments)
     if match := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
-        return _no_such_option(match[1], match[2], text)
+        inside = re.match(r"In '(?!config')([^']+)'", text)  # a person's own file, whose defaults list names it
+        told = no_file(f"{match[1]}/{match[2]}", arguments) or _no_such_option(match[1], match[2], text)
+        return f"{inside[1]}: defaults: {told}" if inside else told
+    if "Config group override must be a string" in text:
+        return _no_option(arguments)
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         key, _, values = match[1].partition("=")
         return f"{match[1]}: several values need a multirun (ib-train -m …); a list is written {key}=[{values}]"
@@ -72,6 +78,21 @@ def _no_such_option(group: str, option: str, text: str) -> str:
     hint = f"did you mean {near[0]}? " if near else ""
     there = f"there are {', '.join(options)}" if options else "ib-train --help lists the groups"
     return f"{group}={option}: no such {group}; {hint}{there}"
+
+
+def _no_option(arguments: Sequence[str]) -> str:
+    """The line for a word that chooses for a group what is no option's name: null, a number, a mapping."""
+    wrong = (word for word in arguments if re.fullmatch(r"\w+=(null|true|false|[-+.\d].*|\{.*)", word, re.IGNORECASE))
+    found = next((word for word in wrong if word.partition("=")[0] in groups()), "a group")
+    return f"{found}: choose one of the group's options, as ib-train --help lists them"
+
+
+def _wrong_default(file: str, entry: str, arguments: Sequence[str]) -> str:
+    """The line for an entry of a file's defaults list. `entry`: `group@package`, or the path of a file."""
+    group, _, package = entry.partition("@")
+    if package.endswith(f".{group}") and group in groups():
+        return f"{file}: defaults: to choose another {group}, the file must begin with '# @package _global_'"
+    return no_file(entry, arguments) or f"{file}: defaults: there is no {entry}"
 
 
 def again(command: Sequence[str]) -> str:
@@ -122,6 +143,8 @@ def _chosen_objective(arguments: Sequence[str]) -> str:
 def _no_such_key(key: str, arguments: Sequence[str]) -> str:
     """The line for a key that the composed config does not have."""
     key = key.lstrip("+~")
+    if key in groups():
+        return _no_option(arguments)
     if key in MULTIPLIERS:
         objective = _chosen_objective(arguments)
         has = ", ".join(multipliers(objective)) or "none"

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 from yaml.composer import ComposerError
 
+from ib_cli.config.file_shape import check_shape
+
 MOST_VALUES = 100_000  # in a config file, with its aliases written out
 
 
@@ -16,7 +18,8 @@ MOST_VALUES = 100_000  # in a config file, with its aliases written out
 def quick_yaml() -> Iterator[None]:
     """Within the block OmegaConf, and so Hydra, reads YAML with libyaml's loader, where PyYAML has it.
 
-    A file whose aliases contain themselves, or stand for more than a config can hold, raises yaml.YAMLError.
+    A file whose aliases contain themselves, or stand for more than a config can hold, raises yaml.YAMLError; so does
+    one that is no mapping, or whose defaults list is none.
     """
     before = yaml.SafeLoader
     yaml.SafeLoader = _bounded(getattr(yaml, "CSafeLoader", before))  # type: ignore[misc]
@@ -32,6 +35,8 @@ def _bounded(loader: type[Any]) -> type[Any]:
             node = super().get_single_node()
             if node is not None:
                 _size(node, {})
+                if not node.start_mark.name.startswith("<"):  # "<unicode string>": a value in memory
+                    check_shape(node)
             return node
 
     return Bounded

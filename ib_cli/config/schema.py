@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, create_model
 
 from ib_cli.contracts.errors import ConfigError
 
@@ -23,11 +23,16 @@ KINDS = ("int", "float", "bool", "str", "constrained-int", "constrained-float") 
 def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> None:
     """Check values against the keyword-only parameters of a class or function: names, types and ranges.
 
-    Raises ConfigError, one line naming the key (`key.parameter`, or the parameter alone where key is empty).
+    A parameter without an annotation takes any value. Raises ConfigError, one line naming the key (`key.parameter`, or
+    the parameter alone where key is empty).
     """
     if strange := [name for name in values if not isinstance(name, str)]:
         raise ConfigError(f"{'.'.join(filter(None, (key, str(strange[0]))))}: no such key; keys are words")
-    schema = _schema(target)
+    try:
+        schema = _schema(target)
+    except (NameError, TypeError, ValueError, PydanticUserError) as error:  # a person's own class, or one of C
+        reason = " ".join(str(error).split()[:20])
+        raise ConfigError(f"{key}: its class has parameters whose types cannot be read ({reason})") from None
     try:
         schema(**values)
     except ValidationError as errors:
@@ -43,7 +48,9 @@ def _schema(target: Callable[..., Any]) -> type[BaseModel]:
         target if is_dataclass(target) or not inspect.isclass(target) else target.__init__, include_extras=True
     )
     parameters = [p for p in inspect.signature(target).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    fields: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in parameters}
+    fields: dict[str, Any] = {
+        p.name: (hints.get(p.name, Any), ... if p.default is p.empty else p.default) for p in parameters
+    }
     strict = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid", arbitrary_types_allowed=True)
     return create_model("Schema", __config__=strict, **fields)
 
@@ -54,7 +61,7 @@ def _line(key: str, fields: list[str], error: ErrorDetails, others: list[ErrorDe
     name = ".".join(filter(None, (key, place)))
     if error["type"] == "extra_forbidden":
         near = get_close_matches(place, fields, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields)}"
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields) or 'none'}"
         return f"{name}: no such key; {hint}"
     if error["type"] == "missing":
         return f"{name}: this key is missing"

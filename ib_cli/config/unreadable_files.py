@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-UNREADABLE = (yaml.YAMLError, UnicodeDecodeError)  # what reading a config file raises
+UNREADABLE = (yaml.YAMLError, UnicodeDecodeError, RecursionError)  # what reading a config file raises, beside OSError
 
 
 def config_folders(words: Sequence[str]) -> list[Path]:
@@ -20,8 +21,30 @@ def config_folders(words: Sequence[str]) -> list[Path]:
     return [folder for folder in found if folder.is_dir()]
 
 
-def reading_error(error: yaml.YAMLError | UnicodeDecodeError, words: Sequence[str]) -> str:
+def own_file(error: OSError, words: Sequence[str]) -> bool:
+    """Whether the error is about a file in one of `config_folders`."""
+    file = Path(str(error.filename)).resolve()
+    return error.filename is not None and any(file.is_relative_to(folder.resolve()) for folder in config_folders(words))
+
+
+def no_file(option: str, words: Sequence[str]) -> str:
+    """One line for an option, `group/name`, that is there in one of `config_folders` and is no file; '' for others."""
+    for folder in config_folders(words):
+        file = folder / f"{option}.yaml"
+        if os.path.lexists(file) and not file.is_file():
+            kind = "a folder" if file.is_dir() else "a link to no file" if file.is_symlink() else "a pipe or a device"
+            return f"{file}: a config must be a file, and this is {kind}"
+        if file.with_suffix(".yml").is_file():
+            return f"{file.with_suffix('.yml')}: the name of a config ends in .yaml"
+    return ""
+
+
+def reading_error(error: Exception, words: Sequence[str]) -> str:
     """One line for an error raised while config files were read. `words`: the command line's."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: cannot be read ({error.strerror})"
+    if isinstance(error, RecursionError):
+        return _recursion(error)
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark or error.context_mark) is not None:
         what = " ".join(filter(None, (error.context, error.problem)))
         return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: {' '.join(what.split())}"
@@ -32,3 +55,15 @@ def reading_error(error: yaml.YAMLError | UnicodeDecodeError, words: Sequence[st
             line = content[: content.index(error.object) + error.start].count(b"\n") + 1
             return f"{file}: is no YAML in UTF-8: line {line}: {error.reason}: save it as UTF-8"
     return f"a config file is no YAML in UTF-8 ({' '.join(str(error).split())})"
+
+
+def _recursion(error: RecursionError) -> str:
+    """The line for a defaults list that Hydra follows without end, or for values nested too deeply."""
+    place, named = error.__traceback__, []
+    while place is not None:
+        if place.tb_frame.f_code.co_name == "_create_defaults_tree_impl":
+            named.append(place.tb_frame.f_locals["root"].node.get_config_path())
+        place = place.tb_next
+    if len(set(named)) < len(named):
+        return f"{named[-1]}: its defaults lead back to itself"
+    return f"{named[-1] if named else 'a config file'}: its values are nested too deeply"

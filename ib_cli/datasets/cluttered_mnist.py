@@ -48,8 +48,8 @@ class ClutteredMnist(MadeDataSet):
         if self.distractors > (most := (self.size // self.distractor_size) ** 2):
             side = self.distractor_size
             raise ConfigError(
-                f"dataset.distractors: must be at most {most}, as many squares of {side} × {side} pixels as an image of "
-                f"{self.size} × {self.size} has room for, not {self.distractors}"
+                f"dataset.distractors: must be at most {most}, as many squares of {side} × {side} pixels as an image "
+                f"of {self.size} × {self.size} has room for, not {self.distractors}"
             )
         N, M, room = SIZES[split], self.distractors, self.size - self.distractor_size + 1
         other = 1 + self.draws(split, "images of distractors").below(N - 1, N, M)
@@ -76,14 +76,10 @@ class ClutteredMnist(MadeDataSet):
             chosen = rows.numpy() - (SIZES["train"] if name == "test" else 0)
             return torch.from_numpy(_painted(images[name], plans[name], chosen, self.size, self.distractor_size))
 
-        return Arrays(
-            split("train", digits.train.y), split("test", digits.test.y), classes=10, levels=256, paint=paint
-        )
+        return Arrays(split("train", digits.train.y), split("test", digits.test.y), classes=10, levels=256, paint=paint)
 
 
-def _painted(
-    images: np.ndarray, plan: Mapping[str, np.ndarray], rows: np.ndarray, size: int, side: int
-) -> np.ndarray:
+def _painted(images: np.ndarray, plan: Mapping[str, np.ndarray], rows: np.ndarray, size: int, side: int) -> np.ndarray:
     """The images of these rows of the plan, (n, 1, size, size) uint8."""
     painted = np.zeros((len(rows), 1, size, size), np.uint8)
     cuts = sliding_window_view(images, (side, side), (1, 2))  # (N, 29 − side, 29 − side, side, side)

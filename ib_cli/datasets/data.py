@@ -12,13 +12,14 @@ from torch.nn.functional import one_hot
 from ib_cli.contracts.passes import Batch, Spec
 from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.datasets.normalisation import Affine
+from ib_cli.datasets.whitening import Whitening
 
 Augmentation = Callable[[Tensor, Generator], Tensor]  # indices (B,) → x of these training samples, made anew
 
 
 @dataclass(frozen=True)
 class Split:
-    """Samples as they are stored, before normalisation."""
+    """Samples as they are stored: before normalisation, but whitened already where the data are whitened."""
 
     x: Tensor  # (N, *input_shape) uint8 or float32; float64 or int64 where float32 would lose what tells x apart
     y: Tensor  # (N,) int64 labels, or (N, d) float32
@@ -51,6 +52,7 @@ class Data:
     """Splits `train`, `test` and, where some samples were held out, `validation`, all on one device.
 
     Pixels stay bytes until a batch is made: a quarter of the memory, and normalising costs little beside the gather.
+    Whitening costs a product with a matrix of all an image's values, so that whitened images are stored as float32.
     """
 
     spec: Spec
@@ -60,6 +62,7 @@ class Data:
     passes: int = 1  # passes over the train split in an epoch
     shared: int = 1  # so many consecutive samples of each split share one x
     doubts: tuple[str, ...] = ()  # what may not have been meant, a line each
+    whitening: Whitening | None = None  # made the splits' x of images as they were read; None: they are as read
     source: JointGaussian | None = None  # draws every training batch anew; None: batches are from the train split
 
     @property

@@ -25,6 +25,7 @@ from ib_cli.datasets.doubts import doubts as doubts_of
 from ib_cli.datasets.layout import REMEDY, channels_last
 from ib_cli.datasets.layout import doubts as doubts_of_layout
 from ib_cli.datasets.normalisation import INTERVALS, Affine, Normalisation, fit
+from ib_cli.datasets.whitening import fit_whitening, unlike
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,15 @@ class DataSet(ABC):
         if channels_last(shape := tuple(splits["train"].x.shape)):
             raise ConfigError(f"dataset: expects images (N, C, H, W), not (N, H, W, C) {shape}: {REMEDY}")
         given, splits = splits, _precise(splits, self.normalise, arrays)
-        affine = fit(self.normalise, splits["train"].x, arrays.levels)
+        # What zca whitens may be doubted as what standard scales: of both, the deviation in training decides.
+        affine = fit("standard" if self.normalise == "zca" else self.normalise, splits["train"].x, arrays.levels)
         doubts = (*doubts_of_layout(shape), *_doubts(given, splits["train"], affine, self.normalise, arrays))
+        whitening = None
+        if self.normalise == "zca":
+            whitening, more = fit_whitening(splits["train"].x)
+            affine, whitening = fit("none", splits["train"].x, None), whitening.to(device)
+            splits = {name: replace(split, x=whitening(split.x)) for name, split in splits.items()}
+            doubts = (*doubts, *more, *unlike({name: split.x for name, split in splits.items()}))
         splits = {name: split.to(device) for name, split in splits.items()}
         augmentation = self._augmentation(splits["train"].x)
         if augmentation is not None:
@@ -113,11 +121,11 @@ class DataSet(ABC):
             arrays.classes,
             shape[0],
             INTERVALS.get(self.normalise),
-            arrays.levels,
+            None if self.normalise == "zca" else arrays.levels,
             target_shape=tuple(splits["train"].y.shape[1:]),
             labels=arrays.labels,
         )
-        return Data(spec, splits, affine.to(device), augmentation, doubts=doubts)
+        return Data(spec, splits, affine.to(device), augmentation, doubts=doubts, whitening=whitening)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """This data set's own stream of random numbers for one purpose."""

@@ -19,7 +19,8 @@ class JointGaussian:
 
     @cached_property
     def _factor(self) -> Tensor:
-        return torch.linalg.cholesky(self.covariance).float()
+        # Σ is positive definite, as `Gaussian` has checked: torch's own check would wait for the device.
+        return torch.linalg.cholesky_ex(self.covariance).L.float()
 
     def draw(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """Independent samples x (count, n) and y (count, m), float32, on the generator's device."""

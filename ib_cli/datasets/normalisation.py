@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ib_cli.datasets.columns import columns
 
-Normalisation = Literal["unit", "symmetric", "standard", "none"]
+Normalisation = Literal["unit", "symmetric", "standard", "zca", "none"]  # zca: `ib_cli.datasets.whitening`
 INTERVALS: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
 

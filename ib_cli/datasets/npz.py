@@ -2,7 +2,8 @@
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,7 +30,8 @@ class Npz(DataSet):
     x: (N, F) vectors, (N, H, W) or (N, C, H, W) images. Bytes are kept as pixels of 256 levels. Other numbers become
     float32, but where it would round away what a column says they keep their own precision until normalised.
     y: (N,) integers 0 … classes − 1, where each class occurs, or for a regression (N,) or (N, d) real numbers.
-    Without a test split, `test_fraction` of the samples, chosen by `seed`, becomes one.
+    Without a test split, `test_fraction` of the samples, chosen by `seed`, becomes one. Arrays label_NAME (N,), and
+    label_NAME_test with a test split, are further labels, integers as those of y, which has the name y among them.
     """
 
     path: str  # of the .npz file; relative: to the working directory
@@ -44,17 +46,45 @@ class Npz(DataSet):
                 raise self._error(f"must hold an array {name}, but has only {sorted(arrays)}")
         if ("x_test" in arrays) != ("y_test" in arrays):
             raise self._error("must hold both x_test and y_test or neither")
+        names = self._names(arrays)
         kind = self.targets if self.targets != "auto" else "standard" if arrays["y"].dtype.kind == "f" else "labels"
         y_of = self._labels if kind == "labels" else self._values
-        train = Split(self._samples(arrays["x"], ""), y_of(arrays, ""))
-        classes = self._count_classes(train.y) if kind == "labels" else None
+        train = self._part(arrays, "", y_of, names)
+        classes = self._count_classes(train.y, "y") if kind == "labels" else None
+        labels = {name: self._count_classes(train.labels[name], f"label_{name}") for name in names}
         if "x_test" in arrays:
-            test = Split(self._samples(arrays["x_test"], "_test"), y_of(arrays, "_test"))
-            self._check_alike(train, test, classes)
+            test = self._part(arrays, "_test", y_of, names)
+            self._check_alike(train, test, classes, labels)
         else:
             train, test = self._split(train)
+        if labels and classes is not None:
+            labels = {"y": classes, **labels}
+            train, test = (replace(part, labels={"y": part.y, **part.labels}) for part in (train, test))
         levels = 256 if train.x.dtype == torch.uint8 else None
-        return Arrays(train, test, classes, levels, standardise_y=kind == "standard")
+        return Arrays(train, test, classes, levels, standardise_y=kind == "standard", labels=labels)
+
+    def _names(self, arrays: dict[str, np.ndarray]) -> list[str]:
+        """The names of further labels."""
+        found = [name.removeprefix("label_") for name in arrays if name.startswith("label_")]
+        names = [name for name in found if not (name.endswith("_test") and name.removesuffix("_test") in found)]
+        for name in names:
+            if not name or name == "y":
+                raise self._error(f"must name its labels by other words than y, as in label_nuisance, not label_{name}")
+            if ("x_test" in arrays) != (f"label_{name}_test" in arrays):
+                verb = "must hold" if "x_test" in arrays else "must hold x_test and y_test with"
+                raise self._error(f"{verb} label_{name}_test, as it has label_{name}")
+        return names
+
+    def _part(
+        self,
+        arrays: dict[str, np.ndarray],
+        suffix: str,
+        y_of: Callable[[dict[str, np.ndarray], str], torch.Tensor],
+        names: list[str],
+    ) -> Split:
+        """The samples of a split; `suffix`: '' or '_test'."""
+        x, y = self._samples(arrays[f"x{suffix}"], suffix), y_of(arrays, suffix)
+        return Split(x, y, labels={name: self._labels(arrays, suffix, f"label_{name}") for name in names})
 
     def _error(self, right: str) -> ConfigError:
         return ConfigError(f"dataset.path: {self.path} {right}")
@@ -92,15 +122,15 @@ class Npz(DataSet):
         values = torch.from_numpy(np.ascontiguousarray(x)) if pixels else self._numbers(x, f"x{suffix}")
         return values[:, None] if x.ndim == 3 else values
 
-    def _labels(self, arrays: dict[str, np.ndarray], suffix: str) -> torch.Tensor:
+    def _labels(self, arrays: dict[str, np.ndarray], suffix: str, name: str = "y") -> torch.Tensor:
         """(N,) int64."""
-        y, N = arrays[f"y{suffix}"], len(arrays[f"x{suffix}"])
+        y, N = arrays[f"{name}{suffix}"], len(arrays[f"x{suffix}"])
         if y.shape != (N,):
-            raise self._error(f"must hold one label per sample, y{suffix} of shape ({N},), not {y.shape}")
+            raise self._error(f"must hold one label per sample, {name}{suffix} of shape ({N},), not {y.shape}")
         if y.dtype.kind not in "iu":
-            raise self._error(f"must hold integers in y{suffix}, not {y.dtype}")
+            raise self._error(f"must hold integers in {name}{suffix}, not {y.dtype}")
         if y.min() < 0:
-            raise self._error(f"must hold labels 0 … classes − 1 in y{suffix}, not {y.min()}")
+            raise self._error(f"must hold labels 0 … classes − 1 in {name}{suffix}, not {y.min()}")
         return torch.from_numpy(y.astype(np.int64))
 
     def _values(self, arrays: dict[str, np.ndarray], suffix: str) -> torch.Tensor:
@@ -129,17 +159,17 @@ class Npz(DataSet):
         kind = exact[0] if exact else np.float64 if real else np.int64
         return torch.from_numpy(np.ascontiguousarray(values, kind))
 
-    def _count_classes(self, y: torch.Tensor) -> int:
+    def _count_classes(self, y: torch.Tensor, name: str) -> int:
         found = torch.unique(y)
         classes = len(found)
         if found[-1] != classes - 1:
             raise self._error(
-                f"must hold labels 0 … classes − 1 in y, each at least once, "
+                f"must hold labels 0 … classes − 1 in {name}, each at least once, "
                 f"but has {classes} different labels and the largest is {found[-1]}"
             )
         return classes
 
-    def _check_alike(self, train: Split, test: Split, classes: int | None) -> None:
+    def _check_alike(self, train: Split, test: Split, classes: int | None, labels: dict[str, int]) -> None:
         bytes_alone = [split.x.dtype == torch.uint8 for split in (train, test)]
         if test.x.shape[1:] != train.x.shape[1:] or bytes_alone[0] != bytes_alone[1]:
             raise self._error(
@@ -150,8 +180,12 @@ class Npz(DataSet):
             raise self._error(
                 f"must hold a y of one kind, but y has {train.y.shape[1]} and y_test {test.y.shape[1]} dimensions"
             )
-        if classes is not None and test.y.max() >= classes:
-            raise self._error(f"must hold labels 0 … {classes - 1} in y_test, those of y, not {test.y.max()}")
+        found = {f"label_{name}": (test.labels[name], count) for name, count in labels.items()}
+        if classes is not None:
+            found["y"] = (test.y, classes)
+        for name, (y, count) in found.items():
+            if y.max() >= count:
+                raise self._error(f"must hold labels 0 … {count - 1} in {name}_test, those of {name}, not {y.max()}")
 
     def _split(self, samples: Split) -> tuple[Split, Split]:
         count = max(1, round(self.test_fraction * len(samples)))

@@ -22,8 +22,11 @@ class StableDraws:
 
         A number u of 32 random bits becomes ⌊u · limit / 2^32⌋; chances differ by less than 2^-32.
         """
-        drawn = self.bits.random_raw(int(np.prod(shape))).reshape(shape) >> np.uint64(32)
-        return ((drawn * np.uint64(limit)) >> np.uint64(32)).astype(np.int64)
+        drawn = self.bits.random_raw(int(np.prod(shape)))
+        drawn >>= np.uint64(32)
+        drawn *= np.uint64(limit)
+        drawn >>= np.uint64(32)
+        return drawn.view(np.int64).reshape(shape)
 
     def order(self, count: int) -> np.ndarray:
         """0 … count − 1 in random order, int64: the order of as many raw numbers."""

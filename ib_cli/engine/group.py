@@ -13,7 +13,7 @@ from ib_cli.contracts.passes import Batch
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import plan
-from ib_cli.engine.seeds import generator
+from ib_cli.engine.seeds import continued
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import batches
 from ib_cli.model.model import Model
@@ -48,18 +48,16 @@ class GroupEpoch:
         }
         seeds = [each.seed for each in settings]
         streams = list(dict.fromkeys(seeds))
-        self.stream_of = torch.tensor([streams.index(seed) for seed in seeds], device=device)
+        self.own_stream = [streams.index(seed) for seed in seeds]
+        self.stream_of = torch.tensor(self.own_stream, device=device)
         self.backward = backward(0 if len(streams) > 1 else None)
-        self.same_schedule = not state.schedule.state()  # a schedule that follows J has other factors for each run
         batch_size = self.settings.batch_size
         self.orders = [batches(data, batch_size, state.epoch, seed) for seed in streams]
         self.whole = data.whole_batch() if data.whole(batch_size) else None
-        self.noises = [generator(device, seed, "noise", state.epoch) for seed in streams]
-        for seed, noise in zip(streams, self.noises):
-            saved = stack.states[seeds.index(seed)].noise
-            if saved is not None:
-                noise.set_state(saved.cpu())
+        saved = {seed: stack.states[seeds.index(seed)].noise for seed in streams}
+        self.noises = continued(device, saved, "noise", state.epoch)
         self.history: list[Tensor] = []  # (parts, M) of each step
+        self.factors = self._factors(len(self.orders[0]))
 
     @property
     def sizes(self) -> list[int]:
@@ -93,12 +91,23 @@ class GroupEpoch:
         parts = self.backward(stack.params, stack.buffers, batch, noise, self.multipliers)
         if settings.clip is not None:
             stack.clip(settings.clip)
-        t = self.state.epoch + (position + 0.5) / len(self.orders[0])
-        states = [self.state] if self.same_schedule else stack.states
-        stack.step([state.schedule.factor(t) for state in states])
+        stack.step(self.factors[position])
         stack.average(settings.averaging)
         self.names = list(parts)
         self.history.append(torch.stack(list(parts.values())))
+
+    def _factors(self, steps: int) -> list[float | Tensor]:
+        """The factor of the learning rate at each step: one for all runs, or (M,) where a schedule follows each J.
+
+        On the device before the first step: a copy within the epoch would wait for it.
+        """
+        states = self.stack.states if self.state.schedule.state() else [self.state]
+        times = [self.state.epoch + (position + 0.5) / steps for position in range(steps)]
+        found = [[state.schedule.factor(t) for state in states] for t in times]
+        if all(len(set(each)) == 1 for each in found):
+            return [each[0] for each in found]
+        rows = torch.tensor(found, dtype=torch.float64, device=self.data.device)
+        return [each[0] if len(set(each)) == 1 else row for each, row in zip(found, rows)]
 
     def _made(self, position: int) -> tuple[Batch, Batch]:
         """The batch of the first stream, and the batches of all runs."""
@@ -124,4 +133,4 @@ class GroupEpoch:
             state.history = [*state.history, history[:, :, i]]
             state.step += steps
             state.step_in_epoch += steps
-            state.noise = self.noises[int(self.stream_of[i])].get_state()
+            state.noise = self.noises[self.own_stream[i]].get_state()

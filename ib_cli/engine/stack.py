@@ -33,7 +33,9 @@ class Stack:
                 state.averaged = {name: average[i] for name, average in self.averaged.items()}
         self.optimizer = optimizer(self.params.values())
         rates, decays = ([s.optimizer.defaults[key] for s in states] for key in ("lr", "weight_decay"))
-        self.rates, self.decays = torch.tensor(rates, dtype=torch.float64), torch.tensor(decays)
+        device = next(iter(self.params.values())).device
+        self.rates = torch.tensor(rates, dtype=torch.float64, device=device)
+        self.decays = torch.tensor(decays, device=device)
         self.common = (rates[0], decays[0]) if len(set(rates)) == len(set(decays)) == 1 else None
         self._gather_optimizer()
 
@@ -51,17 +53,16 @@ class Stack:
             gradient.mul_(_along(factors, gradient))
 
     @torch.no_grad()
-    def step(self, factors: Sequence[float]) -> None:
-        """One update, at the optimisers' learning rates times `factors`: M of them, or one for all."""
+    def step(self, factor: float | Tensor) -> None:
+        """One update, at the optimisers' learning rates times a factor: one for all, or (M,) on the device."""
         (group,) = self.optimizer.param_groups
-        if self.common is not None and len(set(factors)) == 1:
-            group["lr"], group["weight_decay"] = self.common[0] * factors[0], self.common[1]
+        if self.common is not None and not isinstance(factor, Tensor):
+            group["lr"], group["weight_decay"] = self.common[0] * factor, self.common[1]
             self.optimizer.step()
             return
         group["lr"], group["weight_decay"] = 1.0, 0.0
         params = [p for p in self.params.values() if p.grad is not None]  # what J does not depend on stays as it is
-        rate = (self.rates * torch.tensor(factors, dtype=torch.float64)).float().to(params[0].device)
-        decay = self.decays.to(params[0].device)
+        rate, decay = (self.rates * factor).float(), self.decays
         before = [p.clone() for p in params]
         if not isinstance(self.optimizer, AdamW):  # AdamW's decay is part of the update, not of the gradient
             for p in params:

@@ -16,7 +16,7 @@ from ib_cli.contracts.noise import Request, draw
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import plan
-from ib_cli.engine.seeds import generator
+from ib_cli.engine.seeds import continued, generator
 from ib_cli.engine.state import State
 from ib_cli.model.model import Model
 from ib_cli.watch.observer import Observer
@@ -75,9 +75,7 @@ class Epoch:
         self.multipliers = {name: torch.tensor(value, device=data.device) for name, value in multipliers.items()}
         self.order = batches(data, settings.batch_size, state.epoch, settings.seed)
         self.whole = data.whole_batch() if data.whole(settings.batch_size) else None
-        self.noise = generator(data.device, settings.seed, "noise", state.epoch)
-        if state.noise is not None:
-            self.noise.set_state(state.noise.cpu())
+        (self.noise,) = continued(data.device, {settings.seed: state.noise}, "noise", state.epoch)
         self.rate = state.optimizer.defaults["lr"]
 
     def run(self, requests: dict[int, list[Request]], stop: Callable[[], int | None], reporter: Reporter) -> int | None:

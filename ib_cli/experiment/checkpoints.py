@@ -10,11 +10,9 @@ from typing import Any
 import torch
 
 from ib_cli.contracts.errors import DamagedError, WriteError
-from ib_cli.experiment.damage import REMEDY
+from ib_cli.experiment.damage import CHECKPOINTS, REMEDY
 from ib_cli.system.atomic import write_atomically
 from ib_cli.system.torch_files import read_torch, torch_bytes
-
-FILE, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +23,7 @@ class Checkpoints:
     """checkpoint.pt and checkpoint.previous.pt in a run's folder. The second is deleted when the run is done."""
 
     def __init__(self, folder: Path) -> None:
-        self.last, self.previous = folder / FILE, folder / PREVIOUS
+        self.last, self.previous = folder / CHECKPOINTS[0], folder / CHECKPOINTS[1]
 
     def save(self, state: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
         """Replace checkpoint.pt; the old one becomes the previous one, where the disk has room for both.

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ib_cli.contracts.errors import DamagedError
 from ib_cli.system.digests import SUMS, digest_of, last_notes, read_sums, text_is_whole
 from ib_cli.system.json_lines import JsonLines, parsed
 
 LINES = ("metrics.jsonl", "estimates.jsonl")
+CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
 NOISE_LAYERS = "noise_layers.npz"  # arrays that a run with layers of noise may measure at its end
 MORE = ("thermodynamics.jsonl", "tables.npz", NOISE_LAYERS)  # what some runs write at their end
+PLACE = ("split", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
+FILES = ("config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS)
 REMEDY = "put it back as it was, or start this run anew with rerun=true"
+
+
+def check_places(folder: Path) -> None:
+    """Raises DamagedError where a folder, a pipe, a device or a broken link is in the place of a run's record.
+
+    To read a pipe or a device may wait for ever, and a folder can neither be read nor replaced.
+    """
+    for name in FILES:
+        file = folder / name
+        if os.path.lexists(file) and not file.is_file():
+            raise DamagedError(f"{file} is no file: delete it, and give the same command again")
 
 
 def check_digests(folder: Path) -> None:
@@ -36,16 +52,42 @@ def check_digests(folder: Path) -> None:
 
 
 def check_finished(folder: Path) -> None:
-    """`check_digests` of a run that is done; without digests, its lines must be readable at least."""
+    """`check_digests` of a run that is done; without digests, its lines must be readable and in order at least."""
     check_digests(folder)
     if (folder / SUMS).exists():
         return
     for file in (folder / name for name in (*LINES, "thermodynamics.jsonl")):
         if file.is_file():
             try:
-                parsed(file, _content(file).split(b"\n")[:-1])
+                check_order(file, parsed(file, _content(file).split(b"\n")[:-1]))
             except DamagedError as error:
                 raise DamagedError(f"{error}: {REMEDY}") from None
+
+
+def check_order(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Raises DamagedError where lines of metrics.jsonl or estimates.jsonl are not in the order a run writes them in."""
+    if wrong := disorder(lines):
+        raise DamagedError(f"{file} is damaged: {wrong}")
+
+
+def disorder(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Which line repeats an earlier one, or is of an earlier epoch than the line before it; '' if none.
+
+    Lines without an epoch are not looked at.
+    """
+    seen: set[tuple[float | str, ...]] = set()
+    latest = 0
+    for number, line in enumerate(lines, 1):
+        if not isinstance(epoch := line.get("epoch"), int | float):
+            continue
+        key = (epoch, *(str(line.get(name)) for name in PLACE))
+        if key in seen:
+            return f"line {number} is there twice"
+        if epoch < latest:
+            return f"line {number} is of an earlier epoch than the one before it"
+        seen.add(key)
+        latest = epoch
+    return ""
 
 
 def _check_file(file: Path, digest: str) -> None:

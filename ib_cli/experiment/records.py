@@ -11,7 +11,7 @@ import torch
 
 from ib_cli.contracts.errors import BusyError, ConfigError, DamagedError, WriteError
 from ib_cli.experiment.checkpoints import Checkpoints
-from ib_cli.experiment.damage import LINES, MORE, check_finished
+from ib_cli.experiment.damage import LINES, MORE, check_finished, check_order, check_places
 from ib_cli.system.atomic import as_json, write_atomically, writing
 from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums
 from ib_cli.system.folder_lock import FolderLock
@@ -30,6 +30,8 @@ class Records:
     @property
     def result(self) -> dict[str, Any] | None:
         """The content of result.json, or None while the run has none that can be read, and is as it was written."""
+        if not (self.folder / "result.json").is_file():
+            return None
         try:
             content = (self.folder / "result.json").read_bytes()
             found = json.loads(content)
@@ -49,6 +51,7 @@ class Records:
 
         Raises DamagedError where one of the run's other records is not what was written.
         """
+        check_places(self.folder)
         found = self.result
         if found is None or found["status"] != "done":
             return None
@@ -59,7 +62,7 @@ class Records:
         """Make the folder, take its lock and write config.yaml.
 
         Raises ConfigError where the folder is no place to write to, WriteError where the disk is full and the like,
-        BusyError where another process is at this very run.
+        DamagedError where a record is no file, BusyError where another process is at this very run.
         """
         if self._lock.held:
             raise BusyError(f"output: this process is at this run already ({self.folder}): wait for it")
@@ -72,7 +75,11 @@ class Records:
                 holder = self._lock.holder() or "another process"
                 text = f"output: {holder} is at this run ({self.folder}): wait for it, or change the config or the "
                 raise BusyError(f"{text}study's name", str(self.folder), holder)
+            check_places(self.folder)
             write_atomically(self.folder / "config.yaml", sealed_text(config))
+        except DamagedError:
+            self.close()
+            raise
         except WriteError as error:
             self.close()
             if not error.wrong_place:
@@ -141,6 +148,8 @@ class Records:
     def _check_lines(self, state: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
         for lines, count in zip(self._lines, state["lines"]):
             lines.check(count, notes[lines.file.name][1] if notes else None)
+            if not notes:  # an earlier version's
+                check_order(lines.file, lines.read()[:count])
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write result.json, the last thing that a run does, and before it the digests of all records."""

@@ -81,7 +81,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
             hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"),
         ):
             return resolve(hydra.compose("config", overrides=[*own, *words]))
-    except (HydraException, OmegaConfBaseException, *UNREADABLE) as error:
+    except (HydraException, OmegaConfBaseException, OSError, ValueError, *UNREADABLE) as error:
         told = words if config_dir is None else [*words, f"--config-dir={config_dir}"]
         raise ConfigError(explain(error, told)) from None
 
@@ -248,6 +248,8 @@ class Run:
     def encode(self, x: Tensor | np.ndarray, seed: int = 0) -> Distribution:
         """q(z|x): batch (B,), event (K,). `x` (B, *input_shape) is as `data.splits[…].x` stores it, not normalised.
 
+        Where dataset.normalise=zca, that is whitened: bytes are whitened here, other images by `data.whitening(x)`.
+
         If the weights are drawn, one draw is used. Raises ValueError where x has another shape, or where z has no known
         density: a deterministic z, or one under Monte-Carlo dropout (use `represent` for these).
         """
@@ -292,6 +294,8 @@ class Run:
             raise ValueError(
                 f"x has shape {tuple(inputs.shape)}: a sample's shape is {spec.input_shape}, and one is needed"
             )
+        if self.data.whitening is not None and inputs.dtype == torch.uint8:
+            inputs = self.data.whitening(inputs)
         stored = self.data.splits["train"].x.dtype
         if stored != torch.uint8:
             inputs = inputs.to(stored)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ib_cli.contracts.noise import draw
 from ib_cli.engine.loss import make_loss, plan
+from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment
 
 SHARE = 0.6  # of the free memory: the rest is for evaluations, caches and other programs
@@ -23,10 +24,11 @@ def bytes_of(experiment: Experiment) -> int:
     """
     settings, model, data = experiment.settings, experiment.model, experiment.data
     size = min(settings.batch_size, len(data.splits["train"]))
-    batch = data.batch("train", torch.arange(size, device=data.device), torch.Generator(data.device))
+    numbers = generator(data.device, settings.seed, "memory")
+    batch = data.batch("train", torch.arange(size, device=data.device), numbers)
     was_training = model.training
     model.train()
-    noise = draw(plan(model, batch, settings.samples, settings.precision), torch.Generator(data.device))
+    noise = draw(plan(model, batch, settings.samples, settings.precision), numbers)
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
@@ -49,7 +51,7 @@ def bytes_of(experiment: Experiment) -> int:
 def available(device: torch.device) -> int:
     """Bytes that a stack may take."""
     if device.type == "cuda":
-        return int(SHARE * torch.cuda.mem_get_info(device)[0])
+        return int(SHARE * _left_on_gpu(device))
     meminfo = Path("/proc/meminfo")
     lines = meminfo.read_text(encoding="ascii").splitlines() if meminfo.exists() else []
     free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
@@ -57,3 +59,11 @@ def available(device: torch.device) -> int:
     if limit.exists() and used.exists() and (most := limit.read_text(encoding="ascii").strip()) != "max":
         free.append(int(most) - int(used.read_text(encoding="ascii")))
     return int(SHARE * min(free)) if free else 2**32
+
+
+def _left_on_gpu(device: torch.device) -> float:
+    """Bytes that torch may still use: free ones within this process's fraction, and those that it holds unused."""
+    free, total = torch.cuda.mem_get_info(device)
+    reserved = torch.cuda.memory_reserved(device)
+    allowed = torch.cuda.get_per_process_memory_fraction(device.index) * total - reserved
+    return min(free, max(allowed, 0)) + reserved - torch.cuda.memory_allocated(device)

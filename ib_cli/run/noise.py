@@ -17,7 +17,7 @@ from ib_cli.model.model import Model
 from ib_cli.model.noise.layer import NoiseLayer
 from ib_cli.model.noise.none import NoNoise
 from ib_cli.model.noise.priors import LogUniform
-from ib_cli.run.validation import Target
+from ib_cli.run.target import Target
 
 
 def with_noise(config: Mapping[str, Any], targets: Mapping[str, Target], spec: Spec) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig
@@ -21,7 +21,7 @@ from ib_cli.run.run_ids import run_folder
 from ib_cli.run.validation import resolve, validate
 from ib_cli.study.job_outcomes import TOKEN, Outcome
 from ib_cli.system.signals import Interrupted, catch_signals
-from ib_cli.watch.screen import Screen, show_finished
+from ib_cli.watch.screen import Screen, own_symbols, show_finished
 
 
 def run(config: DictConfig, tell: Callable[[Outcome], object] | None = None) -> Outcome:
@@ -57,24 +57,26 @@ def prepare(plain: dict[str, Any], screen: bool, like: Experiment | None = None)
     valid = validate(plain)
     dataset: DataSet = valid.targets["dataset"]()
     records = Records(run_folder(plain, dataset.fingerprint()))
-    if not valid.settings.rerun and (skipped := _done_before(records, screen)) is not None:
+    if not valid.settings.rerun and (skipped := _done_before(records, screen, plain)) is not None:
         return skipped
     observers = (*((Screen(),) if screen else ()), valid.targets["tracker"]())
     experiment = build(valid, records, observers, dataset, like)
     set_up(experiment)
     command = shlex.join(word for word in sys.argv if TOKEN not in word)
     attempt = open_attempt(experiment, command, again(sys.argv))
-    if not valid.settings.rerun and (skipped := _done_before(records, screen)) is not None:  # done by another process
+    if (
+        not valid.settings.rerun and (skipped := _done_before(records, screen, plain)) is not None
+    ):  # done by another process
         attempt.close()
         return skipped
     return attempt
 
 
-def _done_before(records: Records, screen: bool) -> Outcome | None:
+def _done_before(records: Records, screen: bool, config: Mapping[str, Any]) -> Outcome | None:
     """The outcome of a run that is done, shown if there is a screen. Raises DamagedError where its records are."""
     done = records.done
     if done is None:
         return None
     if screen:
-        show_finished(done, records.folder)
+        show_finished(done, records.folder, own=own_symbols(config))
     return Outcome("skipped", folder=str(records.folder), test=done.get("test", {}), seconds=done.get("seconds"))

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.system.atomic import check_regular
 from ib_cli.system.digests import text_is_whole
 
 
@@ -16,11 +17,12 @@ def stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """config.yaml of a run's folder, with some values replaced. Raises ConfigError."""
     file = folder / "config.yaml"
     try:
+        check_regular(file)
         content = file.read_bytes()
         config = yaml.safe_load(content.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{folder}: is no run's folder ({file.name}: {error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):  # no syntax, no UTF-8, no date, too deep
         raise ConfigError(f"{file}: is damaged: no YAML can be read from it") from None
     if not text_is_whole(content):
         raise ConfigError(f"{file}: is damaged: it is not what the run wrote; overrides={{…}} changes values here")

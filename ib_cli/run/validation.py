@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pkgutil import resolve_name
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,7 +12,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ib_cli.config.catalogue import choices, multipliers
 from ib_cli.config.multipliers import MULTIPLIERS
-from ib_cli.config.public_names import path_of, public_name
+from ib_cli.config.public_names import public_name
 from ib_cli.config.schema import check
 from ib_cli.config.settings import LATER, Settings
 from ib_cli.contracts.errors import ConfigError
@@ -22,6 +21,7 @@ from ib_cli.functionals import functionals
 from ib_cli.functionals.functional import Functional
 from ib_cli.functionals.objective import Objective
 from ib_cli.run.measured import completed
+from ib_cli.run.target import Target, imported, target_of
 
 # The parts of a model besides architecture and bottleneck, each with the field of a Pass that it makes.
 PARTS = {
@@ -35,18 +35,6 @@ GROUPS = (
     "dataset", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",
     "estimators", "noise_measures", "tracker",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Target:
-    """The class or function that a config node names, with the node's keys."""
-
-    callable: Callable[..., Any]
-    keys: Mapping[str, Any]
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Call it with these arguments and the keys."""
-        return self.callable(*arguments, **self.keys)
 
 
 @dataclass(frozen=True)
@@ -135,7 +123,7 @@ def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
     found = {}
     for symbol, path in paths.items():
         key = f"objective.functionals.{symbol}={path}"
-        functional = _imported(key, str(path))
+        functional = imported(key, str(path))
         if not isinstance(functional, Functional):
             raise ConfigError(f"{key}: is no Functional; make one with @functional, as docs/objectives.md shows")
         if functional.symbol != symbol:
@@ -148,24 +136,3 @@ def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
             )
         found[symbol] = functional
     return found
-
-
-def _imported(key: str, path: str) -> Any:
-    """The object at a dotted path. Raises ConfigError, whose message begins with `key`."""
-    try:
-        return resolve_name(path)
-    except Exception as error:  # whatever a person's module raises while it is imported
-        reason = str(error).splitlines()[-1] if str(error) else type(error).__name__
-        raise ConfigError(f"{key}: cannot be imported ({reason}); is its folder on PYTHONPATH?") from None
-
-
-def target_of(group: str, node: Any) -> Target:
-    """The class or function of a config node, and its keys, checked. Raises ConfigError."""
-    if not isinstance(node, Mapping) or "_target_" not in node:
-        raise ConfigError(f"{group}={node}: choose one of the group's options, as ib-train --help lists them")
-    keys = {key: value for key, value in node.items() if key != "_target_"}
-    target = _imported(f"{group}._target_={node['_target_']}", path_of(group, node["_target_"]))
-    if not callable(target):
-        raise ConfigError(f"{group}._target_={node['_target_']}: is neither a class nor a function")
-    check(group, target, keys)
-    return Target(target, keys)

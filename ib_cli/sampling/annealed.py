@@ -64,15 +64,17 @@ def log_weights(
     options: dict[str, Any] = {"generator": generator, "device": generator.device, "dtype": dtype}
     point = energy(prior * torch.randn(M, d, **options))
     log_weight = torch.zeros(M, device=generator.device, dtype=dtype)
+    shares = [(j / temperatures) ** POWER for j in range(temperatures + 1)]  # of β
+    betas = torch.tensor([beta * share for share in shares], device=generator.device, dtype=dtype)  # one copy for all
     for j in range(temperatures):
         between(j)
-        before, after = ((i / temperatures) ** POWER for i in (j, j + 1))
+        before, after = shares[j : j + 2]
         log_weight -= beta * (after - before) * point.energy
         if j + 1 == temperatures:  # a last step would change no weight
             break
         size = 1 / (d ** (1 / 3) / prior**2 + after / step)
         noise, uniform = torch.randn(M, d, **options), torch.rand(M, **options)
-        target = Boltzmann(torch.tensor(beta * after, device=generator.device, dtype=dtype), prior)
+        target = Boltzmann(betas[j + 1], prior)
         point, _ = adjusted(point, target, energy, point.energy.new_full((M,), size), noise, uniform)
     return log_weight
 

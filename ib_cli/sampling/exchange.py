@@ -17,7 +17,7 @@ class System(NamedTuple):
     point: Point
     energy: Energy
     prior: float  # standard deviation of q(θ) = N(0, prior²); infinite: q = 1
-    step: float  # standard deviation of a proposed move
+    step: float | Tensor  # standard deviation of a proposed move, a number, or ()
 
 
 def exchanged(systems: Sequence[System], demon: Tensor, generator: Generator) -> tuple[list[System], Tensor, Tensor]:

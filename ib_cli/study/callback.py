@@ -6,6 +6,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,10 @@ class Study(Callback):
         except (OSError, OmegaConfBaseException) as error:  # Hydra swallows a callback's errors: `check` raises it
             self.error = error
             return
-        self.jobs = jobs
         log = StudyLog(folder / "study.log", jobs.name)
-        log.write(shlex.join(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
         self.screen = StudyScreen(str(config.name), log, config_flags(sys.argv[1:]))
+        self.jobs = jobs  # from here on, `end` shows the table
+        log.write(shlex.join(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -84,7 +85,8 @@ class Study(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called when the sweeper has ended."""
-        self.close()
+        with suppress(OutputError, BrokenPipeError):  # Hydra would tell it in its own words; `end` raises it again
+            self.close()
 
     def outcomes(self) -> list[Outcome]:
         """The outcome of every job, in order; a job that has not begun is waiting."""

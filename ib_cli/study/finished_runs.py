@@ -24,8 +24,11 @@ def runs_to_measure(study: Path) -> list[Path]:
 
 def _has_a_model(folder: Path) -> bool:
     """False for a run that measures another one, and one that is done and has no checkpoint."""
-    if MEASURES.search((folder / "config.yaml").read_bytes()):
-        return False
+    try:
+        if MEASURES.search((folder / "config.yaml").read_bytes()):
+            return False
+    except OSError:  # whoever measures it says why it cannot be read
+        return True
     return (folder / "checkpoint.pt").exists() or not _done(folder)
 
 

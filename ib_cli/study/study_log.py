@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ib_cli.contracts.errors import WriteError
+from ib_cli.system.atomic import check_regular
 
 
 class StudyLog:
@@ -20,6 +21,7 @@ class StudyLog:
     def write(self, line: str) -> None:
         """Append a line with the time. Where that fails, standard error says so once, and the study goes on."""
         try:
+            check_regular(self.file)
             with self.file.open("a", encoding="utf-8") as handle:
                 handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} [{self.multirun}] {line}\n")
         except OSError as error:

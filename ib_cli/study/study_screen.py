@@ -147,7 +147,7 @@ def _now(outcome: Outcome) -> str:
 
 def last_line(file: Path) -> dict[str, Any] | None:
     """The last whole line of a JSONL file that is being written, or None."""
-    if not file.exists():
+    if not file.is_file():
         return None
     with file.open("rb") as handle:
         handle.seek(max(os.fstat(handle.fileno()).st_size - LAST_BYTES, 0))

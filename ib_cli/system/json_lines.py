@@ -93,6 +93,8 @@ class JsonLines:
             self._count, self._sha = len(whole), sha256(b"".join(whole))
 
     def _whole(self) -> list[bytes]:
+        if self.file.exists() and not self.file.is_file():  # to read a pipe may wait for ever
+            raise DamagedError(f"{self.file} is no file")
         lines = self.file.read_bytes().split(b"\n") if self.file.exists() else [b""]
         return [line + b"\n" for line in lines[:-1]]  # what follows the last line break is not whole
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ib_cli.contracts.errors import DamagedError
+from ib_cli.system.atomic import check_regular
 from ib_cli.system.digests import sealed_zip, zip_notes
 
 
@@ -26,6 +27,7 @@ def read_torch(file: Path, device: torch.device | str) -> tuple[dict[str, Any], 
     Raises DamagedError where the bytes are not what was written.
     """
     try:
+        check_regular(file)
         content = file.read_bytes()
         notes = zip_notes(content)
     except (OSError, ValueError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,10 @@ class Screen(Observer):
         self._close()
         if result["status"] == "failed":
             self._print(Text(self._readable(f"failed: {result.get('error', 'no reason given')}"), style="bold red"))
-        _print_result(self._console, result, self._run.folder if self._run else None)
+        run = self._run
+        _print_result(
+            self._console, result, run.folder if run else None, own_symbols(run.config) if run else frozenset()
+        )
 
     def interrupt(self, reason: str) -> None:
         """Closes the bar and prints the reason."""
@@ -143,14 +146,24 @@ class Screen(Observer):
         self._console.print(text, soft_wrap=True)
 
 
-def show_finished(result: Mapping[str, Any], folder: Path, console: Console | None = None) -> None:
-    """Prints the result of a run that was done before, and how to repeat the run; by default to standard output."""
+def own_symbols(config: Mapping[str, Any]) -> frozenset[str]:
+    """The symbols of a person's own functionals in a resolved config."""
+    return frozenset((config.get("objective") or {}).get("functionals") or ())
+
+
+def show_finished(
+    result: Mapping[str, Any], folder: Path, console: Console | None = None, own: Collection[str] = ()
+) -> None:
+    """Prints the result of a run that was done before, and how to repeat the run; by default to standard output.
+
+    `own`: symbols of a person's own functionals, which are amounts of information as all functionals are.
+    """
     console = console or Terminal()
     console.print(Text("done before", style="bold green"), Text("rerun=true repeats it"), sep="; ", soft_wrap=True)
     if "lagrangian" in result:
         lagrangian = readable(str(result["lagrangian"]), console.encoding)
         console.print(Text(lagrangian, style="bold"), soft_wrap=True)
-    _print_result(console, result, folder)
+    _print_result(console, result, folder, own)
 
 
 def number(value: Any) -> str:
@@ -200,10 +213,10 @@ def _nats_and_bits(nats: float) -> str:
     return f"{number(nats)} nats = {number(nats / math.log(2))} bits"
 
 
-def _print_result(console: Console, result: Mapping[str, Any], folder: Path | None) -> None:
+def _print_result(console: Console, result: Mapping[str, Any], folder: Path | None, own: Collection[str]) -> None:
     splits = [split for split in SPLITS if result.get(split)]
     if splits:
-        console.print(_table({split: result[split] for split in splits}, console.encoding))
+        console.print(_table({split: result[split] for split in splits}, console.encoding, own))
         for text in bounds(result[splits[-1]]):
             console.print(Text(readable(f"{text} ({splits[-1]})", console.encoding)), soft_wrap=True)
     if result.get("estimates"):
@@ -222,7 +235,7 @@ def _print_result(console: Console, result: Mapping[str, Any], folder: Path | No
     _print_rows(console, rows)
 
 
-def _table(splits: Mapping[str, Mapping[str, Any]], encoding: str) -> Table:
+def _table(splits: Mapping[str, Mapping[str, Any]], encoding: str, own: Collection[str]) -> Table:
     found = dict.fromkeys(
         name for measures in splits.values() for name, value in measures.items() if isinstance(value, Real)
     )
@@ -234,7 +247,7 @@ def _table(splits: Mapping[str, Mapping[str, Any]], encoding: str) -> Table:
     table.add_column("unit")
     for name in names:
         values = (Text(number(measures.get(name))) for measures in splits.values())
-        table.add_row(Text(readable(name, encoding)), *values, unit(name, "nats"))
+        table.add_row(Text(readable(name, encoding)), *values, unit(name, "nats", own))
     return table
 
 

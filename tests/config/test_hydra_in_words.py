@@ -24,7 +24,7 @@ FILES = {  # a file of one's own for the group objective → what the line says
     "tab": (HEAD + b"objective:\n\tname: x\n", "objective/tab.yaml, line 3, column 1: while scanning"),
     "twice": (HEAD + b"gamma: 1\ngamma: 2\n", "objective/twice.yaml, line 3, column 1: while constructing a mapping"),
     "empty": (b"", "objective.minimise must map functionals to weights"),
-    "words": (b"just words\n", "objective.minimise must map functionals to weights"),
+    "words": (b"just words\n", "objective/words.yaml, line 1, column 1: a config file has lines of KEY: VALUE"),
     "binary": (b"\x8e\x00\xff\xfe", "objective/binary.yaml: is no YAML in UTF-8: line 1: "),
     "latin": (HEAD + b"# caf\xe9\ngamma: 1\n", "objective/latin.yaml: is no YAML in UTF-8: line 2: "),
     "nul": (HEAD + b"gamma: \x00\n", "objective/nul.yaml: is no YAML in UTF-8: character 28: "),
@@ -39,7 +39,7 @@ FILES = {  # a file of one's own for the group objective → what the line says
     "documents": (HEAD + b"gamma: 1\n---\nb: 2\n", "objective/documents.yaml, line 3, column 1: expected a single"),
     "number_key": (HEAD + b"1: 2\ngamma: 1\nobjective: {name: x, minimise: {R: gamma}}\n", "1: no such key; keys are"),
     "half_interpolation": (HEAD + b"gamma: ${\n", "gamma: no viable alternative at input '${'"),
-    "defaults": (HEAD + b"defaults: 3\n", "Invalid defaults list in 'objective/defaults'"),
+    "defaults": (HEAD + b"defaults: 3\n", "objective/defaults.yaml, line 2, column 11: defaults must be a list"),
 }  # fmt: skip
 
 

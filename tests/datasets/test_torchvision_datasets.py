@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import struct
-from hashlib import md5
 from pathlib import Path
 from urllib.error import URLError
 
@@ -18,35 +16,7 @@ from ib_cli.datasets.fashion_mnist import FashionMnist
 from ib_cli.datasets.mnist import Mnist
 from ib_cli.datasets.permuted_mnist import PermutedMnist
 from ib_cli.system.torchvision_import import import_torchvision
-
-
-def write_idx(path, array):
-    """LeCun's format: the type and the number of dimensions, then the sizes, then the bytes."""
-    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-    path.write_bytes(header + array.tobytes())
-
-
-def checksums(raw: Path) -> dict[str, str]:
-    return {file.name: md5(file.read_bytes()).hexdigest() for file in raw.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def made_up(tmp_path_factory):
-    """A folder with an MNIST of random pixels, which are the published ones while this module runs."""
-    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for part, count in (("train", 60_000), ("t10k", 10_000)):
-        write_idx(raw / f"{part}-images-idx3-ubyte", rng.integers(256, size=(count, 28, 28), dtype=np.uint8))
-        write_idx(raw / f"{part}-labels-idx1-ubyte", rng.integers(10, size=count, dtype=np.uint8))
-    return root
-
-
-@pytest.fixture
-def published(made_up, monkeypatch):
-    """The folder of made-up files, which count as the published ones."""
-    monkeypatch.setattr(Mnist, "checksums", checksums(made_up / "MNIST" / "raw"))
-    return made_up
+from tests.datasets.conftest import write_idx
 
 
 @pytest.fixture

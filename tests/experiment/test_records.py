@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
 from ib_cli.contracts.errors import ConfigError, DamagedError
+from ib_cli.experiment.damage import FILES
 from ib_cli.experiment.records import Records
 from ib_cli.system.atomic import as_json, write_atomically
 
@@ -99,3 +102,18 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="output: cannot write"):
         Records(tmp_path / "file" / "study" / "id").open("")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_no_file_is_damage(tmp_path: Path, name: str) -> None:
+    records, file = Records(tmp_path / "run"), tmp_path / "run" / name
+    records.folder.mkdir()
+    for make in (os.mkfifo, Path.mkdir, lambda link: link.symlink_to(link.name), lambda link: link.symlink_to("gone")):
+        make(file)
+        for read in (lambda: records.done, lambda: records.open("")):
+            with pytest.raises(DamagedError, match=rf"{re.escape(name)} is no file: delete it"):
+                read()
+        file.rmdir() if file.is_dir() else file.unlink()
+    assert records.done is None
+    records.open("")
+    records.close()

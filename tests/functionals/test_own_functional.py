@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,10 @@ def test_it_is_minimised_and_measured(ib_train: Callable[..., Ended], own: Path)
     for split in ("train", "test"):
         measures = found[split]
         assert measures["J"] == pytest.approx(measures["C"] + 0.5 * measures["Q"], rel=1e-5)
+    again = ib_train("--config-dir", str(own / "conf"), "objective=small_z", "gamma=0.5", "estimators=none", *SMALL)
+    for shown in (ended, again):  # an amount of information, as every functional is
+        (row,) = (line for line in shown.out.splitlines() if re.match(r"\W+Q ", line))
+        assert row.split()[-2] == "nats", row
     assert 0 <= found["test"]["accuracy"] <= 1  # what is ours is measured beside it
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -330,6 +331,54 @@ def test_an_old_checkpoint_is_held_by_its_crc(fit: Study, tmp_path: Path, output
     output()
     assert call(tmp_path / "cut", *fit.words) == 1
     assert "checkpoint.pt cannot be read (the CRC of" in output()
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "estimates.jsonl"])
+def test_an_old_run_with_lines_in_another_order_is_not_said_to_be_done(
+    fit: Study, tmp_path: Path, output: Callable, name: str
+) -> None:
+    for original in (fit.finished, fit.interrupted):
+        run = copied(original, tmp_path / f"of_{original and original.name}")
+        (run / "SHA256SUMS").unlink(missing_ok=True)
+        (run / "checkpoint.previous.pt").unlink(missing_ok=True)
+        torch.save(torch.load(run / "checkpoint.pt", weights_only=True), run / "checkpoint.pt")  # without a seal
+        lines = (run / name).read_bytes().splitlines(keepends=True)
+        (run / name).write_bytes(b"".join(reversed(lines) if original == fit.finished else [lines[0], *lines]))
+        output()
+        assert call(run.parents[2], *fit.words) == 1
+        told = output()
+        assert f"{name} is damaged: line " in told and "rerun=true" in told and told.count("\n") == 1
+        found = read_run(run)
+        assert found is not None and f"{name} is damaged: line " in found.problem
+
+
+def test_a_pipe_is_told_at_once(fit: Study, tmp_path: Path, output: Callable) -> None:
+    for original, name in ((fit.finished, "result.json"), (fit.interrupted, "checkpoint.pt")):
+        run = copied(original, tmp_path / name)
+        (run / name).unlink()
+        os.mkfifo(run / name)
+        for words in (fit.words, (*fit.words, "rerun=true")):
+            output()
+            assert call(run.parents[2], *words) == 1
+            told = f"outputs/runs/{run.name}/{name} is no file: delete it, and give the same command again"
+            assert output() == f"ib-train: {told}\n"
+
+
+def test_the_library_does_not_wait_for_a_pipe(fit: Study, tmp_path: Path) -> None:
+    run = copied(fit.finished, tmp_path / "done")
+    for name in ("metrics.jsonl", "checkpoint.pt", "result.json", "config.yaml"):
+        (run / name).unlink()
+        os.mkfifo(run / name)
+        if name == "config.yaml":
+            with pytest.raises(ConfigError, match=r"config\.yaml: it is no file"):
+                load_run(run)
+        else:
+            loaded = load_run(run)
+            with pytest.raises(DamagedError, match=r"metrics\.jsonl is no file"):
+                _ = loaded.metrics
+    assert loaded.status == "unfinished"
+    with pytest.raises(DamagedError, match=r"checkpoint\.pt cannot be read"):
+        _ = loaded.model
 
 
 def test_an_old_run_with_a_damaged_line_is_not_said_to_be_done(fit: Study, tmp_path: Path, output: Callable) -> None:

@@ -112,9 +112,9 @@ class Likelihood:
             case "bernoulli":
                 return Bernoulli(logits=h, validate_args=False)
             case "gaussian":
-                return Normal(h, self.scale, validate_args=False)
+                return Normal(h, self._scale_of(h), validate_args=False)
             case "laplace":
-                return Laplace(h, self.scale, validate_args=False)
+                return Laplace(h, self._scale_of(h), validate_args=False)
             case "categorical":
                 assert self.spec.interval is not None  # as `__post_init__` has checked
                 channel = -len(self.shape)
@@ -122,3 +122,7 @@ class Likelihood:
                 return GreyLevels(logits, *self.spec.interval)
             case "one_hot":
                 raise NotImplementedError("the parts of a unit vector have no distributions of their own")
+
+    def _scale_of(self, h: Tensor) -> Tensor:
+        """The scale on the device of h, (): torch.distributions would copy a number there, and wait for the copy."""
+        return h.new_full((), self.scale)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from ib_cli.engine.seeds import generator
+from ib_cli.engine.seeds import continued, generator
 from ib_cli.procedures.thermodynamics.weight_energy import WeightEnergy
 from ib_cli.sampling.averages import Average, average, ratio
 from ib_cli.sampling.boltzmann import Boltzmann, Point
@@ -99,9 +99,7 @@ class Chains:
 
     def open(self) -> Generator:
         """Open the random numbers of the present epoch, at the present step."""
-        stream = generator(self.device, self.seed, "chains", self.state.epoch)
-        if self.state.noise is not None:
-            stream.set_state(self.state.noise.cpu())
+        (stream,) = continued(self.device, {self.seed: self.state.noise}, "chains", self.state.epoch)
         self.energy.stream = stream
         return stream
 

@@ -88,7 +88,8 @@ class CoupledModels:
         """Sample both with a demon between them, which starts with max(J_A + J_B) − (J_A + J_B), max over copies."""
         stream = generator(self.experiment.device, self.seed, "coupled")
         systems = [
-            System(model.point, self.energy, prior, model.step**0.5) for model, prior in zip(models, self.priors)
+            System(model.point, self.energy, prior, model.point.theta.new_full((), model.step**0.5))
+            for model, prior in zip(models, self.priors)
         ]
         total = systems[0].point.energy + systems[1].point.energy
         demon = total.max() - total
@@ -155,12 +156,9 @@ class CoupledModels:
 
 def _learned(systems: list[System], taken: Tensor, t: int) -> list[System]:
     """The systems with step sizes tuned towards a share TAKEN of accepted moves."""
-    shares = taken.double().mean(1)
-    steps = (
-        torch.tensor(system.step).log() + adapted(torch.tensor(0.0), share, t, TAKEN)
-        for system, share in zip(systems, shares)
-    )
-    return [system._replace(step=float(step.exp())) for system, step in zip(systems, steps)]
+    logs = [torch.as_tensor(system.step).float().log() for system in systems]
+    steps = [adapted(log, share, t, TAKEN).exp() for log, share in zip(logs, taken.double().mean(1))]
+    return [system._replace(step=step) for system, step in zip(systems, steps)]
 
 
 def _coupled(points: tuple[Point, ...], seen: tuple[Tensor, ...]) -> ModelsCoupled:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.experiment.damage import disorder
 
 SPLITS = ("train", "validation", "test")
 STATUSES = ("done", "failed")
@@ -86,6 +87,8 @@ def of_metrics(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     """Reasons against the lines of metrics.jsonl: each has an epoch and a split, and every measure is a number."""
     if reasons := _places("metrics.jsonl", lines, ("step",)):
         return reasons
+    if wrong := disorder(lines):
+        return [f"metrics.jsonl is damaged: {wrong}"]
     names = dict.fromkeys(name for line in lines for name in line if name != "split")
     return _no_proper("metrics.jsonl", [name for name in names if not _are_numbers([line.get(name) for line in lines])])
 
@@ -98,6 +101,8 @@ def of_estimates(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     wrong += [name for name in ("value", "lower", "upper", "stderr") if not _numbers_or_none(name, lines)]
     if not all(isinstance(line.get("saturated", False), bool) for line in lines):
         wrong.append("saturated")
+    if not wrong and (told := disorder(lines)):
+        return [f"estimates.jsonl is damaged: {told}"]
     return _no_proper("estimates.jsonl", wrong)
 
 

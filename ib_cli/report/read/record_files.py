@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+OTHERS = {bytes: "binary value", set: "set", date: "date", datetime: "date"}  # YAML's, which JSON lacks
 # What PyYAML raises for wrong syntax, numbers and dates out of range, tags on what they do not fit, and deep nesting.
 NO_YAML = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 if TYPE_CHECKING:
@@ -170,7 +172,8 @@ def _plain(name: str, found: dict[Any, Any]) -> dict[str, Any]:
         if isinstance(value, str):
             _check_text(name, value)
         elif not isinstance(value, int | float | None):
-            raise DamagedError(f"{name} has a {type(value).__name__}, which no record has")
+            kind = OTHERS.get(type(value), f"value of type {type(value).__name__}")
+            raise DamagedError(f"{name} has a {kind}, which no record has")
         elif value != value:
             raise DamagedError(f"{name} has a NaN, which no record has")
         return value

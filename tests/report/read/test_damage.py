@@ -53,6 +53,16 @@ def line(name: str, **change: object) -> Change:
     return write
 
 
+def order(name: str, *places: int) -> Change:
+    """Writes the lines at these places, and no others, in this order."""
+
+    def write(run: Path) -> None:
+        lines = (run / name).read_text().splitlines(keepends=True)
+        (run / name).write_text("".join(lines[place] for place in places))
+
+    return write
+
+
 def instead(name: str, make: Change) -> Change:
     """Puts something else in a file's place."""
 
@@ -95,6 +105,10 @@ DAMAGES: list[tuple[Change, str]] = [
     ),
     (text("config.yaml", "a: !!int ''\n"), "config.yaml is no YAML"),
     (text("config.yaml", f"a: {'x' * 20_000}\n"), "config.yaml has a text of 20,000 letters"),
+    (text("config.yaml", "a: !!binary aGk=\n"), "config.yaml has a binary value, which no record has"),
+    (text("config.yaml", "a: !!set {b, c}\n"), "config.yaml has a set, which no record has"),
+    (text("config.yaml", "a: 2024-01-01\n"), "config.yaml has a date, which no record has"),
+    (text("config.yaml", "a: 2024-01-01 10:00:00\n"), "config.yaml has a date, which no record has"),
     (text("result.json", "{"), "result.json is no JSON"),
     (text("result.json", ""), "result.json is empty"),
     (text("result.json", "[" * 100_000), "result.json is no JSON"),
@@ -113,6 +127,11 @@ DAMAGES: list[tuple[Change, str]] = [
     (line("metrics.jsonl", R=10**400), "metrics.jsonl has no proper R"),
     (lambda run: (run / "metrics.jsonl").write_text('{"R": 1, "R": 2}\n'), "line 1 of metrics.jsonl is no JSON"),
     (lambda run: os.truncate(run / "metrics.jsonl", 300), "metrics.jsonl ends within a line"),
+    (order("metrics.jsonl", 0, 1, 1, 2, 3), "metrics.jsonl is damaged: line 3 is there twice"),
+    (order("metrics.jsonl", 0, 1, 2, 3, 0, 1), "metrics.jsonl is damaged: line 5 is there twice"),
+    (order("metrics.jsonl", 3, 2, 1, 0), "metrics.jsonl is damaged: line 3 is of an earlier epoch than the one"),
+    (order("estimates.jsonl", 0, 0, 1), "estimates.jsonl is damaged: line 2 is there twice"),
+    (order("estimates.jsonl", 2, 3, 0, 1), "estimates.jsonl is damaged: line 3 is of an earlier epoch"),
     (line("estimates.jsonl", value="x"), "estimates.jsonl has no proper value"),
     (line("estimates.jsonl", saturated=3), "estimates.jsonl has no proper saturated"),
     (line("estimates.jsonl", estimator=None), "estimates.jsonl has no proper estimator"),

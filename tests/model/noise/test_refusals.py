@@ -1,0 +1,88 @@
+"""What does not go with layers of noise is one line that names the key, and exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ib_cli
+from ib_cli.contracts.errors import ConfigError
+from tests.conftest import SMALL
+
+ID, VAE = ("objective=information_dropout",), ("objective=information_dropout_vae",)
+INFORMATION, BINARY, GAUSSIAN = (("objective=ce", f"noise={kind}") for kind in ("information", "binary", "gaussian"))
+SOFTPLUS, RELU = {"architecture.activation": "softplus"}, {"architecture.activation": "relu"}
+# What is composed, the keys that are then changed, and what the line begins with.
+CASES = [
+    (ID, {"noise.alpha_max": 0}, "noise.alpha_max=0: must be greater than 0"),
+    (ID, {"noise.alpha_max": -1}, "noise.alpha_max=-1: must be greater than 0"),
+    (BINARY, {"noise.keep": 0}, "noise.keep=0: must be greater than 0"),
+    (BINARY, {"noise.keep": 1.5}, "noise.keep=1.5: must be less than or equal to 1"),
+    (GAUSSIAN, {"noise.variance": 0}, "noise.variance=0: must be greater than 0"),
+    (ID, {"noise.zero_mass": 1}, "noise.zero_mass=1: must be less than 1"),
+    (ID, {"noise.prior": "log_normal"}, "noise.prior=log_normal: is for softplus activations, and this"),
+    (ID, {"noise.prior": "log_uniform"} | SOFTPLUS, "noise.prior=log_uniform: is for relu activations, and this"),
+    (ID, {"architecture.activation": "tanh"}, "noise=information: has a prior for relu and for softplus activations,"),
+    (VAE, RELU, "noise.prior=auto: a ReLU's log-uniform prior is no density, so D + KL bounds nothing"),
+    (VAE, RELU | {"noise.prior": "log_uniform"}, "noise.prior=log_uniform: a ReLU's log-uniform prior is no density"),
+    (VAE, {"noise.prior": "log_uniform"}, "noise.prior=log_uniform: is for relu activations"),
+    (INFORMATION, {"architecture.dropout": 0.2}, "noise=information: architecture.dropout=0.2 would be a second noise"),
+    (("objective=vib", "noise=gaussian"), {}, "noise=gaussian: this objective measures a rate, but a z drawn by noise"),
+    (BINARY, {"architecture.widths": []}, "noise=binary: architecture=mlp has no place for noise"),
+    (("objective=decoder_ce", "noise=binary"), {}, "noise=binary: a discrete z is not drawn"),
+    ((*ID, "noise=binary"), {}, "noise=binary: this objective has KL_N, a divergence from a prior, which this noise"),
+    ((*ID, "noise=none"), {}, "noise=none: this objective has KL_N, a divergence from a prior"),
+    (ID, {"noise.layers": [1, 2]}, "noise.layers=[1, 2]: this architecture has noise after 1 of its layers"),
+    (ID, {"noise.layers": [1, 1]}, "noise.layers=[1, 1]: this architecture has noise after 1 of its layers"),
+    (ID, {"noise.layers": []}, "noise.layers=[]: must be"),
+    (ID, {"noise.layers": "first"}, "noise.layers=first: must be"),
+    (ID, {"noise.layer_weights": [1, 2]}, "noise.layer_weights=[1, 2]: this network has 1 layers of noise"),
+    (ID, {"noise.layer_weights": [-1]}, "noise.layer_weights.0=-1: must be greater than or equal to 0"),
+    (INFORMATION, {"architecture.monte_carlo": True}, "architecture.monte_carlo=true: nothing is dropped"),
+]
+
+
+@cache
+def composed(words: tuple[str, ...]) -> dict[str, Any]:
+    return ib_cli.compose([*SMALL, *words])
+
+
+@pytest.mark.parametrize("words, changes, told", CASES, ids=[f"{told.partition(': ')[0]} {i}" for i, (*_, told) in
+                                                             enumerate(CASES)])  # fmt: skip
+def test_it_is_told_in_one_line(words: tuple[str, ...], changes: dict[str, Any], told: str) -> None:
+    config = deepcopy(composed(words))
+    for key, value in changes.items():
+        group, name = key.split(".")
+        config[group][name] = value
+    with pytest.raises(ConfigError) as error:
+        ib_cli.build(config)
+    assert str(error.value).startswith(told) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ((*ID, "noise.alpha_max=0"), "noise.alpha_max=0: must be greater than 0"),
+        ((*ID, "noise.prior=log_normal"), "noise.prior=log_normal: is for softplus activations"),
+        (("noise=loud",), "noise=loud: no such noise; there are binary, gaussian, information, none"),
+    ],
+)
+def test_the_command_ends_with_2(ib_train: Callable, words: tuple[str, ...], told: str) -> None:
+    ended = ib_train(*SMALL, *words)
+    assert ended.code == 2 and len(ended.err.strip().splitlines()) == 1, ended.err
+    assert told in ended.err
+    assert not Path("outputs").exists()
+
+
+def test_beta_0_needs_no_noise(ib_train: Callable) -> None:
+    assert ib_train(*SMALL, *ID, "noise=binary", "beta=0", "epochs=1").code == 0
+
+
+def test_a_kl_without_weight_is_told(ib_train: Callable) -> None:
+    ended = ib_train(*SMALL, *INFORMATION, "epochs=1")
+    assert ended.code == 0 and "KL has no weight in J" in ended.err

@@ -1,0 +1,24 @@
+"""Every YAML takes steps and an evaluation on the other device: nothing mixes, and no epoch waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ib_cli.config.catalogue import choices
+from ib_cli.experiment.experiment import Experiment
+from tests.other_device.conftest import Other
+from tests.test_configs import OPTIONS, PROCEDURES, images, one_epoch, suited, suited_to  # noqa: F401
+
+
+@pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
+def test_an_option_trains(tiny: Callable[..., Experiment], other: Other, group: str, option: str) -> None:
+    one_epoch(tiny(*suited(group, option), "epochs=1", "batch_size=30"))
+    assert not other.waits
+
+
+@pytest.mark.parametrize("option", choices("procedure"))
+def test_a_procedure_runs(tiny: Callable[..., Experiment], other: Other, option: str) -> None:
+    one_epoch(tiny(*suited_to(option)), PROCEDURES[option][0])
+    assert not other.waits
