@@ -76,6 +76,7 @@ def test_trusted_runs_are_written_as_before(tmp_path: Path) -> None:
     assert all(one.trusted.all() for one in found.relations) and found.summary["sure points"].sum() > 0
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_report_says_it_in_words_table_and_page(ib_report: Callable[..., Ended], tmp_path: Path) -> None:
     folder = study(tmp_path, *range(7))
     end = ib_report(folder, "--thermodynamics")

@@ -67,6 +67,7 @@ def test_a_study_of_nothing_to_measure_is_code_2(ib_report: Command, tmp_path: P
     assert "no law can be measured" in end.err and end.err.count("\n") == 1
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_what_runs_recorded_is_said_without_a_grid(ib_report: Command, tmp_path: Path) -> None:
     laws = [
         {"law": "zeroth law", "quantity": "σ of A", "predicted": 0.1, "measured": 0.11, "stderr": 0.02},

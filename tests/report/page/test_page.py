@@ -17,7 +17,7 @@ from ib_cli.report.write import write_figures
 from tests.report.synthetic import write_estimates, write_run, write_study
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Playwright
+    from playwright.sync_api import Browser, Page, Playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -51,17 +51,26 @@ def playwright() -> Iterator[Playwright]:
 
 
 @contextmanager
-def browser(playwright: Playwright, study: Path, *flags: str) -> Iterator[Opened]:
-    """The page of a study, opened with more flags of Chromium."""
-    file, profile = study / "report.html", study.parent / "profile"
+def browser(playwright: Playwright, *flags: str) -> Iterator[Browser]:
+    """A browser with more flags of Chromium."""
+    started = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags], headless=True)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def plain(playwright: Playwright) -> Iterator[Browser]:
+    """A browser as it comes."""
+    with browser(playwright) as started:
+        yield started
+
+
+@contextmanager
+def page_of(started: Browser, study: Path) -> Iterator[Opened]:
+    """The page of a study."""
+    file = study / "report.html"
     file.write_text(page(contents(Reader().read([study])), "study"))
-    context = playwright.chromium.launch_persistent_context(
-        profile,
-        executable_path=CHROMIUM,
-        args=[*FLAGS, *flags],
-        headless=True,
-        viewport={"width": 1400, "height": 1000},
-    )
+    context = started.new_context(viewport={"width": 1400, "height": 1000})
     tab, complaints, requests = context.new_page(), [], []
     tab.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     tab.on("pageerror", lambda error: complaints.append(str(error)))
@@ -72,12 +81,12 @@ def browser(playwright: Playwright, study: Path, *flags: str) -> Iterator[Opened
 
 
 @pytest.fixture(scope="module")
-def opened(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def opened(plain: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """The page of a study with one failed run."""
     multipliers = [1e-3, 1e-2, 1e-1, 0.3]
     study = write_study(tmp_path_factory.mktemp("outputs") / "study", multipliers=multipliers, noise=0.1)
     write_run(study / "broken", multiplier=1e-2, seed=9, status="failed", name="study")
-    with browser(playwright, study) as found:
+    with page_of(plain, study) as found:
         yield found
 
 
@@ -142,9 +151,8 @@ def test_a_hover_of_the_first_law_shows_whose_slope_it_is(opened: Opened) -> Non
 
 
 def test_a_surface_is_drawn_in_space_without_network(playwright: Playwright, surface: Path) -> None:
-    with browser(
-        playwright, surface, "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader"
-    ) as opened:
+    flags = ("--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader")
+    with browser(playwright, *flags) as started, page_of(started, surface) as opened:
         if not opened.page.evaluate("document.createElement('canvas').getContext('webgl') !== null"):
             pytest.skip("this Chromium has no WebGL in software")
         _draw_all(opened.page)
@@ -163,19 +171,19 @@ def test_without_webgl_the_figure_stands_for_the_surface(
 ) -> None:
     only_figures("surface")
     write_figures(contents(Reader().read([surface]), metrics=["R"]), surface / "figures")
-    with browser(playwright, surface, "--disable-3d-apis") as opened:
+    with browser(playwright, "--disable-3d-apis") as started, page_of(started, surface) as opened:
         _draw_all(opened.page)
         picture = opened.page.locator("#surface-D-C-R img")
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 200
         assert opened.complaints == []
 
 
-def test_estimates_are_drawn_in_panels_side_by_side(playwright: Playwright, study: Path) -> None:
+def test_estimates_are_drawn_in_panels_side_by_side(plain: Browser, study: Path) -> None:
     for run in study.iterdir():
         for estimator in ("kraskov", "mixture"):
             plane = {"I[X;Z]": [1.0, 3.0, 2.0], "I[X;Y|Z]": [2.0, 1.0, 0.5], "I[Y;Z]": [0.0, 1.0, 1.5]}
             write_estimates(run, estimator, plane | {"H[Z]": [1.0, 3.0, 2.0], "H[Z|Y]": [1.0, 2.0, 0.5]})
-    with browser(playwright, study) as opened:
+    with page_of(plain, study) as opened:
         _draw_all(opened.page)
         for name, panels in (("residual-plane", 2), ("entropies", 4)):
             canvas = opened.page.locator(f"#{name}")

@@ -79,6 +79,7 @@ def test_lines_of_a_grid_are_named_by_the_other_multiplier(surface: Path) -> Non
     assert len({trace["line"]["color"] for trace in lines.values()}) == 3
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_a_random_search_is_not_joined(tmp_path: Path, only_figures: Callable[..., None]) -> None:
     only_figures("frontier", "measures", "first_law")
     pairs = [(float(a), float(b)) for a, b in np.exp(np.random.default_rng(0).uniform(0, 2, (12, 2)))]
@@ -109,6 +110,7 @@ def test_the_first_law_of_a_pair_is_its_table(study: Path) -> None:
     assert "not positive" not in plot["note"]
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_slopes_that_are_not_positive_are_marked_and_counted(tmp_path: Path, only_figures: Callable[..., None]) -> None:
     only_figures("first_law")
     report = contents_of(off_the_curve(tmp_path / "study"))
@@ -166,6 +168,7 @@ def test_a_surface_is_a_figure(surface: Path, tmp_path: Path, only_figures: Call
     assert {"surface_D_C_R.png", "surface_D_C_R.pdf", "first_law.png"} <= files
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_two_surfaces_and_a_pair_share_a_report(
     surface: Path, tmp_path: Path, only_figures: Callable[..., None]
 ) -> None:
@@ -182,6 +185,7 @@ def test_two_surfaces_and_a_pair_share_a_report(
     assert write_figures(report, tmp_path / "figures")
 
 
+@pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize("objective", ["vib", "free_energy"])
 def test_one_run_has_neither_slopes_nor_a_sweep(tmp_path: Path, objective: str) -> None:
     multiplier = 1e-2 if objective == "vib" else (1.0, 8.0)

@@ -90,7 +90,8 @@ def test_runs_of_one_evaluation_or_too_many_points_are_no_picture(tmp_path: Path
     assert bands(contents_of(tmp_path / "many")) == []
 
 
-def test_the_report_writes_the_figure(tmp_path: Path) -> None:
+def test_the_report_writes_the_figure(tmp_path: Path, only_figures: Callable[..., None]) -> None:
+    only_figures("cross_entropies")
     files = {
         file.name for file in write_figures(contents_of(write(tmp_path / "s"), split="train"), tmp_path / "figures")
     }
