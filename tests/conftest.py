@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -54,6 +55,12 @@ def studies_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OmegaConf, "load", staticmethod(once))
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays to the end: the collector need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class Ended(NamedTuple):

@@ -59,6 +59,9 @@ def test_a_file_that_cannot_be_read_is_one_line(ib_train: Callable, own: Path, n
     ended = ib_train("--config-dir", str(own), *SMALL, f"objective={name}")
     (line,) = ended.err.splitlines()
     assert ended.code == 2 and line.startswith("ib-train: ") and FILES[name][1] in line, ended.err
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_the_library(own: Path) -> None:
     with pytest.raises(ConfigError) as error:
         compose(["objective=latin"], config_dir=own)
     assert FILES["latin"][1] in str(error.value)
@@ -133,22 +136,26 @@ def test_a_warning_is_one_line_without_its_place() -> None:
     assert warnings.formatwarning is before
 
 
-@pytest.mark.parametrize(
-    "environment, name",
-    [
-        ({"PYTHONOPTIMIZE": "1"}, "опыт"),
-        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}, "my study"),
-    ],
-)
-def test_any_interpreter_and_locale_will_do(tmp_path: Path, own: Path, environment: dict[str, str], name: str) -> None:
+def two_runs(own: Path, name: str) -> list[str]:
+    return ["--config-dir", str(own), "-m", *SMALL, "epochs=1", "seed=range(2)", "objective=fine", f"name='{name}'",
+            "hydra.sweeper.points={a: {averaging: 0.1}}"]  # fmt: skip
+
+
+def test_a_study_has_a_name_in_any_letters(ib_train: Callable, own: Path) -> None:
+    ended = ib_train(*two_runs(own, "опыт"))
+    assert ended.code == 0 and "2 done" in ended.out and ended.err == "", ended.out + ended.err
+    assert len(list(Path("outputs/опыт").glob("*/result.json"))) == 2
+
+
+def test_any_interpreter_and_locale_will_do(tmp_path: Path, own: Path) -> None:
+    """Without its asserts, in a locale of ASCII, and with a standard output in Latin-1."""
     folder = tmp_path / "a folder"
     folder.mkdir()
-    words = ["--config-dir", str(own), "-m", *SMALL, "epochs=1", "seed=range(2)", "objective=fine", f"name='{name}'",
-             "hydra.sweeper.points={a: {averaging: 0.1}}"]  # fmt: skip
+    plain = {"PYTHONOPTIMIZE": "1", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     ended = subprocess.run(
-        [sys.executable, "-m", "ib_cli", *words], cwd=folder, capture_output=True, encoding="latin-1",
-        env=os.environ | environment | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        [sys.executable, "-m", "ib_cli", *two_runs(own, "my study")], cwd=folder, capture_output=True,
+        encoding="latin-1", env=os.environ | plain | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert ended.returncode == 0 and "2 done" in ended.stdout and ended.stderr == "", ended.stdout + ended.stderr
-    assert len(list((folder / "outputs" / name).glob("*/result.json"))) == 2
-    assert "2/2 done" in (folder / "outputs" / name / "study.log").read_text(encoding="utf-8")
+    assert len(list((folder / "outputs/my study").glob("*/result.json"))) == 2
+    assert "2/2 done" in (folder / "outputs/my study/study.log").read_text(encoding="utf-8")

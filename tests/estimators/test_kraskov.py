@@ -123,8 +123,8 @@ def test_the_weights_remove_what_they_should() -> None:
 @pytest.mark.parametrize("width", [1, 2])
 @pytest.mark.parametrize("correlation", [0.0, 0.6, 0.9])
 def test_information_of_gaussians(width: int, correlation: float) -> None:
-    x, z, truth = gaussian_pair(10_000, width, correlation)
-    for estimate in (ksg(x, z), ksg(x, z, variant=2), gao(x, z)):
+    x, z, truth = gaussian_pair(4_000, width, correlation)
+    for estimate in (ksg(x, z, **FAST), ksg(x, z, variant=2, **FAST), gao(x, z, **FAST)):
         assert abs(estimate.value - truth) < 0.03
 
 
@@ -138,13 +138,14 @@ def test_labels_that_say_nothing_of_a_hundred_dimensions() -> None:
 def test_information_bears_translation_and_scale(width: int) -> None:
     x, z, _ = gaussian_pair(1_000, width, 0.6)
     labelled, y = classes(1_000, width, 0.7)
+
+    def estimates(move: Callable[[Tensor], Tensor]) -> list[float]:
+        pairs = ksg(move(x), move(z), **FAST), ksg(move(x), move(z), variant=2, **FAST), gao(move(x), move(z), **FAST)
+        return [estimate.value for estimate in (*pairs, ross(move(labelled), y, **FAST))]
+
+    at_home = pytest.approx(estimates(lambda v: v), abs=1e-3)
     for move in (lambda v: v.double() * 1e-3, lambda v: v.double() * 1e3, lambda v: v.double() + 1e3):
-        assert ksg(move(x), move(z), **FAST).value == pytest.approx(ksg(x, z, **FAST).value, abs=1e-3)
-        assert ksg(move(x), move(z), variant=2, **FAST).value == pytest.approx(
-            ksg(x, z, variant=2, **FAST).value, abs=1e-3
-        )
-        assert ross(move(labelled), y, **FAST).value == pytest.approx(ross(labelled, y, **FAST).value, abs=1e-3)
-        assert gao(move(x), move(z), **FAST).value == pytest.approx(gao(x, z, **FAST).value, abs=1e-3)
+        assert estimates(move) == at_home
     scaled = kozachenko_leonenko(z.double() * 1e3).value - kozachenko_leonenko(z).value
     assert scaled == pytest.approx(width * math.log(1e3), abs=1e-3)
 
@@ -179,7 +180,7 @@ CASES: dict[str, Callable[[int], Estimate]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_standard_errors_are_those_of_repeated_draws(case: str) -> None:
-    estimates = [CASES[case](seed) for seed in range(50)]
+    estimates = [CASES[case](seed) for seed in range(30)]  # `seen` is known to an eighth of itself
     seen = np.std([estimate.value for estimate in estimates], ddof=1)
     said = np.mean([estimate.stderr for estimate in estimates])
     assert 0.7 < said / seen < 1.7

@@ -27,10 +27,10 @@ TINY = ("-m", "dataset=therml_toy", "epochs=1", "estimators=none", "figures=fals
 
 @pytest.fixture
 def few_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A limit under which this process may open 24 files more, besides some that it opens for a moment."""
+    """A limit under which this process may open 12 files more, besides some that it opens for a moment."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     monkeypatch.setattr(open_files, "SPARE", 10)
-    soft = len(list(open_files.OPEN.iterdir())) + open_files.SPARE + 24
+    soft = len(list(open_files.OPEN.iterdir())) + open_files.SPARE + 12
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
     monkeypatch.setattr(open_files.resource, "getrlimit", lambda which: (soft, soft))  # as `ulimit -n` sets both
     yield
@@ -38,8 +38,8 @@ def few_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_study_is_split_where_its_files_are_too_many(ib_train: Callable, few_files: None) -> None:
-    ended = ib_train(*TINY, "seed=range(20)")
-    assert ended.code == 0 and "20 done in" in ended.out, ended.out[-500:] + ended.err
+    ended = ib_train(*TINY, "seed=range(8)")
+    assert ended.code == 0 and "8 done in" in ended.out, ended.out[-500:] + ended.err
 
 
 @pytest.mark.slow

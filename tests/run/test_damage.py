@@ -166,8 +166,9 @@ def check(study: Study, original: Path, name: str, content: bytes, folder: Path,
         assert numbers(folder) == study.numbers
 
 
-def try_all(study: Study, count: int, seed: int, folder: Path, output: Callable) -> None:
-    for original in (study.finished, study.interrupted):
+def try_all(study: Study, counts: tuple[int, int], seed: int, folder: Path, output: Callable) -> None:
+    """Damages a finished run and an interrupted one, so many times each."""
+    for original, count in zip((study.finished, study.interrupted), counts):
         if original is not None:
             for name, kind, content in damages(seed, count, original):
                 try:
@@ -188,19 +189,19 @@ def output(capsys: pytest.CaptureFixture) -> Callable[[], str]:
 
 
 def test_damage_is_told_or_does_no_harm(fit: Study, tmp_path: Path, output: Callable) -> None:
-    try_all(fit, 8, 0, tmp_path, output)
+    try_all(fit, (8, 4), 0, tmp_path, output)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_much_damage_is_told_or_does_no_harm(fit: Study, tmp_path: Path, output: Callable, seed: int) -> None:
-    try_all(fit, 60, seed, tmp_path, output)
+    try_all(fit, (60, 60), seed, tmp_path, output)
 
 
 @pytest.mark.slow
 def test_damage_to_other_procedures(others: list[Study], tmp_path: Path, output: Callable) -> None:
     for study in others:
-        try_all(study, 30, 3, tmp_path, output)
+        try_all(study, (30, 30), 3, tmp_path, output)
 
 
 def copied(original: Path | None, folder: Path) -> Path:

@@ -111,7 +111,7 @@ def test_bf16_trains_close_to_float32(experiment: Callable[..., Experiment]) -> 
     "overrides",
     [
         ("dataset=mnist", "objective=free_energy", "dataset.normalise=unit"),
-        ("dataset=cifar10", "architecture=resnet18", "objective=vib", "batch_size=25"),
+        ("dataset=cifar10", "architecture=resnet18", "objective=vib", "batch_size=10"),
     ],
 )
 def test_real_images(experiment: Callable[..., Experiment], real_data: str, overrides: tuple[str, ...]) -> None:
@@ -119,8 +119,8 @@ def test_real_images(experiment: Callable[..., Experiment], real_data: str, over
         *overrides,
         f"dataset.root={real_data}",
         "dataset.download=false",
-        "dataset.train_size=50",
-        "dataset.test_size=20",
+        "dataset.train_size=20",
+        "dataset.test_size=10",
         "epochs=1",
         "eval_samples=2",
     )

@@ -117,9 +117,9 @@ def test_a_run_that_diverges_leaves_the_others(ib_train: Callable) -> None:
 
 
 def test_what_cannot_be_stacked_runs_alone_and_says_so(ib_train: Callable) -> None:
-    ended = ib_train("-m", *SMALL, "architecture.widths=[8],[16]", "seed=0,1", "hydra/launcher=vectorized")
+    ended = ib_train("-m", *SMALL, "epochs=1", "architecture.widths=[8],[16]", "seed=0,1", "hydra/launcher=vectorized")
     assert ended.code == 0 and "4 done" in ended.out and "one by one" not in ended.err  # two groups of two
-    ended = ib_train("-m", *SMALL, "architecture.widths=[8],[12],[16]", "hydra/launcher=vectorized")
+    ended = ib_train("-m", *SMALL, "epochs=1", "architecture.widths=[8],[12],[16]", "hydra/launcher=vectorized")
     assert ended.code == 0
     assert "3 of 3 jobs run one by one: they differ in architecture.widths" in ended.err
     ended = ib_train(
@@ -134,7 +134,7 @@ def test_a_group_is_split_to_fit_and_a_run_that_is_too_large_is_told(
 ) -> None:
     import ib_cli.run.run_together as module
 
-    study = ("-m", *SMALL, "seed=range(5)", "hydra/launcher=vectorized")
+    study = ("-m", *SMALL, "epochs=1", "seed=range(5)", "hydra/launcher=vectorized")
     sizes: list[int] = []
     train = module._train
     monkeypatch.setattr(module, "_train", lambda runs, tell: (sizes.append(len(runs)), train(runs, tell)))

@@ -17,7 +17,7 @@ from ib_cli.system.signals import Interrupted
 from tests.conftest import Ended
 
 KEYS: dict[str, Any] = {
-    "temperature": 0.05, "other_temperature": 0.4, "prior": 0.5, "other_prior": 0.7, "chains": 32, "steps": 50,
+    "temperature": 0.05, "other_temperature": 0.4, "prior": 0.5, "other_prior": 0.7, "chains": 32, "steps": 30,
     "burn_in": 8, "step_size": 1e-2,
 }  # fmt: skip
 
@@ -51,7 +51,7 @@ def test_two_models_come_to_one_temperature(regression: Experiment) -> None:
 def test_a_signal_stops_it(regression: Experiment) -> None:
     asked = iter(range(10_000))
     with pytest.raises(Interrupted):
-        ZerothLaw(**KEYS).run(replace(regression, stop=lambda: 15 if next(asked) > 60 else None), None)
+        ZerothLaw(**KEYS).run(replace(regression, stop=lambda: 15 if next(asked) > 40 else None), None)
     assert len(regression.records.metrics.read()) == 0
 
 
