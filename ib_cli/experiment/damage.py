@@ -13,7 +13,8 @@ from ib_cli.system.json_lines import JsonLines, parsed
 
 LINES = ("metrics.jsonl", "estimates.jsonl")
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
-MORE = ("thermodynamics.jsonl", "tables.npz")  # what some procedures write at their end
+NOISE_LAYERS = "noise_layers.npz"  # arrays that a run with layers of noise may measure at its end
+MORE = ("thermodynamics.jsonl", "tables.npz", NOISE_LAYERS)  # what some runs write at their end
 PLACE = ("split", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
 FILES = ("config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS)
 REMEDY = "put it back as it was, or start this run anew with rerun=true"

@@ -14,6 +14,7 @@ from ib_cli.config.settings import Settings
 from ib_cli.datasets.data import Data
 from ib_cli.engine.schedules import Schedule
 from ib_cli.experiment.estimates import Estimates
+from ib_cli.experiment.noise_measures import NoiseMeasures, NoNoiseMeasures
 from ib_cli.experiment.records import Records
 from ib_cli.functionals.objective import Objective
 from ib_cli.model.model import Model
@@ -41,6 +42,7 @@ class Experiment:
     records: Records
     observers: tuple[Observer, ...]
     device: torch.device
+    noise_measures: NoiseMeasures = field(default_factory=NoNoiseMeasures)
     measured: FinishedRun | None = None  # the run that the procedure measures; None: it measures none
     stop: Callable[[], int | None] = lambda: None  # number of the signal that asks this run to stop, or None
 

@@ -25,6 +25,11 @@ FIGURES = {
     "trajectories": "trajectories",
     "cross_entropies": "cross_entropies",
     "error_by_entropy": "error_by_entropy",
+    "activations": "activations",
+    "kl_maps": "kl_maps*",
+    "kl_in_box": "kl_in_box",
+    "total_correlation": "total_correlation",
+    "information_by_width": "information_by_width",
     "first_law": "first_law",
     "laws": "thermodynamics_*",
 }

@@ -67,6 +67,7 @@ def build(
         optimizer=targets["optimizer"],
         schedule=targets["schedule"](),
         estimates=_estimates(valid, data),
+        noise_measures=targets["noise_measures"](),
         procedure=procedure,
         records=records,
         observers=observers,
@@ -74,6 +75,7 @@ def build(
         measured=measured,
     )
     procedure.check(experiment)
+    experiment.noise_measures.check(experiment)
     if procedure.facts(experiment) is None:  # it trains a model
         compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment

@@ -33,7 +33,7 @@ PARTS = {
 }
 GROUPS = (
     "dataset", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",
-    "estimators", "tracker",
+    "estimators", "noise_measures", "tracker",
 )  # fmt: skip
 
 

@@ -1,0 +1,32 @@
+"""The share of the KL of layers of noise that lies in the box of the digit, against β (cluttered MNIST)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ib_cli.contracts.labels import literal, mathtext
+from ib_cli.report.figures import style
+from ib_cli.report.panels.contents import Contents
+from ib_cli.report.panels.noise_layers import measured, shares
+
+
+def draw(contents: Contents, folder: Path) -> list[Path]:
+    """`kl_in_box`: a line for each layer; dashed, the box's share of the image."""
+    found = shares(contents)
+    if not found:
+        return []
+    figure, (panel,) = style.new()
+    several = len({curve for curve, _ in found}) > 1
+    for number, ((curve, layer), line) in enumerate(found.items()):
+        colour, marker = style.cycled(style.COLOURS, number), style.cycled(style.MARKERS, number)
+        name = f"{literal(curve)}, {layer}" if several else layer
+        panel.fill_between(line.x, line.low, line.high, color=colour, alpha=0.2, linewidth=0)
+        panel.plot(line.x, line.y, color=colour, marker=marker, ms=3.5, lw=1, label=name)
+    fractions = {each.layers.box_fraction for each in measured(contents)} - {None}
+    for fraction in fractions:
+        panel.axhline(fraction, color="0.5", lw=0.8, ls="--", label="box's share of the image")
+    panel.set_xscale("log")
+    panel.set_ylim(0, None)
+    style.tidy(panel, mathtext("beta"), f"share of KL in the box ({contents.split} split)")
+    panel.legend(fontsize=style.SMALL, frameon=False)
+    return style.write(figure, folder, "kl_in_box")
