@@ -32,6 +32,7 @@ FIGURES = {
     "information_by_width": "information_by_width",
     "error_by_width": "error_by_width",
     "nuisance_error": "nuisance_error",
+    "lower_bound": "lower_bound",
     "first_law": "first_law",
     "laws": "thermodynamics_*",
 }
