@@ -1,25 +1,27 @@
 """python -m benchmarks: speed against other ways to do the same work, side by side, in one run.
 
-    python -m benchmarks [SECTION …] [--root DIR] [--repeats N] [--page FILE]
+    python -m benchmarks [SECTION …] [--root DIR] [--repeats N] [--page FILE] [--json FILE] [--seconds N] [--tiny]
 
-Prints one table of ratios and puts each section's rows into docs/benchmarks.md. Exit codes: 0, also where a target is
-missed, and 2 where the command is wrong.
+Prints one table of ratios and puts each section's rows into docs/benchmarks.md, row by row, so that what is measured
+stays where the command is cut short. Exit codes: 0, also where a target is missed, and 2 where the command is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import page
-from benchmarks.measure import HEADER, Options, Row
+from benchmarks.measure import HEADER, Options, Row, record
 
 # Sections and their modules, each with a TITLE and `rows(options)`; imported only when they are run.
 SECTIONS = {
@@ -32,7 +34,7 @@ SECTIONS = {
     "estimators": "estimates",
     "gpu": "gpu",
 }
-WITHOUT_DATA = {"toy", "start-up", "estimators"}
+WITHOUT_DATA = {"toy", "start-up", "estimators", "gpu"}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
@@ -43,10 +45,17 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"benchmarks: {wrong}", file=sys.stderr)
         return 2
     console = Console(width=None if sys.stdout.isatty() else 160)
-    options = Options(arguments.root.resolve(), arguments.repeats)
+    options = Options(arguments.root.resolve(), arguments.repeats, arguments.seconds, arguments.tiny)
     table = Table(*HEADER)
+    records: dict[str, list[dict[str, Any]]] = {}
     for section in dict.fromkeys(arguments.sections or SECTIONS):
-        title, rows = run(section, options, arguments.page, console)
+
+        def store(rows: Sequence[Row], section: str = section) -> None:
+            records[section] = [record(row) for row in rows]
+            if arguments.json is not None:
+                write_json(arguments.json, records)
+
+        title, rows = run(section, options, arguments.page, console, store)
         table.add_row(title, style="bold")
         for row in rows:
             table.add_row(*row.cells(), style={True: "green", False: "red", None: ""}[row.met])
@@ -61,6 +70,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, default=Path("data"), help="holds MNIST/raw and cifar-10-batches-py")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each row")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the tables are written")
+    parser.add_argument("--json", type=Path, help="where machine and rows are written as JSON, if anywhere")
+    parser.add_argument("--seconds", type=float, help="that `gpu` may take: no row begins after them")
+    parser.add_argument("--tiny", action="store_true", help="only try `gpu`, with tiny sizes and on a CPU if need be")
     return parser
 
 
@@ -72,14 +84,18 @@ def mistake(arguments: argparse.Namespace) -> str:
             return f"{section}: no such section; there are {', '.join(SECTIONS)}"
     if arguments.repeats < 1:
         return f"--repeats={arguments.repeats}: at least one turn is needed"
+    if arguments.tiny and sections != ["gpu"]:
+        return "--tiny: is for the section gpu alone"
     missing = [name for name in ("MNIST/raw", "cifar-10-batches-py") if not (arguments.root / name).is_dir()]
     if missing and set(sections) - WITHOUT_DATA:
         return f"--root={arguments.root}: there is no {' and no '.join(missing)} in it"
     return ""
 
 
-def run(section: str, options: Options, file: Path, console: Console) -> tuple[str, list[Row]]:
-    """Measure a section and write it to the page; returns its title and rows."""
+def run(
+    section: str, options: Options, file: Path, console: Console, store: Callable[[Sequence[Row]], None]
+) -> tuple[str, list[Row]]:
+    """Measure a section and write its rows to the page and by `store`, as they come; returns its title and rows."""
     from benchmarks.machine import conditions  # imported here, as it needs torch
 
     module = importlib.import_module(f"benchmarks.{SECTIONS[section]}")
@@ -88,9 +104,19 @@ def run(section: str, options: Options, file: Path, console: Console) -> tuple[s
         for row in module.rows(options):
             rows.append(row)
             status.update(f"{module.TITLE}: {len(rows)} rows")
-    around = conditions(before, os.getloadavg()[0], options.repeats)
-    page.write(file, section, module.TITLE, rows, around)
+            around = conditions(before, os.getloadavg()[0], options.repeats)
+            page.write(file, section, module.TITLE, rows, around)
+            store(rows)
     return module.TITLE, rows
+
+
+def write_json(file: Path, records: dict[str, list[dict]]) -> None:
+    """Machine and rows, whole or not at all."""
+    from benchmarks.machine import facts
+    from ib_cli.system.atomic import write_atomically
+
+    content = json.dumps({"machine": facts(), "sections": records}, indent=1, ensure_ascii=False)
+    write_atomically(file, content.encode())
 
 
 if __name__ == "__main__":

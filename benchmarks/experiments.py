@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
 
 from ib_cli.config.catalogue import directory
-from ib_cli.datasets.data import Data
-from ib_cli.datasets.dataset import DataSet
+from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
 from ib_cli.engine.loss import loss_of_copies, make_loss
@@ -29,22 +30,29 @@ from ib_cli.run.validation import resolve, validate
 
 def made(*overrides: str, folder: Path = Path("unopened")) -> Experiment:
     """The experiment of a command's overrides. Nothing is written before its records are opened."""
-    with initialize_config_dir(str(directory("conf")), version_base="1.3"):
+    with quick_yaml(), initialize_config_dir(str(directory("conf")), version_base="1.3"):
         config = resolve(compose("config", overrides=list(overrides)))
-    experiment = build(validate(config), Records(folder), (), _load)
+    data = f"{config['dataset']} {config['device']}"
+    experiment = build(validate(config), Records(folder), like=_first.get(data))
+    _first.setdefault(data, experiment)
     set_up(experiment)
     return experiment
 
 
-_loaded: dict[str, Data] = {}
+def with_gammas(experiment: Experiment, gammas: Sequence[float]) -> list[Experiment]:
+    """Copies of an experiment with other γ. Composing a config for each would take longer than many steps of a GPU."""
+    return [
+        replace(
+            experiment,
+            multipliers={**experiment.multipliers, "gamma": gamma},
+            model=deepcopy(experiment.model),
+            schedule=deepcopy(experiment.schedule),
+        )
+        for gamma in gammas
+    ]
 
 
-def _load(dataset: DataSet, device: torch.device) -> Data:
-    """The data of a data set; runs with the same one share them."""
-    key = f"{dataset} {device}"
-    if key not in _loaded:
-        _loaded[key] = dataset.load(device)
-    return _loaded[key]
+_first: dict[str, Experiment] = {}  # of each data set on each device; later ones share its data
 
 
 def now(device: torch.device) -> float:

@@ -20,6 +20,8 @@ class Options:
 
     root: Path  # holds MNIST/raw and cifar-10-batches-py
     repeats: int
+    seconds: float | None = None  # that the section `gpu` may take
+    tiny: bool = False  # whether `gpu` only tries itself
 
 
 class Cells(NamedTuple):
@@ -102,17 +104,24 @@ class Figure:
 
 @dataclass(frozen=True)
 class NotRun:
-    """A row that this machine cannot measure."""
+    """A row without a measurement."""
 
     case: str
     target: str
+    why: str = "not run here"
     met: None = None
 
     def cells(self) -> Cells:
-        return Cells(self.case, "not run here", "", "", "", self.target, "")
+        return Cells(self.case, self.why, "", "", "", self.target, "")
 
 
 Row = Ratio | Figure | NotRun
+
+
+def record(row: Row) -> dict[str, Any]:
+    """A row as JSON: its cells, the measured values (of a ratio pairs: ours, other) and whether the target is met."""
+    values: Any = row.pairs if isinstance(row, Ratio) else row.values if isinstance(row, Figure) else []
+    return {**row.cells()._asdict(), "values": values, "met": row.met, "measured": not isinstance(row, NotRun)}
 
 
 def short(ratio: float) -> str:

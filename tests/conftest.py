@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from ib_cli.config.catalogue import directory
 from ib_cli.config.quick_yaml import quick_yaml
@@ -36,6 +37,23 @@ SMALL = (
     "estimators=none",
     "device=cpu",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def studies_are_read_once() -> Iterator[None]:
+    """ib-train reads all files of sweeps/ as it starts, once in a process; tests start it many times in one."""
+    load, folder, read = OmegaConf.load, directory("sweeps"), {}
+
+    def once(file: Any) -> Any:
+        if not isinstance(file, Path) or file.parent != folder:
+            return load(file)
+        if file not in read:
+            read[file] = load(file)
+        return read[file]  # Hydra's store copies what it gives out
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", staticmethod(once))
+        yield
 
 
 class Ended(NamedTuple):

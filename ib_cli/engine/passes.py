@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Generator as Generates
+from contextlib import closing
 
 import torch
 from torch import Generator, Tensor
@@ -29,7 +31,7 @@ def inputs(
     members: Tensor | None = None,
     repeats: int = 1,
     plans: dict[int, list[Request]] | None = None,
-) -> Iterator[tuple[Batch, list[Numbers]]]:
+) -> Generates[tuple[Batch, list[Numbers]], None, None]:
     """Batches of a split in order, each with the random numbers of a pass from every stream.
 
     The model is in evaluation mode until the iterator ends. `samples`: draws of z per sample. `members`: indices of
@@ -68,7 +70,7 @@ def passes(
     repeats: int = 1,
     plans: dict[int, list[Request]] | None = None,
     keep: Collection[str] = (),
-) -> Iterator[Pass]:
+) -> Generates[Pass, None, None]:
     """Passes of a split with the given parameters and buffers, a batch at a time; arguments as for `inputs`.
 
     A functional of a pass gives nats per sample, `Pass.total` and `Pass.mean` their sum and mean over the batch.
@@ -78,8 +80,9 @@ def passes(
         model, data, split, streams=[noise], samples=samples, precision=precision, batch_size=batch_size,
         members=members, repeats=repeats, plans=plans,
     )  # fmt: skip
-    for batch, (numbers,) in found:
-        yield forward(model, params, buffers, batch, Tape(numbers, keep), samples, precision)
+    with closing(found):  # also where a pass fails, so that the model's mode is what it was
+        for batch, (numbers,) in found:
+            yield forward(model, params, buffers, batch, Tape(numbers, keep), samples, precision)
 
 
 def draws_numbers(model: Model, data: Data, split: str, precision: str) -> bool:

@@ -76,7 +76,7 @@ def disorder(lines: Sequence[Mapping[str, Any]]) -> str:
     Lines without an epoch are not looked at.
     """
     seen: set[tuple[float | str, ...]] = set()
-    latest = 0
+    latest: int | float = 0
     for number, line in enumerate(lines, 1):
         if not isinstance(epoch := line.get("epoch"), int | float):
             continue

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Annotated, Any, Literal, NamedTuple, TypeGuard, TypeVar
 
 import torch
 from annotated_types import Ge, Gt
@@ -17,6 +18,7 @@ from ib_cli.contracts.passes import Pass
 from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import Tensors
 from ib_cli.engine.passes import draws_numbers, passes
+from ib_cli.engine.portions import Portions
 from ib_cli.engine.seeds import generator
 from ib_cli.estimators import Estimate, information_plane
 from ib_cli.estimators.categorical import categorical_information
@@ -24,6 +26,7 @@ from ib_cli.estimators.information_plane import Estimator
 from ib_cli.model.model import Model
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 DRAWS = 10_000  # of members that have weights, where no number is asked for
 
 
@@ -96,8 +99,7 @@ def tabulated(
     Where the weights of the model are drawn, p(z|x) is the mean over `eval_samples` draws.
     """
     repeats = settings.eval_samples if draws_numbers(model, data, split, settings.precision) else 1
-    found = _passes(model, data, settings, params, buffers, split, repeats=repeats)
-    tables = [p.expected(p.z) for p in found]
+    tables = _of_passes(lambda p: p.expected(p.z), model, data, settings, params, buffers, split, repeats=repeats)
     means = [torch.stack(tables[i : i + repeats]).mean(0) for i in range(0, len(tables), repeats)]
     whole = data.splits[split]
     return torch.cat(means), whole.y, whole.weight
@@ -118,17 +120,45 @@ def represented(
         members = torch.randperm(len(whole), generator=chosen, device=data.device)[:samples]
     else:
         members = torch.multinomial(whole.weight.double(), samples or DRAWS, replacement=True, generator=chosen)
-    found = list(_passes(model, data, settings, params, buffers, split, members=members))
-    z, y = torch.cat([p.z[0] for p in found]), torch.cat([p.y for p in found])
-    if not _is_gaussian(found[0].encoder):
+    parts = _of_passes(_sampled, model, data, settings, params, buffers, split, members=members)
+    z, y = torch.cat([part.z for part in parts]), torch.cat([part.y for part in parts])
+    if parts[0].moments is None:
         return z, y, {"drawn": draws_numbers(model, data, split, settings.precision)}
-    mean, scale = (torch.cat([getattr(p.encoder, name) for p in found]) for name in ("mean", "stddev"))
+    mean, scale = (torch.cat(of_passes) for of_passes in zip(*(part.moments for part in parts if part.moments)))
     return z, y, {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
+
+
+class _Sampled(NamedTuple):
+    """What an estimate needs of one pass."""
+
+    z: Tensor  # (B, K)
+    y: Tensor  # (B, …)
+    moments: tuple[Tensor, Tensor] | None  # mean and deviation of a Gaussian q(z|x)
+
+
+def _sampled(p: Pass) -> _Sampled:
+    return _Sampled(p.z[0], p.y, (p.encoder.mean, p.encoder.stddev) if _is_gaussian(p.encoder) else None)
+
+
+def _of_passes(
+    of_pass: Callable[[Pass], T], model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors,
+    split: str, **keys: Any,
+) -> list[T]:  # fmt: skip
+    """What `of_pass` finds in each of `_passes`; less at a time where memory runs out."""
+    portions = Portions(settings.eval_batch_size)
+
+    def found() -> list[T]:
+        made = _passes(model, data, settings, params, buffers, split, batch_size=portions.samples, **keys)
+        with closing(made) as of_split:
+            return [of_pass(p) for p in of_split]
+
+    members = keys.get("members")
+    return portions.fitted(found, len(data.splits[split] if members is None else members))
 
 
 def _passes(
     model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str, **keys: Any
-) -> Iterator[Pass]:
+) -> Generator[Pass, None, None]:
     """The passes that estimates are made from: one draw of z, with noise of their own; `keys` as for `passes`."""
     return passes(
         model,
@@ -138,10 +168,9 @@ def _passes(
         buffers=buffers,
         noise=generator(data.device, settings.seed, "estimate", "z"),
         precision=settings.precision,
-        batch_size=settings.eval_batch_size,
-        **keys,
+        **{"batch_size": settings.eval_batch_size, **keys},
     )
 
 
-def _is_gaussian(encoder: Distribution | None) -> bool:
+def _is_gaussian(encoder: Distribution | None) -> TypeGuard[Distribution]:
     return isinstance(encoder, Independent) and isinstance(encoder.base_dist, Normal)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from ib_cli.contracts.passes import Batch, Pass
 from ib_cli.engine.copies import Copies
 from ib_cli.engine.loss import Tensors, forward, prediction_measures
 from ib_cli.engine.passes import Numbers, inputs, passes
+from ib_cli.engine.portions import Portions
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.state import State
@@ -79,12 +81,14 @@ class Evaluation:
     the differential H[Y] where it is known.
     With drawn weights each batch has `eval_samples` passes, unless each sample has weights of its own and draws of z.
     The noise depends on the seed and the split alone, so evaluations of one run differ by the model only.
+    Where memory runs out, they take less at a time (`Portions`).
     """
 
     def __init__(self, experiment: Experiment, samples: int | None = None) -> None:
         """`samples`: draws of z per sample, where they are not `eval_samples`."""
         self.experiment = experiment
         self.samples = samples or experiment.settings.eval_samples
+        self._portions = Portions(experiment.settings.eval_batch_size)
         self._plans: dict[int, list[Request]] = {}
 
     def of(
@@ -109,18 +113,22 @@ class Evaluation:
 
         Whole-split functionals have no value for a sample.
         """
-        experiment, buffers = self._given(None, buffers)
-        seed, repeats = experiment.settings.seed, self._repeats
-        self.refresh(params, buffers, seed)
+        _, buffers = self._given(None, buffers)
+        self.refresh(params, buffers, self.experiment.settings.seed)
+        return self._portions.fitted(lambda: self._rows(params, buffers, split), self._size(split))
+
+    def _rows(self, params: Tensors, buffers: Tensors, split: str) -> dict[str, Tensor]:
+        """`of_samples` with parts that are fresh."""
+        repeats = self._repeats
         rows: dict[str, list[Tensor]] = {}
-        for i, p in enumerate(self._passes(params, buffers, split, seed)):
-            found = {name: p.of_samples(each) if each.dim() else each.expand(len(p.y)) for name, each in
-                     values(p, experiment.objective).items()}  # fmt: skip
-            for name, each in found.items():
-                if i % repeats == 0:
-                    rows.setdefault(name, []).append(each / repeats)
-                else:
-                    rows[name][-1] = rows[name][-1] + each / repeats
+        with closing(self._passes(params, buffers, split, self.experiment.settings.seed)) as found:
+            for i, p in enumerate(found):
+                for name, each in values(p, self.experiment.objective).items():
+                    each = (p.of_samples(each) if each.dim() else each.expand(len(p.y))) / repeats
+                    if i % repeats == 0:
+                        rows.setdefault(name, []).append(each)
+                    else:
+                        rows[name][-1] = rows[name][-1] + each
         return {name: torch.cat(parts) for name, parts in rows.items()}
 
     def of_copies(self, copies: Copies, split: str, experiments: Sequence[Experiment]) -> list[dict[str, float]]:
@@ -169,7 +177,7 @@ class Evaluation:
     def _refreshed_in_training(self) -> bool:
         return any(part.refreshed_in_training for part in self.experiment.model.refreshed.values())
 
-    def _passes(self, params: Tensors, buffers: Tensors, split: str, seed: int) -> Iterator[Pass]:
+    def _passes(self, params: Tensors, buffers: Tensors, split: str, seed: int) -> Generator[Pass, None, None]:
         """The passes of a split, with the noise that evaluations of this seed have."""
         experiment = self.experiment
         return passes(
@@ -188,7 +196,7 @@ class Evaluation:
         return {
             "samples": self.samples,
             "precision": settings.precision,
-            "batch_size": settings.eval_batch_size,
+            "batch_size": self._portions.samples,
             "repeats": self._repeats,
             "plans": self._plans,
         }
@@ -196,10 +204,15 @@ class Evaluation:
     @torch.no_grad()
     def _summed(self, measure: Measure, params: Tensors, buffers: Tensors, split: str, seed: int) -> dict[str, Tensor]:
         """Sums over a split of what `measure` finds in each pass."""
-        found: dict[str, Tensor] = {}
-        for p in self._passes(params, buffers, split, seed):
-            self._add(found, measure(p))
-        return found
+
+        def summed() -> dict[str, Tensor]:
+            found: dict[str, Tensor] = {}
+            with closing(self._passes(params, buffers, split, seed)) as of_split:
+                for p in of_split:
+                    self._add(found, measure(p))
+            return found
+
+        return self._portions.fitted(summed, self._size(split))
 
     @torch.no_grad()
     def _summed_copies(
@@ -214,23 +227,37 @@ class Evaluation:
             tape = Tape(numbers)
             return measure(forward(model, params, buffers, batch, tape, self.samples, settings.precision))
 
-        draws = model.bottleneck.size if model.bottleneck.discrete else self.samples
-        in_a_pass = min(settings.eval_batch_size, len(data.splits[split])) * draws
-        at_once = copies_at_once(data.device, in_a_pass)
         axis = 0 if len(distinct) > 1 else None
-        mapped = vmap(measured, in_dims=(0, 0, None, axis), chunk_size=at_once)
-        streams = [generator(data.device, seed, "evaluate", split) for seed in distinct]
-        found: dict[str, Tensor] = {}
-        for batch, numbers in inputs(model, data, split, streams=streams, **self._keys):
-            laid_out = numbers[0]
-            if len(distinct) > 1:  # the numbers of each copy's own stream
-                laid_out = tuple(torch.stack([of[distinct.index(seed)] for seed in seeds]) for of in zip(*numbers))
-            self._add(found, mapped(params, buffers, batch, laid_out))
-        return found
+
+        def summed() -> dict[str, Tensor]:
+            mapped = vmap(measured, in_dims=(0, 0, None, axis), chunk_size=self._copies_at_once(split, len(seeds)))
+            streams = [generator(data.device, seed, "evaluate", split) for seed in distinct]
+            found: dict[str, Tensor] = {}
+            with closing(inputs(model, data, split, streams=streams, **self._keys)) as of_split:
+                for batch, numbers in of_split:
+                    laid_out = numbers[0]
+                    if len(distinct) > 1:  # the numbers of each copy's own stream
+                        laid_out = tuple(
+                            torch.stack([of[distinct.index(seed)] for seed in seeds]) for of in zip(*numbers)
+                        )
+                    self._add(found, mapped(params, buffers, batch, laid_out))
+            return found
+
+        return self._portions.fitted(summed, self._size(split), lambda: self._copies_at_once(split, len(seeds)))
+
+    def _copies_at_once(self, split: str, copies: int) -> int:
+        """How many of so many copies a pass of a split takes at once."""
+        bottleneck = self.experiment.model.bottleneck
+        draws = bottleneck.size if bottleneck.discrete else self.samples
+        most = copies_at_once(self.experiment.data.device, min(self._portions.samples, self._size(split)) * draws)
+        return min(most, copies, self._portions.copies or copies)
 
     def _add(self, found: dict[str, Tensor], measured: Mapping[str, Tensor]) -> None:
         for name, value in measured.items():
             found[name] = found.get(name, 0) + value / self._repeats
+
+    def _size(self, split: str) -> int:
+        return len(self.experiment.data.splits[split])
 
     @property
     def _repeats(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,7 +13,7 @@ def places(kl: Tensor) -> Tensor:
     return kl.sum(1, dtype=torch.float64)
 
 
-def box_share(kl: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+def box_share(kl: Tensor, boxes: Tensor, size: Sequence[int]) -> Tensor:
     """Nats in the boxes and nats in all, summed over the batch, (2,) in float64, of KL (B, C, H, W) in nats.
 
     `boxes`: row, column, height and width in pixels, (B, 4), of images of `size` pixels. A place of the layer stands

@@ -132,7 +132,7 @@ class LayerMeasures(NoiseMeasures):
                 total = kl.sum(0, dtype=torch.float64)
                 sums[layer] = sums[layer] + total if layer in sums else total
                 if split.boxes is not None and kl.dim() == 4:
-                    shares[layer] += box_share(kl, split.boxes[rows], split.x.shape[-2:]).cpu()
+                    shares[layer] += box_share(kl, split.boxes[rows], (split.x.shape[-2], split.x.shape[-1])).cpu()
         for layer in layers:
             found.arrays[f"{layer}/kl"] = (sums[layer] / len(split)).float().cpu().numpy()
             if float(shares[layer][1]) > 0:

@@ -10,6 +10,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.noise import Planner, Request, Tape, draw
 from ib_cli.contracts.passes import Pass, needed
 from ib_cli.engine.loss import forward, plan
+from ib_cli.engine.portions import Portions
 from ib_cli.experiment.finished_run import FinishedRun
 from ib_cli.model.blocks import layers
 from ib_cli.model.bottlenecks.dropout import Dropout
@@ -31,7 +32,7 @@ class Representation:
     def __init__(self, run: FinishedRun, layer: str, noise: bool) -> None:
         self.layer, self.keep = layer, () if layer == Z else (layer,)
         self.data, self.precision, self.noise = run.data, run.settings.precision, noise
-        self.batch_size = run.settings.eval_batch_size
+        self._portions = Portions(run.settings.eval_batch_size)
         whole = run.model
         # The parts behind z cost as much as those before it, and are not needed.
         self.model = whole if whole.weights is not None else Model(whole.architecture, whole.bottleneck).eval()
@@ -59,9 +60,15 @@ class Representation:
         return (self._z(p, noise) if self.layer == Z else p.kept[self.layer].activation).float()
 
     def of_split(self, split: str, noise: Generator) -> Tensor:
-        """The representation of every sample of a split in order, (N, *shape)."""
+        """The representation of every sample of a split in order, (N, *shape); less at a time where memory runs out."""
         indices = torch.arange(len(self.data.splits[split]), device=self.data.device)
-        return torch.cat([self.of(split, part, noise) for part in indices.split(self.batch_size)])
+        start = noise.get_state()
+
+        def found() -> Tensor:
+            noise.set_state(start)
+            return torch.cat([self.of(split, part, noise) for part in indices.split(self._portions.samples)])
+
+        return self._portions.fitted(found, len(indices))
 
     def _requests(self, split: str, indices: Tensor) -> list[Request]:
         """The random numbers of a pass of so many samples."""

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError
+from ib_cli.engine.portions import out_of_memory
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.describe import describe, doubts
 from ib_cli.run.pictures import draw_figures
@@ -19,6 +20,7 @@ from ib_cli.system.signals import Interrupted
 from ib_cli.watch.observer import RunInfo
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster, where PyYAML has it
+LESS_MEMORY = "a smaller batch_size or model takes less memory, and a group less with hydra.launcher.max_points"
 log = logging.getLogger(__name__)
 
 
@@ -124,6 +126,8 @@ class Attempt:
     def fail(self, error: Exception) -> Outcome:
         """Write the result of a run that failed, if anything can be written."""
         told = str(error) if isinstance(error, RunFailedError) else _in_a_line(error)
+        if out_of_memory(error):
+            told = f"{told.partition('. GPU')[0].rstrip('.')}: {LESS_MEMORY}"
         log.error("the run failed", exc_info=error)
         result = {"status": "failed", **self._about(), "error": told}
         try:

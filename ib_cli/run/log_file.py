@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ib_cli.system.atomic import check_regular, writing
+
+LOGGER = logging.getLogger("ib_cli")
+FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
 
 
 class _Warnings(logging.Handler):
@@ -48,17 +51,54 @@ def log_file(folder: Path) -> Iterator[None]:
     with writing(folder / "run.log"):
         check_regular(folder / "run.log")
         file = _File(folder / "run.log", encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    handlers = (file, _Warnings())
-    logger = logging.getLogger("ib_cli")
-    level = logger.level
-    logger.setLevel(logging.INFO)
+    file.setFormatter(FORMAT)
+    try:
+        with _handled(file, _Warnings()):
+            yield
+    finally:
+        file.close()
+
+
+class _OfGroup(_Warnings):
+    """Prints warnings, and adds them to the run.log of each run. Where a run's own log is open, that one is enough."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__()
+        self.folders = folders
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno != logging.WARNING or any(isinstance(each, _File) for each in LOGGER.handlers):
+            return
+        super().emit(record)
+        line = f"{FORMAT.format(record)} (of the {len(self.folders)} runs trained together)\n"
+        for file in (folder / "run.log" for folder in self.folders):
+            try:
+                with file.open("a", encoding="utf-8") as log:  # not kept open: a group may have hundreds
+                    log.write(line)
+            except OSError as error:
+                print(f"ib-train: cannot write {file} ({error.strerror or error})", file=sys.stderr)
+
+
+@contextmanager
+def log_of_group(folders: Sequence[Path]) -> Iterator[None]:
+    """Within the block, warnings go to standard error and to the run.log of every run of a group.
+
+    Within a `log_file` they go to that one alone.
+    """
+    with _handled(_OfGroup(folders)):
+        yield
+
+
+@contextmanager
+def _handled(*handlers: logging.Handler) -> Iterator[None]:
+    """Within the block, what the program logs goes to these handlers as well."""
+    level = LOGGER.level
+    LOGGER.setLevel(logging.INFO)
     for handler in handlers:
-        logger.addHandler(handler)
+        LOGGER.addHandler(handler)
     try:
         yield
     finally:
         for handler in handlers:
-            logger.removeHandler(handler)
-        logger.setLevel(level)
-        file.close()
+            LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)

@@ -51,7 +51,7 @@ def bytes_of(experiment: Experiment) -> int:
 def available(device: torch.device) -> int:
     """Bytes that a stack may take."""
     if device.type == "cuda":
-        return int(SHARE * torch.cuda.mem_get_info(device)[0])
+        return int(SHARE * _left_on_gpu(device))
     meminfo = Path("/proc/meminfo")
     lines = meminfo.read_text(encoding="ascii").splitlines() if meminfo.exists() else []
     free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
@@ -59,3 +59,11 @@ def available(device: torch.device) -> int:
     if limit.exists() and used.exists() and (most := limit.read_text(encoding="ascii").strip()) != "max":
         free.append(int(most) - int(used.read_text(encoding="ascii")))
     return int(SHARE * min(free)) if free else 2**32
+
+
+def _left_on_gpu(device: torch.device) -> float:
+    """Bytes that torch may still use: free ones within this process's fraction, and those that it holds unused."""
+    free, total = torch.cuda.mem_get_info(device)
+    reserved = torch.cuda.memory_reserved(device)
+    allowed = torch.cuda.get_per_process_memory_fraction(device.index) * total - reserved
+    return min(free, max(allowed, 0)) + reserved - torch.cuda.memory_allocated(device)

@@ -35,8 +35,8 @@ class _Generate(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, count: int) -> Tensor:
-        return self.model.generate(count, Planner("cpu"))
+    def forward(self, count: int, device: torch.device) -> Tensor:
+        return self.model.generate(count, Planner(device))
 
 
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
@@ -97,7 +97,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(seed, "samples"))
         named = {f"model.{name}": value for name, value in params.items()}
-        images = functional_call(_Generate(model), named, (ROWS * COLUMNS,))
+        images = functional_call(_Generate(model), named, (ROWS * COLUMNS, device))
     image_grid([images.cpu()], folder / "samples.png", ["E d(x|z), z ~ m(z)"], data.spec.interval)
 
 

@@ -13,7 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.attempt import Attempt
-from ib_cli.run.log_file import log_file
+from ib_cli.run.log_file import log_file, log_of_group
 from ib_cli.run.memory import available, bytes_of
 from ib_cli.run.process import set_threads
 from ib_cli.run.run import prepare
@@ -109,7 +109,8 @@ def _train(runs: Mapping[int, Attempt], tell: Tell) -> None:
             checkpoints = _begin(runs, tell)
             open_runs = {number: runs[number] for number in checkpoints}
             if open_runs:
-                _train_begun(open_runs, checkpoints, stop, tell)
+                with log_of_group([run.folder for run in open_runs.values()]):
+                    _train_begun(open_runs, checkpoints, stop, tell)
             if (number := stop()) is not None:
                 raise Interrupted(number)
     finally:

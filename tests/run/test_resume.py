@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from ib_cli.main import main
 from ib_cli.procedures.fit.fit import Fit
 from ib_cli.system.signals import Interrupted, catch_signals
 from ib_cli.watch.observer import Observer
+from tests.processes import Forked, signal_at
 
 # Everything that has a state: averages, a plateau, batch norm, dropout, augmentation's generator, momentum.
 STATEFUL = (
@@ -35,7 +37,12 @@ STATEFUL = (
     "clip=1",
     "samples=2",
 )
-# Long epochs, so that a kill lands within one.
+# Three epochs of 20 steps, for signals at a step of one's choice.
+QUICK = (
+    *("dataset.train_size=200", "dataset.test_size=100", "batch_size=10", "epochs=3", "architecture.widths=[16]"),
+    *("estimators.use=[gaussian]", "figures=false", "device=cpu", *STATEFUL),
+)
+# Long epochs, so that a signal from outside lands within one.
 SLOW = ("dataset.train_size=1200", "batch_size=4", "epochs=4", "figures=false", "device=cpu", *STATEFUL)
 
 
@@ -52,15 +59,15 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen:
     )
 
 
-def complete(folder: Path, *arguments: str) -> str:
-    """Calls ib-train in this process, from a folder, to the end; what it printed."""
+def complete(folder: Path, *arguments: str, code: int = 0) -> str:
+    """Calls ib-train in this process, from a folder, to its end with an exit code; what it printed."""
     folder.mkdir(exist_ok=True)
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), pytest.raises(SystemExit) as end:
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["ib-train", *arguments])
         main()
-    assert not end.value.code, printed.getvalue()
+    assert int(end.value.code or 0) == code, printed.getvalue()
     return printed.getvalue()
 
 
@@ -92,14 +99,50 @@ def records(folder: Path) -> tuple[str, dict]:
     return (the_run(folder) / "metrics.jsonl").read_text(), result
 
 
+def saved(folder: Path) -> tuple[int, int]:
+    """The epochs, and the steps of the next one, that the checkpoint has."""
+    state = torch.load(the_run(folder) / "checkpoint.pt", weights_only=True)
+    return state["epoch"], state["step_in_epoch"]
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    complete(folder, *QUICK)
+    return records(folder)
+
+
+def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[str, dict]) -> None:
+    for epoch in (1, 2):  # each time 10 steps after the epoch's checkpoint
+        code, output = Forked(tmp_path / "run", *QUICK, before=partial(signal_at, 31, signal.SIGKILL)).end()
+        assert code == -signal.SIGKILL and saved(tmp_path / "run") == (epoch, 0), output
+        assert not (the_run(tmp_path / "run") / "result.json").exists()
+    assert "goes on at epoch" in complete(tmp_path / "run", *QUICK)
+    assert records(tmp_path / "run") == undisturbed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR2])
+def test_signals_save_say_how_to_go_on_and_exit(tmp_path: Path, undisturbed: tuple[str, dict], number: int) -> None:
+    hook = signal_at(31, number)
+    try:
+        output = complete(tmp_path, *QUICK, code=128 + number)
+    finally:
+        hook.remove()
+    assert "saved in" in output and "To go on: ib-train dataset.train_size=200" in output
+    assert saved(tmp_path) == (1, 11)  # the step within which the signal came is taken
+    complete(tmp_path, *QUICK)
+    assert records(tmp_path) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def long_undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
     folder = tmp_path_factory.mktemp("undisturbed")
     complete(folder, *SLOW)
     return records(folder)
 
 
-def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[str, dict]) -> None:
+@pytest.mark.slow
+def test_sigkill_from_outside(tmp_path: Path, long_undisturbed: tuple[str, dict]) -> None:
     for epoch in (1, 2):
         process = start(tmp_path, *SLOW)
         wait_for_epoch(tmp_path, epoch)
@@ -107,25 +150,22 @@ def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[st
         process.communicate()
         assert not (the_run(tmp_path) / "result.json").exists()
     assert "goes on at epoch" in complete(tmp_path, *SLOW)
-    assert records(tmp_path) == undisturbed
+    assert records(tmp_path) == long_undisturbed
 
 
-@pytest.mark.parametrize(
-    "number, code", [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
-)
-def test_signals_save_say_how_to_go_on_and_exit(
-    tmp_path: Path, undisturbed: tuple[str, dict], number: int, code: int
-) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_from_outside(tmp_path: Path, long_undisturbed: tuple[str, dict], number: int, code: int) -> None:
     process = start(tmp_path, *SLOW)
     wait_for_epoch(tmp_path, 1)
     process.send_signal(number)
     output = process.communicate()[0]
     assert process.returncode == code, output
     assert "saved in" in output and "To go on: ib-train dataset.train_size=1200" in output
-    state = torch.load(the_run(tmp_path) / "checkpoint.pt", weights_only=True)
-    assert state["step_in_epoch"] > 0 or state["epoch"] > 0
+    epoch, step = saved(tmp_path)
+    assert step > 0 or epoch > 0
     complete(tmp_path, *SLOW)
-    assert records(tmp_path) == undisturbed
+    assert records(tmp_path) == long_undisturbed
 
 
 class Stopper(Observer):

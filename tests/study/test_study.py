@@ -21,6 +21,7 @@ from ib_cli.study.job_outcomes import Jobs, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen, last_line
 from tests.conftest import SMALL
+from tests.processes import Forked
 
 
 def test_jobs_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -96,22 +97,22 @@ def test_a_job_whose_config_cannot_be_composed_leaves_the_others(ib_train: Calla
 
 def test_a_run_that_another_process_is_at_is_tried_again(tmp_path: Path) -> None:
     study = ("-m", *SMALL, "epochs=40", "seed=0,1,2")
-    both = [start(tmp_path / "same", *study) for _ in range(2)]
-    outputs = [process.communicate()[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
+    both = [Forked(tmp_path / "same", *study) for _ in range(2)]
+    codes, outputs = zip(*(process.end() for process in both))
+    assert codes == (0, 0), outputs
     done = [int(n) for output in outputs for n in re.findall(r"^(\d+) done", output, re.MULTILINE)]
     assert sum(done) == 3, outputs  # each run was made once
     assert not (tmp_path / "same/outputs/runs/.jobs").exists()
 
 
 def test_what_a_killed_multirun_left_is_cleared_by_the_next(ib_train: Callable, tmp_path: Path) -> None:
-    process = start(tmp_path / "killed", "-m", *SMALL, "epochs=9999", "seed=0,1")
+    process = Forked(tmp_path / "killed", "-m", *SMALL, "epochs=9999", "seed=0,1")
     jobs = tmp_path / "killed/outputs/runs/.jobs"
     while not list(jobs.glob("*/*.json")):
-        assert process.poll() is None
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+        assert process.alive()
+        time.sleep(0.02)
+    process.kill_group()
+    process.end()
     assert len(list(jobs.iterdir())) == 1
     assert ib_train("-m", *SMALL, "epochs=2", "seed=0,1", "output=killed/outputs").code == 0
     assert not jobs.exists()

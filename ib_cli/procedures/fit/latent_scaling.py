@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 
 import torch
 from torch import Generator, Tensor, nn
@@ -10,6 +11,7 @@ from torch import Generator, Tensor, nn
 from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.engine.loss import Tensors
 from ib_cli.engine.passes import passes
+from ib_cli.engine.portions import Portions
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.blocks.layers import Linear, full_precision
 from ib_cli.model.model import Model
@@ -97,31 +99,46 @@ def classifier_path(model: Model) -> str:
 
 @torch.no_grad()
 def latent_moments(
-    experiment: Experiment, params: Tensors, buffers: Tensors, noise: Generator
+    experiment: Experiment, params: Tensors, buffers: Tensors, noise: Generator, portions: Portions | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance of Ẑ over the train split, (K,) in float64; one draw per sample if Ẑ is random."""
-    model, settings = experiment.model, experiment.settings
+    """Mean and variance of Ẑ over the train split, (K,) in float64; one draw per sample if Ẑ is random.
+
+    `portions`, kept over calls, remember what did not fit in memory.
+    """
+    model, start = experiment.model, noise.get_state()
+    portions = portions or Portions(experiment.settings.eval_batch_size)
     seen: list[Tensor] = []
+
+    def summed() -> Tensor:
+        """Sums of 1, Ẑ and Ẑ², (3, K)."""
+        noise.set_state(start)
+        seen.clear()
+        sums: Tensor | float = 0.0
+        precision, batch_size = experiment.settings.precision, portions.samples
+        with closing(
+            passes(
+                model,
+                experiment.data,
+                "train",
+                params=params,
+                buffers=buffers,
+                noise=noise,
+                precision=precision,
+                batch_size=batch_size,
+            )
+        ) as found:
+            for p in found:
+                latent = seen[-1].view(len(p.y), -1)  # the last call; planning the noise called the layer before
+                sums = sums + p.weighed(torch.stack([torch.ones_like(latent), latent, latent.square()], 1)).sum(0)
+                seen.clear()
+        return torch.as_tensor(sums)
+
     hook = model.get_submodule(encoder_path(model)).register_forward_hook(
         lambda layer, inputs, output: seen.append(full_precision(output).double())
     )
-    sums: Tensor | float = 0.0
     try:
-        for p in passes(
-            model,
-            experiment.data,
-            "train",
-            params=params,
-            buffers=buffers,
-            noise=noise,
-            precision=settings.precision,
-            batch_size=settings.eval_batch_size,
-        ):
-            latent = seen[-1].view(len(p.y), -1)  # the last call; planning the noise called the layer before
-            sums = sums + p.weighed(torch.stack([torch.ones_like(latent), latent, latent.square()], 1)).sum(0)
-            seen.clear()
+        total, first, second = portions.fitted(summed, len(experiment.data.splits["train"]))
     finally:
         hook.remove()
-    total, first, second = torch.as_tensor(sums)
     mean = first / total
     return mean, second / total - mean.square()

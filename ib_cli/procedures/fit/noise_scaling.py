@@ -13,6 +13,7 @@ from torch import Tensor
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Batch
 from ib_cli.engine.loss import LossFunction, Tensors, make_loss
+from ib_cli.engine.portions import Portions
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
@@ -84,6 +85,7 @@ class _ScaledProgress(Progress):
 
     def __init__(self, experiment: Experiment, checkpoint: dict[str, Any] | None, start: float, end: float) -> None:
         self.scaling = LatentScaling(experiment.model)  # before the state, which includes its buffers
+        self._portions = Portions(experiment.settings.eval_batch_size)
         super().__init__(experiment, checkpoint, None, "J")
         self.start, self.end = start, end
         if checkpoint is None:
@@ -126,7 +128,7 @@ class _ScaledProgress(Progress):
         """Scale Ẑ to the target, by its moments under the present θ."""
         state, device = self.state, self.experiment.device
         noise = generator(device, self.experiment.settings.seed, "scaling", state.epoch)
-        mean, variance = latent_moments(self.experiment, state.params, state.buffers, noise)
+        mean, variance = latent_moments(self.experiment, state.params, state.buffers, noise, self._portions)
         self.scaling.fit(mean, variance, self.target)
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:

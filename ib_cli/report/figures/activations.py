@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST = 4  # runs shown
-BARS = {"color": style.COLOURS[4], "alpha": 0.7, "linewidth": 0}
-PRIOR = {"color": style.COLOURS[1], "lw": 1.2}
+BARS: dict[str, Any] = {"color": style.COLOURS[4], "alpha": 0.7, "linewidth": 0}
+PRIOR: dict[str, Any] = {"color": style.COLOURS[1], "lw": 1.2}
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:

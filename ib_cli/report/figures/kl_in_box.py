@@ -22,8 +22,8 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         name = f"{literal(curve)}, {layer}" if several else layer
         panel.fill_between(line.x, line.low, line.high, color=colour, alpha=0.2, linewidth=0)
         panel.plot(line.x, line.y, color=colour, marker=marker, ms=3.5, lw=1, label=name)
-    fractions = {each.layers.box_fraction for each in measured(contents)} - {None}
-    for fraction in fractions:
+    fractions = (each.layers.box_fraction for each in measured(contents))
+    for fraction in {fraction for fraction in fractions if fraction is not None}:
         panel.axhline(fraction, color="0.5", lw=0.8, ls="--", label="box's share of the image")
     panel.set_xscale("log")
     panel.set_ylim(0, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN = 3  # layers from the input up, as in the paper
 MOST_ROWS = 8
 SIDE = 1.15  # inches of a map
-BOX = {"edgecolor": "#E69F00", "facecolor": "none", "linewidth": 0.8}
+BOX: dict[str, Any] = {"edgecolor": "#E69F00", "facecolor": "none", "linewidth": 0.8}
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:

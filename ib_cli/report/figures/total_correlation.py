@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
@@ -47,7 +49,8 @@ def _panel(panel: Axes, each: Correlated, contents: Contents) -> None:
     right.tick_params(labelsize=style.SMALL)
     right.spines["top"].set_visible(False)
     units = float(each.correlation.y[0] / each.per_unit.y[0]) if each.per_unit.y[0] else 1.0
-    own = right.secondary_yaxis(1.22, functions=(lambda value: value / units, lambda value: value * units))
+    scales = lambda value: np.divide(value, units), lambda value: np.multiply(value, units)
+    own = right.secondary_yaxis(1.22, functions=scales)
     own.set_ylabel(f"for one of {units:,.0f} units", fontsize=style.MEDIUM, color=CORRELATION)
     own.tick_params(labelsize=style.SMALL)
 

@@ -75,7 +75,9 @@ def by_width(contents: Contents) -> dict[tuple[str, str], tuple[Series, Series]]
     rows: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
     for i, run in enumerate(contents.runs):
         width = run.config.get(WIDTH)
-        layers = noise_layers(run) if isinstance(width, int | float) and contents.points.of_run[i] >= 0 else None
+        if not isinstance(width, int | float) or contents.points.of_run[i] < 0:
+            continue
+        layers = noise_layers(run)
         for layer, kl in (layers.kl if layers else {}).items():
             total = final_measures(run).get(contents.split, {}).get(KL + layer)
             if total is not None:
@@ -109,8 +111,10 @@ def correlations(contents: Contents) -> list[Correlated]:
         Correlated(
             curve,
             layer,
-            *(_series((row[0], row[column]) for row in found) for column in (1, 2, 3)),
-            flagged=any(row[4] for row in found),
+            _series((beta, total) for beta, total, _, _, _ in found),
+            _series((beta, of_unit) for beta, _, of_unit, _, _ in found),
+            _series((beta, error) for beta, _, _, error, _ in found),
+            flagged=any(flag for *_, flag in found),
         )
         for (curve, layer), found in rows.items()
         if len({row[0] for row in found}) > 1
@@ -137,6 +141,6 @@ def _series(pairs: Iterable[tuple[float, float]]) -> Series:
     of: dict[float, list[float]] = {}
     for x, y in pairs:
         of.setdefault(x, []).append(y)
-    x = np.array(sorted(of))
-    low, middle, high = (np.array([np.quantile(of[at], share) for at in x]) for share in (0.25, 0.5, 0.75))
-    return Series(x, middle, low, high)
+    places = sorted(of)
+    low, middle, high = (np.array([np.quantile(of[at], share) for at in places]) for share in (0.25, 0.5, 0.75))
+    return Series(np.array(places), middle, low, high)
