@@ -20,7 +20,8 @@ MODES = {
     "error_noise_off": "noise off (D)",
     "error_noise_off_bn": "noise off, batch norm re-estimated",
 }
-MAIN, NONE, INFORMATION = "error", "none", "information"
+MAIN, NONE = "error", "none"
+ORDER = (NONE, "binary", "gaussian", "information")  # of the kinds of noise; others follow
 WIDTHS, WIDTH = "architecture.widths", "architecture.width"
 UNITS, FRACTION = "units of a hidden layer", "fraction of the filters"
 PROBED = "nuisance_error"  # the names of a probe's errors begin so
@@ -94,7 +95,13 @@ def _modes(split: str, rows: Iterable[tuple[str, RecordedRun, float]]) -> dict[s
         for mode in MODES:
             if mode != MAIN and pairs[mode]:  # some run has noise in this mode
                 pairs[mode].setdefault(kind, []).append((width, error))
-    return {mode: {kind: means(each) for kind, each in of.items()} for mode, of in pairs.items() if of}
+    return {mode: {kind: means(of[kind]) for kind in sorted(of, key=_place)} for mode, of in pairs.items() if of}
+
+
+def _place(kind: str) -> tuple[int, str]:
+    """Sorts kinds of noise."""
+    name = kind.partition(",")[0]
+    return (ORDER.index(name) if name in ORDER else len(ORDER)), kind
 
 
 def _kinds(runs: list[RecordedRun]) -> list[str]:
