@@ -30,6 +30,9 @@ FIGURES = {
     "kl_in_box": "kl_in_box",
     "total_correlation": "total_correlation",
     "information_by_width": "information_by_width",
+    "error_by_width": "error_by_width",
+    "nuisance_error": "nuisance_error",
+    "lower_bound": "lower_bound",
     "first_law": "first_law",
     "laws": "thermodynamics_*",
 }
