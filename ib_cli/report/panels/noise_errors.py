@@ -18,7 +18,7 @@ from ib_cli.report.read.tables import final_measures
 MODES = {
     "error": "noise on (N)",
     "error_noise_off": "noise off (D)",
-    "error_noise_off_bn": "noise off, batch norm re-estimated",
+    "error_noise_off_bn": "D, batch norm re-estimated",
 }
 MAIN, NONE = "error", "none"
 ORDER = (NONE, "binary", "gaussian", "information")  # of the kinds of noise; others follow
