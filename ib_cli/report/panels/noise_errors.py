@@ -69,11 +69,10 @@ def means(pairs: Iterable[tuple[float, float]]) -> Means:
     of: dict[float, list[float]] = {}
     for x, y in pairs:
         of.setdefault(x, []).append(y)
-    x = sorted(of)
-    error = [np.std(of[at], ddof=1) / len(of[at]) ** 0.5 if len(of[at]) > 1 else 0.0 for at in x]
-    return Means(
-        np.array(x), np.array([np.mean(of[at]) for at in x]), np.array(error), np.array([len(of[at]) for at in x])
-    )
+    values = [of[x] for x in sorted(of)]
+    error = [np.std(each, ddof=1) / len(each) ** 0.5 if len(each) > 1 else 0.0 for each in values]
+    runs = np.array([len(each) for each in values])
+    return Means(np.array(sorted(of)), np.array([np.mean(each) for each in values]), np.array(error), runs)
 
 
 def noise_of(run: RecordedRun) -> str:
