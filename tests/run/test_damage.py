@@ -76,10 +76,10 @@ def the_run(folder: Path) -> Path:
 
 
 def numbers(folder: Path) -> dict:
-    """All numbers of a run but for the time that it took."""
+    """All numbers of a run but for the time that it took, and without its name."""
     run = the_run(folder)
     found = json.loads((run / "result.json").read_text())
-    found = {name: value for name, value in found.items() if not name.endswith("seconds")}
+    found = {name: value for name, value in found.items() if not name.endswith("seconds") and name != "run"}
     return found | {name: (run / name).read_bytes() for name in RECORDS if (run / name).exists()}
 
 
@@ -446,13 +446,13 @@ def test_the_model_of_another_run_is_not_loaded(fit: Study, other: Path, tmp_pat
     with pytest.raises(DamagedError, match="is the checkpoint of another run"):
         _ = load_run(run).model
     run.rename(run.with_name("best"))  # a run may be kept under another name
-    shutil.copy(fit.finished / "checkpoint.pt", run.with_name("best") / "checkpoint.pt")
+    shutil.copy(the_run(fit.finished) / "checkpoint.pt", run.with_name("best") / "checkpoint.pt")
     assert load_run(run.with_name("best")).model is not None
 
 
 def test_a_result_without_its_digests_is_told(fit: Study, tmp_path: Path, output: Callable) -> None:
     run = copied(fit.interrupted, tmp_path / "half")
-    shutil.copy(fit.finished / "result.json", run / "result.json")
+    shutil.copy(the_run(fit.finished) / "result.json", run / "result.json")
     output()
     assert call(run.parents[2], *fit.words) == 1
     assert "SHA256SUMS is missing" in output()
