@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
@@ -19,7 +20,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     for number, (name, line) in enumerate(found.items()):
         panel = panels[name not in MODES]
         colour, marker = style.cycled(style.COLOURS, number), style.cycled(style.MARKERS, number)
-        look = {"color": colour, "marker": marker, "ms": 3.5, "lw": 1, "capsize": 2, "elinewidth": 0.8}
+        look: dict[str, Any] = {"color": colour, "marker": marker, "ms": 3.5, "lw": 1, "capsize": 2, "elinewidth": 0.8}
         panel.errorbar(line.x, line.y * 100, yerr=line.error * 100, label=MODES.get(name, literal(name)), **look)
     for panel, what in zip(panels, ("main task", "nuisance task")):
         panel.set_xscale("log")

@@ -44,14 +44,14 @@ def _weights(run: RecordedRun) -> Mapping[str, float | None]:
     for key, value in run.config.items():
         if key.startswith(MINIMISE):
             weight = run.multipliers.get(value) if isinstance(value, str) else value
-            found[key.removeprefix(MINIMISE)] = float(weight) if is_number(weight) else None
+            found[key.removeprefix(MINIMISE)] = float(weight) if isinstance(weight, int | float) else None
     return {term: weight for term, weight in found.items() if weight != 0}
 
 
 def _units(run: RecordedRun) -> float | None:
     """The dimensions of z: those of the bottleneck, or where it has none, of the last layer."""
     size, widths = run.config.get("bottleneck.size"), run.config.get("architecture.widths")
-    if is_number(size):
+    if isinstance(size, int):
         return float(size)
     layers = json.loads(widths) if isinstance(widths, str) and widths.startswith("[") else []
     return float(layers[-1]) if layers and is_number(layers[-1]) else None

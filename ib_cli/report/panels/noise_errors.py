@@ -69,10 +69,11 @@ def means(pairs: Iterable[tuple[float, float]]) -> Means:
     of: dict[float, list[float]] = {}
     for x, y in pairs:
         of.setdefault(x, []).append(y)
-    x = sorted(of)
-    error = [np.std(of[at], ddof=1) / len(of[at]) ** 0.5 if len(of[at]) > 1 else 0.0 for at in x]
+    places = sorted(of)
+    rows = [np.array(of[at]) for at in places]
+    error = [np.std(row, ddof=1) / len(row) ** 0.5 if len(row) > 1 else 0.0 for row in rows]
     return Means(
-        np.array(x), np.array([np.mean(of[at]) for at in x]), np.array(error), np.array([len(of[at]) for at in x])
+        np.array(places), np.array([row.mean() for row in rows]), np.array(error), np.array([len(row) for row in rows])
     )
 
 
