@@ -32,7 +32,7 @@ from ib_cli.config.catalogue import choices, directory, help_text
 from ib_cli.config.error_lines import again, check_hydra, check_words, explain, is_of_plugins
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.quick_yaml import quick_yaml
-from ib_cli.config.unreadable_files import UNREADABLE, config_folders, own_file
+from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
@@ -71,6 +71,8 @@ def _ended(command: list[str]) -> int:
     if "--version" in command[1:]:
         print(f"ib-train {__version__} (Hydra {hydra.__version__})")
         return 0
+    for line in hidden_files(command, directory("conf")):
+        print(f"ib-train: {line}", file=sys.stderr)
     try:
         check_words(command[1:])
         with quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(), jobs_named(command):

@@ -1,4 +1,4 @@
-"""Config files that cannot be read, as one line that names the file, the place and what is wrong there."""
+"""Config files that cannot be read, or are not taken: a line that names the file and what is wrong there."""
 
 from __future__ import annotations
 
@@ -19,6 +19,18 @@ def config_folders(words: Sequence[str]) -> list[Path]:
         if flag in ("--config-dir", "-cd", "--config-path", "-cp"):
             found.append(Path(value if equals else following))
     return [folder for folder in found if folder.is_dir()]
+
+
+def hidden_files(words: Sequence[str], ours: Path) -> list[str]:
+    """A line for each YAML in a folder of `--config-dir` that Hydra passes over for one of the same name in `ours`."""
+    if any(word.partition("=")[0] in ("--config-path", "-cp") for word in words):
+        return []  # the folder takes the place of ours
+    files = [(file, folder) for folder in config_folders(words) for file in sorted(folder.rglob("*.yaml"))]
+    return [
+        f"{file}: is not read, as ib-train has a config of this name: rename it"
+        for file, folder in files
+        if (ours / file.relative_to(folder)).is_file()
+    ]
 
 
 def own_file(error: OSError, words: Sequence[str]) -> bool:

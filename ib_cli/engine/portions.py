@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the device, or the machine, has no memory left."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
 
@@ -42,7 +42,7 @@ class Portions:
         while True:
             try:
                 return work()
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or not (told := self._halve(rows, copies())):
                     raise
             # Only here, where the error is gone, nothing holds the tensors of `work` any more.

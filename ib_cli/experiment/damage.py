@@ -16,7 +16,7 @@ CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
 NOISE_LAYERS = "noise_layers.npz"  # arrays that a run with layers of noise may measure at its end
 MORE = ("thermodynamics.jsonl", "tables.npz", NOISE_LAYERS)  # what some runs write at their end
 PLACE = ("split", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
-FILES = ("config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS)
+FILES = (".lock", "run.log", "config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS)
 REMEDY = "put it back as it was, or start this run anew with rerun=true"
 
 
@@ -29,6 +29,8 @@ def check_places(folder: Path) -> None:
         file = folder / name
         if os.path.lexists(file) and not file.is_file():
             raise DamagedError(f"{file} is no file: delete it, and give the same command again")
+    if os.path.lexists(folder / "figures") and not (folder / "figures").is_dir():
+        raise DamagedError(f"{folder / 'figures'} is no folder: delete it, and give the same command again")
 
 
 def check_digests(folder: Path) -> None:
@@ -51,11 +53,18 @@ def check_digests(folder: Path) -> None:
             raise DamagedError(f"{error}: {REMEDY}") from None
 
 
-def check_finished(folder: Path) -> None:
-    """`check_digests` of a run that is done; without digests, its lines must be readable and in order at least."""
+def check_finished(folder: Path, result: Mapping[str, Any]) -> None:
+    """`check_digests` of a run that is done, and whether `result` is its own.
+
+    Without digests, as earlier versions left it, its lines must be readable and in order at least.
+    """
     check_digests(folder)
+    if (run := result.get("run", folder.name)) != folder.name:
+        raise DamagedError(f"{folder / 'result.json'} is the result of another run, {run}: {REMEDY}")
     if (folder / SUMS).exists():
         return
+    if "run" in result:  # with which digests are written
+        raise DamagedError(f"{folder / SUMS} is missing: {REMEDY}")
     for file in (folder / name for name in (*LINES, "thermodynamics.jsonl")):
         if file.is_file():
             try:

@@ -55,7 +55,7 @@ class Records:
         found = self.result
         if found is None or found["status"] != "done":
             return None
-        check_finished(self.folder)
+        check_finished(self.folder, found)
         return found
 
     def open(self, config: str) -> None:
@@ -67,6 +67,7 @@ class Records:
         if self._lock.held:
             raise BusyError(f"output: this process is at this run already ({self.folder}): wait for it")
         try:
+            check_places(self.folder)
             with writing(self.folder):
                 (self.folder / "figures").mkdir(parents=True, exist_ok=True)
             with writing(self.folder / ".lock"):
@@ -75,7 +76,6 @@ class Records:
                 holder = self._lock.holder() or "another process"
                 text = f"output: {holder} is at this run ({self.folder}): wait for it, or change the config or the "
                 raise BusyError(f"{text}study's name", str(self.folder), holder)
-            check_places(self.folder)
             write_atomically(self.folder / "config.yaml", sealed_text(config))
         except DamagedError:
             self.close()
@@ -119,14 +119,15 @@ class Records:
             lines.sync()
         counts = [lines.count() for lines in self._lines]
         notes = {lines.file.name: [lines.count(), lines.digest()] for lines in self._lines}
-        self.checkpoints.save({**state, "lines": counts}, notes)
+        self.checkpoints.save({**state, "lines": counts, "run": self.folder.name}, notes)
 
     def read_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
         """The last checkpoint that is whole, with its tensors on the device, or None; no file changes.
 
-        Raises DamagedError where there are files and none is a whole checkpoint of this program.
+        Raises DamagedError where there are files and none is a whole checkpoint of this run.
         """
-        found = self.checkpoints.read(device, lambda state, notes: None)
+        name = (self.result or {}).get("run")  # a folder that was copied may have another one
+        found = self.checkpoints.read(device, lambda state, notes: self._check_run(state, name))
         return None if found is None else found[0]
 
     def load_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
@@ -145,7 +146,13 @@ class Records:
         self.checkpoints.settle(file)
         return state
 
+    def _check_run(self, state: Mapping[str, Any], name: str | None) -> None:
+        """Raises DamagedError for a state that another run wrote. Earlier versions wrote no name."""
+        if name is not None and state.get("run", name) != name:
+            raise DamagedError(f"{self.checkpoints.last} is the checkpoint of another run, {state['run']}")
+
     def _check_lines(self, state: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
+        self._check_run(state, self.folder.name)
         for lines, count in zip(self._lines, state["lines"]):
             lines.check(count, notes[lines.file.name][1] if notes else None)
             if not notes:  # an earlier version's
@@ -153,8 +160,9 @@ class Records:
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write result.json, the last thing that a run does, and before it the digests of all records."""
-        content = as_json(result, indent=2) + "\n"
-        digests = {lines.file.name: lines.digest() for lines in self._lines if lines.file.exists()}
+        content = as_json({"status": result["status"], "run": self.folder.name, **result}, indent=2) + "\n"
+        digests = {"config.yaml": digest_of((self.folder / "config.yaml").read_bytes())}
+        digests |= {lines.file.name: lines.digest() for lines in self._lines if lines.file.exists()}
         files = {name: self.folder / name for name in MORE}
         digests |= {name: digest_of(file.read_bytes()) for name, file in files.items() if file.exists()}
         write_sums(self.folder, digests | {"result.json": digest_of(content.encode())})

@@ -20,7 +20,9 @@ from ib_cli.system.signals import Interrupted
 from ib_cli.watch.observer import RunInfo
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster, where PyYAML has it
-LESS_MEMORY = "a smaller batch_size or model takes less memory, and a group less with hydra.launcher.max_points"
+LESS_MEMORY = (
+    "a smaller batch_size, eval_samples or model takes less memory, and a group less with hydra.launcher.max_points"
+)
 log = logging.getLogger(__name__)
 
 
@@ -179,4 +181,4 @@ def nested(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _in_a_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])

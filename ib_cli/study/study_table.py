@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -43,7 +44,7 @@ def live_table(
 ) -> Table:
     """A row per shown job: what differs between all jobs, its status, and its text, which is cut first."""
     status = max((len(outcome.status) for outcome in shown), default=0)
-    lengths = [len(text) for outcome, text in zip(shown, texts) if not outcome.error]
+    lengths = [cell_len(text) for outcome, text in zip(shown, texts) if not outcome.error]
     least = min(max([*lengths, LEAST_TEXT]), LEAST_TEXT) if any(texts) else 0
     columns = fitting(shown, every, width - status - BORDER - 1, least, max(lengths, default=0))
     table = Table()
@@ -64,7 +65,7 @@ def end_table(
 ) -> Table:
     """A row per job that has begun: what differs, its status, its run and its measures. What does not fit is named."""
     cells = {name: [number(o.test.get(name)) if o.test else "" for o in ended] for name in measures}
-    wide = {name: max(len(cell) for cell in [name, *of]) + BORDER for name, of in cells.items()}
+    wide = {name: max(cell_len(cell) for cell in [name, *of]) + BORDER for name, of in cells.items()}
     status = max((len(outcome.status) for outcome in ended), default=6)
     room = width - max(status, 6) - BORDER - 1
     shown = list(measures)
@@ -146,7 +147,7 @@ def _least(shown: Sequence[Outcome], every: Sequence[Outcome]) -> int:
 
 
 def _needed(shown: Sequence[Outcome], key: str) -> int:
-    return max([min(len(_short(key)), HEADER), *(len(_value(outcome, key)) for outcome in shown)])
+    return max([min(len(_short(key)), HEADER), *(cell_len(_value(outcome, key)) for outcome in shown)])
 
 
 def _short(key: str) -> str:
@@ -161,7 +162,7 @@ def _values(outcome: Outcome, columns: Columns, every: Sequence[Outcome], encodi
     found = []
     for key, width in columns.keys.items():
         value = _value(outcome, key)
-        if len(value) > width:  # what all values begin with tells nothing
+        if cell_len(value) > width:  # what all values begin with tells nothing
             alike = _alike([_value(other, key) for other in every])
             value = f"…{value[alike:]}" if 1 < alike < len(value) else value
         found.append(Text(readable(value, encoding)))

@@ -106,6 +106,6 @@ def as_json(value: Any, indent: int | None = None) -> str:
 
 
 def check_regular(file: Path) -> None:
-    """Raises OSError for a pipe, a device or a folder in the place of a file: to open a pipe may wait for ever."""
-    if file.exists() and not file.is_file():
+    """Raises OSError for a pipe or a folder in the place of a file: to open a pipe may wait for ever."""
+    if file.exists() and not (file.is_file() or file.is_char_device()):  # such as /dev/null
         raise OSError(errno.EINVAL, "it is no file", str(file))

@@ -66,7 +66,9 @@ class Screen(Observer):
         rows = {**run.facts, "folder": _from_here(run.folder)}
         self._print(Text.assemble("minimise ", (self._readable(run.lagrangian), "bold")))
         _print_rows(self._console, rows)
-        if run.first_epoch > 0:
+        if run.first_epoch >= run.epochs > 0:
+            self._print(Text(f"goes on after epoch {run.first_epoch}, the last one"))
+        elif run.first_epoch > 0:
             self._print(Text(f"goes on at epoch {run.first_epoch + 1} of {run.epochs}"))
 
     def progress(self, epoch: int, step: int, steps: int, measures: Mapping[str, float]) -> None:

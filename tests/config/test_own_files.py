@@ -128,3 +128,13 @@ def test_parameters_of_ones_own_class_need_no_types(own: Path) -> None:
             target_of("architecture", {"_target_": "mine.Unknown"})
     finally:
         sys.modules.pop("mine", None)
+
+
+def test_a_file_with_the_name_of_one_of_ours_is_told(ib_train: Callable, tmp_path: Path) -> None:
+    for name in ("architecture/mlp.yaml", "architecture/own.yaml", "config.yaml"):
+        file = tmp_path / "mine" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("{}")
+    ended = ib_train("--config-dir", str(tmp_path / "mine"), "--cfg", "job")
+    told = [line.split(": ")[1] for line in ended.err.splitlines() if "is not read" in line]
+    assert ended.code == 0 and [Path(file).name for file in told] == ["mlp.yaml", "config.yaml"]

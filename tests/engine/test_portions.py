@@ -24,6 +24,21 @@ from ib_cli.procedures.fit.train_copies import starting_state
 HERE = ("dataset.test_size=100", "eval_samples=2")
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("ALLOC_FAILED")]
+)
+def test_whatever_says_that_memory_ran_out_halves_the_batch(error: Exception) -> None:
+    ours, sizes = Portions(100), []
+
+    def work() -> int:
+        sizes.append(ours.samples)
+        if ours.samples > 30:
+            raise error
+        return ours.samples
+
+    assert ours.fitted(work, 100) == 25 and sizes == [100, 50, 25]
+
+
 @pytest.fixture
 def holds(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
     """Lets a pass of the model hold so many samples and no more; returns the list of the passes' sizes."""
@@ -114,7 +129,7 @@ def test_a_group_takes_fewer_runs_first_and_keeps_its_numbers(
 
 def test_other_errors_pass_and_what_fits_nowhere_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    assert out_of_memory(torch.OutOfMemoryError("")) and not out_of_memory(MemoryError())
+    assert out_of_memory(torch.OutOfMemoryError("")) and out_of_memory(MemoryError())
     for text in (
         "CUDA error: out of memory",
         "DefaultCPUAllocator: can't allocate memory",

@@ -123,7 +123,7 @@ def test_the_weights_remove_what_they_should() -> None:
 @pytest.mark.parametrize("width", [1, 2])
 @pytest.mark.parametrize("correlation", [0.0, 0.6, 0.9])
 def test_information_of_gaussians(width: int, correlation: float) -> None:
-    x, z, truth = gaussian_pair(4_000, width, correlation)
+    x, z, truth = gaussian_pair(10_000, width, correlation)
     for estimate in (ksg(x, z, **FAST), ksg(x, z, variant=2, **FAST), gao(x, z, **FAST)):
         assert abs(estimate.value - truth) < 0.03
 

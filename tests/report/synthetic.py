@@ -114,12 +114,14 @@ def write_estimates(
     flagged: Sequence[int] = (),
 ) -> Path:
     """Adds to a run's folder what an estimator said of quantities after each epoch from 1 on; some of these flagged."""
-    with (folder / "estimates.jsonl").open("a") as file:
-        for epoch in range(1, 1 + max(map(len, values.values()))):
-            for quantity, series in values.items():
-                if epoch <= len(series):
-                    line = {"epoch": epoch, "split": split, "quantity": quantity, "estimator": estimator}
-                    file.write(json.dumps({**line, "value": series[epoch - 1], "saturated": epoch in flagged}) + "\n")
+    file = folder / "estimates.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    for quantity, series in values.items():
+        for epoch, value in enumerate(series, 1):
+            of = {"epoch": epoch, "split": split, "quantity": quantity, "estimator": estimator}
+            lines.append({**of, "value": value, "saturated": epoch in flagged})
+    lines.sort(key=lambda line: line["epoch"])  # as a run writes them
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
 
 

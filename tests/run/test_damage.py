@@ -51,6 +51,15 @@ class Study(NamedTuple):
     numbers: dict
 
 
+def forget_digests(run: Path) -> None:
+    """Leave the result as an earlier version would have: without digests, and without the run's name."""
+    (run / "SHA256SUMS").unlink(missing_ok=True)
+    if (run / "result.json").exists():
+        result = json.loads((run / "result.json").read_text())
+        del result["run"]
+        (run / "result.json").write_text(json.dumps(result))
+
+
 def call(folder: Path, *words: str) -> int:
     """ib-train, called from a folder; returns its exit code."""
     folder.mkdir(exist_ok=True)
@@ -67,10 +76,10 @@ def the_run(folder: Path) -> Path:
 
 
 def numbers(folder: Path) -> dict:
-    """All numbers of a run but for the time that it took."""
+    """All numbers of a run but for the time that it took, and without its name."""
     run = the_run(folder)
     found = json.loads((run / "result.json").read_text())
-    found = {name: value for name, value in found.items() if not name.endswith("seconds")}
+    found = {name: value for name, value in found.items() if not name.endswith("seconds") and name != "run"}
     return found | {name: (run / name).read_bytes() for name in RECORDS if (run / name).exists()}
 
 
@@ -311,7 +320,7 @@ def test_the_library_warns_and_loads_no_damaged_model(
 def test_runs_of_earlier_versions_have_no_digests_and_go_on(fit: Study, tmp_path: Path, output: Callable) -> None:
     for original in (fit.finished, fit.interrupted):
         run = copied(original, tmp_path / f"of_{original and original.name}")
-        (run / "SHA256SUMS").unlink(missing_ok=True)
+        forget_digests(run)
         (run / "checkpoint.previous.pt").unlink(missing_ok=True)
         config = (run / "config.yaml").read_text()
         (run / "config.yaml").write_text(config.partition("\n")[2])
@@ -340,7 +349,7 @@ def test_an_old_run_with_lines_in_another_order_is_not_said_to_be_done(
 ) -> None:
     for original in (fit.finished, fit.interrupted):
         run = copied(original, tmp_path / f"of_{original and original.name}")
-        (run / "SHA256SUMS").unlink(missing_ok=True)
+        forget_digests(run)
         (run / "checkpoint.previous.pt").unlink(missing_ok=True)
         torch.save(torch.load(run / "checkpoint.pt", weights_only=True), run / "checkpoint.pt")  # without a seal
         lines = (run / name).read_bytes().splitlines(keepends=True)
@@ -384,10 +393,77 @@ def test_the_library_does_not_wait_for_a_pipe(fit: Study, tmp_path: Path) -> Non
 
 def test_an_old_run_with_a_damaged_line_is_not_said_to_be_done(fit: Study, tmp_path: Path, output: Callable) -> None:
     run = copied(fit.finished, tmp_path / "done")
-    (run / "SHA256SUMS").unlink()
+    forget_digests(run)
     lines = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     (run / "metrics.jsonl").write_bytes(lines[0] + b"\0\n" + b"".join(lines[2:]))
     output()
     assert call(tmp_path / "done", *fit.words) == 1
     told = output()
     assert "metrics.jsonl is damaged: line 2" in told and "rerun=true" in told
+
+
+@pytest.fixture(scope="module")
+def other(fit: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same run with another seed."""
+    folder = tmp_path_factory.mktemp("other")
+    assert call(folder, *fit.words, "seed=1") == 0
+    (found,) = (file.parent for file in folder.rglob("result.json"))
+    return found
+
+
+@pytest.mark.parametrize("names", [["checkpoint.pt"], ["checkpoint.pt", "metrics.jsonl", "estimates.jsonl"]])
+def test_the_checkpoint_of_another_run_is_not_continued(
+    fit: Study, other: Path, tmp_path: Path, output: Callable, names: list[str]
+) -> None:
+    run = copied(fit.interrupted, tmp_path / "swapped")
+    for name in names:
+        shutil.copy(other / name, run / name)
+    output()
+    code = call(run.parents[2], *fit.words)
+    told = " ".join(output().split())
+    assert f"is the checkpoint of another run, {other.name}" in told or "are not what its checkpoint saw" in told
+    assert code == 1 or numbers(run.parents[2]) == fit.numbers  # an earlier checkpoint, or nothing
+
+
+@pytest.mark.parametrize("names", [["config.yaml"], ["result.json", "SHA256SUMS", "metrics.jsonl", "estimates.jsonl"]])
+def test_records_of_another_run_are_told(
+    fit: Study, other: Path, tmp_path: Path, output: Callable, names: list[str]
+) -> None:
+    run = copied(fit.finished, tmp_path / "swapped")
+    for name in names:
+        shutil.copy(other / name, run / name)
+    found = read_run(run)
+    assert found is not None and found.status == "damaged"
+    output()
+    assert call(run.parents[2], *fit.words) == 1
+    told = output()
+    assert "rerun=true" in told and told.count("\n") == 1
+
+
+def test_the_model_of_another_run_is_not_loaded(fit: Study, other: Path, tmp_path: Path) -> None:
+    run = copied(fit.finished, tmp_path / "swapped")
+    shutil.copy(other / "checkpoint.pt", run / "checkpoint.pt")
+    with pytest.raises(DamagedError, match="is the checkpoint of another run"):
+        _ = load_run(run).model
+    run.rename(run.with_name("best"))  # a run may be kept under another name
+    shutil.copy(the_run(fit.finished) / "checkpoint.pt", run.with_name("best") / "checkpoint.pt")
+    assert load_run(run.with_name("best")).model is not None
+
+
+def test_a_result_without_its_digests_is_told(fit: Study, tmp_path: Path, output: Callable) -> None:
+    run = copied(fit.interrupted, tmp_path / "half")
+    shutil.copy(the_run(fit.finished) / "result.json", run / "result.json")
+    output()
+    assert call(run.parents[2], *fit.words) == 1
+    assert "SHA256SUMS is missing" in output()
+    found = read_run(run)
+    assert found is not None and found.problem == "SHA256SUMS is missing"
+
+
+def test_a_file_in_the_place_of_the_figures_is_told(fit: Study, tmp_path: Path, output: Callable) -> None:
+    run = copied(fit.interrupted, tmp_path / "file")
+    shutil.rmtree(run / "figures")
+    (run / "figures").touch()
+    output()
+    assert call(run.parents[2], *fit.words) == 1
+    assert output().endswith("figures is no folder: delete it, and give the same command again\n")

@@ -105,3 +105,12 @@ def test_the_closing_table_names_what_it_leaves_out(study: str) -> None:
     first = next(product(*STUDIES[study].values()))
     if study == "five":
         assert rows(text)[0][:6] == [*first, "failed"] and "no room for run, D, accuracy" in text
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_wide_letters_count_for_two(width: int) -> None:
+    words = [f"実験の名前がとても長い場合にはどうなるのか{number}" for number in range(3)]
+    outcomes = [Outcome("waiting", (f"name={word}",)) for word in words]
+    found = rows(shown(live_table(outcomes, outcomes, [""] * 3, width, "utf-8"), width))
+    assert len({row[0] for row in found}) == 3
+    assert width < 120 or [row[0] for row in found] == words

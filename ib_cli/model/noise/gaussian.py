@@ -38,8 +38,8 @@ class GaussianNoise(LogNormalNoise):
     @property
     def alpha(self) -> Tensor:
         """The standard deviation α of ln ε, ()."""
-        u = 1 + self.variance if self.unit_mean else (1 + (1 + 4 * self.variance).sqrt()) / 2
-        return u.log().sqrt()
+        v = self.variance  # α² = ln(1 + v), or ln((1 + √(1 + 4v)) / 2) = ln(1 + 2v / (1 + √(1 + 4v)))
+        return torch.log1p(v if self.unit_mean else 2 * v / (1 + (1 + 4 * v).sqrt())).sqrt()
 
     def forward(self, clean: Tensor, x: Tensor, tape: Tape) -> Tensor:
         """f(x) (B, *units) → z (S·B, *units)."""

@@ -40,9 +40,10 @@ class Fit(Procedure):
         if self.patience is None:
             return
         if "validation" not in experiment.data.splits:
-            raise ConfigError(
-                "procedure.patience needs a validation split: set dataset.validation_size, for example 0.1"
-            )
+            where = "set dataset.validation_size, for example 0.1"
+            if experiment.measured is not None:
+                where = "the measured run was made without dataset.validation_size"
+            raise ConfigError(f"procedure.patience needs a validation split: {where}")
         watched(Evaluation(experiment).of(dict(experiment.model.named_parameters()), "validation"), self.watch)
 
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:

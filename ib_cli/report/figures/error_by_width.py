@@ -30,7 +30,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
                 "capsize": 2,
                 "elinewidth": 0.8,
             }
-            panel.errorbar(line.x, line.y * 100, yerr=line.error * 100, label=literal(kind), **look)
+            panel.errorbar(line.x, line.y * 100, yerr=line.error * 100, label=literal(kind), elinewidth=0.8, **look)
         panel.set_xscale("log")
         panel.set_xticks(widths, [f"{x:.0%}" if counted == FRACTION else f"{x:g}" for x in widths])
         panel.set_xticks([], minor=True)

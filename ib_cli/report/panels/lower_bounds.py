@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.noise_errors import Means, means
@@ -44,16 +43,15 @@ def _weights(run: RecordedRun) -> Mapping[str, float | None]:
     found: dict[str, float | None] = {}
     for key, value in run.config.items():
         if key.startswith(MINIMISE):
-            weight: Any = run.multipliers.get(value) if isinstance(value, str) else value
-            found[key.removeprefix(MINIMISE)] = float(weight) if is_number(weight) else None
+            weight = run.multipliers.get(value) if isinstance(value, str) else value
+            found[key.removeprefix(MINIMISE)] = float(weight) if isinstance(weight, int | float) else None
     return {term: weight for term, weight in found.items() if weight != 0}
 
 
 def _units(run: RecordedRun) -> float | None:
     """The dimensions of z: those of the bottleneck, or where it has none, of the last layer."""
-    size: Any = run.config.get("bottleneck.size")
-    widths: Any = run.config.get("architecture.widths")
-    if is_number(size):
+    size, widths = run.config.get("bottleneck.size"), run.config.get("architecture.widths")
+    if isinstance(size, int):
         return float(size)
     layers = json.loads(widths) if isinstance(widths, str) and widths.startswith("[") else []
     return float(layers[-1]) if layers and is_number(layers[-1]) else None

@@ -69,10 +69,12 @@ def means(pairs: Iterable[tuple[float, float]]) -> Means:
     of: dict[float, list[float]] = {}
     for x, y in pairs:
         of.setdefault(x, []).append(y)
-    values = [of[x] for x in sorted(of)]
-    error = [np.std(each, ddof=1) / len(each) ** 0.5 if len(each) > 1 else 0.0 for each in values]
-    runs = np.array([len(each) for each in values])
-    return Means(np.array(sorted(of)), np.array([np.mean(each) for each in values]), np.array(error), runs)
+    places = sorted(of)
+    rows = [np.array(of[at]) for at in places]
+    error = [np.std(row, ddof=1) / len(row) ** 0.5 if len(row) > 1 else 0.0 for row in rows]
+    return Means(
+        np.array(places), np.array([row.mean() for row in rows]), np.array(error), np.array([len(row) for row in rows])
+    )
 
 
 def noise_of(run: RecordedRun) -> str:

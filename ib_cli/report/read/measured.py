@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import differing
 
 RUN = "procedure.run"  # the config's key of the run that is measured
-NO_DIFFERENCE = ("seed", RUN, "procedure.digest", *MULTIPLIERS)  # keys in which measurements of one kind may differ
+NO_DIFFERENCE = ("seed", RUN, "procedure.digest")  # keys in which measurements of one kind may differ
 Place = tuple[Path, str]  # a study's folder and the id of a run in it
 
 

@@ -19,6 +19,7 @@ from ib_cli.experiment.damage import check_digests
 from ib_cli.report.read import damage
 from ib_cli.report.read.damage import SPLITS, is_number
 from ib_cli.report.read.record_files import Lines, printable, read_json, read_lines, read_yaml
+from ib_cli.system.digests import SUMS
 
 RECORDS = ("config.yaml", "result.json", "metrics.jsonl")
 FILES = (*RECORDS, "estimates.jsonl", "thermodynamics.jsonl")
@@ -131,8 +132,11 @@ class Reader:
             if (run := found[folder][1]) is not None and run.status != "damaged":
                 return
         for entry in below if depth > 0 else ():
-            if not entry.name.startswith(".") and entry.name not in NO_STUDIES and _is_folder(entry):
-                self._search(Path(entry.path).resolve(), depth - 1, found, seen)
+            if entry.name.startswith(".") or entry.name in NO_STUDIES or not _is_folder(entry):
+                continue
+            path = Path(entry.path).resolve()
+            if not folder.is_relative_to(path):  # a link upwards would bring in the neighbours of the folder
+                self._search(path, depth - 1, found, seen)
 
     def _one(self, folder: Path) -> Read:
         stamp = tuple(_stamp(folder / name) for name in FILES)
@@ -151,7 +155,7 @@ def read_run(folder: Path) -> RecordedRun | None:
     metrics, estimates, laws = (found.take(read_lines, folder / name) or Lines([], False) for name in FILES[2:])
     if not _is_ours(folder, config, result, metrics.lines, bool(found.reasons)):
         return None
-    reasons = found.reasons or _changed(folder) or damages(config, result, metrics, estimates, laws)
+    reasons = found.reasons or _changed(folder, result) or damages(config, result, metrics, estimates, laws)
     named = config.get("name")
     study = printable(named if isinstance(named, str) and named else folder.parent.name)
     if reasons:
@@ -176,12 +180,14 @@ def damages(
     return reasons
 
 
-def _changed(folder: Path) -> list[str]:
+def _changed(folder: Path, result: Mapping[str, Any] | None) -> list[str]:
     """Why records are not what was written, by the digests that a run keeps of them."""
     try:
         check_digests(folder)
     except DamagedError as error:
         return [str(error).removeprefix(f"{folder}/")]
+    if result is not None and "run" in result and not (folder / SUMS).exists():  # they are written together
+        return [f"{SUMS} is missing"]
     return []
 
 
