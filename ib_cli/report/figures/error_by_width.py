@@ -22,14 +22,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     for panel, (mode, of) in zip(panels, found.items()):
         for kind, line in of.items():
             colour, marker = (style.cycled(each, kinds.index(kind)) for each in (style.COLOURS, style.MARKERS))
-            look: dict[str, Any] = {
-                "color": colour,
-                "marker": marker,
-                "ms": 3.5,
-                "lw": 1,
-                "capsize": 2,
-                "elinewidth": 0.8,
-            }
+            look: dict[str, Any] = {"color": colour, "marker": marker, "ms": 3.5, "lw": 1, "capsize": 2}
             panel.errorbar(line.x, line.y * 100, yerr=line.error * 100, label=literal(kind), elinewidth=0.8, **look)
         panel.set_xscale("log")
         panel.set_xticks(widths, [f"{x:.0%}" if counted == FRACTION else f"{x:g}" for x in widths])
