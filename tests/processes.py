@@ -14,7 +14,10 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
 FORKS = get_context("forkserver")  # a fork of the tests' own process would inherit its threads
-FORKS.set_forkserver_preload(["torch", "ib_cli.main", "ib_cli.run.run", "ib_cli.run.attempt"])
+# All that a run of the digits imports, which takes longer than the run.
+FORKS.set_forkserver_preload(
+    ["ib_cli.main", "ib_cli.run.attempt", "ib_cli.functionals", "torch._dynamo", "sklearn.datasets"]
+)
 
 
 class Forked:
