@@ -86,7 +86,7 @@ def test_an_interrupted_run_has_the_estimates_of_an_undisturbed_one(experiment: 
     part = replace(experiment(*options, folder="part"), stop=lambda: next(asked))
     with pytest.raises(Interrupted):
         Fit(**NO_END).run(part, None)
-    rest = experiment(*options, folder="part2")
+    rest = experiment(*options, folder="again/part")
     for name in ("checkpoint.pt", "metrics.jsonl", "estimates.jsonl"):
         (rest.records.folder / name).write_bytes((part.records.folder / name).read_bytes())
     again = Fit(**NO_END).run(rest, rest.records.load_checkpoint(rest.device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,9 @@ def age(folder: Path) -> None:
     assert config.keys() >= LATER.keys()
     file.write_text(yaml.safe_dump({key: value for key, value in config.items() if key not in LATER}))
     (folder / "SHA256SUMS").unlink()
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    del result["run"]
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 def test_it_is_the_run_of_today(ib_train: Callable) -> None:

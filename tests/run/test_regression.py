@@ -116,7 +116,7 @@ def test_an_interrupted_run_meets_the_samples_of_an_undisturbed_one(gaussian: Ca
     part = replace(gaussian("part"), stop=lambda: next(asked))
     with pytest.raises(Interrupted):
         Fit(patience=None, watch="J").run(part, None)
-    rest = gaussian("rest")
+    rest = gaussian("again/part")
     for name in ("checkpoint.pt", "metrics.jsonl"):
         (rest.records.folder / name).write_bytes((part.records.folder / name).read_bytes())
     again = Fit(patience=None, watch="J").run(rest, rest.records.load_checkpoint(rest.device))
