@@ -30,7 +30,7 @@ class Slopes:
     """Partial derivatives on the surface: the model is brought back to equilibrium on both sides of each difference."""
 
     of: Mapping[tuple[Quantity, Direction], Estimated]  # ("C", "lambda") → ∂C/∂λ at constant γ and t
-    envelope: Estimated = Estimated(0.0)  # ∂F/∂t at constant θ, λ, γ, which is ∂R/∂t at constant D and C (eq. 30)
+    envelope: Estimated | None = None  # ∂F/∂t at constant θ, λ, γ: ∂R/∂t at constant D and C (eq. 30); None: not asked
 
     def __getitem__(self, key: tuple[Quantity, Direction]) -> Estimated:
         return self.of[key]
