@@ -80,7 +80,7 @@ class RecordedRun:
 
     @property
     def baseline(self) -> bool:
-        """True for what a linear Gaussian model attains (reverse water-filling), from the same procedure: no bound."""
+        """True for what a linear Gaussian model attains, also from procedure=exact_frontier: it bounds nothing."""
         train = self.result.get("train")
         return isinstance(train, Mapping) and train.get("baseline") == 1
 
