@@ -19,6 +19,7 @@ NEUTRAL: dict[str, Any] = {
     **LATER,
     "dataset.label": None,
     "procedure.kind": "auto",
+    "objective.minimise.D_error": 0,
 }
 
 
