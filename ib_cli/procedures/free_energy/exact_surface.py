@@ -8,11 +8,12 @@ from typing import Any
 
 from ib_cli.contracts.errors import RunFailedError
 from ib_cli.datasets.data import Data
-from ib_cli.exact.gibbs import Law, Parameters, encoder, free_energy, functionals
+from ib_cli.exact.gibbs import Law, Parameters, costs, encoder, free_energy
 from ib_cli.exact.gibbs_equilibrium import Equilibrium as Solved
 from ib_cli.exact.gibbs_equilibrium import equilibrium, random_start
-from ib_cli.procedures.free_energy.exact_laws import laws_of
+from ib_cli.procedures.free_energy.exact_laws import laws_of, measures_of, sides_of
 from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Estimated, Place, Quantity, Slopes
+from ib_cli.system.signals import Interrupted
 
 RESTARTS = 8  # random starts at the first place, of which the best counts
 THERE = 1e-8  # largest norm of a gradient that counts as 0: rounding may keep it above the solver's 1e-10
@@ -39,14 +40,16 @@ class ExactSurface:
         difference: float,
         seed: int,
         transfer: bool = False,
+        stop: Callable[[], int | None] = lambda: None,
     ) -> None:
         """Solves the first place. `data_at`: t → the data under p(x, t).
 
         `states`: values of z. `scale`: of the decoder's Gaussian. `difference`: of λ and γ relative, of t absolute.
-        `transfer`: whether the law changes, so that source and target are measured too. Raises RunFailedError where
-        the solver does not come to an equilibrium.
+        `transfer`: whether the law changes, so that source and target are measured too. `stop`: the signal that asks to
+        stop, or None. Raises RunFailedError where the solver does not come to an equilibrium.
         """
         self._data_at, self._scale, self._difference, self._transfer = data_at, scale, difference, transfer
+        self._stop = stop
         self._laws: dict[float, dict[str, Law]] = {}
         train = self._laws_at(place.t)["train"]
         multipliers = place.lambda_, place.gamma
@@ -60,7 +63,12 @@ class ExactSurface:
         return self._here
 
     def slopes(self, directions: tuple[Direction, ...], wider: float = 1.0) -> Slopes:
-        """The slopes of R, D, C and F along some directions, with the envelope if t is one. `wider`: see `Surface`."""
+        """The slopes of R, D, C and F along some directions, with the envelope if t is one. `wider`: see `Surface`.
+
+        Raises Interrupted at a signal, RunFailedError where the solver does not come to an equilibrium.
+        """
+        if (signal := self._stop()) is not None:
+            raise Interrupted(signal)
         found: dict[tuple[Quantity, Direction], Estimated] = {}
         for direction in directions:
             ends = [(weight, self._solved(place)) for weight, place in self._sides(direction, wider)]
@@ -117,11 +125,7 @@ class ExactSurface:
         if direction == "gamma":
             h = min(self._difference * wider, 0.5) * here.gamma
             return [(sign / (2 * h), here._replace(gamma=here.gamma + sign * h)) for sign in (1, -1)]
-        h = min(self._difference * wider, 0.25)
-        if here.t - h >= 0 and here.t + h <= 1:
-            return [(sign / (2 * h), here._replace(t=here.t + sign * h)) for sign in (1, -1)]
-        h = h if here.t - h < 0 else -h  # (−3 f(t) + 4 f(t + h) − f(t + 2h)) / 2h
-        return [(weight / (2 * h), here._replace(t=here.t + step * h)) for step, weight in enumerate((-3, 4, -1))]
+        return [(weight, here._replace(t=t)) for weight, t in sides_of(here.t, self._difference * wider)]
 
     def _laws_at(self, t: float) -> dict[str, Law]:
         if t not in self._laws:
@@ -144,18 +148,7 @@ class ExactSurface:
         laws, (lambda_, gamma, _) = self._laws_at(t), place
         n = laws["train"].x.shape[1]
         constant = 0.5 * n * math.log(2 * math.pi * self._scale**2)
-        e = encoder(laws["train"], self._theta, lambda_, gamma)
-        found = {}
-        for split, law in laws.items():
-            of = functionals(law, self._theta, e)
-            found[split] = {
-                "R": of.R,
-                "D": of.D + constant,
-                "D_error": of.D,
-                "C": of.C,
-                "F": of.R + lambda_ * of.D + gamma * of.C,
-                "J": of.R + lambda_ * (of.D + constant) + gamma * of.C,
-                "accuracy": of.accuracy,
-                "error": 1 - of.accuracy,
-            }
-        return found
+        e, c = encoder(laws["train"], self._theta, lambda_, gamma), self._theta.c.softmax(1)
+        return {
+            split: measures_of(law, costs(law, self._theta), c, e, place, constant) for split, law in laws.items()
+        }
