@@ -15,7 +15,7 @@ from ib_cli.exact.gibbs import Law, Parameters, best_parameters, costs, encoder,
 from ib_cli.exact.gibbs_equilibrium import Equilibrium, equilibrium, random_start
 from tests.exact.gibbs_laws import clouds
 
-LAMBDA, GAMMA, STATES = 1.2, 1.5, 4
+LAMBDA, GAMMA, STATES = 0.3, 1.0, 4
 
 
 @cache
@@ -109,7 +109,7 @@ def test_the_laws_hold_and_implicit_differentiation_agrees() -> None:
     hessian, _ = implicit()
     torch.testing.assert_close(found, hessian, rtol=1e-5, atol=1e-7)
     assert float(found[0, 1]) == pytest.approx(float(found[1, 0]), rel=1e-6)
-    assert float(torch.linalg.eigvalsh(hessian).max()) < -1e-4
+    assert float(torch.linalg.eigvalsh(hessian).max()) < -0.01
 
 
 @pytest.mark.parametrize("lambda_", [0.1, 0.45, 0.55, 1.0, 4.0])

@@ -54,7 +54,7 @@ def test_limits_of_the_weight() -> None:
 def test_the_code_is_a_channel_with_these_numbers() -> None:
     """R and D of the code by sampling it, for its own law and for another."""
     draw = torch.Generator().manual_seed(0)
-    sigma, lambda_ = covariance(3), 1.5
+    sigma, lambda_ = covariance(3), 4.0
     law = WaterFilling(sigma)
     point = law(lambda_)
     s, level = law.eigenvalues, point.level

@@ -18,7 +18,7 @@ from ib_cli.procedures.free_energy.surface import Direction, Place, Slopes
 from ib_cli.system.signals import Interrupted
 from tests.procedures.free_energy.small_data import clouds, constant_at, data, mixture_at
 
-START = Place(1.2, 1.5)
+START = Place(0.3, 1.0)
 SCALE = math.sqrt(0.5)
 BOTH: tuple[Direction, ...] = ("lambda", "gamma")
 ALL: tuple[Direction, ...] = ("lambda", "gamma", "t")
