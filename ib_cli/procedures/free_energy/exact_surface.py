@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,9 +17,13 @@ from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Estima
 from ib_cli.system.signals import Interrupted
 
 RESTARTS = 8  # random starts at the first place, of which the best counts
+ROUNDING = 1e-9  # of F, relative
 THERE = 1e-8  # largest norm of a gradient that counts as 0: rounding may keep it above the solver's 1e-10
 QUANTITIES: tuple[Quantity, ...] = ("R", "D", "C", "F")
 DOMAINS = {"source": 0.0, "target": 1.0}
+BENT = 0.2  # of the curvature's part of a change of F, that a smooth branch does not leave unexplained
+
+log = logging.getLogger(__name__)
 
 
 class ExactSurface:
@@ -55,11 +60,13 @@ class ExactSurface:
         multipliers = place.lambda_, place.gamma
         self._theta = random_start(train, states, *multipliers, restarts=RESTARTS, seed=seed)
         self._steps = 0
+        self._here: Equilibrium | None = None
         self.move(place)
 
     @property
     def here(self) -> Equilibrium:
         """The present place."""
+        assert self._here is not None  # `__init__` has moved there
         return self._here
 
     def slopes(self, directions: tuple[Direction, ...], wider: float = 1.0) -> Slopes:
@@ -76,7 +83,7 @@ class ExactSurface:
                 found[quantity, direction] = Estimated(sum(weight * getattr(of, quantity) for weight, of in ends))
         if "t" not in directions:
             return Slopes(found)
-        theta, (lambda_, gamma, _) = self._theta, self._here.place
+        theta, (lambda_, gamma, _) = self._theta, self.here.place
         along = [
             weight * float(free_energy(self._laws_at(place.t)["train"], theta, lambda_, gamma))
             for weight, place in self._sides("t", wider)
@@ -85,17 +92,22 @@ class ExactSurface:
 
     def move(self, place: Place) -> Equilibrium:
         """Solve another place from the present θ, and measure there."""
-        solved = self._solved(place)
+        solved, before = self._solved(place), self._here
         self._theta, self._steps = solved.theta, self._steps + solved.iterations
         self._here = Equilibrium(place, self._measures(place), solved.gradient_norm, epochs=0, steps=self._steps)
-        return self._here
+        if before is not None and leaves_the_branch(before, self._here):
+            log.warning(
+                "λ = %g, γ = %g, t = %g: F has left its branch, as where values of z part or join: R, D and C may jump",
+                *place,
+            )
+        return self.here
 
     def state(self) -> dict[str, Any]:
         """θ and the place."""
         return {
             "theta": tuple(self._theta),
-            "place": tuple(self._here.place),
-            "gradient_norm": self._here.gradient_norm,
+            "place": tuple(self.here.place),
+            "gradient_norm": self.here.gradient_norm,
             "steps": self._steps,
         }
 
@@ -118,7 +130,7 @@ class ExactSurface:
 
     def _sides(self, direction: Direction, wider: float) -> list[tuple[float, Place]]:
         """Places around the present one, with their weights in the difference along a direction."""
-        here = self._here.place
+        here = self.here.place
         if direction == "lambda":
             h = min(self._difference * wider, 0.5) * here.lambda_
             return [(sign / (2 * h), here._replace(lambda_=here.lambda_ + sign * h)) for sign in (1, -1)]
@@ -152,3 +164,18 @@ class ExactSurface:
         return {
             split: measures_of(law, costs(law, self._theta), c, e, place, constant) for split, law in laws.items()
         }
+
+
+def leaves_the_branch(before: Equilibrium, after: Equilibrium) -> bool:
+    """Whether F changed by more than its slopes D and C at both ends explain, at constant t (the trapezoid rule).
+
+    On a smooth branch the rest is of third order in the step, and the slopes' own change of second order.
+    """
+    if before.place.t != after.place.t:
+        return False
+    old, new = before.measures["train"], after.measures["train"]
+    changes = [after.place.lambda_ - before.place.lambda_, after.place.gamma - before.place.gamma]
+    parts = [(old[name], new[name]) for name in ("D_error", "C")]
+    explained = sum(h * (low + high) / 2 for h, (low, high) in zip(changes, parts))
+    curved = abs(sum(h * (high - low) / 2 for h, (low, high) in zip(changes, parts)))
+    return abs(new["F"] - old["F"] - explained) > BENT * curved + ROUNDING * abs(new["F"])

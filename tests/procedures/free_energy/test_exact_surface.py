@@ -89,11 +89,15 @@ def test_slopes_obey_the_laws_and_do_not_move_the_place() -> None:
     )
 
 
-def test_iso_classification_keeps_c_and_trades_rate_for_distortion() -> None:
+@pytest.mark.parametrize("steps, length", [(12, 0.02), pytest.param(50, 0.015, marks=pytest.mark.slow)])
+def test_iso_classification_keeps_c_and_trades_rate_for_distortion(steps: int, length: float) -> None:
     """C constant to 1e-3 along the path while R and D move; ΔR = −λ ΔD to 2 %, step by step."""
-    surface, controller = constant(), IsoController(60, 1.0, 0.01)
-    places, steps = [train(surface)], 0
-    while not controller.over(surface.here.place, steps):
+    controller = IsoController(steps, 1.0, length)
+    surface = ExactSurface(
+        lambda t: data(clouds(spread=1.0)), Place(0.15, 0.7), states=2, scale=SCALE, difference=1e-3, seed=0
+    )
+    places = [train(surface)]
+    while not controller.over(surface.here.place, len(places) - 1):
         here = surface.here.place
         change = controller.change(here, surface.slopes(BOTH))
         surface.move(Place(here.lambda_ + change.lambda_.value, here.gamma + change.gamma.value))
@@ -102,7 +106,6 @@ def test_iso_classification_keeps_c_and_trades_rate_for_distortion() -> None:
         rise, fall = (places[-1][name] - places[-2][name] for name in ("R", "D_error"))
         assert rise == pytest.approx(-middle * fall, rel=0.02)
         assert surface.here.gradient_norm <= 1e-9
-        steps += 1
     errors = [each["C"] for each in places]
     assert max(abs(each - errors[0]) for each in errors) <= 1e-3 * errors[0]
     assert places[-1]["R"] > 1.05 * places[0]["R"] and places[-1]["D_error"] < 0.95 * places[0]["D_error"]
@@ -178,10 +181,10 @@ def test_slopes_at_the_ends_of_t_stay_within(t: float) -> None:
     """One-sided differences of second order against the same of half the size."""
     surface = changing(t)
     slopes = surface.slopes(("t",))
-    finer = surface.slopes(("t",), wider=0.5)
+    finer = surface.slopes(("t",), wider=0.3)
     assert slopes.envelope is not None and finer.envelope is not None
     assert slopes.envelope.value == pytest.approx(finer.envelope.value, rel=1e-6)  # a mixture is linear in t
-    assert slopes["C", "t"].value == pytest.approx(finer["C", "t"].value, rel=1e-2, abs=1e-4)
+    assert slopes["C", "t"].value == pytest.approx(finer["C", "t"].value, rel=0.03)
     assert slopes["F", "t"].value == pytest.approx(slopes.envelope.value, rel=1e-3)
 
 
