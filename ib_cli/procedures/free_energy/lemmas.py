@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from ib_cli.exact.gibbs import Law
-from ib_cli.exact.newton import conjugate_gradients, quadratic
+from ib_cli.exact.newton import Quadratic, conjugate_gradients, quadratic
 from ib_cli.procedures.free_energy.exact_laws import sides_of
 from ib_cli.procedures.free_energy.gibbs_model import GibbsModel
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Quantity, Slopes
 
 QUANTITIES: tuple[Quantity, ...] = ("R", "D", "C", "F")
-RESIDUAL = 1e-8  # of A θ_λ = b_λ, relative
+RESIDUAL = 1e-8, 0.1  # of A θ_λ = b_λ, relative: least and largest at which conjugate gradients end
 MOST = 2_000  # Hessian-vector products for each direction
 
 
@@ -45,9 +45,11 @@ def motion(
     """θ_λ, θ_γ and θ_t at an equilibrium, with C_λ, C_γ (21) and C_t (27) and the other slopes.
 
     A + ε is inverted by conjugate gradients on Hessian-vector products, ε being `damping` times the curvature of A
-    along b. Symmetries of the parts, such as a constant added to logits, make A singular; b has no part along them, and
-    conjugate gradients from 0 stay without, so that ε only keeps rounding from growing there. `difference`: of t, for
-    the partial derivatives by t at fixed θ; a mixture is linear in t, and its are exact.
+    along b. Symmetries make A singular: a constant added to logits, and more parameters than values of z can use. At an
+    equilibrium b has no part along them, and conjugate gradients from 0 stay without, so that ε only keeps rounding
+    from growing there. Off it, where ∂J/∂θ = g, both A and b have parts of the order of |g| along them; the search then
+    ends at a residual of |g|, before it follows these. `difference`: of t, for the partial derivatives by t at fixed θ;
+    a mixture is linear in t, and its are exact.
     """
     law, (lambda_, gamma, t) = law_at(place.t), place
     local = quadratic(lambda at: model.free_energy(at, lambda_, gamma, law), theta)
@@ -72,7 +74,7 @@ def motion(
     found, left = {}, {}
     slopes: dict[tuple[Quantity, Direction], Estimated] = {}
     for direction in directions:
-        found[direction], left[direction] = _solved(local.product, right[direction], damping)
+        found[direction], left[direction] = _solved(local, right[direction], damping)
         for i, quantity in enumerate(QUANTITIES):
             total = partial[direction][i] + by_theta[quantity] @ found[direction]
             slopes[quantity, direction] = Estimated(float(total))
@@ -100,11 +102,13 @@ def _derivatives(model: GibbsModel, theta: Tensor, place: Place, law: Law) -> tu
     return list(by_theta), torch.stack(by_lambda), torch.stack(by_gamma)
 
 
-def _solved(product: Callable[[Tensor], Tensor], right: Tensor, damping: float) -> tuple[Tensor, float]:
+def _solved(local: Quadratic, right: Tensor, damping: float) -> tuple[Tensor, float]:
     """A⁻¹ b, and what is left of b, relative."""
     norm = float(right.norm())
     if norm == 0:
         return torch.zeros_like(right), 0.0
-    epsilon = damping * abs(float(right @ product(right))) / norm**2
-    found, left = conjugate_gradients(lambda vector: product(vector) + epsilon * vector, right, RESIDUAL, MOST)
+    epsilon = damping * abs(float(right @ local.product(right))) / norm**2
+    least, largest = RESIDUAL
+    residual = max(least, min(float(local.gradient.norm()) / norm, largest))
+    found, left = conjugate_gradients(lambda vector: local.product(vector) + epsilon * vector, right, residual, MOST)
     return found, float(left.norm()) / norm
