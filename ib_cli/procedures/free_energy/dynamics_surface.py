@@ -14,7 +14,7 @@ from ib_cli.exact.gibbs import Law
 from ib_cli.exact.newton import minimise, quadratic
 from ib_cli.procedures.free_energy.exact_laws import laws_of, measures_of
 from ib_cli.procedures.free_energy.gibbs_model import GibbsModel
-from ib_cli.procedures.free_energy.lemmas import Motion, motion
+from ib_cli.procedures.free_energy.lemmas import OFF, Motion, motion
 from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Place, Slopes
 from ib_cli.system.signals import Interrupted
 
@@ -95,8 +95,10 @@ class DynamicsSurface:
             middle = Place(*((a + b) / 2 for a, b in zip(here, place)))
             self.theta = start + _moved(self._motion_at(half, middle, directions), change)
         if self._corrections:
-            found = minimise(self._free_energy(place), self.theta, tolerance=1e-10, iterations=self._corrections)
-            self.theta = found.at
+            function = self._free_energy(place)
+            self.theta = minimise(
+                function, self.theta, tolerance=1e-10, iterations=self._corrections, damping=OFF
+            ).at
         self._steps += 1
         return self._arrived(place)
 

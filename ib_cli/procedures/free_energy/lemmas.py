@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from ib_cli.exact.gibbs import Law
-from ib_cli.exact.newton import Quadratic, conjugate_gradients, quadratic
+from ib_cli.exact.newton import Quadratic, conjugate_gradients, damped, quadratic
 from ib_cli.procedures.free_energy.exact_laws import sides_of
 from ib_cli.procedures.free_energy.gibbs_model import GibbsModel
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Quantity, Slopes
 
 QUANTITIES: tuple[Quantity, ...] = ("R", "D", "C", "F")
 RESIDUAL = 1e-8, 0.1  # of A θ_λ = b_λ, relative: least and largest at which conjugate gradients end
+OFF = 10.0  # least ε, relative to the gradient's norm
 MOST = 2_000  # Hessian-vector products for each direction
 
 
@@ -47,9 +48,9 @@ def motion(
     A + ε is inverted by conjugate gradients on Hessian-vector products, ε being `damping` times the curvature of A
     along b. Symmetries make A singular: a constant added to logits, and more parameters than values of z can use. At an
     equilibrium b has no part along them, and conjugate gradients from 0 stay without, so that ε only keeps rounding
-    from growing there. Off it, where ∂J/∂θ = g, both A and b have parts of the order of |g| along them; the search then
-    ends at a residual of |g|, before it follows these. `difference`: of t, for the partial derivatives by t at fixed θ;
-    a mixture is linear in t, and its are exact.
+    from growing there. Off it, where ∂J/∂θ = g, A is about |g| along them; ε is then at least `OFF` |g|, and the search
+    ends at a residual of |g|, so that θ does not wander. `difference`: of t, for the partial derivatives by t at fixed
+    θ; a mixture is linear in t, and its are exact.
     """
     law, (lambda_, gamma, t) = law_at(place.t), place
     local = quadratic(lambda at: model.free_energy(at, lambda_, gamma, law), theta)
@@ -107,8 +108,9 @@ def _solved(local: Quadratic, right: Tensor, damping: float) -> tuple[Tensor, fl
     norm = float(right.norm())
     if norm == 0:
         return torch.zeros_like(right), 0.0
-    epsilon = damping * abs(float(right @ local.product(right))) / norm**2
+    off = float(local.gradient.norm())
+    epsilon = max(damping * abs(float(right @ local.product(right))) / norm**2, OFF * off)
     least, largest = RESIDUAL
-    residual = max(least, min(float(local.gradient.norm()) / norm, largest))
-    found, left = conjugate_gradients(lambda vector: local.product(vector) + epsilon * vector, right, residual, MOST)
+    residual = max(least, min(off / norm, largest))
+    found, left = conjugate_gradients(damped(local.product, epsilon), right, residual, MOST)
     return found, float(left.norm()) / norm
