@@ -49,7 +49,8 @@ class Path:
     step, and slopes depend on the place alone: a path that is killed goes on to the same numbers.
 
     A step with an uncertain direction is tried again with slopes of larger differences, and a step that would leave
-    less than half of λ or γ is shortened.
+    less than half of λ or γ is shortened. Steps of first order let C drift, and so does training that goes on: a share
+    of the drift may be taken back in each step, by the shortest way in ln λ and ln γ.
     """
 
     def __init__(
@@ -58,16 +59,18 @@ class Path:
         surface: Surface,
         controller: Controller,
         tolerance: float,
-        lower: str,
+        remedy: str,
         checkpoint: Mapping[str, Any] | None = None,
         seconds: float = 0.0,
+        correct: float = 0.0,
     ) -> None:
-        """`tolerance`: of C's relative drift. `lower`: the key to lower where C drifts, as `procedure.alpha`.
+        """`tolerance`: of C's relative drift. `remedy`: where C drifts, as "lower procedure.alpha".
 
         `checkpoint`: one of a path, which the surface has restored already. `seconds`: spent before the path.
+        `correct`: the share of C's drift that a step takes back, which needs C's slopes along λ and γ.
         """
         self.experiment, self.surface, self.controller = experiment, surface, controller
-        self.tolerance, self.lower = tolerance, lower
+        self.tolerance, self.remedy, self.correct = tolerance, remedy, correct
         self._clock = Clock()
         saved = None if checkpoint is None else checkpoint.get("path")
         if saved is None:
@@ -95,7 +98,7 @@ class Path:
             if change is None:
                 break
             before = self.surface.here
-            after = self.surface.move(self._shortened(before.place, change))
+            after = self.surface.move(self._shortened(before.place, self._corrected(before, change, slopes)))
             self.steps += 1
             self._balance = rate_balance(before, after)
             self._check()
@@ -131,6 +134,22 @@ class Path:
             if not math.isfinite(value):
                 raise RunFailedError(f"step {self.steps + 1}: {name} is {value}: lower procedure.peak")
 
+    def _corrected(self, here: Equilibrium, change: Change, slopes: Slopes) -> Change:
+        """The step, and beside it the shortest one in ln λ and ln γ that takes back its share of C's drift."""
+        if not self.correct:
+            return change
+        λ, γ = here.place.lambda_, here.place.gamma
+        ways = λ * slopes["C", "lambda"].value, γ * slopes["C", "gamma"].value
+        lack = self.correct * (self.C_0 - here.measures["train"]["C"])
+        steepness = ways[0] ** 2 + ways[1] ** 2
+        if not steepness:
+            return change
+        by_lambda, by_gamma = (lack * way / steepness for way in ways)
+        return change._replace(
+            lambda_=change.lambda_._replace(value=change.lambda_.value + λ * by_lambda),
+            gamma=change.gamma._replace(value=change.gamma.value + γ * by_gamma),
+        )
+
     def _shortened(self, here: Place, change: Change) -> Place:
         """Where the step leads; if less than half of λ or γ were left there, where a part of it leads."""
         falls = {"λ": -change.lambda_.value / here.lambda_, "γ": -change.gamma.value / here.gamma}
@@ -159,8 +178,8 @@ class Path:
         if drift > self.tolerance:
             self._record({})
             raise RunFailedError(
-                f"step {self.steps}: C = {measures['C']:.4g} has drifted by {100 * drift:.0f} % from {self.C_0:.4g}, and "
-                f"procedure.tolerance={self.tolerance:g}: lower {self.lower}, or raise procedure.equilibration"
+                f"step {self.steps}: C = {measures['C']:.4g} has drifted by {100 * drift:.0f} % from {self.C_0:.4g}, "
+                f"and procedure.tolerance={self.tolerance:g}: {self.remedy}, or raise procedure.equilibration"
             )
 
     def _record(self, slopes: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -52,7 +52,7 @@ class TrainedSurface:
         epoch: int = 0,
         step: int = 0,
     ) -> None:
-        """`data_at`: t → the data under p(x, t); None: the experiment's, whatever t. `epoch`, `step`: trained so far."""
+        """`data_at`: t → the data under p(x, t); None: the law stays. `epoch`, `step`: trained so far."""
         self.experiment, self.options = with_error(experiment), options
         self.data_at = data_at or (lambda t: experiment.data)
         self.spread = Spread()
@@ -173,7 +173,7 @@ class TrainedSurface:
         return Sides(here._replace(**{field: low}), here._replace(**{field: high}), high - low, at)
 
     def _measured_copies(self, places: Sequence[Place], seeds: Sequence[int]) -> dict[Place, list[dict[str, float]]]:
-        """R, D, C and F of copies equilibrated at each place, one a seed; copies of one law are trained as one stack."""
+        """R, D, C and F of copies equilibrated at each place, one a seed; those of one law are trained as one stack."""
         found: dict[Place, list[dict[str, float]]] = {}
         for t in dict.fromkeys(place.t for place in places):
             group = [place for place in dict.fromkeys(places) if place.t == t]
