@@ -40,6 +40,9 @@ from ib_cli.study.search_measure import measured_value
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.signals import Interrupted
 
+# Words that may bring a config which names a study.
+OWN_CONFIG = ("--config-", "-cp", "-cn", "-cd", "--info", "-i", "--cfg", "--hydra-help", "hydra.searchpath")
+
 
 def main() -> None:
     """The console script `ib-train`."""
@@ -192,10 +195,8 @@ def compose_and_run() -> int:
 
     Raises ConfigError where the config of a single run is wrong, RunFailedError where it cannot begin.
     """
-    store = ConfigStore.instance()
-    for name in choices("sweep"):
-        node = OmegaConf.load(directory("sweeps") / f"{name}.yaml")
-        store.store(name=name, group="sweep", package="_global_", node=node)
+    if any("sweep" in word or word.startswith(OWN_CONFIG) for word in sys.argv[1:]):  # else none can be chosen
+        store_studies()
     ended: list[int] = []
     wrong: list[Exception] = []  # kept from Hydra, which would print it in its own way
 
@@ -218,6 +219,14 @@ def compose_and_run() -> int:
         raise wrong[0]
     code = _end_study()
     return max(ended, default=0) if code is None else code
+
+
+def store_studies() -> None:
+    """Make every file of sweeps/ an option of Hydra's group `sweep`; they take a quarter of a second to read."""
+    store = ConfigStore.instance()
+    for name in choices("sweep"):
+        node = OmegaConf.load(directory("sweeps") / f"{name}.yaml")
+        store.store(name=name, group="sweep", package="_global_", node=node)
 
 
 def job(config: DictConfig) -> Outcome:
