@@ -20,6 +20,7 @@ from typing import NoReturn
 from uuid import uuid4
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -78,7 +79,10 @@ def _ended(command: list[str]) -> int:
         print(f"ib-train: {line}", file=sys.stderr)
     try:
         check_words(command[1:])
-        with quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(), jobs_named(command):
+        with (
+            quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
+            mode_known(command), jobs_named(command),
+        ):  # fmt: skip
             return compose_and_run()
     except (OutputError, BrokenPipeError):
         raise
@@ -188,6 +192,21 @@ def jobs_named(command: list[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = command
+
+
+@contextmanager
+def mode_known(command: list[str]) -> Iterator[None]:
+    """Within the block Hydra need not compose the config of a plain single run once more, only to ask it for its mode.
+
+    A flag, a study, a Hydra key or a config of one's own may set the mode: with any of them Hydra asks as always.
+    """
+    before = Hydra.get_mode
+    if not any(word.startswith("-") or "sweep" in word or "hydra." in word for word in command[1:]):
+        Hydra.get_mode = lambda self, config_name, overrides: RunMode.RUN  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = before  # type: ignore[method-assign]
 
 
 def compose_and_run() -> int:
