@@ -45,6 +45,9 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Every procedure on data and a model that suit it, made short: how many epochs it ends with.
 PROCEDURES = {
+    "equilibrium_dynamics": (0, ["objective=free_energy", "architecture=tables", "bottleneck.size=2", "gamma=0.7",
+                                 "decoder.likelihood=gaussian", "lambda=2", "dataset.train_size=60",
+                                 "dataset.test_size=20", "procedure.steps=1", "procedure.length=0.01"]),
     "exact_frontier": (0, [*DISCRETE, "weights=point", "sigma=0", "procedure.restarts=1"]),
     "fit": (1, []),
     "hand_crafted": (0, DISCRETE),

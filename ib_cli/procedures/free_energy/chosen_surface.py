@@ -9,6 +9,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Data
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.recording import Clock
+from ib_cli.model.blocks.likelihoods import Likelihood
 from ib_cli.model.bottlenecks.enumerated import Enumerated
 from ib_cli.procedures.free_energy.exact_laws import unsolvable
 from ib_cli.procedures.free_energy.exact_surface import ExactSurface
@@ -79,10 +80,14 @@ def end(experiment: Experiment, surface: TrainedSurface | ExactSurface, finished
 def check_parameters(options: PathOptions, procedure: str) -> None:
     """Raises ValueError for a path without a trained model."""
     if options.surface == "exact":
-        raise ValueError(f"procedure={procedure} with procedure.surface=exact trains no model: its θ is in checkpoint.pt")
+        raise ValueError(
+            f"procedure={procedure} with procedure.surface=exact trains no model: its θ is in checkpoint.pt"
+        )
 
 
 def scale_of(experiment: Experiment) -> float:
     """The scale of the decoder's Gaussian, by which λ means what it means in training; √½ for other likelihoods."""
     likelihood = getattr(experiment.model.decoder, "likelihood", None)
-    return float(likelihood.scale) if getattr(likelihood, "kind", None) == "gaussian" else VARIANCE_HALF
+    if isinstance(likelihood, Likelihood) and likelihood.kind == "gaussian":
+        return likelihood.scale
+    return VARIANCE_HALF

@@ -96,9 +96,7 @@ class DynamicsSurface:
             self.theta = start + _moved(self._motion_at(half, middle, directions), change)
         if self._corrections:
             function = self._free_energy(place)
-            self.theta = minimise(
-                function, self.theta, tolerance=1e-10, iterations=self._corrections, damping=OFF
-            ).at
+            self.theta = minimise(function, self.theta, tolerance=1e-10, iterations=self._corrections, damping=OFF).at
         self._steps += 1
         return self._arrived(place)
 

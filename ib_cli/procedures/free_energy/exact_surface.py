@@ -126,8 +126,8 @@ class ExactSurface:
         if not solved.gradient_norm <= THERE:
             raise RunFailedError(
                 f"no equilibrium at λ = {place.lambda_:g}, γ = {place.gamma:g}, t = {place.t:g}: the gradient stays at "
-                f"{solved.gradient_norm:.2g}, as where two values of z are about to part; choose another bottleneck.size "
-                "or start"
+                f"{solved.gradient_norm:.2g}, as where two values of z are about to part: choose another "
+                "bottleneck.size, λ or γ"
             )
         return solved
 
@@ -164,9 +164,7 @@ class ExactSurface:
         n = laws["train"].x.shape[1]
         constant = 0.5 * n * math.log(2 * math.pi * self._scale**2)
         e, c = encoder(laws["train"], self._theta, lambda_, gamma), self._theta.c.softmax(1)
-        return {
-            split: measures_of(law, costs(law, self._theta), c, e, place, constant) for split, law in laws.items()
-        }
+        return {split: measures_of(law, costs(law, self._theta), c, e, place, constant) for split, law in laws.items()}
 
 
 def leaves_the_branch(before: Equilibrium, after: Equilibrium) -> bool:

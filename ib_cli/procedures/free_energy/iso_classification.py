@@ -15,7 +15,15 @@ from ib_cli.experiment.procedure import Procedure
 from ib_cli.procedures.free_energy import rates
 from ib_cli.procedures.free_energy.chosen_surface import begin, check_parameters, check_surface, end, facts_of
 from ib_cli.procedures.free_energy.path import Change, Path
-from ib_cli.procedures.free_energy.preconditions import Copies, Difference, Kind, PathOptions, Positive, Share, start_place
+from ib_cli.procedures.free_energy.preconditions import (
+    Copies,
+    Difference,
+    Kind,
+    PathOptions,
+    Positive,
+    Share,
+    start_place,
+)
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -56,28 +57,28 @@ def motion(
     local = quadratic(lambda at: model.free_energy(at, lambda_, gamma, law), theta)
     of_theta, of_lambda, of_gamma = _derivatives(model, theta, place, law)
     by_theta = dict(zip(QUANTITIES, of_theta))
-    partial: dict[Direction, Tensor] = {"lambda": of_lambda, "gamma": of_gamma}
+    fixed: dict[Direction, Tensor] = {"lambda": of_lambda, "gamma": of_gamma}
     right: dict[Direction, Tensor] = {"lambda": -by_theta["D"], "gamma": -by_theta["C"]}
     envelope = None
     if "t" in directions:
         sides = [(weight, law_at(at)) for weight, at in sides_of(t, difference)]
-        partial["t"] = sum(
+        fixed["t"] = sum(
             (weight * _values(model, theta, lambda_, gamma, of).detach() for weight, of in sides), torch.zeros(4)
         )
         right["t"] = -sum(
             (
-                weight * quadratic(lambda at, of=of: model.free_energy(at, lambda_, gamma, of), theta).gradient
+                weight * quadratic(partial(model.free_energy, lambda_=lambda_, gamma=gamma, law=of), theta).gradient
                 for weight, of in sides
             ),
             torch.zeros_like(theta),
         )
-        envelope = Estimated(float(partial["t"][QUANTITIES.index("F")]))
+        envelope = Estimated(float(fixed["t"][QUANTITIES.index("F")]))
     found, left = {}, {}
     slopes: dict[tuple[Quantity, Direction], Estimated] = {}
     for direction in directions:
         found[direction], left[direction] = _solved(local, right[direction], damping)
         for i, quantity in enumerate(QUANTITIES):
-            total = partial[direction][i] + by_theta[quantity] @ found[direction]
+            total = fixed[direction][i] + by_theta[quantity] @ found[direction]
             slopes[quantity, direction] = Estimated(float(total))
     return Motion(found, Slopes(slopes, envelope), left)
 
@@ -96,9 +97,9 @@ def _values(model: GibbsModel, theta: Tensor, lambda_: float | Tensor, gamma: fl
 def _derivatives(model: GibbsModel, theta: Tensor, place: Place, law: Law) -> tuple[list[Tensor], Tensor, Tensor]:
     """∂/∂θ of R, D, C and F, (P,) each, and their ∂/∂λ and ∂/∂γ at fixed θ, (4,) each."""
     at = theta.detach().requires_grad_()
-    weights = [torch.tensor(each, dtype=torch.float64, requires_grad=True) for each in (place.lambda_, place.gamma)]
-    values = _values(model, at, *weights, law)
-    rows = [torch.autograd.grad(value, (at, *weights), retain_graph=True) for value in values]
+    lambda_, gamma = (torch.tensor(each, dtype=torch.float64, requires_grad=True) for each in place[:2])
+    values = _values(model, at, lambda_, gamma, law)
+    rows = [torch.autograd.grad(value, (at, lambda_, gamma), retain_graph=True) for value in values]
     by_theta, by_lambda, by_gamma = zip(*rows)
     return list(by_theta), torch.stack(by_lambda), torch.stack(by_gamma)
 
