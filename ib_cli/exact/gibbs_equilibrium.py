@@ -1,4 +1,4 @@
-"""Equilibria of (8) to (10): the θ of least −⟨ln Z⟩, solved to rounding from a start, so that a path keeps its branch."""
+"""Equilibria of (8) to (10): the θ of least −⟨ln Z⟩, solved to rounding from a start, so that paths keep a branch."""
 
 from __future__ import annotations
 

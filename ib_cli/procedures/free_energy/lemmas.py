@@ -53,7 +53,7 @@ def motion(
     ends at a residual of |g|, so that θ does not wander. `difference`: of t, for the partial derivatives by t at fixed
     θ; a mixture is linear in t, and its are exact.
     """
-    law, (lambda_, gamma, t) = law_at(place.t), place
+    law, (lambda_, gamma, _) = law_at(place.t), place
     local = quadratic(lambda at: model.free_energy(at, lambda_, gamma, law), theta)
     of_theta, of_lambda, of_gamma = _derivatives(model, theta, place, law)
     by_theta = dict(zip(QUANTITIES, of_theta))
@@ -61,17 +61,7 @@ def motion(
     right: dict[Direction, Tensor] = {"lambda": -by_theta["D"], "gamma": -by_theta["C"]}
     envelope = None
     if "t" in directions:
-        sides = [(weight, law_at(at)) for weight, at in sides_of(t, difference)]
-        fixed["t"] = sum(
-            (weight * _values(model, theta, lambda_, gamma, of).detach() for weight, of in sides), torch.zeros(4)
-        )
-        right["t"] = -sum(
-            (
-                weight * quadratic(partial(model.free_energy, lambda_=lambda_, gamma=gamma, law=of), theta).gradient
-                for weight, of in sides
-            ),
-            torch.zeros_like(theta),
-        )
+        fixed["t"], right["t"] = _along_t(model, theta, place, law_at, difference)
         envelope = Estimated(float(fixed["t"][QUANTITIES.index("F")]))
     found, left = {}, {}
     slopes: dict[tuple[Quantity, Direction], Estimated] = {}
@@ -81,6 +71,19 @@ def motion(
             total = fixed[direction][i] + by_theta[quantity] @ found[direction]
             slopes[quantity, direction] = Estimated(float(total))
     return Motion(found, Slopes(slopes, envelope), left)
+
+
+def _along_t(
+    model: GibbsModel, theta: Tensor, place: Place, law_at: Callable[[float], Law], difference: float
+) -> tuple[Tensor, Tensor]:
+    """∂/∂t at fixed θ of R, D, C and F, (4,), and b_t = −∂/∂t ∂J/∂θ, (P,)."""
+    lambda_, gamma, t = place
+    values, right = torch.zeros(len(QUANTITIES), dtype=torch.float64), torch.zeros_like(theta)
+    for weight, at in sides_of(t, difference):
+        law = law_at(at)
+        values += weight * _values(model, theta, lambda_, gamma, law).detach()
+        right -= weight * quadratic(partial(model.free_energy, lambda_=lambda_, gamma=gamma, law=law), theta).gradient
+    return values, right
 
 
 def _values(model: GibbsModel, theta: Tensor, lambda_: float | Tensor, gamma: float | Tensor, law: Law) -> Tensor:
