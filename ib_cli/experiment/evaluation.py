@@ -53,7 +53,7 @@ def values(p: Pass, objective: Objective) -> dict[str, Tensor]:
         found["H_model[Y|Z]"] = found["C"]
     found |= {f"KL_{layer}": nats for layer, nats in p.reports.items()} | prediction_measures(p)
     if p.class_logits is not None:
-        found["error_single"] = p.expected((p.class_logits.argmax(-1) != p.y).float())
+        found["error_single"] = p.expected(1 - p.right(p.class_logits.argmax(-1)))
     return found
 
 
