@@ -42,6 +42,7 @@ FLOORS = (
     "experiment",
     "procedures/fit",
     "procedures/thermodynamics",
+    "procedures/free_energy",
     "procedures",
     "study",
     "run",

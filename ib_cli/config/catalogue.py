@@ -65,6 +65,8 @@ def lagrangian(name: str) -> str:
     text = ""
     for symbol, weight in objective(name)["objective"]["minimise"].items():
         coefficient, names = parse_weight(symbol, weight)
+        if coefficient == 0:  # measured only
+            continue
         sign = "-" if coefficient < 0 else "+"
         text += f" {sign} " if text else ("-" if coefficient < 0 else "")
         number = [] if abs(coefficient) == 1 else [f"{abs(coefficient):g}"]

@@ -1,11 +1,11 @@
-"""A procedure that trains nothing: the exact optimum for the law of the data, the limit of what models can reach."""
+"""A procedure that trains nothing: the exact optimum for the law of the data, or what a linear Gaussian model attains."""
 
 from __future__ import annotations
 
 import io
 import logging
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -23,12 +23,15 @@ from ib_cli.exact.tabular import solve
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock, record
+from ib_cli.procedures.linear_gaussian import linear_gaussian, unsuitable
 from ib_cli.system.atomic import write_atomically
 from ib_cli.watch.pictures.tables import Tables, draw_tables
 
 FUNCTIONALS = ("R", "D", "C")  # their weighted sum has an exact optimum
 MOST = 2_000  # distinct x that a table may have
+FIRST = 4 * MOST  # samples of large data that show whether there are more
 FILE = "tables.npz"  # holds the optimum, in the run's folder
+Kind = Literal["auto", "tables", "linear_gaussian"]
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,10 @@ class ExactFrontier(Procedure):
     (`exact.gaussian_ib`), the same for all splits. The optimum goes to `tables.npz` in the run's folder: x, p (X, Y),
     encoder (X, K), marginal (K,), decoder (K, X) and classifier (K, Y); for Gaussian data covariance and projection A,
     z = A x + N(0, I). The experiment's model is not used, and no checkpoint is saved.
+
+    Data as they are, such as images, and a weighted sum of R and a D of Gaussian likelihood: reverse water-filling of
+    the train split's covariance (`linear_gaussian`), which a linear Gaussian model attains. It bounds no other model.
+    `kind` chooses; `auto` takes tables where the data have them.
 
     The train split's measures of tables say how far the optimum is proven: `gap`, nats by which J is at most above the
     least J of any encoder, and `certified`, 1 where the gap is within the tolerance. Else a warning says so.
@@ -55,49 +62,44 @@ class ExactFrontier(Procedure):
         states: Annotated[int, Gt(0)] | None,
         restarts: Annotated[int, Gt(0)],
         tolerance: Annotated[float, Gt(0)],
+        kind: Kind = "auto",  # stored configs of earlier versions lack it
     ) -> None:
-        self.states, self.restarts, self.tolerance = states, restarts, tolerance
+        self.states, self.restarts, self.tolerance, self.kind = states, restarts, tolerance, kind
 
     def check(self, experiment: Experiment) -> None:
-        """Raises ConfigError for an objective or data without an exact optimum here.
+        """Raises ConfigError for an objective or data without an optimum here.
 
         The objective may weight R, D and C only, none of them negatively nor with a power. The data must be discrete,
-        with labels and at most 2,000 different x, or Gaussian, where R must outweigh D.
+        with labels and at most 2,000 different x; or Gaussian, where R must outweigh D; or the objective must suit
+        reverse water-filling.
         """
-        rho, delta, _ = weights(experiment)
+        of_all = rho, delta, _ = weights(experiment)
         data = experiment.data
         if isinstance(data.source, JointGaussian):
+            if self.kind != "auto":
+                raise ConfigError(f"procedure.kind={self.kind}: the law of these data is known; set it to auto")
             if rho <= delta:
                 raise ConfigError(
                     "procedure=exact_frontier: for Gaussian data R needs a larger weight than D, or J has no least "
                     "value"
                 )
             return
-        if data.spec.classes is None:
-            raise ConfigError(
-                "procedure=exact_frontier: needs labels, or data of a known Gaussian law (dataset=gaussian)"
-            )
-        if data.augmentation is not None:
-            raise ConfigError(
-                "procedure=exact_frontier: augmented images have no table: set dataset.crop=0, dataset.flip=false"
-            )
-        count = len(joint_tables(data)[0])
-        if count > MOST:
-            raise ConfigError(
-                f"procedure=exact_frontier: the data have {count:,} different x, and a table of them may have "
-                f"{MOST:,}: choose discrete data, such as dataset=therml_toy, or set dataset.train_size and "
-                "dataset.test_size"
-            )
-        if count == sum(map(len, data.splits.values())):
-            raise ConfigError(
-                f"procedure=exact_frontier: all {count:,} x are different, so that no table says anything of "
-                "others: choose discrete data, such as dataset=therml_toy"
-            )
+        wrong = unsuitable(experiment, of_all) if self._linear(experiment) else no_table(data)
+        if wrong:
+            raise ConfigError(f"procedure=exact_frontier: {wrong}")
+
+    def _linear(self, experiment: Experiment) -> bool:
+        """Whether to fill a covariance with water, and not to solve a table."""
+        if self.kind != "auto":
+            return self.kind == "linear_gaussian"
+        return not unsuitable(experiment, weights(experiment)) and bool(no_table(experiment.data))
 
     def facts(self, experiment: Experiment) -> Mapping[str, str]:
         """The model is `none`."""
         if isinstance(experiment.data.source, JointGaussian):
             return {"model": "none: every Gaussian z, in closed form"}
+        if self._linear(experiment):
+            return {"model": "none: what a linear Gaussian one attains, by reverse water-filling"}
         return {
             "model": f"none: all tables, {self.states or 'as many'} values of z{'' if self.states else ' as x has'}"
         }
@@ -105,15 +107,19 @@ class ExactFrontier(Procedure):
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Solve, measure and save. There is no checkpoint to go on from."""
         clock, data = Clock(), experiment.data
+        linear = not isinstance(data.source, JointGaussian) and self._linear(experiment)
         if isinstance(data.source, JointGaussian):
             measures, tables, steps = _of_gaussian(experiment, data.source)
+        elif linear:
+            rho, delta, _ = weights(experiment)
+            measures, tables, steps = linear_gaussian(experiment, rho, delta)
         else:
             measures, tables, steps = _of_table(experiment, self.states, self.restarts, self.tolerance)
         for split, found in measures.items():
             found["J"] = float(experiment.objective.total(found, experiment.multipliers))
             record(experiment, 0, steps, split, found)
         _save(experiment, tables)
-        if experiment.settings.figures and experiment.data.spec.one_hot:
+        if experiment.settings.figures and experiment.data.spec.one_hot and not linear:
             _draw(experiment, tables, measures["train"])
         return Finished(epochs=0, seconds=clock.read(), measures=measures)
 
@@ -139,6 +145,29 @@ def weights(experiment: Experiment) -> tuple[float, float, float]:
             )
         found[term.symbol] += weight
     return found["R"], found["D"], found["C"]
+
+
+def no_table(data: Data) -> str:
+    """Why data have no table of x and labels; '' where they have one."""
+    if data.spec.classes is None:
+        return "needs labels, or data of a known Gaussian law (dataset=gaussian)"
+    if data.augmentation is not None:
+        return "augmented images have no table: set dataset.crop=0, dataset.flip=false"
+    first = data.splits["train"].x[:FIRST]  # sorting all rows of large data takes a minute
+    many = f"at least {found:,}" if (found := len(first.flatten(1).unique(dim=0))) > MOST else ""
+    count = 0 if many else len(joint_tables(data)[0])
+    if many or count > MOST:
+        return (
+            f"the data have {many or f'{count:,}'} different x, and a table of them may have {MOST:,}: choose discrete "
+            "data, such as dataset=therml_toy, or set dataset.train_size and dataset.test_size"
+        )
+    if count == sum(map(len, data.splits.values())):
+        return (
+            f"all {count:,} x are different, so that no table says anything of others: choose discrete data, such as "
+            "dataset=therml_toy, or minimise R and D alone with decoder.likelihood=gaussian, which a linear Gaussian "
+            "model does"
+        )
+    return ""
 
 
 def joint_tables(data: Data) -> tuple[Tensor, dict[str, Tensor]]:

@@ -18,6 +18,8 @@ from ib_cli.run.spellings import one_spelling, spellings
 NEUTRAL: dict[str, Any] = {
     **LATER,
     "dataset.label": None,
+    "procedure.kind": "auto",
+    "objective.minimise.D_error": 0,
 }
 
 

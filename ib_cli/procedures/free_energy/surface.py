@@ -41,7 +41,7 @@ class Equilibrium:
     """What is measured at a place."""
 
     place: Place
-    measures: Mapping[str, Mapping[str, float]]  # split → R, D, C, F and others, under the law at `place.t`
+    measures: Mapping[str, Mapping[str, float]]  # split → R, D, D_error, C, F and others, under the law at `place.t`
     gradient_norm: float  # Euclidean norm of ∂J/∂θ over the train split, 0 at equilibrium
     epochs: int  # of training, in all
     steps: int  # of the optimiser, in all
@@ -54,8 +54,11 @@ class Surface(Protocol):
     def here(self) -> Equilibrium:
         """The present place."""
 
-    def slopes(self, directions: tuple[Direction, ...]) -> Slopes:
-        """The slopes of R, D, C and F at the present place, which stays. Raises Interrupted at a signal."""
+    def slopes(self, directions: tuple[Direction, ...], wider: float = 1.0) -> Slopes:
+        """The slopes of R, D, C and F at the present place, which stays; with "t", also the envelope.
+
+        `wider`: factor of the differences in λ, γ and t, for slopes that were lost in noise. Raises Interrupted.
+        """
 
     def move(self, place: Place) -> Equilibrium:
         """Go to another place, bring the model to equilibrium there, and measure. Raises Interrupted at a signal."""

@@ -1,0 +1,82 @@
+"""Iso-classification: a walk over the equilibrium surface along which C is constant."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from annotated_types import Gt
+
+from ib_cli.config.settings import Count
+from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.procedure import Procedure
+from ib_cli.procedures.free_energy import rates
+from ib_cli.procedures.free_energy.path import Change, Path
+from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive, start_place
+from ib_cli.procedures.free_energy.start import start
+from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
+
+
+class IsoClassification(Procedure):
+    """Trains a model, brings it to the equilibrium surface and walks there with C constant.
+
+    dλ = −α ∂C/∂γ and dγ = α ∂C/∂λ a step (A Free-Energy Principle for Representation Learning, eq. 31). For α > 0 D
+    falls, and R rises by λ times as much (29).
+    """
+
+    name = "iso_classification"
+
+    def __init__(
+        self,
+        *,
+        steps: Count,
+        alpha: float,
+        length: Positive | None,
+        equilibration: Count,
+        peak: Positive,
+        copies: Copies,
+        difference: Difference,
+        tolerance: Annotated[float, Gt(0)],
+    ) -> None:
+        self.steps, self.alpha, self.length = steps, alpha, length
+        self.options = PathOptions(equilibration, peak, copies, difference, tolerance)
+
+    def check(self, experiment: Experiment) -> None:
+        """Raises ConfigError where the experiment has no such surface, or α is 0."""
+        start_place(experiment, self.name)
+        if self.alpha == 0 or not math.isfinite(self.alpha):
+            raise ConfigError(f"procedure.alpha={self.alpha:g}: no step leads anywhere: choose a number such as 1")
+
+    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
+        """Train, then walk. Raises as `start` and `Path.follow`."""
+        surface, seconds = start(experiment, checkpoint, self.options)
+        controller = IsoController(self.steps, self.alpha, self.length)
+        lower = "procedure.alpha" if self.length is None else "procedure.length"
+        path = Path(experiment, surface, controller, self.options.tolerance, lower, checkpoint, seconds)
+        return path.follow(surface.params)
+
+
+class IsoController:
+    """Steps of eq. 31, and their number."""
+
+    directions: tuple[Direction, ...] = ("lambda", "gamma")
+
+    def __init__(self, steps: int, alpha: float, length: float | None) -> None:
+        """`length`: of each step in ln λ and ln γ; None: as α says."""
+        self.steps, self.alpha, self.length = steps, alpha, length
+
+    def change(self, here: Place, slopes: Slopes) -> Change:
+        """(−α ∂C/∂γ, α ∂C/∂λ), of the wanted length. Raises RunFailedError where C has no slope at all."""
+        found = rates.iso_classification(slopes, self.alpha)
+        if self.length is None:
+            return Change(found.lambda_, found.gamma)
+        size = math.hypot(found.lambda_.value / here.lambda_, found.gamma.value / here.gamma)
+        if size == 0:
+            raise RunFailedError("∂C/∂λ and ∂C/∂γ are 0: C depends on neither λ nor γ here, and every way keeps it")
+        factor = self.length / size
+        return Change(*(Estimated(factor * each.value, factor * each.stderr) for each in found))
+
+    def over(self, here: Place, steps: int) -> bool:
+        """Whether all steps are done."""
+        return steps >= self.steps
