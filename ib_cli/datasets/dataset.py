@@ -27,7 +27,6 @@ from ib_cli.datasets.layout import doubts as doubts_of_layout
 from ib_cli.datasets.normalisation import INTERVALS, Affine, Normalisation, fit
 from ib_cli.datasets.whitening import fit_whitening, unlike
 
-
 # The options of a data set that another one is made of: none of its own.
 PLAIN: dict[str, Any] = {
     "normalise": "none", "likelihood": "gaussian", "classes": None, "train_size": None, "test_size": None,

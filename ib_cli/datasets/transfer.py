@@ -83,7 +83,9 @@ class Transfer(DataSet):
     def _check(self) -> None:
         """Raises ConfigError for lists of classes that make no two tasks, and options that are for one."""
         if self.classes is not None:
-            raise ConfigError("dataset.classes: must be null; dataset.source and dataset.target choose the classes here")
+            raise ConfigError(
+                "dataset.classes: must be null; dataset.source and dataset.target choose the classes here"
+            )
         if self.labels == "mapped" and len(self.source) != len(self.target):
             raise ConfigError(
                 f"dataset.labels=mapped: a class of the source and one of the target share a label, and there are "

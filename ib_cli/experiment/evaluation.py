@@ -97,13 +97,16 @@ class Evaluation:
         split: str,
         experiment: Experiment | None = None,
         buffers: Tensors | None = None,
+        fresh: bool = True,
     ) -> dict[str, float]:
         """{name: value} with these parameters, and the model's buffers unless others are given.
 
-        `experiment`: another run of the same group, whose seed and multipliers count then.
+        `experiment`: another run of the same group, whose seed and multipliers count then. `fresh`: make the parts that
+        depend on the train split anew; false: they are those that `refresh` made last.
         """
         experiment, buffers = self._given(experiment, buffers)
-        self.refresh(params, buffers, experiment.settings.seed)
+        if fresh:
+            self.refresh(params, buffers, experiment.settings.seed)
         objective = self.experiment.objective
         found = self._summed(lambda p: sums(p, objective), params, buffers, split, experiment.settings.seed)
         return self._means(found, split, experiment)
