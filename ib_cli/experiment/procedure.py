@@ -39,6 +39,10 @@ class Procedure(ABC):
         """Facts for the screen in place of the facts of the model and its training; None: show those."""
         return None
 
+    def epochs(self, experiment: Experiment) -> int:
+        """Epochs of training in all, as far as they are known before it, for the screen."""
+        return experiment.settings.epochs
+
     @abstractmethod
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Run from the start or from a checkpoint to the end, recording on the way.

@@ -66,7 +66,7 @@ class Attempt:
             records.folder,
             experiment.lagrangian,
             facts,
-            settings.epochs if instead is None else 0,
+            experiment.procedure.epochs(experiment) if instead is None else 0,
             first,
             experiment.config,
         )

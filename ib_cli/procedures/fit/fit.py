@@ -61,12 +61,24 @@ class Fit(Procedure):
 
 def complete(progress: Progress, loss: LossFunction) -> Finished:
     """Train a run to its end by the gradients of a loss. Raises as `Fit.run`."""
+    experiment, clock = progress.experiment, Clock()
+    train(progress, loss, clock)
+    evaluation, rest = Evaluation(experiment), {}
+    for split in progress.unevaluated:
+        rest[split] = evaluation.of(progress.params, split)
+        stop_if_asked(experiment)
+    noise_off = NoiseOff(experiment).of(progress.params, progress.state.buffers, experiment.data.splits)
+    return progress.finish(rest, clock.read(), noise_off)
+
+
+def train(progress: Progress, loss: LossFunction, clock: Clock) -> None:
+    """The epochs of a run that are left. Raises as `Fit.run`."""
     experiment = progress.experiment
     settings, data, model = experiment.settings, experiment.data, experiment.model
     evaluation = Evaluation(experiment)
     backward = Backward(loss, settings.compile, experiment.device)
     requests: dict[int, list[Request]] = {}
-    clock, reporter = Clock(), Reporter(experiment.observers)
+    reporter = Reporter(experiment.observers)
 
     def save_at(signal: int | None) -> None:
         progress.state.compile_seconds += backward.unread()
@@ -85,9 +97,3 @@ def complete(progress: Progress, loss: LossFunction) -> Finished:
         progress.estimate()
         if progress.save_due or experiment.stop() is not None:
             save_at(experiment.stop())
-    rest = {}
-    for split in progress.unevaluated:
-        rest[split] = evaluation.of(progress.params, split)
-        stop_if_asked(experiment)
-    noise_off = NoiseOff(experiment).of(progress.params, progress.state.buffers, data.splits)
-    return progress.finish(rest, clock.read(), noise_off)

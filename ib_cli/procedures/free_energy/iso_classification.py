@@ -14,7 +14,7 @@ from ib_cli.experiment.procedure import Procedure
 from ib_cli.procedures.free_energy import rates
 from ib_cli.procedures.free_energy.path import Change, Path
 from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive, start_place
-from ib_cli.procedures.free_energy.start import start
+from ib_cli.procedures.free_energy.start import start, trained
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
 
 
@@ -48,13 +48,17 @@ class IsoClassification(Procedure):
         if self.alpha == 0 or not math.isfinite(self.alpha):
             raise ConfigError(f"procedure.alpha={self.alpha:g}: no step leads anywhere: choose a number such as 1")
 
+    def epochs(self, experiment: Experiment) -> int:
+        """With one equilibration before the first step; there may be more."""
+        return experiment.settings.epochs + (1 + self.steps) * self.options.equilibration
+
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Train, then walk. Raises as `start` and `Path.follow`."""
         surface, seconds = start(experiment, checkpoint, self.options)
         controller = IsoController(self.steps, self.alpha, self.length)
         lower = "procedure.alpha" if self.length is None else "procedure.length"
         path = Path(experiment, surface, controller, self.options.tolerance, lower, checkpoint, seconds)
-        return path.follow(surface.params)
+        return trained(experiment, surface, path.follow())
 
 
 class IsoController:

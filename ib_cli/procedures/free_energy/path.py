@@ -7,8 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from torch import Tensor
-
 from ib_cli.contracts.errors import RunFailedError
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.recording import Clock, record
@@ -82,8 +80,8 @@ class Path:
         self._seconds: float = saved["seconds"]
         self._began = checkpoint is not None and "path" in checkpoint
 
-    def follow(self, params: Mapping[str, Tensor] | None = None) -> Finished:
-        """Walk to the end. `params`: the surface's parameters, which change in place; None: it has none.
+    def follow(self) -> Finished:
+        """Walk to the end.
 
         Raises RunFailedError where slopes stay noise, a measure is not finite, or C drifts beyond the tolerance;
         Interrupted at a signal.
@@ -107,7 +105,6 @@ class Path:
             epochs=self.surface.here.epochs,
             seconds=self._seconds + self._clock.read(),
             measures=found,
-            params=None if params is None else dict(params),
         )
 
     def _slopes(self) -> tuple[Slopes, Change | None]:

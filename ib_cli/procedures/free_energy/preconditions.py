@@ -27,9 +27,9 @@ class PathOptions:
 
     equilibration: Count
     peak: float
-    copies: int
-    difference: float
-    tolerance: float
+    copies: int = 2  # the rest is for those that need slopes
+    difference: float = 0.05
+    tolerance: float = 0.1
 
 
 def start_place(experiment: Experiment, procedure: str) -> Place:
