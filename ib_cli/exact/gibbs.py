@@ -98,10 +98,10 @@ def encoder(law: Law, theta: Parameters, lambda_: float, gamma: float) -> Tensor
     return (-costs(law, theta).hamiltonian(lambda_, gamma)).softmax(1)
 
 
-def functionals(law: Law, theta: Parameters, e: Tensor) -> Functionals:
-    """R, D and C of an encoder e(z|x) (X, K), which may be another law's."""
-    of, joint = costs(law, theta), law.p[:, None] * e
-    predicted = (e @ theta.c.softmax(1)).argmax(1, keepdim=True)
+def functionals(law: Law, of: Costs, c: Tensor, e: Tensor) -> Functionals:
+    """R, D and C from costs (X, K), c(y|z) (K, Y) and an encoder e(z|x) (X, K), which may be another law's."""
+    joint = law.p[:, None] * e
+    predicted = (e @ c).argmax(1, keepdim=True)
     return Functionals(
         R=float((xlogy(joint, e) + joint * of.rate).sum()),
         D=float((joint * of.distortion).sum()),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Generator, Tensor
 
-from ib_cli.exact.gibbs import LEAST, Law, Parameters, best_parameters, encoder, free_energy, functionals
+from ib_cli.exact.gibbs import LEAST, Law, Parameters, best_parameters, costs, encoder, free_energy, functionals
 from ib_cli.exact.newton import minimise
 
 SWEEPS = 5  # alternating minimisations before each Newton step
@@ -68,7 +68,7 @@ def equilibrium(
     )
     theta = start.like(found.at)
     e = encoder(law, theta, lambda_, gamma)
-    of = functionals(law, theta, e)
+    of = functionals(law, costs(law, theta), theta.c.softmax(1), e)
     return Equilibrium(
         theta,
         lambda_,

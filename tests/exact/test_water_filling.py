@@ -43,9 +43,9 @@ def test_the_slope_of_the_curve_is_lambda() -> None:
 
 def test_limits_of_the_weight() -> None:
     law = WaterFilling(covariance(4))
-    nothing, little = law(0), law(0.5 / float(law.eigenvalues[0]))
+    nothing, little = law(0), law(0.499 / float(law.eigenvalues[0]))
     assert (nothing.R, nothing.D) == (0, pytest.approx(float(law.eigenvalues.sum())))
-    assert little.R == 0 and law.coded(0.5 / float(law.eigenvalues[0])) == 0
+    assert little.R == 0 and law.coded(0.499 / float(law.eigenvalues[0])) == 0
     fine = law(1e6)
     assert pytest.approx(4 / 2e6) == fine.D and law.coded(1e6) == 4
     assert pytest.approx(0.5 * float(law.eigenvalues.log().sum()) + 2 * math.log(2e6)) == fine.R
@@ -54,7 +54,7 @@ def test_limits_of_the_weight() -> None:
 def test_the_code_is_a_channel_with_these_numbers() -> None:
     """R and D of the code by sampling it, for its own law and for another."""
     draw = torch.Generator().manual_seed(0)
-    sigma, lambda_ = covariance(3), 1.5
+    sigma, lambda_ = covariance(3), 4.0
     law = WaterFilling(sigma)
     point = law(lambda_)
     s, level = law.eigenvalues, point.level

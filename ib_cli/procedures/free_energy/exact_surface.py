@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ib_cli.contracts.errors import RunFailedError
 from ib_cli.datasets.data import Data
-from ib_cli.exact.gibbs import Law, Parameters, encoder, free_energy, functionals
+from ib_cli.exact.gibbs import Law, Parameters, costs, encoder, free_energy
 from ib_cli.exact.gibbs_equilibrium import Equilibrium as Solved
 from ib_cli.exact.gibbs_equilibrium import equilibrium, random_start
-from ib_cli.procedures.free_energy.exact_laws import laws_of
+from ib_cli.procedures.free_energy.exact_laws import laws_of, measures_of, sides_of
 from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Estimated, Place, Quantity, Slopes
+from ib_cli.system.signals import Interrupted
 
 RESTARTS = 8  # random starts at the first place, of which the best counts
+ROUNDING = 1e-9  # of F, relative
 THERE = 1e-8  # largest norm of a gradient that counts as 0: rounding may keep it above the solver's 1e-10
 QUANTITIES: tuple[Quantity, ...] = ("R", "D", "C", "F")
 DOMAINS = {"source": 0.0, "target": 1.0}
+BENT = 0.2  # of the curvature's part of a change of F, that a smooth branch does not leave unexplained
+
+log = logging.getLogger(__name__)
 
 
 class ExactSurface:
@@ -39,28 +45,37 @@ class ExactSurface:
         difference: float,
         seed: int,
         transfer: bool = False,
+        stop: Callable[[], int | None] = lambda: None,
     ) -> None:
         """Solves the first place. `data_at`: t → the data under p(x, t).
 
         `states`: values of z. `scale`: of the decoder's Gaussian. `difference`: of λ and γ relative, of t absolute.
-        `transfer`: whether the law changes, so that source and target are measured too. Raises RunFailedError where
-        the solver does not come to an equilibrium.
+        `transfer`: whether the law changes, so that source and target are measured too. `stop`: the signal that asks to
+        stop, or None. Raises RunFailedError where the solver does not come to an equilibrium.
         """
         self._data_at, self._scale, self._difference, self._transfer = data_at, scale, difference, transfer
+        self._stop = stop
         self._laws: dict[float, dict[str, Law]] = {}
         train = self._laws_at(place.t)["train"]
         multipliers = place.lambda_, place.gamma
         self._theta = random_start(train, states, *multipliers, restarts=RESTARTS, seed=seed)
         self._steps = 0
+        self._here: Equilibrium | None = None
         self.move(place)
 
     @property
     def here(self) -> Equilibrium:
         """The present place."""
+        assert self._here is not None  # `__init__` has moved there
         return self._here
 
     def slopes(self, directions: tuple[Direction, ...], wider: float = 1.0) -> Slopes:
-        """The slopes of R, D, C and F along some directions, with the envelope if t is one. `wider`: see `Surface`."""
+        """The slopes of R, D, C and F along some directions, with the envelope if t is one. `wider`: see `Surface`.
+
+        Raises Interrupted at a signal, RunFailedError where the solver does not come to an equilibrium.
+        """
+        if (signal := self._stop()) is not None:
+            raise Interrupted(signal)
         found: dict[tuple[Quantity, Direction], Estimated] = {}
         for direction in directions:
             ends = [(weight, self._solved(place)) for weight, place in self._sides(direction, wider)]
@@ -68,7 +83,7 @@ class ExactSurface:
                 found[quantity, direction] = Estimated(sum(weight * getattr(of, quantity) for weight, of in ends))
         if "t" not in directions:
             return Slopes(found)
-        theta, (lambda_, gamma, _) = self._theta, self._here.place
+        theta, (lambda_, gamma, _) = self._theta, self.here.place
         along = [
             weight * float(free_energy(self._laws_at(place.t)["train"], theta, lambda_, gamma))
             for weight, place in self._sides("t", wider)
@@ -77,17 +92,22 @@ class ExactSurface:
 
     def move(self, place: Place) -> Equilibrium:
         """Solve another place from the present θ, and measure there."""
-        solved = self._solved(place)
+        solved, before = self._solved(place), self._here
         self._theta, self._steps = solved.theta, self._steps + solved.iterations
         self._here = Equilibrium(place, self._measures(place), solved.gradient_norm, epochs=0, steps=self._steps)
-        return self._here
+        if before is not None and leaves_the_branch(before, self._here):
+            log.warning(
+                "λ = %g, γ = %g, t = %g: F has left its branch, as where values of z part or join: R, D and C may jump",
+                *place,
+            )
+        return self.here
 
     def state(self) -> dict[str, Any]:
         """θ and the place."""
         return {
             "theta": tuple(self._theta),
-            "place": tuple(self._here.place),
-            "gradient_norm": self._here.gradient_norm,
+            "place": tuple(self.here.place),
+            "gradient_norm": self.here.gradient_norm,
             "steps": self._steps,
         }
 
@@ -110,18 +130,14 @@ class ExactSurface:
 
     def _sides(self, direction: Direction, wider: float) -> list[tuple[float, Place]]:
         """Places around the present one, with their weights in the difference along a direction."""
-        here = self._here.place
+        here = self.here.place
         if direction == "lambda":
             h = min(self._difference * wider, 0.5) * here.lambda_
             return [(sign / (2 * h), here._replace(lambda_=here.lambda_ + sign * h)) for sign in (1, -1)]
         if direction == "gamma":
             h = min(self._difference * wider, 0.5) * here.gamma
             return [(sign / (2 * h), here._replace(gamma=here.gamma + sign * h)) for sign in (1, -1)]
-        h = min(self._difference * wider, 0.25)
-        if here.t - h >= 0 and here.t + h <= 1:
-            return [(sign / (2 * h), here._replace(t=here.t + sign * h)) for sign in (1, -1)]
-        h = h if here.t - h < 0 else -h  # (−3 f(t) + 4 f(t + h) − f(t + 2h)) / 2h
-        return [(weight / (2 * h), here._replace(t=here.t + step * h)) for step, weight in enumerate((-3, 4, -1))]
+        return [(weight, here._replace(t=t)) for weight, t in sides_of(here.t, self._difference * wider)]
 
     def _laws_at(self, t: float) -> dict[str, Law]:
         if t not in self._laws:
@@ -144,18 +160,22 @@ class ExactSurface:
         laws, (lambda_, gamma, _) = self._laws_at(t), place
         n = laws["train"].x.shape[1]
         constant = 0.5 * n * math.log(2 * math.pi * self._scale**2)
-        e = encoder(laws["train"], self._theta, lambda_, gamma)
-        found = {}
-        for split, law in laws.items():
-            of = functionals(law, self._theta, e)
-            found[split] = {
-                "R": of.R,
-                "D": of.D + constant,
-                "D_error": of.D,
-                "C": of.C,
-                "F": of.R + lambda_ * of.D + gamma * of.C,
-                "J": of.R + lambda_ * (of.D + constant) + gamma * of.C,
-                "accuracy": of.accuracy,
-                "error": 1 - of.accuracy,
-            }
-        return found
+        e, c = encoder(laws["train"], self._theta, lambda_, gamma), self._theta.c.softmax(1)
+        return {
+            split: measures_of(law, costs(law, self._theta), c, e, place, constant) for split, law in laws.items()
+        }
+
+
+def leaves_the_branch(before: Equilibrium, after: Equilibrium) -> bool:
+    """Whether F changed by more than its slopes D and C at both ends explain, at constant t (the trapezoid rule).
+
+    On a smooth branch the rest is of third order in the step, and the slopes' own change of second order.
+    """
+    if before.place.t != after.place.t:
+        return False
+    old, new = before.measures["train"], after.measures["train"]
+    changes = [after.place.lambda_ - before.place.lambda_, after.place.gamma - before.place.gamma]
+    parts = [(old[name], new[name]) for name in ("D_error", "C")]
+    explained = sum(h * (low + high) / 2 for h, (low, high) in zip(changes, parts))
+    curved = abs(sum(h * (high - low) / 2 for h, (low, high) in zip(changes, parts)))
+    return abs(new["F"] - old["F"] - explained) > BENT * curved + ROUNDING * abs(new["F"])
