@@ -32,7 +32,8 @@ def forward(
 def prediction_measures(p: Pass) -> dict[str, Tensor]:
     """How well y is predicted, per sample, (B,): `accuracy`, 1 where the label has the largest E_{q(z|x)} c(y|z).
 
-    Where labels are not certain, it is the probability of the label with the largest E_{q(z|x)} c(y|z). A continuous y has `mse` instead: the squared error of the mean of E_{q(z|x)} c(y|z), averaged over y's dimensions.
+    Where labels are not certain, it is the probability of the label with the largest E_{q(z|x)} c(y|z). A continuous y
+    has `mse` instead: the squared error of the mean of E_{q(z|x)} c(y|z), averaged over y's dimensions.
     Empty where the model does not predict y.
     """
     if p.label_density is None:

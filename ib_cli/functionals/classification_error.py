@@ -11,7 +11,8 @@ from ib_cli.functionals.functional import functional
 def classification_error(p: Pass) -> Tensor:
     """C = H_Θ[Y|Z] = −E_{q(z|x)} log c(y|z) (TherML §1.1; Unpacking §5), in nats, (B,).
 
-    Where labels are not certain it is the mean over p(y|x). For a continuous y it bounds a differential entropy, which depends on the units of y and may be negative.
+    Where labels are not certain it is the mean over p(y|x). For a continuous y it bounds a differential entropy, which
+    depends on the units of y and may be negative.
     """
     if p.y_probabilities is not None:
         return -(p.y_probabilities * p.of_samples(p.expected(log_softmax(needed(p.class_logits), -1)))).sum(-1)

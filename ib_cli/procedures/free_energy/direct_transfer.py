@@ -19,10 +19,9 @@ from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, S
 class DirectTransfer(Procedure):
     """Trains a model on the target at one λ and γ, in the steps and epochs that a transfer has.
 
-    `start=source`: from the equilibrium of the source, whose last layer has not seen the target's labels yet: direct
-    fine-tuning, the non-equilibrium process of A Free-Energy Principle for Representation Learning, Figs. 5 and 6.
-    `start=scratch`: the initial training is on the target too. Records are those of a path that is at t = 1 from step 0
-    on; no slopes are taken.
+    `start=source`: from the equilibrium of the source, direct fine-tuning: the non-equilibrium process of A Free-Energy
+    Principle for Representation Learning, Figs. 5 and 6. `start=scratch`: the initial training is on the target too.
+    Records are those of a path that is at t = 1 from step 0 on; no slopes are taken.
     """
 
     name = "direct_transfer"

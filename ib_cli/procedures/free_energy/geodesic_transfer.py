@@ -57,7 +57,7 @@ class GeodesicTransfer(Procedure):
         """Train on the source, then walk to the target. Raises as `start` and `Path.follow`."""
         surface, seconds = start(experiment, checkpoint, self.options, laws(experiment))
         controller = GeodesicController(self.steps, self.slope)
-        path = Path(experiment, surface, controller, self.options.tolerance, REMEDY, checkpoint, seconds)
+        path = Path(experiment, surface, controller, self.options.tolerance, "raise procedure.steps", checkpoint, seconds)
         return trained(experiment, surface, path.follow())
 
 

@@ -56,8 +56,8 @@ class IsoClassification(Procedure):
         """Train, then walk. Raises as `start` and `Path.follow`."""
         surface, seconds = start(experiment, checkpoint, self.options)
         controller = IsoController(self.steps, self.alpha, self.length)
-        lower = "procedure.alpha" if self.length is None else "procedure.length"
-        path = Path(experiment, surface, controller, self.options.tolerance, lower, checkpoint, seconds)
+        remedy = "lower procedure.alpha" if self.length is None else "lower procedure.length"
+        path = Path(experiment, surface, controller, self.options.tolerance, remedy, checkpoint, seconds)
         return trained(experiment, surface, path.follow())
 
 

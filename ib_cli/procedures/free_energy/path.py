@@ -58,16 +58,16 @@ class Path:
         surface: Surface,
         controller: Controller,
         tolerance: float,
-        lower: str,
+        remedy: str,
         checkpoint: Mapping[str, Any] | None = None,
         seconds: float = 0.0,
     ) -> None:
-        """`tolerance`: of C's relative drift. `lower`: the key to lower where C drifts, as `procedure.alpha`.
+        """`tolerance`: of C's relative drift. `remedy`: where C drifts, as "lower procedure.alpha".
 
         `checkpoint`: one of a path, which the surface has restored already. `seconds`: spent before the path.
         """
         self.experiment, self.surface, self.controller = experiment, surface, controller
-        self.tolerance, self.lower = tolerance, lower
+        self.tolerance, self.remedy = tolerance, remedy
         self._clock = Clock()
         saved = None if checkpoint is None else checkpoint.get("path")
         if saved is None:
@@ -160,7 +160,7 @@ class Path:
             self._record({})
             raise RunFailedError(
                 f"step {self.steps}: C = {measures['C']:.4g} has drifted by {100 * drift:.0f} % from {self.C_0:.4g}, and "
-                f"procedure.tolerance={self.tolerance:g}: lower {self.lower}, or raise procedure.equilibration"
+                f"procedure.tolerance={self.tolerance:g}: {self.remedy}, or raise procedure.equilibration"
             )
 
     def _record(self, slopes: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -60,7 +60,7 @@ class Transfer(Procedure):
         """Train on the source, then walk to the target. Raises as `start` and `Path.follow`."""
         surface, seconds = start(experiment, checkpoint, self.options, laws(experiment))
         controller = HeuristicController(self.steps, self.lambda_rate)
-        path = Path(experiment, surface, controller, self.options.tolerance, REMEDY, checkpoint, seconds)
+        path = Path(experiment, surface, controller, self.options.tolerance, "raise procedure.steps", checkpoint, seconds)
         return trained(experiment, surface, path.follow())
 
 

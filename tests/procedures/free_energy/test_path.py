@@ -22,7 +22,7 @@ START = Place(1.0, 2.0)
 def path(experiment: Experiment, surface: QuadraticSurface, checkpoint: dict | None = None, **keys: float) -> Path:
     options = {"steps": 5, "alpha": 0.1, "length": None, "tolerance": 0.1} | keys
     controller = IsoController(options["steps"], options["alpha"], options["length"])
-    return Path(experiment, surface, controller, options["tolerance"], "procedure.alpha", checkpoint)
+    return Path(experiment, surface, controller, options["tolerance"], "lower procedure.alpha", checkpoint)
 
 
 def lines(experiment: Experiment, split: str = "train") -> list[dict]:
