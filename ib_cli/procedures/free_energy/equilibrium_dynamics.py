@@ -81,8 +81,8 @@ class EquilibriumDynamics(Procedure):
         else:
             surface.restore(checkpoint)
         controller = IsoController(self.steps, self.alpha, self.length)
-        remedy = "lower procedure.alpha" if self.length is None else "lower procedure.length"
-        return Path(experiment, surface, controller, self.tolerance, remedy, checkpoint).follow()
+        lower = "procedure.alpha" if self.length is None else "procedure.length"
+        return Path(experiment, surface, controller, self.tolerance, lower, checkpoint).follow()
 
     def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
         """Raises ValueError: the model's encoder is not trained."""

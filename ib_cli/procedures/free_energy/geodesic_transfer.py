@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
-
-from annotated_types import Gt
+from typing import Any
 
 from ib_cli.config.settings import Count
 from ib_cli.contracts.errors import ConfigError
@@ -14,9 +12,9 @@ from ib_cli.experiment.procedure import Procedure
 from ib_cli.procedures.free_energy import rates
 from ib_cli.procedures.free_energy.domains import check_transfer, laws
 from ib_cli.procedures.free_energy.path import Change, Path
-from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive
+from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive, Share
 from ib_cli.procedures.free_energy.start import start, trained
-from ib_cli.procedures.free_energy.steps import Steps, change_of
+from ib_cli.procedures.free_energy.steps import SHORTER, Steps, change_of
 from ib_cli.procedures.free_energy.surface import Direction, Place, Slopes
 
 
@@ -38,10 +36,11 @@ class GeodesicTransfer(Procedure):
         peak: Positive,
         copies: Copies,
         difference: Difference,
-        tolerance: Annotated[float, Gt(0)],
+        tolerance: Positive,
+        correct: Share,
     ) -> None:
         self.steps, self.slope = steps, slope
-        self.options = PathOptions(equilibration, peak, copies, difference, tolerance)
+        self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct)
 
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where the experiment has no such surface or its data no target, and for no slope."""
@@ -57,7 +56,7 @@ class GeodesicTransfer(Procedure):
         """Train on the source, then walk to the target. Raises as `start` and `Path.follow`."""
         surface, seconds = start(experiment, checkpoint, self.options, laws(experiment))
         controller = GeodesicController(self.steps, self.slope)
-        path = Path(experiment, surface, controller, self.options.tolerance, "raise procedure.steps", checkpoint, seconds)
+        path = Path(experiment, surface, controller, self.options, SHORTER, checkpoint, seconds)
         return trained(experiment, surface, path.follow())
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
-
-from annotated_types import Gt
+from typing import Any
 
 from ib_cli.config.settings import Count
 from ib_cli.contracts.errors import ConfigError, RunFailedError
@@ -13,7 +11,7 @@ from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.procedures.free_energy import rates
 from ib_cli.procedures.free_energy.path import Change, Path
-from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive, start_place
+from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive, Share, start_place
 from ib_cli.procedures.free_energy.start import start, trained
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
 
@@ -37,10 +35,11 @@ class IsoClassification(Procedure):
         peak: Positive,
         copies: Copies,
         difference: Difference,
-        tolerance: Annotated[float, Gt(0)],
+        tolerance: Positive,
+        correct: Share,
     ) -> None:
         self.steps, self.alpha, self.length = steps, alpha, length
-        self.options = PathOptions(equilibration, peak, copies, difference, tolerance)
+        self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct)
 
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where the experiment has no such surface, or α is 0."""
@@ -56,8 +55,8 @@ class IsoClassification(Procedure):
         """Train, then walk. Raises as `start` and `Path.follow`."""
         surface, seconds = start(experiment, checkpoint, self.options)
         controller = IsoController(self.steps, self.alpha, self.length)
-        remedy = "lower procedure.alpha" if self.length is None else "lower procedure.length"
-        path = Path(experiment, surface, controller, self.options.tolerance, remedy, checkpoint, seconds)
+        lower = "procedure.alpha" if self.length is None else "procedure.length"
+        path = Path(experiment, surface, controller, self.options, lower, checkpoint, seconds)
         return trained(experiment, surface, path.follow())
 
 

@@ -11,6 +11,7 @@ from ib_cli.contracts.errors import RunFailedError
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.recording import Clock, record
 from ib_cli.procedures.free_energy.laws import named, rate_balance
+from ib_cli.procedures.free_energy.preconditions import PathOptions
 from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Estimated, Place, Slopes, Surface
 
 CERTAIN = 2.0  # standard errors that a step must be away from none
@@ -49,7 +50,8 @@ class Path:
     step, and slopes depend on the place alone: a path that is killed goes on to the same numbers.
 
     A step with an uncertain direction is tried again with slopes of larger differences, and a step that would leave
-    less than half of λ or γ is shortened.
+    less than half of λ or γ is shortened. Rates of first order let C drift, and so does training that goes on: `correct`
+    takes back a share of the drift in each step, by the shortest way in ln λ and ln γ.
     """
 
     def __init__(
@@ -57,17 +59,17 @@ class Path:
         experiment: Experiment,
         surface: Surface,
         controller: Controller,
-        tolerance: float,
-        remedy: str,
+        options: PathOptions,
+        lower: str,
         checkpoint: Mapping[str, Any] | None = None,
         seconds: float = 0.0,
     ) -> None:
-        """`tolerance`: of C's relative drift. `remedy`: where C drifts, as "lower procedure.alpha".
+        """`lower`: the key to lower where C drifts, such as `procedure.alpha`.
 
         `checkpoint`: one of a path, which the surface has restored already. `seconds`: spent before the path.
         """
         self.experiment, self.surface, self.controller = experiment, surface, controller
-        self.tolerance, self.remedy = tolerance, remedy
+        self.options, self.lower = options, lower
         self._clock = Clock()
         saved = None if checkpoint is None else checkpoint.get("path")
         if saved is None:
@@ -95,7 +97,7 @@ class Path:
             if change is None:
                 break
             before = self.surface.here
-            after = self.surface.move(self._shortened(before.place, change))
+            after = self.surface.move(self._shortened(before.place, self._corrected(before, change, slopes)))
             self.steps += 1
             self._balance = rate_balance(before, after)
             self._check()
@@ -131,6 +133,22 @@ class Path:
             if not math.isfinite(value):
                 raise RunFailedError(f"step {self.steps + 1}: {name} is {value}: lower procedure.peak")
 
+    def _corrected(self, here: Equilibrium, change: Change, slopes: Slopes) -> Change:
+        """The step, and beside it the shortest one in ln λ and ln γ that takes back its share of C's drift."""
+        if not self.options.correct:
+            return change
+        λ, γ = here.place.lambda_, here.place.gamma
+        ways = λ * slopes["C", "lambda"].value, γ * slopes["C", "gamma"].value
+        lack = self.options.correct * (self.C_0 - here.measures["train"]["C"])
+        steepness = ways[0] ** 2 + ways[1] ** 2
+        if not lack or not steepness:
+            return change
+        by_lambda, by_gamma = (lack * way / steepness for way in ways)
+        return change._replace(
+            lambda_=change.lambda_._replace(value=change.lambda_.value + λ * by_lambda),
+            gamma=change.gamma._replace(value=change.gamma.value + γ * by_gamma),
+        )
+
     def _shortened(self, here: Place, change: Change) -> Place:
         """Where the step leads; if less than half of λ or γ were left there, where a part of it leads."""
         falls = {"λ": -change.lambda_.value / here.lambda_, "γ": -change.gamma.value / here.gamma}
@@ -156,11 +174,11 @@ class Path:
                 raise RunFailedError(f"step {self.steps}: {name} is {measures[name]}: lower procedure.peak")
         drift = abs(measures["C"] - self.C_0) / self.C_0
         self.drift = max(self.drift, drift)
-        if drift > self.tolerance:
+        if drift > self.options.tolerance:
             self._record({})
             raise RunFailedError(
                 f"step {self.steps}: C = {measures['C']:.4g} has drifted by {100 * drift:.0f} % from {self.C_0:.4g}, and "
-                f"procedure.tolerance={self.tolerance:g}: {self.remedy}, or raise procedure.equilibration"
+                f"procedure.tolerance={self.options.tolerance:g}: lower {self.lower}, or raise procedure.equilibration"
             )
 
     def _record(self, slopes: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -17,6 +17,7 @@ from ib_cli.procedures.free_energy.surface import Place
 # Annotations of the keys that all paths share (conf/path_options).
 Copies = Annotated[int, Ge(2)]
 Difference = Annotated[float, Interval(gt=0, lt=0.25)]  # four times of it leaves λ and γ above 0
+Share = Annotated[float, Interval(ge=0, le=1)]
 Positive = Annotated[float, Gt(0)]
 TERMS = {"R": (), "D": ("lambda",), "C": ("gamma",)}  # functional → multipliers of its weight
 
@@ -30,6 +31,7 @@ class PathOptions:
     copies: int = 2  # the rest is for those that need slopes
     difference: float = 0.05
     tolerance: float = 0.1
+    correct: float = 0.0
 
 
 def start_place(experiment: Experiment, procedure: str) -> Place:

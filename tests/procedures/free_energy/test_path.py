@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -13,6 +14,7 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.free_energy.iso_classification import IsoController
 from ib_cli.procedures.free_energy.laws import residuals
 from ib_cli.procedures.free_energy.path import Change, Path, uncertainty
+from ib_cli.procedures.free_energy.preconditions import PathOptions
 from ib_cli.procedures.free_energy.surface import Estimated, Place
 from tests.procedures.free_energy.quadratic_surface import P, Q, QuadraticSurface, S
 
@@ -20,9 +22,10 @@ START = Place(1.0, 2.0)
 
 
 def path(experiment: Experiment, surface: QuadraticSurface, checkpoint: dict | None = None, **keys: float) -> Path:
-    options = {"steps": 5, "alpha": 0.1, "length": None, "tolerance": 0.1} | keys
+    options = {"steps": 5, "alpha": 0.1, "length": None, "tolerance": 0.1, "correct": 0.0} | keys
     controller = IsoController(options["steps"], options["alpha"], options["length"])
-    return Path(experiment, surface, controller, options["tolerance"], "lower procedure.alpha", checkpoint)
+    shared = PathOptions(1, 1.0, tolerance=options["tolerance"], correct=options["correct"])
+    return Path(experiment, surface, controller, shared, "procedure.alpha", checkpoint)
 
 
 def lines(experiment: Experiment, split: str = "train") -> list[dict]:
@@ -33,7 +36,9 @@ def test_it_follows_the_level_set_of_c_and_records_each_step(experiment: Callabl
     made, surface = experiment(), QuadraticSurface(START)
     finished = path(made, surface).follow()
     found = lines(made)
-    assert [line["path_step"] for line in found] == list(range(6)) == [line["path_step"] for line in lines(made, "test")]
+    assert (
+        [line["path_step"] for line in found] == list(range(6)) == [line["path_step"] for line in lines(made, "test")]
+    )
     for k, line in enumerate(found):
         assert line["C"] == pytest.approx(found[0]["C"], rel=1e-12)
         assert line["lambda"] == pytest.approx(START.lambda_ + k * 0.1 * S)  # −α ∂C/∂γ
@@ -58,7 +63,7 @@ def test_a_length_is_of_ln_lambda_and_ln_gamma_and_a_negative_alpha_goes_back(
         made = experiment(folder=f"run{alpha}")
         path(made, QuadraticSurface(START), length=0.01, alpha=alpha, steps=2).follow()
         found = lines(made)
-        for before, after in zip(found, found[1:]):
+        for before, after in pairwise(found):
             steps = [(after[name] - before[name]) / before[name] for name in ("lambda", "gamma")]
             assert math.hypot(*steps) == pytest.approx(0.01)
         assert (found[-1]["D"] < found[0]["D"]) == (alpha > 0)
@@ -92,6 +97,20 @@ def test_a_drift_of_c_stops_it_and_names_the_step_and_the_key(experiment: Callab
     with pytest.raises(RunFailedError, match=r"step 3: C = .* has drifted by 1\d % .*lower procedure.alpha"):
         path(made, QuadraticSurface(START, bend=0.12)).follow()
     assert [line["path_step"] for line in lines(made)] == [0, 1, 2, 3]  # the last is told, too
+
+
+def test_a_share_of_the_drift_is_taken_back_by_the_shortest_way(experiment: Callable[..., Experiment]) -> None:
+    """C rises by 0.12 a step: with a half taken back it stays within 2 · 0.12, and all else is as (31) says."""
+    made = experiment()
+    path(made, QuadraticSurface(START, bend=0.12), correct=0.5, steps=12, alpha=0.05).follow()
+    found = lines(made)
+    assert max(abs(line["C"] - found[0]["C"]) for line in found) < 0.24
+    first, second, third = found[:3]
+    plain = (0.05 * S, -0.05 * Q)
+    extra = [third[n] - second[n] - by for n, by in zip(("lambda", "gamma"), plain)]
+    # along the gradient of C in ln λ and ln γ, (λ ∂C/∂λ, γ ∂C/∂γ), and by half of the drift
+    assert extra[0] / second["lambda"] ** 2 / -Q == pytest.approx(extra[1] / second["gamma"] ** 2 / -S)
+    assert -Q * extra[0] - S * extra[1] == pytest.approx(0.5 * (first["C"] - second["C"]))
 
 
 def test_a_step_that_would_leave_the_surface_is_shortened(

@@ -119,7 +119,9 @@ def test_a_start_that_is_not_on_the_surface_is_told_and_equilibrated(
     surface = at_start(tiny("epochs=1"), equilibration=20)
     assert "the start is not on the surface yet: an equilibration changed F by -" in caplog.text
     assert surface.here.epochs > 21
-    with pytest.raises(RunFailedError, match=r"not on the surface: after 5 equilibrations F still changes by -\d.*raise"):
+    with pytest.raises(
+        RunFailedError, match=r"not on the surface: after 5 equilibrations F still changes by -\d.*raise"
+    ):
         at_start(tiny("epochs=1", folder="never"), equilibration=1, peak=1e-3)
 
 
