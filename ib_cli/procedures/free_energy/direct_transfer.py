@@ -30,7 +30,7 @@ class DirectTransfer(Procedure):
         self, *, start: Literal["source", "scratch"], steps: Count, equilibration: Count, peak: Positive
     ) -> None:
         self.start, self.steps = start, steps
-        self.options = PathOptions(equilibration, peak, tolerance=math.inf)
+        self.options = PathOptions(equilibration, peak)
 
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where the experiment has no such surface, or its data no target."""
@@ -49,7 +49,7 @@ class DirectTransfer(Procedure):
         surface, seconds = start(experiment, checkpoint, self.options, data_at, first)
         if checkpoint is None or "path" not in checkpoint:
             surface.measure(surface.here.place._replace(t=1.0))
-        path = Path(experiment, surface, Staying(self.steps), self.options, "", checkpoint, seconds)
+        path = Path(experiment, surface, Staying(self.steps), math.inf, "", checkpoint, seconds)
         return trained(experiment, surface, path.follow())
 
 

@@ -55,8 +55,9 @@ class IsoClassification(Procedure):
         """Train, then walk. Raises as `start` and `Path.follow`."""
         surface, seconds = start(experiment, checkpoint, self.options)
         controller = IsoController(self.steps, self.alpha, self.length)
-        lower = "procedure.alpha" if self.length is None else "procedure.length"
-        path = Path(experiment, surface, controller, self.options, lower, checkpoint, seconds)
+        remedy = "lower procedure.alpha" if self.length is None else "lower procedure.length"
+        tolerance, correct = self.options.tolerance, self.options.correct
+        path = Path(experiment, surface, controller, tolerance, remedy, checkpoint, seconds, correct)
         return trained(experiment, surface, path.follow())
 
 

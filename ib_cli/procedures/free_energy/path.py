@@ -11,7 +11,6 @@ from ib_cli.contracts.errors import RunFailedError
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.recording import Clock, record
 from ib_cli.procedures.free_energy.laws import named, rate_balance
-from ib_cli.procedures.free_energy.preconditions import PathOptions
 from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Estimated, Place, Slopes, Surface
 
 CERTAIN = 2.0  # standard errors that a step must be away from none
@@ -50,8 +49,8 @@ class Path:
     step, and slopes depend on the place alone: a path that is killed goes on to the same numbers.
 
     A step with an uncertain direction is tried again with slopes of larger differences, and a step that would leave
-    less than half of λ or γ is shortened. Rates of first order let C drift, and so does training that goes on: `correct`
-    takes back a share of the drift in each step, by the shortest way in ln λ and ln γ.
+    less than half of λ or γ is shortened. Steps of first order let C drift, and so does training that goes on: a share
+    of the drift may be taken back in each step, by the shortest way in ln λ and ln γ.
     """
 
     def __init__(
@@ -59,17 +58,19 @@ class Path:
         experiment: Experiment,
         surface: Surface,
         controller: Controller,
-        options: PathOptions,
-        lower: str,
+        tolerance: float,
+        remedy: str,
         checkpoint: Mapping[str, Any] | None = None,
         seconds: float = 0.0,
+        correct: float = 0.0,
     ) -> None:
-        """`lower`: the key to lower where C drifts, such as `procedure.alpha`.
+        """`tolerance`: of C's relative drift. `remedy`: where C drifts, as "lower procedure.alpha".
 
         `checkpoint`: one of a path, which the surface has restored already. `seconds`: spent before the path.
+        `correct`: the share of C's drift that a step takes back, which needs C's slopes along λ and γ.
         """
         self.experiment, self.surface, self.controller = experiment, surface, controller
-        self.options, self.lower = options, lower
+        self.tolerance, self.remedy, self.correct = tolerance, remedy, correct
         self._clock = Clock()
         saved = None if checkpoint is None else checkpoint.get("path")
         if saved is None:
@@ -135,13 +136,13 @@ class Path:
 
     def _corrected(self, here: Equilibrium, change: Change, slopes: Slopes) -> Change:
         """The step, and beside it the shortest one in ln λ and ln γ that takes back its share of C's drift."""
-        if not self.options.correct:
+        if not self.correct:
             return change
         λ, γ = here.place.lambda_, here.place.gamma
         ways = λ * slopes["C", "lambda"].value, γ * slopes["C", "gamma"].value
-        lack = self.options.correct * (self.C_0 - here.measures["train"]["C"])
+        lack = self.correct * (self.C_0 - here.measures["train"]["C"])
         steepness = ways[0] ** 2 + ways[1] ** 2
-        if not lack or not steepness:
+        if not steepness:
             return change
         by_lambda, by_gamma = (lack * way / steepness for way in ways)
         return change._replace(
@@ -174,11 +175,11 @@ class Path:
                 raise RunFailedError(f"step {self.steps}: {name} is {measures[name]}: lower procedure.peak")
         drift = abs(measures["C"] - self.C_0) / self.C_0
         self.drift = max(self.drift, drift)
-        if drift > self.options.tolerance:
+        if drift > self.tolerance:
             self._record({})
             raise RunFailedError(
-                f"step {self.steps}: C = {measures['C']:.4g} has drifted by {100 * drift:.0f} % from {self.C_0:.4g}, and "
-                f"procedure.tolerance={self.options.tolerance:g}: lower {self.lower}, or raise procedure.equilibration"
+                f"step {self.steps}: C = {measures['C']:.4g} has drifted by {100 * drift:.0f} % from {self.C_0:.4g}, "
+                f"and procedure.tolerance={self.tolerance:g}: {self.remedy}, or raise procedure.equilibration"
             )
 
     def _record(self, slopes: Mapping[str, float]) -> dict[str, dict[str, float]]:

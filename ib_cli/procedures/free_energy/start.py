@@ -33,7 +33,7 @@ def start(
 ) -> tuple[TrainedSurface, float]:
     """The surface at the start of a path, or where the checkpoint of one left it; and the seconds spent so far.
 
-    `data_at`: t → the data under p(x, t); None: the law stays. `t`: where the path starts, whose data the experiment has.
+    `data_at`: t → the data under p(x, t); None: the law stays. `t`: where the path starts; the experiment has its data.
     The initial training is `fit` with the experiment's epochs, from a checkpoint of it if that is one. Then the model
     is equilibrated until F stays, to 1 %. Raises RunFailedError where it does not, or J is not finite; Interrupted at a
     signal.

@@ -6,7 +6,6 @@ from ib_cli.procedures.free_energy.path import Change
 from ib_cli.procedures.free_energy.rates import Rates
 from ib_cli.procedures.free_energy.surface import Estimated
 
-SHORTER = "the steps in t, by more of them (procedure.steps)"  # what to lower where C drifts
 ROUNDING = 1e-6  # of a step: what is left at the end is not a step of its own
 
 

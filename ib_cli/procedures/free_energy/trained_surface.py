@@ -183,7 +183,7 @@ class TrainedSurface:
         return Sides(here._replace(**{field: low}), here._replace(**{field: high}), high - low, at)
 
     def _measured_copies(self, places: Sequence[Place], seeds: Sequence[int]) -> dict[Place, list[dict[str, float]]]:
-        """R, D, C and F of copies equilibrated at each place, one a seed; copies of one law are trained as one stack."""
+        """R, D, C and F of copies equilibrated at each place, one a seed; those of one law are trained as one stack."""
         found: dict[Place, list[dict[str, float]]] = {}
         for t in dict.fromkeys(place.t for place in places):
             group = [place for place in dict.fromkeys(places) if place.t == t]

@@ -14,7 +14,7 @@ from ib_cli.procedures.free_energy.domains import check_transfer, laws
 from ib_cli.procedures.free_energy.path import Change, Path
 from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive, Share
 from ib_cli.procedures.free_energy.start import start, trained
-from ib_cli.procedures.free_energy.steps import SHORTER, Steps, change_of
+from ib_cli.procedures.free_energy.steps import Steps, change_of
 from ib_cli.procedures.free_energy.surface import Direction, Place, Slopes
 
 
@@ -59,7 +59,8 @@ class Transfer(Procedure):
         """Train on the source, then walk to the target. Raises as `start` and `Path.follow`."""
         surface, seconds = start(experiment, checkpoint, self.options, laws(experiment))
         controller = HeuristicController(self.steps, self.lambda_rate)
-        path = Path(experiment, surface, controller, self.options, SHORTER, checkpoint, seconds)
+        tolerance, correct = self.options.tolerance, self.options.correct
+        path = Path(experiment, surface, controller, tolerance, "raise procedure.steps", checkpoint, seconds, correct)
         return trained(experiment, surface, path.follow())
 
 

@@ -10,8 +10,9 @@ from ib_cli.experiment.experiment import Experiment
 
 TINY = (
     "objective=free_energy", "dataset.likelihood=gaussian", "decoder.scale=0.70710678", "decoder.widths=[16]",
-    "architecture.batch_norm=true", "decoder.batch_norm=true", "bottleneck.size=2", "lambda=1", "gamma=8", "epochs=100", "schedule=cosine",
-    "batch_size=100", "eval_samples=2", "evaluate_every=50", "checkpoint_every=10", "optimizer.lr=1e-2",
+    "architecture.batch_norm=true", "decoder.batch_norm=true", "bottleneck.size=2", "lambda=1", "gamma=8",
+    "epochs=100", "schedule=cosine", "batch_size=100", "eval_samples=2", "evaluate_every=50", "checkpoint_every=10",
+    "optimizer.lr=1e-2",
 )  # fmt: skip
 
 

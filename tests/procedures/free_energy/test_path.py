@@ -14,7 +14,6 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.free_energy.iso_classification import IsoController
 from ib_cli.procedures.free_energy.laws import residuals
 from ib_cli.procedures.free_energy.path import Change, Path, uncertainty
-from ib_cli.procedures.free_energy.preconditions import PathOptions
 from ib_cli.procedures.free_energy.surface import Estimated, Place
 from tests.procedures.free_energy.quadratic_surface import P, Q, QuadraticSurface, S
 
@@ -24,8 +23,8 @@ START = Place(1.0, 2.0)
 def path(experiment: Experiment, surface: QuadraticSurface, checkpoint: dict | None = None, **keys: float) -> Path:
     options = {"steps": 5, "alpha": 0.1, "length": None, "tolerance": 0.1, "correct": 0.0} | keys
     controller = IsoController(options["steps"], options["alpha"], options["length"])
-    shared = PathOptions(1, 1.0, tolerance=options["tolerance"], correct=options["correct"])
-    return Path(experiment, surface, controller, shared, "procedure.alpha", checkpoint)
+    tolerance, correct = options["tolerance"], options["correct"]
+    return Path(experiment, surface, controller, tolerance, "lower procedure.alpha", checkpoint, correct=correct)
 
 
 def lines(experiment: Experiment, split: str = "train") -> list[dict]:
