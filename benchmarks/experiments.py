@@ -122,7 +122,7 @@ class Together:
         self.stack = Stack(self.states, self.first.optimizer)
         loss = make_loss(self.first.model, self.first.objective, settings.samples, settings.precision)
         axis = 0 if len({each.settings.seed for each in experiments}) > 1 else None
-        self.backward = Backward(loss_of_copies(loss, axis, weighted=False), settings.compile, self.first.device)
+        self.backward = Backward(loss_of_copies(loss, axis), settings.compile, self.first.device)
         self.requests: dict[int, list] = {}
 
     def step(self) -> float:

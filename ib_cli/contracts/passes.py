@@ -38,6 +38,7 @@ class Batch(NamedTuple):
     x: Tensor  # (G, *input_shape) float: G distinct inputs; each is shared by B/G consecutive samples
     y: Tensor  # (B,) int64 labels, or (B, d) float
     weight: Tensor | None = None  # (B,) ≥ 0, with mean 1 over the split; None: 1 for every sample
+    y_probabilities: Tensor | None = None  # (B, classes): p(y|x) of labels that are not certain; None: y is certain
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Pass:
     noise_divergence: Tensor | None = None  # (B,): weighted sum of the KL of the noise layers; None: none has a prior
     kept: dict[str, NoiseOfLayer] = field(default_factory=dict)  # of the noise layers that the tape was asked to keep
     earlier: Tensor | None = None  # (classes, 1 + 3K): sums of moments of z over earlier batches; 0 in evaluations
+    y_probabilities: Tensor | None = None  # (B, classes): p(y|x), which counts instead of y; None: y is certain
 
     @property
     def class_logits(self) -> Tensor | None:
@@ -81,10 +83,20 @@ class Pass:
     def by_class(self, values: Tensor) -> Tensor:
         """Weighted sums of values (B, n) or (G, n) over the samples of each label, (classes, n), in float64.
 
-        The sums of q(z|x) are the unnormalised p(y, z)."""
-        labels = torch.arange(needed(self.classes), device=self.y.device)
-        members = (self.y.unsqueeze(1) == labels).double()
+        Labels that are not certain count by their probabilities. The sums of q(z|x) are the unnormalised p(y, z)."""
+        if self.y_probabilities is None:
+            labels = torch.arange(needed(self.classes), device=self.y.device)
+            members = (self.y.unsqueeze(1) == labels).double()
+        else:
+            members = self.y_probabilities.double()
         return self.weighed(members).T @ self.of_samples(values).double()
+
+    def right(self, labels: Tensor) -> Tensor:
+        """The probability that labels (…, B), or (…, 1) for all samples, are y: (…, B); 1 or 0 where y is certain."""
+        if self.y_probabilities is None:
+            return (labels == self.y).float()
+        labels = labels.expand(*labels.shape[:-1], len(self.y)).unsqueeze(-1)
+        return self.y_probabilities.expand(*labels.shape[:-1], -1).gather(-1, labels).squeeze(-1)
 
     def expected(self, values: Tensor) -> Tensor:
         """E_{q(z|x)} of values (S, B, …): (B, …), exact if z is enumerated, else the mean over the draws.

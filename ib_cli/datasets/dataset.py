@@ -7,7 +7,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,12 @@ from ib_cli.datasets.layout import REMEDY, channels_last
 from ib_cli.datasets.layout import doubts as doubts_of_layout
 from ib_cli.datasets.normalisation import INTERVALS, Affine, Normalisation, fit
 from ib_cli.datasets.whitening import fit_whitening, unlike
+
+# The options of a data set that another one is made of: none of its own.
+PLAIN: dict[str, Any] = {
+    "normalise": "none", "likelihood": "gaussian", "classes": None, "train_size": None, "test_size": None,
+    "validation_size": 0, "label_noise": 0.0, "crop": 0, "flip": False, "seed": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,11 @@ class DataSet(ABC):
         if arrays.classes is None:
             self._check_label_options()
         arrays = self._keep_classes(arrays)
-        splits = {name: arrays.painted(split) for name, split in self._splits(arrays).items()}
+        return self._data(arrays, self._splits(arrays), device)
+
+    def _data(self, arrays: Arrays, splits: dict[str, Split], device: torch.device | str) -> Data:
+        """`Data` of splits that have been chosen of the arrays, on the device. Raises ConfigError as `load`."""
+        splits = {name: arrays.painted(split) for name, split in splits.items()}
         if channels_last(shape := tuple(splits["train"].x.shape)):
             raise ConfigError(f"dataset: expects images (N, C, H, W), not (N, H, W, C) {shape}: {REMEDY}")
         given, splits = splits, _precise(splits, self.normalise, arrays)

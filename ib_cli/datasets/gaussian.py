@@ -54,7 +54,7 @@ class Gaussian:
         source = JointGaussian(self._covariance(), self.x_dimensions)
         generator = Generator().manual_seed(self.seed)
         sizes = {"test": self.test_size, "train": self.samples, "validation": self.validation_size}
-        drawn = {name: Split(*source.draw(size, generator)).to(device) for name, size in sizes.items() if size}
+        drawn = {name: _split(source, size, generator).to(device) for name, size in sizes.items() if size}
         spec = Spec((self.x_dimensions,), None, self.samples, None, None, target_shape=(self.y_dimensions,))
         order: tuple[str, ...] = ("train", "test", "validation")
         splits = {name: drawn[name] for name in order if name in drawn}
@@ -82,6 +82,11 @@ class Gaussian:
                 "float32 can hold"
             )
         return covariance
+
+
+def _split(source: JointGaussian, size: int, generator: Generator) -> Split:
+    x, y, _ = source.draw(torch.arange(size), generator)
+    return Split(x, y)
 
 
 def _canonical(n: int, m: int, correlations: list[float]) -> Tensor:

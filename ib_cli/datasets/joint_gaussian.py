@@ -9,6 +9,8 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
+from ib_cli.datasets.source import Drawn
+
 
 @dataclass(frozen=True, eq=False)
 class JointGaussian:
@@ -22,11 +24,11 @@ class JointGaussian:
         # Σ is positive definite, as `Gaussian` has checked: torch's own check would wait for the device.
         return torch.linalg.cholesky_ex(self.covariance).L.float()
 
-    def draw(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Independent samples x (count, n) and y (count, m), float32, on the generator's device."""
-        shape = (count, len(self.covariance))
+    def draw(self, indices: Tensor, generator: Generator) -> Drawn:
+        """As many independent samples as `indices`: x (B, n) and y (B, m), float32, on the generator's device."""
+        shape = (len(indices), len(self.covariance))
         together = torch.randn(shape, generator=generator, device=generator.device) @ self._factor.T
-        return together[:, : self.x_dimensions], together[:, self.x_dimensions :]
+        return Drawn(together[:, : self.x_dimensions], together[:, self.x_dimensions :])
 
     @property
     def y_entropy(self) -> float:

@@ -5,11 +5,11 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from ib_cli.datasets.dataset import Arrays, DataSet
+from ib_cli.datasets.dataset import PLAIN, Arrays, DataSet
 from ib_cli.datasets.stable_draws import StableDraws
 from ib_cli.datasets.torchvision_dataset import TorchvisionDataSet
 
@@ -60,8 +60,4 @@ class MadeDataSet(DataSet):
 
     def _source(self, part: str) -> TorchvisionDataSet:
         """A published data set with no option of its own but where its files are."""
-        neutral: dict[str, Any] = {
-            "normalise": "none", "likelihood": "gaussian", "classes": None, "train_size": None, "test_size": None,
-            "validation_size": 0, "label_noise": 0.0, "crop": 0, "flip": False, "seed": 0,
-        }  # fmt: skip
-        return self.sources[part](root=self.root, download=self.download, **neutral)
+        return self.sources[part](root=self.root, download=self.download, **PLAIN)

@@ -32,14 +32,15 @@ def forward(
 def prediction_measures(p: Pass) -> dict[str, Tensor]:
     """How well y is predicted, per sample, (B,): `accuracy`, 1 where the label has the largest E_{q(z|x)} c(y|z).
 
-    A continuous y has `mse` instead: the squared error of the mean of E_{q(z|x)} c(y|z), averaged over y's dimensions.
+    Where labels are not certain, it is the probability of the label with the largest E_{q(z|x)} c(y|z). A continuous y
+    has `mse` instead: the squared error of the mean of E_{q(z|x)} c(y|z), averaged over y's dimensions.
     Empty where the model does not predict y.
     """
     if p.label_density is None:
         return {}
     if p.class_logits is None:
         return {"mse": (p.expected(p.label_density.mean) - p.y).square().mean(-1)}
-    return {"accuracy": (p.of_samples(p.expected(p.class_logits.softmax(-1)).argmax(-1)) == p.y).float()}
+    return {"accuracy": p.right(p.of_samples(p.expected(p.class_logits.softmax(-1)).argmax(-1)))}
 
 
 def make_loss(model: Model, objective: Objective, samples: int, precision: str) -> LossFunction:
@@ -60,15 +61,23 @@ def make_loss(model: Model, objective: Objective, samples: int, precision: str) 
     return loss
 
 
-def loss_of_copies(loss: LossFunction, axis: int | None, weighted: bool, same: bool = False) -> LossFunction:
+def loss_of_copies(loss: LossFunction, axis: int | None, same: bool = False) -> LossFunction:
     """The loss of M copies: parameters, buffers and multipliers have a leading axis, (M, …); J and its parts are (M,).
 
-    `axis`: the leading axis of batch and noise, 0, or None where all copies share them. `weighted`: whether samples
-    have weights. `same`: whether all copies share the batch, whatever the noise is.
+    `axis`: the leading axis of batch and noise, 0, or None where all copies share them. `same`: whether all copies
+    share the batch, whatever the noise is.
     """
     of_batch = None if same else axis
-    of_parts = Batch._make((of_batch, of_batch, of_batch if weighted else None))
-    return vmap(loss, in_dims=(0, 0, of_parts, axis, 0))
+
+    def of_copies(
+        params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        of_parts = Batch(
+            of_batch, of_batch, *(None if each is None else of_batch for each in (batch.weight, batch.y_probabilities))
+        )
+        return vmap(loss, in_dims=(0, 0, of_parts, axis, 0))(params, buffers, batch, noise, multipliers)
+
+    return of_copies
 
 
 @torch.no_grad()

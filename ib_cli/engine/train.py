@@ -48,7 +48,7 @@ def batches(data: Data, batch_size: int, epoch: int, seed: int) -> list[Tensor]:
 
     A single sample left over after larger batches is dropped: batch normalisation has no variance for it.
     """
-    N, device = len(data.splits["train"]), data.device
+    N, device = data.samples, data.device
     if data.whole(batch_size):
         return [torch.arange(N, device=device)] * data.passes
     numbers = generator(device, seed, "order", epoch)

@@ -53,7 +53,7 @@ def values(p: Pass, objective: Objective) -> dict[str, Tensor]:
         found["H_model[Y|Z]"] = found["C"]
     found |= {f"KL_{layer}": nats for layer, nats in p.reports.items()} | prediction_measures(p)
     if p.class_logits is not None:
-        found["error_single"] = p.expected((p.class_logits.argmax(-1) != p.y).float())
+        found["error_single"] = p.expected(1 - p.right(p.class_logits.argmax(-1)))
     return found
 
 
@@ -97,13 +97,16 @@ class Evaluation:
         split: str,
         experiment: Experiment | None = None,
         buffers: Tensors | None = None,
+        fresh: bool = True,
     ) -> dict[str, float]:
         """{name: value} with these parameters, and the model's buffers unless others are given.
 
-        `experiment`: another run of the same group, whose seed and multipliers count then.
+        `experiment`: another run of the same group, whose seed and multipliers count then. `fresh`: make the parts that
+        depend on the train split anew; false: they are those that `refresh` made last.
         """
         experiment, buffers = self._given(experiment, buffers)
-        self.refresh(params, buffers, experiment.settings.seed)
+        if fresh:
+            self.refresh(params, buffers, experiment.settings.seed)
         objective = self.experiment.objective
         found = self._summed(lambda p: sums(p, objective), params, buffers, split, experiment.settings.seed)
         return self._means(found, split, experiment)

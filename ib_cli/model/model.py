@@ -75,6 +75,7 @@ class Model(nn.Module):
             classes=self.classes,
             noise_divergence=noise_divergence,
             kept=tape.kept,
+            y_probabilities=batch.y_probabilities,
             z_weight=z_weight[0] if z_weight else None,
         )
         if self.window is not None:

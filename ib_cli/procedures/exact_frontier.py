@@ -15,6 +15,7 @@ from torch import Tensor
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import needed
 from ib_cli.datasets.data import Data
+from ib_cli.datasets.joint_gaussian import JointGaussian
 from ib_cli.exact.gaussian_ib import GaussianIB
 from ib_cli.exact.measured import measured
 from ib_cli.exact.table import Table
@@ -74,7 +75,7 @@ class ExactFrontier(Procedure):
         """
         of_all = rho, delta, _ = weights(experiment)
         data = experiment.data
-        if data.source is not None:
+        if isinstance(data.source, JointGaussian):
             if self.kind != "auto":
                 raise ConfigError(f"procedure.kind={self.kind}: the law of these data is known; set it to auto")
             if rho <= delta:
@@ -95,7 +96,7 @@ class ExactFrontier(Procedure):
 
     def facts(self, experiment: Experiment) -> Mapping[str, str]:
         """The model is `none`."""
-        if experiment.data.source is not None:
+        if isinstance(experiment.data.source, JointGaussian):
             return {"model": "none: every Gaussian z, in closed form"}
         if self._linear(experiment):
             return {"model": "none: what a linear Gaussian one attains, by reverse water-filling"}
@@ -106,14 +107,14 @@ class ExactFrontier(Procedure):
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Solve, measure and save. There is no checkpoint to go on from."""
         clock, data = Clock(), experiment.data
-        linear = data.source is None and self._linear(experiment)
-        if linear:
+        linear = not isinstance(data.source, JointGaussian) and self._linear(experiment)
+        if isinstance(data.source, JointGaussian):
+            measures, tables, steps = _of_gaussian(experiment, data.source)
+        elif linear:
             rho, delta, _ = weights(experiment)
             measures, tables, steps = linear_gaussian(experiment, rho, delta)
-        elif data.source is None:
-            measures, tables, steps = _of_table(experiment, self.states, self.restarts, self.tolerance)
         else:
-            measures, tables, steps = _of_gaussian(experiment)
+            measures, tables, steps = _of_table(experiment, self.states, self.restarts, self.tolerance)
         for split, found in measures.items():
             found["J"] = float(experiment.objective.total(found, experiment.multipliers))
             record(experiment, 0, steps, split, found)
@@ -212,9 +213,11 @@ def _of_table(
     return measures, {"x": x, "p": train.joint, **kept}, best.iterations
 
 
-def _of_gaussian(experiment: Experiment) -> tuple[dict[str, dict[str, float]], Mapping[str, Tensor], int]:
+def _of_gaussian(
+    experiment: Experiment, source: JointGaussian
+) -> tuple[dict[str, dict[str, float]], Mapping[str, Tensor], int]:
     """Measures, equal for all splits; covariance and projection; no iterations."""
-    source, (rho, delta, gamma) = needed(experiment.data.source), weights(experiment)
+    rho, delta, gamma = weights(experiment)
     covariance = source.covariance.cpu()
     bottleneck = GaussianIB(covariance.numpy(), source.x_dimensions)
     beta = gamma / (rho - delta)  # D = h(X) − R, so the net weight of R is ρ − δ

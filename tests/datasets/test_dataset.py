@@ -35,7 +35,7 @@ def test_the_test_split_of_the_digits_does_not_depend_on_the_seed(digits):
 def test_a_batch_holds_the_samples_asked_for(digits):
     data = digits().load("cpu")
     indices = torch.tensor([5, 0, 5])
-    x, y, _ = data.batch("test", indices)
+    x, y, *_ = data.batch("test", indices)
     assert torch.equal(x, data.splits["test"].x[indices].float()) and torch.equal(y, data.splits["test"].y[indices])
 
 

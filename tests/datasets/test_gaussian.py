@@ -39,13 +39,13 @@ def test_shapes_and_splits(gaussian):
     assert (data.spec.input_shape, data.spec.classes, data.spec.target_shape) == ((2,), None, (3,))
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 500, "test": 300, "validation": 50}
     assert data.spec.train_size == 500 and data.device == torch.device("cpu")
-    x, y, _ = data.batch("test", torch.arange(7))
+    x, y, *_ = data.batch("test", torch.arange(7))
     assert x.shape == (7, 2) and y.shape == (7, 3) and x.dtype == y.dtype == torch.float32
 
 
 def test_samples_have_the_covariance(gaussian):
     data = gaussian(covariance=OWN).load("cpu")
-    x, y = data.source.draw(100_000, Generator().manual_seed(1))
+    x, y, _ = data.source.draw(torch.arange(100_000), Generator().manual_seed(1))
     found = torch.cat([x, y], 1).double().T.cov()
     # an entry's standard error is √((Σ_ii Σ_jj + Σ_ij²)/n), at most √(8/n)
     torch.testing.assert_close(found, torch.tensor(OWN).double(), rtol=0, atol=5 * math.sqrt(8 / 100_000))

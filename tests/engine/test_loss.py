@@ -38,7 +38,7 @@ def test_many_models_under_vmap_equal_each_on_its_own(experiment: Callable[..., 
     steps = [one_step(run, seed) for seed, run in enumerate(runs)]
     loss = make_loss(runs[0].model, runs[0].objective, 2, "fp32")
     stacked = torch.utils._pytree.tree_map(lambda *of: None if of[0] is None else torch.stack(of), *steps)
-    together = loss_of_copies(loss, 0, weighted=False)(*stacked)
+    together = loss_of_copies(loss, 0)(*stacked)
     for i, step in enumerate(steps):
         J, parts = loss(*step)
         assert torch.allclose(together[0][i], J, atol=1e-5)

@@ -77,7 +77,6 @@ class CopyTrainer:
         """The gradient of the loss mapped over copies; `axis`: the leading axis of batch and noise, or None."""
         if axis not in self._backwards:
             data, settings = self.first.data, self.first.settings
-            weighted = data.splits["train"].weight is not None
-            many = loss_of_copies(self.loss, axis, weighted, same=data.whole(settings.batch_size))
+            many = loss_of_copies(self.loss, axis, same=data.whole(settings.batch_size))
             self._backwards[axis] = Backward(many, settings.compile, self.first.device)
         return self._backwards[axis]

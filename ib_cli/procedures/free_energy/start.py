@@ -29,9 +29,11 @@ def start(
     checkpoint: dict[str, Any] | None,
     options: PathOptions,
     data_at: Callable[[float], Data] | None = None,
+    t: float = 0.0,
 ) -> tuple[TrainedSurface, float]:
     """The surface at the start of a path, or where the checkpoint of one left it; and the seconds spent so far.
 
+    `data_at`: t → the data under p(x, t); None: the law stays. `t`: where the path starts; the experiment has its data.
     The initial training is `fit` with the experiment's epochs, from a checkpoint of it if that is one. Then the model
     is equilibrated until F stays, to 1 %. Raises RunFailedError where it does not, or J is not finite; Interrupted at a
     signal.
@@ -44,7 +46,7 @@ def start(
     settings = experiment.settings
     train(progress, make_loss(experiment.model, experiment.objective, settings.samples, settings.precision), clock)
     surface = TrainedSurface(experiment, options, data_at, progress.state.epoch, progress.state.step)
-    place = Place(experiment.multipliers["lambda"], experiment.multipliers["gamma"])
+    place = Place(experiment.multipliers["lambda"], experiment.multipliers["gamma"], t)
     settle(surface, place)
     return surface, progress.state.seconds + clock.read()
 

@@ -16,6 +16,7 @@ from ib_cli.engine.stack import Stack
 from ib_cli.engine.state import State
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.recording import stop_if_asked
+from ib_cli.procedures.free_energy.domains import measured_on_the_way
 from ib_cli.procedures.free_energy.equilibration import Equilibrator, fresh_state
 from ib_cli.procedures.free_energy.preconditions import PathOptions, with_error
 from ib_cli.procedures.free_energy.spread import Spread
@@ -52,9 +53,12 @@ class TrainedSurface:
         epoch: int = 0,
         step: int = 0,
     ) -> None:
-        """`data_at`: t → the data under p(x, t); None: the law stays. `epoch`, `step`: trained so far."""
+        """`data_at`: t → the data under p(x, t), whose domains are measured apart too; None: the law stays.
+
+        `epoch`, `step`: trained so far.
+        """
         self.experiment, self.options = with_error(experiment), options
-        self.data_at = data_at or (lambda t: experiment.data)
+        self.data_at, self.on_the_way = data_at or (lambda t: experiment.data), data_at is not None
         self.spread = Spread()
         self._equilibrator: Equilibrator | None = None
         self._here: Equilibrium | None = None
@@ -78,13 +82,19 @@ class TrainedSurface:
         law, experiment = self._under(place)
         measures = {}
         for split in experiment.data.splits:
-            measures[split] = law.evaluation.of(self.params, split, experiment, self.centre.buffers)
+            measures[split] = self._measured(law, experiment, place, split)
             measures[split]["F"] = free_energy(measures[split], place)
             stop_if_asked(experiment)
         norm = law.gradient_norm(experiment, self.params, self.centre.buffers)
         self.earlier = self._here
         self._here = Equilibrium(place, measures, norm, self.centre.epoch, self.centre.step)
         return self._here
+
+    def _measured(self, law: Equilibrator, experiment: Experiment, place: Place, split: str) -> dict[str, float]:
+        parameters = self.params, self.centre.buffers
+        if self.on_the_way:
+            return measured_on_the_way(experiment, self.data_at, place.t, *parameters, split)
+        return law.evaluation.of(parameters[0], split, experiment, parameters[1])
 
     def move(self, place: Place, after_epoch: Callable[[State], None] | None = None) -> Equilibrium:
         """Train the model with this place's λ, γ and law, and measure it there.

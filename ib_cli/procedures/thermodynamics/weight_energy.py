@@ -37,8 +37,7 @@ class WeightEnergy:
         self.fixed = first if self.whole and self.data.augmentation is None else None
         loss = make_loss(self.model, experiment.objective, settings.samples, settings.precision)
         self.shared = self.fixed is not None and not self.requests
-        weighted = self.data.splits["train"].weight is not None
-        many = loss_of_copies(loss, None if self.shared else 0, weighted, same=self.fixed is not None)
+        many = loss_of_copies(loss, None if self.shared else 0, same=self.fixed is not None)
 
         def total(*arguments: Any) -> tuple[Tensor, dict[str, Tensor]]:
             J, parts = many(*arguments)

@@ -1,0 +1,81 @@
+"""Heuristic transfer: from one task to another with C constant, λ changing at a given rate."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ib_cli.config.settings import Count
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.procedure import Procedure
+from ib_cli.procedures.free_energy import rates
+from ib_cli.procedures.free_energy.domains import check_transfer, laws
+from ib_cli.procedures.free_energy.path import Change, Path
+from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive, Share
+from ib_cli.procedures.free_energy.start import start, trained
+from ib_cli.procedures.free_energy.steps import Steps, change_of
+from ib_cli.procedures.free_energy.surface import Direction, Place, Slopes
+
+
+class Transfer(Procedure):
+    """Trains a model on the source and carries it to the target on the equilibrium surface, which changes with t.
+
+    λ changes by `lambda_rate` from t = 0 to t = 1, and γ so that C stays constant (A Free-Energy Principle for
+    Representation Learning, eq. 38), in steps of 1/`steps` of t.
+    """
+
+    name = "transfer"
+
+    def __init__(
+        self,
+        *,
+        steps: Count,
+        lambda_rate: float,
+        equilibration: Count,
+        peak: Positive,
+        copies: Copies,
+        difference: Difference,
+        tolerance: Positive,
+        correct: Share,
+    ) -> None:
+        self.steps, self.lambda_rate = steps, lambda_rate
+        self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct)
+
+    def check(self, experiment: Experiment) -> None:
+        """Raises ConfigError where the experiment has no such surface, its data no target, or λ would end at 0."""
+        here = check_transfer(experiment, self.name)
+        if not math.isfinite(self.lambda_rate) or here.lambda_ + self.lambda_rate <= 0:
+            raise ConfigError(
+                f"procedure.lambda_rate={self.lambda_rate:g}: λ goes from {here.lambda_:g} to "
+                f"{here.lambda_ + self.lambda_rate:g}, and must stay above 0: choose more than {-here.lambda_:g}"
+            )
+
+    def epochs(self, experiment: Experiment) -> int:
+        """With one equilibration at the start; there may be more."""
+        return experiment.settings.epochs + (1 + self.steps) * self.options.equilibration
+
+    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
+        """Train on the source, then walk to the target. Raises as `start` and `Path.follow`."""
+        surface, seconds = start(experiment, checkpoint, self.options, laws(experiment))
+        controller = HeuristicController(self.steps, self.lambda_rate)
+        tolerance, correct = self.options.tolerance, self.options.correct
+        path = Path(experiment, surface, controller, tolerance, "raise procedure.steps", checkpoint, seconds, correct)
+        return trained(experiment, surface, path.follow())
+
+
+class HeuristicController:
+    """Steps of eq. 38 to t = 1."""
+
+    directions: tuple[Direction, ...] = ("lambda", "gamma", "t")
+
+    def __init__(self, steps: int, lambda_rate: float) -> None:
+        self.steps, self.lambda_rate = Steps(steps), lambda_rate
+
+    def change(self, here: Place, slopes: Slopes) -> Change:
+        """The rates times the step in t. Raises RunFailedError where C does not depend on γ."""
+        return change_of(rates.heuristic_transfer(slopes, self.lambda_rate), self.steps.size(here.t))
+
+    def over(self, here: Place, steps: int) -> bool:
+        """Whether the target is reached."""
+        return here.t >= 1
