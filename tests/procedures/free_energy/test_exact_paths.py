@@ -21,6 +21,12 @@ OPTIONS = (
 )  # fmt: skip
 EXACT = (*OPTIONS, "procedure=iso_classification", "procedure.surface=exact", "procedure.difference=0.001",
          "procedure.steps=4", "procedure.length=0.01")  # fmt: skip
+TRANSFER = (
+    "objective=free_energy", "dataset=transfer", "dataset.of=digits", "dataset.train_size=80", "dataset.test_size=40",
+    "dataset.source=[0,1,2]", "dataset.target=[3,4,5]", "architecture=tables", "bottleneck.size=3",
+    "decoder.likelihood=gaussian", f"decoder.scale={0.5 ** 0.5}", "lambda=0.6", "gamma=0.7", "procedure.surface=exact",
+    "procedure.difference=0.01", "procedure.steps=4",
+)  # fmt: skip
 DYNAMICS = (*OPTIONS, "procedure=equilibrium_dynamics", "procedure.steps=4", "procedure.length=0.01",
             "procedure.corrections=2")  # fmt: skip
 
@@ -81,6 +87,27 @@ def test_both_ways_agree_on_the_surface(experiment: Callable[..., Experiment]) -
         found[name] = lines(made)[0]
     for measure in ("R", "D", "D_error", "C", "F", "J", "accuracy", "dC/dlambda", "dC/dgamma", "dD/dlambda"):
         assert found["dynamics"][measure] == pytest.approx(found["exact"][measure], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "words", [("procedure=transfer", "procedure.lambda_rate=-0.05"), ("procedure=geodesic_transfer",)], ids=["38", "30"]
+)
+def test_a_transfer_on_tables_keeps_c(experiment: Callable[..., Experiment], words: tuple[str, ...]) -> None:
+    """From three digits to three others; source and target are measured on the way."""
+    made = experiment(*words, *TRANSFER)
+    finished = made.procedure.run(made, None)
+    steps = lines(made)
+    assert [line["t"] for line in steps] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert finished.measures["train"]["C_drift"] < 0.3
+    for line in steps:
+        t = line["t"]
+        for name in ("R", "D_error", "C", "accuracy"):
+            mixed = (1 - t) * line[f"{name}_source"] + t * line[f"{name}_target"]
+            assert line[name] == pytest.approx(mixed, abs=1e-5)
+        assert line["dR/dt"] == pytest.approx(
+            sum(w * (line[f"{n}_target"] - line[f"{n}_source"]) for w, n in
+                ((1, "R"), (line["lambda"], "D_error"), (line["gamma"], "C"))), rel=1e-3
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize(
