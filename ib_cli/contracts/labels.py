@@ -21,6 +21,7 @@ NAMES = {
     "R_Y": "conditional rate",
     "C": "classification error",
     "D": "distortion",
+    "D_error": "distortion",
     "S": "entropy of the weights",
     "S/N": "entropy of the weights a sample",
     "V": "volume",
@@ -36,16 +37,21 @@ NAMES = {
     "I[X;Y|Z]": "residual information",
     "I_pairwise": "pairwise bound",
     "L2[Z]": "mean squared norm",
+    "F": "free energy",
 }
 SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
 # Measures that are amounts of information.
-INFORMATION = re.compile(r"([JRCDSVI]|KL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")
+INFORMATION = re.compile(
+    r"([JRCDSVI]|KL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]"
+    r"|(d[CDR]/d(lambda|gamma|t)|maxwell|hessian_largest)(_stderr)?"  # slopes by λ, γ and t, which have no unit
+)
+RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
-    "J", "R", "R_Y", "C", "D", "S", "S/N", "V", "KL", "KL_N", "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]",
-    "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
-    "log_Var_window[Z|Y]", "accuracy", "error",
+    "J", "R", "R_Y", "C", "D", "D_error", "S", "S/N", "V", "KL", "KL_N", "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]",
+    "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]",
+    "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]", "accuracy", "error",
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 
@@ -55,7 +61,7 @@ def has_units(measure: str, own: Collection[str] = ()) -> bool:
 
     `own`: symbols of functionals of a person's own: every functional is an amount of information.
     """
-    return measure in own or INFORMATION.fullmatch(measure) is not None
+    return measure in own or (measure not in RELATIVE and INFORMATION.fullmatch(measure) is not None)
 
 
 def unit(measure: str, units: str, own: Collection[str] = ()) -> str:

@@ -62,7 +62,7 @@ class Contents:
     @cached_property
     def swept_metrics(self) -> list[str]:
         """The drawn measures that some point has; empty if no multiplier varies."""
-        table = self.points.table
+        table = self.points.table[~self.points.moved]
         return [m for m in self.metrics if self.colours.vary and m in table.columns and np.isfinite(table[m]).any()]
 
     def repeated_runs(self, rows: DataFrame) -> np.ndarray:
@@ -87,6 +87,14 @@ class Contents:
                 proven = all(certified(run) for run, of in zip(self.runs, self.points.of_run) if of in rows.index)
                 found.setdefault(str(name), {})[str(curve)] = title + ("" if proven else " (not certified)")
         return found
+
+    @cached_property
+    def baselines(self) -> list[str]:
+        """Curves of reverse water-filling alone: what a linear Gaussian model attains."""
+        linear = np.array([run.baseline for run in self.runs], dtype=bool)
+        curves, inside = self.points.table["curve"].to_numpy(), self.points.of_run >= 0
+        others = set(curves[self.points.of_run[inside & ~linear]])
+        return [curve for curve in dict.fromkeys(curves[self.points.of_run[inside & linear]]) if curve not in others]
 
     @cached_property
     def plane_exact_limits(self) -> dict[str, list[int]]:

@@ -76,7 +76,13 @@ class RecordedRun:
     @property
     def exact(self) -> bool:
         """True for an exact optimum, from procedure=exact_frontier."""
-        return self.config.get("procedure._target_") == EXACT
+        return self.config.get("procedure._target_") == EXACT and not self.baseline
+
+    @property
+    def baseline(self) -> bool:
+        """True for what a linear Gaussian model attains, also from procedure=exact_frontier: it bounds nothing."""
+        train = self.result.get("train")
+        return isinstance(train, Mapping) and train.get("baseline") == 1
 
     @property
     def epochs(self) -> int:
