@@ -83,7 +83,10 @@ def write_path(
     rng, last = np.random.default_rng(seed), {}
     for step, place in enumerate(places):
         for split, factor in (("train", 1.0), ("test", 1.1)):
-            of = {name: value * (1 if name == "F" else factor) for name, value in measures(place).items()}
+            of = {
+                name: value * (factor if name in ("R", "D", "D_error", "C") else 1)
+                for name, value in measures(place).items()
+            }
             of |= {"path_step": step, "lambda": place[0], "gamma": place[1], "t": 0.0, **each(step)}
             if split == "train":
                 of |= _laws(place, stderr, rng)

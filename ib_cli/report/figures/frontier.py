@@ -32,7 +32,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 
 def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) -> list[Path]:
     figure, (panel,) = style.new()
-    colours = Colours(contents.points, set(rows["curve"]) - set(contents.baselines))
+    colours = Colours(contents.points, set(rows["curve"]))
     limits = contents.exact_limits.get(f"{x}-{y}", {})
     for i, curve in enumerate(contents.points.curves):
         of_curve = rows[rows["curve"] == curve]

@@ -23,11 +23,12 @@ WIDTHS = (1.2, 0.8)  # of the lines of the first split and of the other one
 def write_panels(
     contents: Contents, paths: Sequence[ShownPath], panels: Sequence[PathPanel], folder: Path, name: str
 ) -> list[Path]:
-    """A figure with these panels of the paths, and their names above."""
+    """A figure with these panels of the paths, and a legend above."""
     figure, axes = style.grid(len(panels))
     for place, panel in zip(axes, panels):
         draw_panel(place, contents, paths, panel)
-    legend(figure, contents, names_of(paths), marks=[path for path in paths if path.scratch])
+    drawn = max((panel.splits for panel in panels), key=len)
+    legend(figure, contents, paths, drawn if len(drawn) > 1 else ())
     return style.write(figure, folder, name)
 
 
@@ -38,13 +39,16 @@ def draw_panel(place: Axes, contents: Contents, paths: Sequence[ShownPath], pane
         own = colour(contents, path.number, count)
         for k, split in enumerate(panel.splits):
             _line(place, contents, path, line(contents, path, panel, split)[:, 1:], own, k)
-    _baseline(place, contents, panel)
+    linear = [
+        place.plot(*found.points.T, zorder=1, label=literal(found.name), **style.BASELINE)[0]
+        for found in baselines(contents, panel.x, panel.y, *place.get_xlim())
+    ]
+    if linear:
+        place.legend(handles=linear, fontsize=style.SMALL, frameon=False)
     units = contents.units
     if panel.counted:
         style.whole_numbers(place.xaxis)
     style.tidy(place, panel.counted or axis_label(panel.x, units), axis_label(panel.y, units))
-    if len(panel.splits) > 1:
-        _splits(place, panel.splits)
 
 
 def axis_label(measure: str, units: str) -> str:
@@ -60,18 +64,32 @@ def colour(contents: Contents, number: int, count: int) -> str:
     return style.COLOURS[number] if few else contents.colours.shade(number, count)
 
 
-def legend(figure: Figure, contents: Contents, names: Sequence[str], marks: Sequence[ShownPath] = ()) -> None:
-    """The names above the panels, if they are few enough. `marks`: those that are shown as a star."""
+def legend(
+    figure: Figure,
+    contents: Contents,
+    paths: Sequence[ShownPath],
+    drawn: Sequence[str] = (),
+) -> None:
+    """Above the panels: the names, if they are few enough, and below them the splits `drawn`."""
     from matplotlib.lines import Line2D
 
-    if len(names) > MOST_NAMED:
-        return
-    stars, handles = {path.name for path in marks}, []
-    for number, name in enumerate(names):
+    names, handles = names_of(paths), []
+    stars = {path.name for path in paths if path.scratch}
+    for number, name in enumerate(names if len(names) <= MOST_NAMED else ()):
         look: dict[str, Any] = {"lw": 0, "marker": "*", "ms": 7} if name in stars else {"lw": WIDTHS[0]}
         handles.append(Line2D([], [], color=colour(contents, number, len(names)), label=literal(name), **look))
-    columns = min(len(names), 5 if max(map(len, names)) < 12 else 3 if max(map(len, names)) < 36 else 1)
-    figure.legend(handles=handles, loc="outside upper center", fontsize=style.SMALL, frameon=False, ncols=columns)
+    last = [
+        Line2D([], [], color="0.35", lw=WIDTHS[k], ls=style.DASHES[k], label=split) for k, split in enumerate(drawn)
+    ]
+    longest = max(len(name) for name in names)
+    columns = max(min(len(handles), 5 if longest < 12 else 3 if longest < 30 else 1), len(last), 1)
+    empty = Line2D([], [], lw=0, label=" ")
+    rows = [handles[i : i + columns] for i in range(0, len(handles), columns)] + ([last] if last else [])
+    cells = [row + [empty] * (columns - len(row)) for row in rows]
+    in_columns = [row[i] for i in range(columns) for row in cells]  # as a legend fills column by column
+    if in_columns:
+        look = {"fontsize": style.SMALL, "frameon": False, "ncols": columns}
+        figure.legend(handles=in_columns, loc="outside upper center", **look)
 
 
 def _line(place: Axes, contents: Contents, path: ShownPath, points: Any, own: str, k: int) -> None:
@@ -89,22 +107,3 @@ def _line(place: Axes, contents: Contents, path: ShownPath, points: Any, own: st
         place.plot(*points[0], "o", color=own, mfc="white", ms=4.5, mew=1.0, zorder=3)
         if contents.runs[path.run].status != "done":
             place.plot(*points[-1], "X", color=own, ms=5.5, mew=0, zorder=3)
-
-
-def _baseline(place: Axes, contents: Contents, panel: PathPanel) -> None:
-    """What a linear Gaussian model attains, near the paths."""
-    handles = [
-        place.plot(*found.points.T, zorder=1, label=literal(found.name), **style.BASELINE)[0]
-        for found in baselines(contents, panel.x, panel.y, *place.get_xlim())
-    ]
-    if handles:
-        place.legend(handles=handles, fontsize=style.SMALL, frameon=False)
-
-
-def _splits(place: Axes, splits: Sequence[str]) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color="0.35", lw=WIDTHS[k], ls=style.DASHES[k], label=split) for k, split in enumerate(splits)
-    ]
-    place.legend(handles=handles, fontsize=style.SMALL, frameon=False)

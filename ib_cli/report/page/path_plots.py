@@ -72,8 +72,10 @@ def _plot(contents: Contents, paths: Sequence[ShownPath], panel: PathPanel, name
 
 
 def _title(panel: PathPanel) -> str:
-    x, y = (GREEK.get(name, "distortion" if name == "D_error" else name) for name in (panel.x, panel.y))
-    return f"{y} against {panel.counted}" if panel.counted else f"{y} and {x}"
+    if panel.x == "R":
+        return "Rate and distortion"
+    x, y = (GREEK.get(name, name) for name in (panel.x, panel.y))
+    return f"{y[0].upper()}{y[1:]} against {panel.counted}" if panel.counted else f"{x} and {y}"
 
 
 def _axis(contents: Contents, measure: str) -> str:

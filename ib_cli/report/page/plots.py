@@ -68,7 +68,7 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
     if len(axes) == 3:
         return surface(contents, axes, rows) if len(rows) >= FEWEST else None
     x, y = axes
-    colours = Colours(contents.points, set(rows["curve"]) - set(contents.baselines))
+    colours = Colours(contents.points, set(rows["curve"]))
     traces: list[Plot] = []
     curves, limits = contents.points.curves, contents.exact_limits.get(name, {})
     for i, curve in enumerate(curves):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ib_cli.report.panels.contents import Contents
 
+RATE, DISTORTIONS = "R", ("D", "D_error")
 BESIDE = 0.25  # shown on either side of the paths, relative to their extent
 
 
@@ -19,9 +20,10 @@ class Baseline(NamedTuple):
 
 
 def baselines(contents: Contents, x: str, y: str, low: float, high: float) -> list[Baseline]:
-    """What linear Gaussian models attain of a pair of measures, at and beside x from `low` to `high`, by rising x."""
-    found, table = [], contents.points.table
-    if not {x, y} <= set(table):
+    """What linear Gaussian models attain at and beside x from `low` to `high`, by rising x; [] but for R and a D."""
+    found: list[Baseline] = []
+    table = contents.points.table
+    if x != RATE or y not in DISTORTIONS or y not in table:
         return found
     beside = BESIDE * (high - low)
     for curve in contents.baselines:

@@ -62,7 +62,7 @@ class Contents:
     @cached_property
     def swept_metrics(self) -> list[str]:
         """The drawn measures that some point has; empty if no multiplier varies."""
-        table = self.points.table[~self.points.moved]
+        table = self.points.table[self.points.regular]
         return [m for m in self.metrics if self.colours.vary and m in table.columns and np.isfinite(table[m]).any()]
 
     def repeated_runs(self, rows: DataFrame) -> np.ndarray:
@@ -91,10 +91,8 @@ class Contents:
     @cached_property
     def baselines(self) -> list[str]:
         """Curves of reverse water-filling alone: what a linear Gaussian model attains."""
-        linear = np.array([run.baseline for run in self.runs], dtype=bool)
-        curves, inside = self.points.table["curve"].to_numpy(), self.points.of_run >= 0
-        others = set(curves[self.points.of_run[inside & ~linear]])
-        return [curve for curve in dict.fromkeys(curves[self.points.of_run[inside & linear]]) if curve not in others]
+        curves, linear = self.points.table["curve"].to_numpy(), self.points.linear
+        return [curve for curve in dict.fromkeys(curves[linear]) if curve not in set(curves[~linear])]
 
     @cached_property
     def plane_exact_limits(self) -> dict[str, list[int]]:
@@ -134,7 +132,7 @@ class Contents:
     @cached_property
     def run_colour_values(self) -> np.ndarray:
         """Swept multiplier of each run (runs,), also of runs that are not done; NaN without one."""
-        swept = self.points.swept
+        swept = {curve: name for curve, name in self.points.swept.items() if curve not in self.baselines}
         values = np.full(len(self.runs), np.nan)
         for i, run in enumerate(self.runs):
             point = self.points.of_run[i]

@@ -28,9 +28,9 @@ class Law(NamedTuple):
 
 BALANCE = "rate_balance"
 LAWS = (
-    Law("maxwell", r"$\partial C/\partial\lambda-\partial D/\partial\gamma$", "∂C/∂λ − ∂D/∂γ", "Maxwell: 0"),
-    Law(BALANCE, r"$(\Delta R+\lambda\,\Delta D)/|\Delta R|$", "(ΔR + λ ΔD)/|ΔR|", "balance of rate: 0"),
-    Law("hessian_largest", r"largest eigenvalue of Hess $F$", "largest eigenvalue of Hess F", "concave $F$: below 0"),
+    Law("maxwell", r"$\partial C/\partial\lambda-\partial D/\partial\gamma$", "∂C/∂λ − ∂D/∂γ", "Maxwell's relation: 0"),
+    Law(BALANCE, r"$(\Delta R+\lambda\,\Delta D)/|\Delta R|$", "(ΔR + λ ΔD)/|ΔR|", "balance of rate and distortion: 0"),
+    Law("hessian_largest", "larger eigenvalue", "larger eigenvalue", "Hess F: below 0"),
 )
 
 

@@ -126,8 +126,8 @@ def factor(contents: Contents, measure: str) -> float:
 
 
 def names_of(paths: Sequence[ShownPath]) -> list[str]:
-    """The names of the legend in the order of their numbers."""
-    return list(dict.fromkeys(path.name for path in sorted(paths, key=lambda path: path.number)))
+    """The names of the legend in the order of their numbers, in which the paths are."""
+    return list(dict.fromkeys(path.name for path in paths))
 
 
 def splits(contents: Contents) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ def _shown(contents: Contents, runs: Sequence[int], names: Sequence[str]) -> lis
     for i, of in by_run.items():
         scratch, equilibrates = _role(contents.runs[i]) == FROM_SCRATCH, _equilibrates(contents.runs[i])
         found.append(ShownPath(i, told[i], order.index(told[i]), scratch, equilibrates, of))
-    return found
+    return sorted(found, key=lambda path: path.number)
 
 
 def _place(name: str) -> tuple[list[float], str]:

@@ -57,14 +57,18 @@ class Points:
     weights: tuple[Mapping[str, float], ...]  # per point: functional → weight; empty if its runs disagree
     swept: Mapping[str, str]  # curve → its multiplier with the most values; no entry without multipliers
     merged: bool  # True if the runs had too many curves and form one; neighbours then mean nothing
-    moved: (
-        np.ndarray
-    )  # (points,) True where a run left its multipliers on a path: no frontier, measure or law has these
+    moved: np.ndarray  # (points,) True where a run left its multipliers on a path
+    linear: np.ndarray  # (points,) True for what a linear Gaussian model attains
 
     @property
     def curves(self) -> list[str]:
         """Names of the curves, in the order of their first runs."""
         return list(dict.fromkeys(self.table["curve"]))
+
+    @property
+    def regular(self) -> np.ndarray:
+        """True for the points (points,) that pictures against a multiplier and the laws on a grid are of."""
+        return ~(self.moved | self.linear)
 
     def varying_multipliers(self, curve: str) -> list[str]:
         """All multipliers with several values on the curve."""
@@ -77,7 +81,7 @@ class Points:
         If the multipliers form no grid, as after a random search, one line that is not joined.
         """
         swept = self.swept.get(curve)
-        rows = self.table[(self.table["curve"] == curve) & np.isfinite(self.table[measure]) & ~self.moved]
+        rows = self.table[(self.table["curve"] == curve) & np.isfinite(self.table[measure]) & self.regular]
         if swept is None or rows.empty:
             return []
         rows = rows.sort_values(swept)
@@ -149,7 +153,8 @@ def gather(
     table = _table(results, of_run, curves, list(points.values()), split)
     found = tuple(_agreed([weights(runs[i]) for i in members]) for members in points.values())
     left = np.array([any(moved(runs[i]) for i in members) for members in points.values()], dtype=bool)
-    return Points(table, of_run, found, _swept(table), merged, left)
+    linear = np.array([all(runs[i].baseline for i in members) for members in points.values()], dtype=bool)
+    return Points(table, of_run, found, _swept(table), merged, left, linear)
 
 
 def _curve_keys(runs: Sequence[RecordedRun], group_by: Sequence[str] | None) -> list[str]:

@@ -47,9 +47,11 @@ def study(tmp_path: Path) -> Path:
 
 
 def test_a_run_is_a_line_named_by_its_start(study: Path) -> None:
-    found = walks(contents_of(study))
+    report = contents_of(study)
+    found = walks(report)
     assert len(found) == 6 and names_of(found) == ["(0.25, 4)", "(0.25, 8)", "(0.25, 15)"]
-    assert [path.number for path in found] == [2, 2, 0, 0, 1, 1]
+    assert [path.number for path in found] == [0, 0, 1, 1, 2, 2]
+    assert [report.runs[path.run].folder.name[:4] for path in found[::2]] == ["run1", "run2", "run0"]
 
 
 def test_runs_of_one_start_are_told_apart_by_what_differs(tmp_path: Path) -> None:
