@@ -57,17 +57,18 @@ def _plot(contents: Contents, paths: Sequence[ShownPath], panel: PathPanel, name
     note = OF_PATH if not panel.counted else "A line per run. "
     if len(panel.splits) > 1:
         note += f"Solid: {panel.splits[0]} split; dashed: {panel.splits[1]} split. "
-    if any(path.scratch for path in paths):
+    if any(trace["marker"].get("symbol") == "star" for trace in traces):
         note += "Star: training from scratch, at its end. "
     if linear := _baselines(contents, traces, panel):
         note += "Grey line of dots and dashes: what a linear Gaussian model attains; others may be below."
     x = panel.counted or _axis(contents, panel.x)
+    from_zero = {"yaxis": {"rangemode": "tozero"}} if panel.y == "C" else {}
     return {
         "id": f"{name}-{panel.x}-{panel.y}",
         "title": _title(panel),
         "note": note.strip(),
         "traces": _named_once(traces, len(names)) + linear,
-        "layout": layout(x, _axis(contents, panel.y), showlegend=True),
+        "layout": layout(x, _axis(contents, panel.y), showlegend=True, **from_zero),
     }
 
 
@@ -144,8 +145,10 @@ def _law(contents: Contents, paths: Sequence[ShownPath], law: Law, rows: Sequenc
         })  # fmt: skip
     return {
         "id": f"path-law-{law.measure}",
-        "title": law.says.replace("$", ""),
+        "title": law.says,
         "note": "Train split. Bars: standard errors, where they are known. Dotted line: 0.",
         "traces": [zero, *_named_once(traces, count)],
-        "layout": layout("steps", law_label(law, law.plain, contents.units), showlegend=True),
+        "layout": layout(
+            "steps", law_label(law, law.plain, contents.units), showlegend=True, yaxis={"automargin": True}
+        ),
     }

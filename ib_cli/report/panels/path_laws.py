@@ -29,7 +29,7 @@ class Law(NamedTuple):
 BALANCE = "rate_balance"
 LAWS = (
     Law("maxwell", r"$\partial C/\partial\lambda-\partial D/\partial\gamma$", "∂C/∂λ − ∂D/∂γ", "Maxwell's relation: 0"),
-    Law(BALANCE, r"$(\Delta R+\lambda\,\Delta D)/|\Delta R|$", "(ΔR + λ ΔD)/|ΔR|", "balance of rate and distortion: 0"),
+    Law(BALANCE, r"$(\Delta R+\lambda\,\Delta D)/|\Delta R|$", "(ΔR + λ ΔD)/|ΔR|", "Balance of rate and distortion: 0"),
     Law("hessian_largest", "larger eigenvalue", "larger eigenvalue", "Hess F: below 0"),
 )
 
@@ -51,12 +51,12 @@ class Residuals(NamedTuple):
 def residuals(contents: Contents, paths: Sequence[ShownPath], law: Law) -> list[Residuals]:
     """A law along each path on the train split, which alone the laws are about, in the units. Without missing ones.
 
-    The balance of rate is one of paths under a constant law of the data.
+    Of paths that move λ or γ, as others are on no surface; the balance of rate also needs a constant law of the data.
     """
     found = []
     for shown in paths:
         path = shown.by_split.get(TRAIN)
-        if path is None or (law.measure == BALANCE and np.ptp(np.nan_to_num(path["t"])) > 0):
+        if path is None or not shown.moves or (law.measure == BALANCE and np.ptp(np.nan_to_num(path["t"])) > 0):
             continue
         if not (known := np.isfinite(path[law.measure])).any():
             continue

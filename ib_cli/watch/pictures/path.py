@@ -77,6 +77,8 @@ def _panel(panel: Axes, lines: Sequence[Mapping[str, Any]], x: str, y: str) -> N
         panel.plot(*zip(*points), label=split, linewidth=1.2, **style)
         if x != STEP:
             panel.plot(*points[0], "o", color=style["color"], mfc="white", markersize=5)
+    if y == "C":
+        panel.set_ylim(bottom=0)  # by how much it changes is to be seen
     if y == MAXWELL:
         _errors(panel, lines)
     panel.set_xlabel(TEXTS.get(x) or _text(x), fontsize=MEDIUM)
