@@ -11,13 +11,14 @@ import numpy as np
 from ib_cli.report.figures import style
 from ib_cli.report.figures.path_lines import colour, legend
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.path_laws import LAWS, Law, Residuals, law_label, residuals
+from ib_cli.report.panels.path_laws import LAWS, Law, Residuals, far_out, law_label, residuals
 from ib_cli.report.panels.paths import names_of, together, transfers, walks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 6.4, 1.7  # inches of the figure and of a panel
+LINEAR = 0.1  # on either side of 0, where an axis with values far out is linear
 SPREAD = 0.8  # of a step, over which the marks of several paths are spread
 
 
@@ -34,6 +35,8 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     figure.set_size_inches(WIDTH, HEIGHT * len(found) + 0.4)
     for place, (law, rows) in zip(axes, found):
         _panel(place, contents, rows, len(names_of(paths)))
+        if far_out(law, rows):
+            place.set_yscale("symlog", linthresh=LINEAR)
         style.whole_numbers(place.xaxis)
         style.tidy(place, "steps" if place is axes[-1] else "", law_label(law, law.text, contents.units))
         place.set_title(law.says, fontsize=style.MEDIUM)

@@ -12,7 +12,7 @@ from ib_cli.report.figures.path_lines import DOTS, colour
 from ib_cli.report.page.plot_parts import BASELINE, GREY, Plot, layout, numbers, plain_line
 from ib_cli.report.panels.baseline import baselines
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.path_laws import LAWS, Law, Residuals, law_label, residuals
+from ib_cli.report.panels.path_laws import LAWS, Law, Residuals, far_out, law_label, residuals
 from ib_cli.report.panels.paths import (
     MOST_NAMED,
     PathPanel,
@@ -27,6 +27,7 @@ from ib_cli.report.panels.paths import (
     walks,
 )
 
+NEAR = 1.1  # shown of a balance of rate that is far out in places
 LINES = ("solid", "dash")  # of the first split and of the other one
 OF_PATH = "A line per run, its start a ring; a cross ends a run that is not done. Hover for the step. "
 
@@ -143,12 +144,13 @@ def _law(contents: Contents, paths: Sequence[ShownPath], law: Law, rows: Sequenc
             "error_y": {"type": "data", "array": numbers(found.errors), "thickness": 1, "width": 0, "color": own},
             "marker": {"color": own, "size": 5}, "customdata": [found.path.run] * len(found.steps),
         })  # fmt: skip
+    out = far_out(law, rows)
+    axis = {"automargin": True, **({"range": [-NEAR, NEAR]} if out else {})}
     return {
         "id": f"path-law-{law.measure}",
         "title": law.says,
-        "note": "Train split. Bars: standard errors, where they are known. Dotted line: 0.",
+        "note": "Train split. Bars: standard errors, where they are known. Dotted line: 0."
+        + (" Values beyond ±1, of steps that hardly changed R, are outside: double click zooms out." if out else ""),
         "traces": [zero, *_named_once(traces, count)],
-        "layout": layout(
-            "steps", law_label(law, law.plain, contents.units), showlegend=True, yaxis={"automargin": True}
-        ),
+        "layout": layout("steps", law_label(law, law.plain, contents.units), showlegend=True, yaxis=axis),
     }

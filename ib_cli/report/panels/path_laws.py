@@ -66,6 +66,11 @@ def residuals(contents: Contents, paths: Sequence[ShownPath], law: Law) -> list[
     return found
 
 
+def far_out(law: Law, rows: Sequence[Residuals]) -> bool:
+    """True for a balance of rate with values beyond ±1: those of steps that hardly changed R, by which it divides."""
+    return law.measure == BALANCE and any(np.abs(found.values).max() > 1 for found in rows)
+
+
 def _errors(path: RecordedPath, measure: str) -> np.ndarray:
     """Recorded standard errors; without any, those of the Hessian's eigenvalue follow from the slopes'."""
     recorded = path[f"{measure}_stderr"]

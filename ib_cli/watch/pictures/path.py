@@ -16,26 +16,35 @@ if TYPE_CHECKING:
 
 STEP = "path_step"
 MAXWELL = "maxwell"
+COUNTED = (STEP, "epoch")
 COLUMNS = 3
 MARKED = 40  # a line of more steps has no room for markers
 TEXTS = {
     STEP: "steps",
+    "epoch": "epoch",
     "accuracy": "accuracy",
     MAXWELL: r"$\partial C/\partial\lambda-\partial D/\partial\gamma$ (nats)",
 }
 
 
 def path_pictures(lines: Sequence[Mapping[str, Any]], file: Path) -> None:
-    """Draws the lines of metrics.jsonl that have a `path_step`, as a PNG that replaces `file`; nothing without two.
+    """Draws the path in lines of metrics.jsonl, those with a `path_step`, as a PNG that replaces `file`.
 
     Panels, where measured: distortion against rate, γ against λ, F, C and the accuracy against the steps, a line a
     split; and the residual of Maxwell's relation on the train split with its standard errors. Rings are the start.
+    Where the run recorded epochs between two steps, an equilibration: F, R and C over the epochs. Nothing without two
+    steps.
     """
     from matplotlib.figure import Figure
 
-    lines = [line for line in lines if line.get(STEP) is not None]
-    pairs = [pair for pair in _pairs(lines) if any(_points(lines, split, *pair) for split in STYLES)]
-    if len({line[STEP] for line in lines}) < 2 or not pairs:
+    steps = [line for line in lines if line.get(STEP) is not None]
+    if len({line[STEP] for line in steps}) < 2:
+        return
+    since = lines[lines.index(steps[0]) :]
+    between = len(since) > len(steps)
+    lines, pairs = (since, [("epoch", name) for name in ("F", "R", "C")]) if between else (steps, _pairs(steps))
+    pairs = [pair for pair in pairs if any(_points(lines, split, *pair) for split in STYLES)]
+    if not pairs:
         return
     columns = min(len(pairs), COLUMNS)
     rows = math.ceil(len(pairs) / columns)
@@ -50,7 +59,7 @@ def path_pictures(lines: Sequence[Mapping[str, Any]], file: Path) -> None:
 
 
 def _pairs(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The axes of the panels."""
+    """The axes of a path's panels."""
     distortion = "D_error" if any("D_error" in line for line in lines) else "D"
     over_steps = [(STEP, name) for name in ("F", "C", "accuracy", MAXWELL)]
     return [("R", distortion), ("lambda", "gamma"), *over_steps]
@@ -75,7 +84,7 @@ def _panel(panel: Axes, lines: Sequence[Mapping[str, Any]], x: str, y: str) -> N
     for split, points in splits.items():
         style = STYLES[split] | ({"markersize": 2} if len(points) <= MARKED else {"marker": ""})
         panel.plot(*zip(*points), label=split, linewidth=1.2, **style)
-        if x != STEP:
+        if x not in COUNTED:
             panel.plot(*points[0], "o", color=style["color"], mfc="white", markersize=5)
     if y == "C":
         panel.set_ylim(bottom=0)  # by how much it changes is to be seen
@@ -84,7 +93,7 @@ def _panel(panel: Axes, lines: Sequence[Mapping[str, Any]], x: str, y: str) -> N
     panel.set_xlabel(TEXTS.get(x) or _text(x), fontsize=MEDIUM)
     panel.set_ylabel(TEXTS.get(y) or _text(y), fontsize=MEDIUM)
     panel.tick_params(labelsize=SMALL)
-    if x == STEP:
+    if x in COUNTED:
         panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     panel.grid(color="0.9", linewidth=0.5)
     panel.set_axisbelow(True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.path_laws import LAWS, hessian_errors, residuals
+from ib_cli.report.panels.path_laws import LAWS, far_out, hessian_errors, residuals
 from ib_cli.report.panels.paths import ShownPath, together, transfers, walks
 from ib_cli.report.read.paths import RecordedPath
 from tests.report.path_records import slopes, write_path, write_transfer
@@ -62,3 +63,18 @@ def test_the_error_of_an_eigenvalue_is_its_spread() -> None:
     columns |= {f"{name}_stderr": np.array([value]) for name, value in errors.items()}
     (found,) = hessian_errors(RecordedPath(np.zeros(1), np.zeros(1), columns))
     assert found == pytest.approx(spread, rel=0.05)
+
+
+def test_a_step_that_hardly_changes_the_rate_is_far_out(tmp_path: Path) -> None:
+    write_path(tmp_path / "s" / "run", steps=3)
+    report = contents_of(tmp_path)
+    assert not far_out(BALANCE, residuals(report, walks(report), BALANCE))
+    file = tmp_path / "s" / "run" / "metrics.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines[-2]["rate_balance"] = -60.0
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = contents_of(tmp_path)
+    assert far_out(BALANCE, residuals(report, walks(report), BALANCE))
+    plot = plots_of(report)["path-law-rate_balance"]
+    assert plot["layout"]["yaxis"]["range"] == [-1.1, 1.1] and "beyond ±1" in plot["note"]
+    assert min(plot["traces"][1]["y"]) == -60.0

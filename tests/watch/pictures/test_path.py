@@ -40,3 +40,14 @@ def test_panels_without_values_are_left_out(tmp_path):
     path_pictures(lines(50, maxwell=None, F=math.nan, accuracy=None), tmp_path / "path.png")
     width, height = size(tmp_path / "path.png")
     assert width > 1400 and height < 500  # one row
+
+
+def test_an_equilibration_is_drawn_over_its_epochs(tmp_path):
+    pair = lines(2)
+    between = [
+        {"epoch": 2 + k, "step": 5, "split": "test", "lambda": 1.0, "R": 10.0, "C": 0.1, "F": 40.0 + k} for k in (1, 2)
+    ]
+    pair[4:4] = between
+    path_pictures(pair, tmp_path / "path.png")
+    width, height = size(tmp_path / "path.png")
+    assert width > 1400 and height < 500  # F, R and C
