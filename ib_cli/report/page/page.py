@@ -102,6 +102,7 @@ def _symbols(minimise: Any) -> str:
     return " + ".join(
         f"{'·'.join(GREEK.get(f.strip(), f.strip()) for f in str(weight).split('*'))} {name}".removeprefix("1 ")
         for name, weight in minimise.items()
+        if weight != 0  # a term that is only measured
     )
 
 
