@@ -20,6 +20,7 @@ from typing import NoReturn
 from uuid import uuid4
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -39,6 +40,9 @@ from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.signals import Interrupted
+
+# Words that may bring a config which names a study.
+OWN_CONFIG = ("--config-", "-cp", "-cn", "-cd", "--info", "-i", "--cfg", "--hydra-help", "hydra.searchpath")
 
 
 def main() -> None:
@@ -75,7 +79,10 @@ def _ended(command: list[str]) -> int:
         print(f"ib-train: {line}", file=sys.stderr)
     try:
         check_words(command[1:])
-        with quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(), jobs_named(command):
+        with (
+            quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
+            mode_known(command), jobs_named(command),
+        ):  # fmt: skip
             return compose_and_run()
     except (OutputError, BrokenPipeError):
         raise
@@ -187,15 +194,28 @@ def jobs_named(command: list[str]) -> Iterator[None]:
         sys.argv = command
 
 
+@contextmanager
+def mode_known(command: list[str]) -> Iterator[None]:
+    """Within the block Hydra need not compose the config of a plain single run once more, only to ask it for its mode.
+
+    A flag, a study, a Hydra key or a config of one's own may set the mode: with any of them Hydra asks as always.
+    """
+    before = Hydra.get_mode
+    if not any(word.startswith("-") or "sweep" in word or "hydra." in word for word in command[1:]):
+        Hydra.get_mode = lambda self, config_name, overrides: RunMode.RUN  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = before  # type: ignore[method-assign]
+
+
 def compose_and_run() -> int:
     """Let Hydra compose the config of each run, and run them; returns the exit code.
 
     Raises ConfigError where the config of a single run is wrong, RunFailedError where it cannot begin.
     """
-    store = ConfigStore.instance()
-    for name in choices("sweep"):
-        node = OmegaConf.load(directory("sweeps") / f"{name}.yaml")
-        store.store(name=name, group="sweep", package="_global_", node=node)
+    if any("sweep" in word or word.startswith(OWN_CONFIG) for word in sys.argv[1:]):  # else none can be chosen
+        store_studies()
     ended: list[int] = []
     wrong: list[Exception] = []  # kept from Hydra, which would print it in its own way
 
@@ -218,6 +238,14 @@ def compose_and_run() -> int:
         raise wrong[0]
     code = _end_study()
     return max(ended, default=0) if code is None else code
+
+
+def store_studies() -> None:
+    """Make every file of sweeps/ an option of Hydra's group `sweep`; they take a quarter of a second to read."""
+    store = ConfigStore.instance()
+    for name in choices("sweep"):
+        node = OmegaConf.load(directory("sweeps") / f"{name}.yaml")
+        store.store(name=name, group="sweep", package="_global_", node=node)
 
 
 def job(config: DictConfig) -> Outcome:

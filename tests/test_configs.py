@@ -50,6 +50,9 @@ TOLERANT = ["procedure.steps=1", "procedure.copies=4", "procedure.tolerance=1e3"
 # Every procedure on data and a model that suit it, made short: how many epochs it ends with.
 PROCEDURES = {
     "direct_transfer": (7, [*ON_THE_WAY, "procedure.steps=1"]),
+    "equilibrium_dynamics": (0, ["objective=free_energy", "architecture=tables", "bottleneck.size=2", "gamma=0.7",
+                                 "decoder.likelihood=gaussian", "lambda=2", "dataset.train_size=60",
+                                 "dataset.test_size=20", "procedure.steps=1", "procedure.length=0.01"]),
     "exact_frontier": (0, [*DISCRETE, "weights=point", "sigma=0", "procedure.restarts=1"]),
     "fit": (1, []),
     "geodesic_transfer": (7, [*ON_THE_WAY, *TOLERANT, "procedure.slope=-3"]),

@@ -1,4 +1,4 @@
-"""Equilibria of (8) to (10): the θ of least −⟨ln Z⟩, solved to rounding from a start, so that a path stays on a branch."""
+"""Equilibria of (8) to (10): the θ of least −⟨ln Z⟩, solved to rounding from a start, so that paths keep a branch."""
 
 from __future__ import annotations
 
@@ -95,8 +95,10 @@ def random_start(law: Law, states: int, lambda_: float, gamma: float, *, restart
     found: list[tuple[float, Parameters]] = []
     for _ in range(restarts):
         chosen = torch.multinomial(law.p, states, replacement=states > int((law.p > 0).sum()), generator=generator)
-        shaken = 0.1 * law.x.std(0, correction=0) * torch.randn(
-            states, law.x.shape[1], generator=generator, dtype=torch.float64
+        shaken = (
+            0.1
+            * law.x.std(0, correction=0)
+            * torch.randn(states, law.x.shape[1], generator=generator, dtype=torch.float64)
         )
         c = CLASS_SHARE * law.y_given_x[chosen] + (1 - CLASS_SHARE) * law.joint.sum(0)
         theta = Parameters(torch.zeros(states, dtype=torch.float64), law.x[chosen] + shaken, c.clamp(min=LEAST).log())

@@ -84,12 +84,15 @@ def minimise(
     iterations: int,
     improved: Function = lambda at: at,
     scaling: Callable[[Tensor], Function] = lambda at: lambda vector: vector,
+    damping: float = 0.0,
 ) -> Minimum:
     """Go down from `start` (P,) to a point whose gradient has a Euclidean norm of at most `tolerance`.
 
     Each iteration takes `improved`, which must not raise the function, such as an alternating minimisation, and then a
-    Newton step with a line search. `scaling(at)` is the preconditioner there. Ends above the tolerance after
-    `iterations`, or where rounding hides any descent.
+    Newton step with a line search. `scaling(at)` is the preconditioner there. `damping` times the gradient's norm is
+    added to the Hessian, for functions whose minima form a manifold: along it the Hessian is singular at a minimum and
+    about as large as the gradient elsewhere, and undamped steps go astray. Near it steps stay superlinear. Ends above
+    the tolerance after `iterations`, or where rounding hides any descent.
     """
     at, taken, stuck = start.detach(), 0, 0
     for taken in range(iterations + 1):
@@ -100,13 +103,19 @@ def minimise(
             break
         scaled = scaling(at)
         accuracy = min(EXACT, max(norm, 1e-6))
-        direction, _ = conjugate_gradients(local.product, -local.gradient, accuracy, 10 * len(at), scaled)
+        product = damped(local.product, damping * norm)
+        direction, _ = conjugate_gradients(product, -local.gradient, accuracy, 10 * len(at), scaled)
         if not float(direction @ local.gradient) < 0:
             direction = -scaled(local.gradient)
         moved = _searched(function, at, local, direction)
         stuck = stuck + 1 if moved is None else 0
         at = at if moved is None else moved
     return Minimum(at, local.value, norm, taken)
+
+
+def damped(product: Function, epsilon: float) -> Function:
+    """The products of A + ε."""
+    return lambda vector: product(vector) + epsilon * vector
 
 
 def _searched(function: Function, at: Tensor, local: Quadratic, direction: Tensor) -> Tensor | None:

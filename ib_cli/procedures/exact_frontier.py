@@ -1,4 +1,4 @@
-"""A procedure that trains nothing: the exact optimum for the law of the data, or what a linear Gaussian model attains."""
+"""A procedure that trains nothing: the exact optimum for the data's law, or what a linear Gaussian model attains."""
 
 from __future__ import annotations
 

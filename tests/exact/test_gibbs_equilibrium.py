@@ -62,7 +62,7 @@ def test_f_is_what_it_says_by_other_means() -> None:
         e = m * np.exp(-LAMBDA * d - GAMMA * error)
         e /= e.sum()
         R, D, C = R + p * (e @ np.log(e / m)), D + p * (e @ d), C + p * (e @ error)
-    assert (found.R, found.D, found.C) == pytest.approx((R, D, C))
+    assert pytest.approx((R, D, C)) == (found.R, found.D, found.C)
     assert pytest.approx(R + LAMBDA * D + GAMMA * C) == found.F
     assert float(free_energy(law, found.theta, LAMBDA, GAMMA)) == pytest.approx(found.F)
 
@@ -120,7 +120,9 @@ def test_two_points_have_the_mean_field_of_a_magnet(lambda_: float) -> None:
     """
     law = Law(torch.tensor([[1.0], [-1.0]], dtype=torch.float64), torch.tensor([[0.5], [0.5]], dtype=torch.float64))
     start = Parameters(
-        torch.zeros(2, dtype=torch.float64), torch.tensor([[0.9], [-0.9]], dtype=torch.float64), torch.zeros(2, 1).double()
+        torch.zeros(2, dtype=torch.float64),
+        torch.tensor([[0.9], [-0.9]], dtype=torch.float64),
+        torch.zeros(2, 1).double(),
     )
     found = equilibrium(law, lambda_, 0, start)
     mu = 0.0 if lambda_ <= 0.5 else brentq(lambda u: math.tanh(2 * lambda_ * u) - u, 1e-6, 1, xtol=1e-14)
@@ -145,7 +147,7 @@ def test_without_a_weight_of_d_and_c_nothing_is_told() -> None:
     law = clouds()
     found = equilibrium(law, 0.0, 0.0, random_start(law, 3, 0.0, 0.0, restarts=1, seed=0))
     mean = law.p @ law.x
-    assert (found.R, found.F) == pytest.approx((0, 0), abs=1e-12)
+    assert pytest.approx((0, 0), abs=1e-12) == (found.R, found.F)
     assert pytest.approx(float(law.p @ (law.x - mean).square().sum(1))) == found.D
     marginal = law.joint.sum(0)
     assert pytest.approx(float(-(marginal * marginal.log()).sum())) == found.C
@@ -178,8 +180,8 @@ def test_x_may_be_moved_turned_and_its_unit_changed() -> None:
     moved = Law(3 * law.x @ turn + 5, law.joint)
     start = found.theta._replace(means=3 * found.theta.means @ turn + 5)
     again = equilibrium(moved, LAMBDA / 9, GAMMA, start)
-    assert (again.R, again.C) == pytest.approx((found.R, found.C), abs=1e-9)
-    assert again.D == pytest.approx(9 * found.D)
+    assert pytest.approx((found.R, found.C), abs=1e-9) == (again.R, again.C)
+    assert pytest.approx(9 * found.D) == again.D
 
 
 def test_an_x_split_in_two_is_the_same_law() -> None:
@@ -189,7 +191,9 @@ def test_an_x_split_in_two_is_the_same_law() -> None:
     assert pytest.approx(solved().F) == again.F
 
 
-@pytest.mark.parametrize("lambda_, gamma, wrong", [(-1.0, 1.0, "lambda"), (1.0, math.nan, "gamma"), (math.inf, 1, "lambda")])
+@pytest.mark.parametrize(
+    "lambda_, gamma, wrong", [(-1.0, 1.0, "lambda"), (1.0, math.nan, "gamma"), (math.inf, 1, "lambda")]
+)
 def test_what_is_no_weight_is_refused(lambda_: float, gamma: float, wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
         equilibrium(clouds(), lambda_, gamma, solved().theta)

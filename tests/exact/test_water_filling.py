@@ -38,13 +38,13 @@ def test_the_slope_of_the_curve_is_lambda() -> None:
     law = WaterFilling(covariance(8))
     for lambda_ in (0.3, 1.0, 5.0):
         above, below = law(lambda_ * 1.001), law(lambda_ * 0.999)
-        assert (above.R - below.R) / (above.D - below.D) == pytest.approx(-lambda_, rel=1e-3)
+        assert pytest.approx(-lambda_, rel=1e-3) == (above.R - below.R) / (above.D - below.D)
 
 
 def test_limits_of_the_weight() -> None:
     law = WaterFilling(covariance(4))
     nothing, little = law(0), law(0.499 / float(law.eigenvalues[0]))
-    assert (nothing.R, nothing.D) == (0, pytest.approx(float(law.eigenvalues.sum())))
+    assert (0, pytest.approx(float(law.eigenvalues.sum()))) == (nothing.R, nothing.D)
     assert little.R == 0 and law.coded(0.499 / float(law.eigenvalues[0])) == 0
     fine = law(1e6)
     assert pytest.approx(4 / 2e6) == fine.D and law.coded(1e6) == 4

@@ -14,7 +14,7 @@ from ib_cli.exact.gibbs import Law
 from ib_cli.exact.newton import minimise, quadratic
 from ib_cli.procedures.free_energy.exact_laws import laws_of, measures_of
 from ib_cli.procedures.free_energy.gibbs_model import GibbsModel
-from ib_cli.procedures.free_energy.lemmas import Motion, motion
+from ib_cli.procedures.free_energy.lemmas import OFF, Motion, motion
 from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Place, Slopes
 from ib_cli.system.signals import Interrupted
 
@@ -63,8 +63,8 @@ class DynamicsSurface:
         Raises RunFailedError where the gradient stays above 1e-8.
         """
         place = self._here.place
-        descended = _descended(self._free_energy(place), self.theta)
-        found = minimise(self._free_energy(place), descended, tolerance=1e-10, iterations=200)
+        near = descended(self._free_energy(place), self.theta)
+        found = minimise(self._free_energy(place), near, tolerance=1e-10, iterations=200)
         self.theta, self._steps = found.at, self._steps + found.iterations
         if not found.gradient_norm <= THERE:
             raise RunFailedError(
@@ -95,8 +95,8 @@ class DynamicsSurface:
             middle = Place(*((a + b) / 2 for a, b in zip(here, place)))
             self.theta = start + _moved(self._motion_at(half, middle, directions), change)
         if self._corrections:
-            found = minimise(self._free_energy(place), self.theta, tolerance=1e-10, iterations=self._corrections)
-            self.theta = found.at
+            function = self._free_energy(place)
+            self.theta = minimise(function, self.theta, tolerance=1e-10, iterations=self._corrections, damping=OFF).at
         self._steps += 1
         return self._arrived(place)
 
@@ -139,7 +139,7 @@ class DynamicsSurface:
         e = self.model.encoder(self.theta, place.lambda_, place.gamma, laws["train"])
         c = self.model.labels(self.theta).exp()
         found = {
-            split: measures_of(law, self.model.costs(self.theta, law), e, c, place, self.model.constant)
+            split: measures_of(law, self.model.costs(self.theta, law), c, e, place, self.model.constant)
             for split, law in laws.items()
         }
         norm = float(quadratic(self._free_energy(place), self.theta).gradient.norm())
@@ -151,11 +151,11 @@ def _moved(found: Motion, change: Mapping[Direction, float]) -> Tensor:
     return sum((change[each] * along for each, along in found.theta.items()), torch.zeros(()))
 
 
-def _descended(function: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
-    """Down to where L-BFGS comes, near a minimum."""
+def descended(function: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
+    """Down to where L-BFGS comes, near a minimum; along the symmetries of a function it stays where it was."""
     at = start.detach().clone().requires_grad_()
     optimizer = torch.optim.LBFGS(
-        [at], max_iter=DESCENT, max_eval=2 * DESCENT, tolerance_grad=1e-7, tolerance_change=1e-14, history_size=30,
+        [at], max_iter=DESCENT, max_eval=2 * DESCENT, tolerance_grad=1e-9, tolerance_change=1e-15, history_size=30,
         line_search_fn="strong_wolfe",
     )  # fmt: skip
 

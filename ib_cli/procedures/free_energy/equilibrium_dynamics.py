@@ -54,11 +54,12 @@ class EquilibriumDynamics(Procedure):
             raise ConfigError(f"procedure.alpha={self.alpha:g}: no step leads anywhere: choose a number such as 1")
         if wrong := unsolvable(experiment.data):
             raise ConfigError(f"procedure={self.name}: {wrong}")
-        size = len(experiment.data.splits["train"]) * math.prod(experiment.data.spec.input_shape)
-        if size * experiment.model.bottleneck.size > MOST:
+        data, states = experiment.data, experiment.model.bottleneck.size
+        size = sum(map(len, data.splits.values())) * math.prod(data.spec.input_shape) * states
+        if size > MOST:
             raise ConfigError(
-                f"procedure={self.name} holds d(x|z) of all x and z at once, here {size * experiment.model.bottleneck.size:,} "
-                f"numbers of {MOST:,}: set dataset.train_size, or a smaller bottleneck.size"
+                f"procedure={self.name} holds d(x|z) of all x and z at once, here {size:,} numbers of {MOST:,}: set "
+                "dataset.train_size and dataset.test_size, or a smaller bottleneck.size"
             )
 
     def facts(self, experiment: Experiment) -> Mapping[str, str]:
@@ -67,7 +68,10 @@ class EquilibriumDynamics(Procedure):
         return {"model": f"m(z), d(x|z), c(y|z) of {len(model.start):,} parameters; the encoder is their Gibbs law"}
 
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
-        """Go down to the surface, then follow the dynamics. Raises as `DynamicsSurface.equilibrate` and `Path.follow`."""
+        """Go down to the surface, then follow the dynamics.
+
+        Raises as `DynamicsSurface.equilibrate` and `Path.follow`.
+        """
         surface = DynamicsSurface(
             GibbsModel(experiment.model, experiment.data.spec.input_shape),
             lambda t: experiment.data,
@@ -81,8 +85,8 @@ class EquilibriumDynamics(Procedure):
         else:
             surface.restore(checkpoint)
         controller = IsoController(self.steps, self.alpha, self.length)
-        lower = "procedure.alpha" if self.length is None else "procedure.length"
-        return Path(experiment, surface, controller, self.tolerance, lower, checkpoint).follow()
+        remedy = "lower procedure.alpha" if self.length is None else "lower procedure.length"
+        return Path(experiment, surface, controller, self.tolerance, remedy, checkpoint).follow()
 
     def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
         """Raises ValueError: the model's encoder is not trained."""

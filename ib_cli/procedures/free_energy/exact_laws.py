@@ -79,6 +79,8 @@ def _rows(data: Data, split: str) -> tuple[Tensor, Tensor]:
         batch = data.batch(split, indices)
         x.append(batch.x.flatten(1).double().cpu())
         certain = getattr(batch, "y_probabilities", None)
-        labels = one_hot(batch.y.cpu(), needed(data.spec.classes)).double() if certain is None else certain.double().cpu()
+        labels = (
+            one_hot(batch.y.cpu(), needed(data.spec.classes)).double() if certain is None else certain.double().cpu()
+        )
         weights.append(labels if batch.weight is None else labels * batch.weight.double().cpu()[:, None])
     return torch.cat(x), torch.cat(weights)

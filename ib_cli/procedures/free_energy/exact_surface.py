@@ -46,8 +46,9 @@ class ExactSurface:
         seed: int,
         transfer: bool = False,
         stop: Callable[[], int | None] = lambda: None,
+        state: Mapping[str, Any] | None = None,
     ) -> None:
-        """Solves the first place. `data_at`: t → the data under p(x, t).
+        """Solves the first place, or goes to the place of a `state`. `data_at`: t → the data under p(x, t).
 
         `states`: values of z. `scale`: of the decoder's Gaussian. `difference`: of λ and γ relative, of t absolute.
         `transfer`: whether the law changes, so that source and target are measured too. `stop`: the signal that asks to
@@ -56,11 +57,13 @@ class ExactSurface:
         self._data_at, self._scale, self._difference, self._transfer = data_at, scale, difference, transfer
         self._stop = stop
         self._laws: dict[float, dict[str, Law]] = {}
-        train = self._laws_at(place.t)["train"]
-        multipliers = place.lambda_, place.gamma
-        self._theta = random_start(train, states, *multipliers, restarts=RESTARTS, seed=seed)
-        self._steps = 0
         self._here: Equilibrium | None = None
+        self._steps = 0
+        if state is not None:
+            self.restore(state)
+            return
+        train = self._laws_at(place.t)["train"]
+        self._theta = random_start(train, states, place.lambda_, place.gamma, restarts=RESTARTS, seed=seed)
         self.move(place)
 
     @property
@@ -113,7 +116,7 @@ class ExactSurface:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go to the place of such a state."""
-        self._theta, self._steps = Parameters(*state["theta"]), state["steps"]
+        self._theta, self._steps = Parameters(*(part.cpu() for part in state["theta"])), state["steps"]
         place = Place(*state["place"])
         self._here = Equilibrium(place, self._measures(place), state["gradient_norm"], epochs=0, steps=self._steps)
 
@@ -123,8 +126,8 @@ class ExactSurface:
         if not solved.gradient_norm <= THERE:
             raise RunFailedError(
                 f"no equilibrium at λ = {place.lambda_:g}, γ = {place.gamma:g}, t = {place.t:g}: the gradient stays at "
-                f"{solved.gradient_norm:.2g}, as where two values of z are about to part; choose another bottleneck.size "
-                "or start"
+                f"{solved.gradient_norm:.2g}, as where two values of z are about to part: choose another "
+                "bottleneck.size, λ or γ"
             )
         return solved
 
@@ -161,9 +164,7 @@ class ExactSurface:
         n = laws["train"].x.shape[1]
         constant = 0.5 * n * math.log(2 * math.pi * self._scale**2)
         e, c = encoder(laws["train"], self._theta, lambda_, gamma), self._theta.c.softmax(1)
-        return {
-            split: measures_of(law, costs(law, self._theta), c, e, place, constant) for split, law in laws.items()
-        }
+        return {split: measures_of(law, costs(law, self._theta), c, e, place, constant) for split, law in laws.items()}
 
 
 def leaves_the_branch(before: Equilibrium, after: Equilibrium) -> bool:

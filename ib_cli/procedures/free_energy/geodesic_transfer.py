@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from torch import Tensor
 
 from ib_cli.config.settings import Count
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.procedures.free_energy import rates
+from ib_cli.procedures.free_energy.chosen_surface import begin, check_parameters, check_surface, end, facts_of
 from ib_cli.procedures.free_energy.domains import check_transfer, laws
 from ib_cli.procedures.free_energy.path import Change, Path
-from ib_cli.procedures.free_energy.preconditions import Copies, Difference, PathOptions, Positive, Share
-from ib_cli.procedures.free_energy.start import start, trained
+from ib_cli.procedures.free_energy.preconditions import Copies, Difference, Kind, PathOptions, Positive, Share
 from ib_cli.procedures.free_energy.steps import Steps, change_of
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
 
@@ -39,30 +42,41 @@ class GeodesicTransfer(Procedure):
         difference: Difference,
         tolerance: Positive,
         correct: Share,
+        surface: Kind = "trained",
     ) -> None:
         self.steps, self.slope, self.held = steps, slope, held
-        self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct)
+        self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct, surface)
 
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where the experiment has no such surface, its data no target, or the slope is −1/λ."""
         here = check_transfer(experiment, self.name)
+        check_surface(experiment, self.options, self.name, experiment.data.at(0.5))
         if 1 + self.slope * here.lambda_ == 0:
             raise ConfigError(
-                f"procedure.slope={self.slope:g}: is −1/λ, the slope dD/dR of the surface itself, where any rate of λ and γ "
-                f"has it: choose another, such as {2 * self.slope:g}"
+                f"procedure.slope={self.slope:g}: is −1/λ, the slope dD/dR of the surface itself, which leaves the rates "
+                f"open: choose another, such as {2 * self.slope:g}"
             )
+
+    def facts(self, experiment: Experiment) -> Mapping[str, str] | None:
+        """Of an exact surface, which trains no model."""
+        return facts_of(experiment, self.options)
 
     def epochs(self, experiment: Experiment) -> int:
         """With one equilibration at the start; there may be more."""
         return experiment.settings.epochs + (1 + self.steps) * self.options.equilibration
 
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
-        """Train on the source, then walk to the target. Raises as `start` and `Path.follow`."""
-        surface, seconds = start(experiment, checkpoint, self.options, laws(experiment))
+        """Train on the source, then walk to the target. Raises as `begin` and `Path.follow`."""
+        surface, seconds = begin(experiment, checkpoint, self.options, laws(experiment))
         controller = GeodesicController(self.steps, self.slope, self.held)
         tolerance, correct = self.options.tolerance, self.options.correct
         path = Path(experiment, surface, controller, tolerance, "raise procedure.steps", checkpoint, seconds, correct)
-        return trained(experiment, surface, path.follow())
+        return end(experiment, surface, path.follow())
+
+    def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The model's, by name. Raises ValueError for an exact surface, which has none."""
+        check_parameters(self.options, self.name)
+        return super().parameters(experiment, checkpoint)
 
 
 class GeodesicController:

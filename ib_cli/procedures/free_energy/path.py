@@ -17,6 +17,7 @@ CERTAIN = 2.0  # standard errors that a step must be away from none
 FREE = 0.1  # of ln λ and ln γ: where the law moves as well, so much error of a step is no reason to doubt it
 WIDER = (1.0, 2.0, 4.0)  # factors of the differences, tried one after the other where slopes are noise
 LEAST = 0.5  # of λ and γ, that a step leaves of them
+EDGE = 5  # shortened steps in a row, each to half of what the last one left: λ or γ goes to 0
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Path:
         self.drift: float = saved["drift"]
         self._balance: float | None = saved["balance"]  # of the step that led here; None: there is none
         self._seconds: float = saved["seconds"]
+        self._shortened_in_a_row: int = saved.get("shortened", 0)
         self._began = checkpoint is not None and "path" in checkpoint
 
     def follow(self) -> Finished:
@@ -154,8 +156,14 @@ class Path:
         """Where the step leads; if less than half of λ or γ were left there, where a part of it leads."""
         falls = {"λ": -change.lambda_.value / here.lambda_, "γ": -change.gamma.value / here.gamma}
         steepest = max(falls, key=lambda name: falls[name])
-        part = 1.0
-        if falls[steepest] > 1 - LEAST:
+        part, short = 1.0, falls[steepest] > 1 - LEAST
+        self._shortened_in_a_row = self._shortened_in_a_row + 1 if short else 0
+        if self._shortened_in_a_row > EDGE:
+            raise RunFailedError(
+                f"step {self.steps + 1}: {steepest} goes to 0: {EDGE} steps in a row were shortened: the path ends at "
+                "this edge, start it elsewhere or with smaller steps"
+            )
+        if short:
             part = (1 - LEAST) / falls[steepest]
             log.warning(
                 "step %d is shortened to %.2g of itself: it would take away %.0f %% of %s",
@@ -199,7 +207,7 @@ class Path:
         self._seconds += self._clock.read()
         path = {
             "steps": self.steps, "C_0": self.C_0, "drift": self.drift, "balance": self._balance,
-            "seconds": self._seconds,
+            "seconds": self._seconds, "shortened": self._shortened_in_a_row,
         }  # fmt: skip
         state = {**self.surface.state(), "epoch": self.surface.here.epochs, "path": path}
         self.experiment.records.save_checkpoint(state)

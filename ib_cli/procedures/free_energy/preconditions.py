@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Interval
 
@@ -19,6 +19,7 @@ Copies = Annotated[int, Ge(2)]
 Difference = Annotated[float, Interval(gt=0, lt=0.25)]  # four times of it leaves λ and γ above 0
 Share = Annotated[float, Interval(ge=0, le=1)]
 Positive = Annotated[float, Gt(0)]
+Kind = Literal["trained", "exact"]
 TERMS = {"R": (), "D": ("lambda",), "C": ("gamma",)}  # functional → multipliers of its weight
 
 
@@ -32,6 +33,7 @@ class PathOptions:
     difference: float = 0.05
     tolerance: float = 0.1
     correct: float = 0.0
+    surface: Kind = "trained"
 
 
 def start_place(experiment: Experiment, procedure: str) -> Place:

@@ -78,9 +78,7 @@ def _solved(rows: tuple[tuple[Estimated, Estimated], ...], right: tuple[Estimate
     if abs(pivot) <= SMALLEST * max(abs(a * d), abs(b * c)):
         raise RunFailedError("the slopes of D and C are parallel: no change of λ and γ moves D and keeps C")
     x = (e * d - b * f) / pivot, (a * f - e * c) / pivot
-    residuals = [
-        math.hypot(side.stderr, row[0].stderr * x[0], row[1].stderr * x[1]) for row, side in zip(rows, right)
-    ]
+    residuals = [math.hypot(side.stderr, row[0].stderr * x[0], row[1].stderr * x[1]) for row, side in zip(rows, right)]
     inverse = ((d / pivot, -b / pivot), (-c / pivot, a / pivot))
     errors = [math.hypot(*(weight * error for weight, error in zip(row, residuals))) for row in inverse]
     return Rates(Estimated(x[0], errors[0]), Estimated(x[1], errors[1]))

@@ -9,7 +9,9 @@ from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.normalisation import fit
 
 
-def clouds(labels: int = 3, each: int = 12, n: int = 2, spread: float = 1.5, seed: int = 0, noise: float = 0.2) -> Split:
+def clouds(
+    labels: int = 3, each: int = 12, n: int = 2, spread: float = 1.5, seed: int = 0, noise: float = 0.2
+) -> Split:
     """Clouds of points about corners, one for each label; `noise`: a share of labels that are others."""
     generator = torch.Generator().manual_seed(seed)
     centres = 1.5 * torch.randn(labels, n, generator=generator)

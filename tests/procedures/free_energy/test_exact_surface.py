@@ -130,7 +130,7 @@ def test_the_envelope_is_the_change_of_f_and_of_r_at_constant_d_and_c() -> None:
     surface, slopes = at_a_third()
     assert slopes.envelope is not None
     assert slopes["F", "t"].value == pytest.approx(slopes.envelope.value, rel=1e-4)
-    R, D, C = (train(surface)[name] for name in ("R", "D_error", "C"))
+    D, C = (train(surface)[name] for name in ("D_error", "C"))
     laws: dict[float, Law] = {}
     ends = []
     for t in (0.3 + 2e-3, 0.3 - 2e-3):
@@ -168,7 +168,9 @@ def brute_force(surface: ExactSurface, rates: Rates, h: float = 1e-3) -> tuple[f
     """Derivatives of R, D and C along rates, by solving on both sides."""
     here = surface.here.place
     places = [
-        Place(here.lambda_ + sign * h * rates.lambda_.value, here.gamma + sign * h * rates.gamma.value, here.t + sign * h)
+        Place(
+            here.lambda_ + sign * h * rates.lambda_.value, here.gamma + sign * h * rates.gamma.value, here.t + sign * h
+        )
         for sign in (1, -1)
     ]
     above, below = (resolved(surface, place, {}) for place in places)
@@ -206,8 +208,6 @@ def test_a_place_comes_back_from_its_state() -> None:
 
 
 def test_a_signal_interrupts() -> None:
-    surface = ExactSurface(
-        constant_at, START, states=4, scale=SCALE, difference=1e-3, seed=0, stop=lambda: 15
-    )
+    surface = ExactSurface(constant_at, START, states=4, scale=SCALE, difference=1e-3, seed=0, stop=lambda: 15)
     with pytest.raises(Interrupted):
         surface.slopes(BOTH)

@@ -18,7 +18,9 @@ KEYS = [(quantity, way) for quantity in ("D", "C") for way in ("lambda", "gamma"
 
 def free_energy(lambda_: float, gamma: float, t: float) -> float:
     """Concave in λ and γ, and it changes with t."""
-    return (1 + t) * math.log(1 + lambda_ + 0.5 * gamma) + (2 - t) * math.sqrt(gamma + 0.2 * lambda_) + t * lambda_ * 0.3
+    return (
+        (1 + t) * math.log(1 + lambda_ + 0.5 * gamma) + (2 - t) * math.sqrt(gamma + 0.2 * lambda_) + t * lambda_ * 0.3
+    )
 
 
 def derivative(function: Callable[..., float], place: tuple[float, ...], axis: int, h: float = 1e-5) -> float:
