@@ -53,8 +53,8 @@ class GeodesicTransfer(Procedure):
         check_surface(experiment, self.options, self.name, experiment.data.at(0.5))
         if 1 + self.slope * here.lambda_ == 0:
             raise ConfigError(
-                f"procedure.slope={self.slope:g}: is −1/λ, the slope dD/dR of the surface itself, which leaves the rates "
-                f"open: choose another, such as {2 * self.slope:g}"
+                f"procedure.slope={self.slope:g}: is −1/λ, the slope dD/dR of the surface itself, and leaves the "
+                f"rates open: choose another, such as {2 * self.slope:g}"
             )
 
     def facts(self, experiment: Experiment) -> Mapping[str, str] | None:

@@ -185,12 +185,16 @@ def test_a_transfer_that_is_stopped_goes_on_to_the_same_numbers(experiment: Call
 
 
 def test_a_geodesic_of_a_network_comes_to_the_target(experiment: Callable[..., Experiment]) -> None:
-    made = experiment(*TINY, "procedure=geodesic_transfer", *OPTIONS, *SLOPES, "procedure.slope=-3", "procedure.copies=4")
+    words = (*OPTIONS, *SLOPES, "procedure.slope=-3", "procedure.held=0.3", "procedure.copies=4")
+    made = experiment(*TINY, "procedure=geodesic_transfer", *words)
     made.procedure.run(made, None)
     steps = of_step(made)
     check_lines(steps)
     for before, after in pairwise(steps):
         assert after["t"] > before["t"] and after["lambda"] > 0 and after["gamma"] > 0
+    held = [line for line in steps if line["t"] < 0.4]  # the step that begins below 0.3 included
+    assert len(held) == 2 and {(line["lambda"], line["gamma"]) for line in held} == {(1.0, 4.0)}
+    assert steps[2]["lambda"] != 1.0 and steps[2]["gamma"] != 4.0
 
 
 def test_direct_transfer_starts_where_the_source_ends_or_from_scratch(experiment: Callable[..., Experiment]) -> None:
