@@ -43,14 +43,23 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez("numbers.npz", x=rng.normal(size=(30, 4)), y=rng.normal(size=(30, 2)))
 
 
+# A transfer of one step whose slopes are hardly more than noise.
+ON_THE_WAY = ["objective=free_energy", "dataset=transfer", "dataset.of=digits", "dataset.likelihood=gaussian",
+              "epochs=5", "procedure.equilibration=1", "procedure.peak=1e-6"]
+TOLERANT = ["procedure.steps=1", "procedure.copies=4", "procedure.tolerance=1e3"]
 # Every procedure on data and a model that suit it, made short: how many epochs it ends with.
 PROCEDURES = {
+    "direct_transfer": (7, [*ON_THE_WAY, "procedure.steps=1"]),
+    "equilibrate": (2, ["objective=free_energy", "procedure.equilibration=1", "procedure.peak=1e-6"]),
     "equilibrium_dynamics": (0, ["objective=free_energy", "architecture=tables", "bottleneck.size=2", "gamma=0.7",
                                  "decoder.likelihood=gaussian", "lambda=2", "dataset.train_size=60",
                                  "dataset.test_size=20", "procedure.steps=1", "procedure.length=0.01"]),
     "exact_frontier": (0, [*DISCRETE, "weights=point", "sigma=0", "procedure.restarts=1"]),
     "fit": (1, []),
+    "geodesic_transfer": (7, [*ON_THE_WAY, *TOLERANT, "procedure.slope=-3"]),
     "hand_crafted": (0, DISCRETE),
+    "iso_classification": (3, ["objective=free_energy", "procedure.steps=1", "procedure.equilibration=1",
+                               "procedure.peak=1e-6", "procedure.length=0.01"]),
     "langevin": (8, ["procedure.temperature=1", "procedure.burn_in=0", "procedure.steps=3", "epochs=8",
                      "procedure.prior=0.01"]),
     "noise_scaling": (1, ["objective=ce", "bottleneck=zero_entropy_noise"]),
@@ -59,6 +68,7 @@ PROCEDURES = {
                        "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"]),
     "zeroth_law": (3, [*DISCRETE, "weights=point", "sigma=1", "epochs=3", "procedure.burn_in=0", "procedure.steps=2",
                        "procedure.chains=2"]),
+    "transfer": (7, [*ON_THE_WAY, *TOLERANT]),
 }  # fmt: skip
 
 

@@ -167,7 +167,7 @@ def test_own_arrays(ib_train: Callable) -> None:
         (["gamma=1,2"], "gamma=1,2: several values need a multirun (ib-train -m …); a list is written gamma=[1,2]"),
         (["epochs=two"], "epochs=two: must be an integer"),
         (["epochs=0"], "epochs=0: must be greater than 0"),
-        (["architecture.dropout=1.5"], "architecture.dropout=1.5: must be less than 1"),
+        (["architecture.dropout=1.5"], "architecture.dropout=1.5: must be less than or equal to 0.999"),
         (["architecture.widths=[64,x]"], "architecture.widths.1=x: must be an integer"),
         (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
         (["precision=fp64"], "precision=fp64: must be 'fp32' or 'bf16'"),

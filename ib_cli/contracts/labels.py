@@ -37,10 +37,14 @@ NAMES = {
     "I[X;Y|Z]": "residual information",
     "I_pairwise": "pairwise bound",
     "L2[Z]": "mean squared norm",
+    "F": "free energy",
 }
 SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
 # Measures that are amounts of information.
-INFORMATION = re.compile(r"([JRCDSVI]|KL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]")
+INFORMATION = re.compile(
+    r"([JRCDSVI]|KL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]"
+    r"|(d[CDR]/d(lambda|gamma|t)|maxwell|hessian_largest)(_stderr)?"  # slopes by λ, γ and t, which have no unit
+)
 RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.

@@ -25,7 +25,7 @@ from ib_cli.datasets.doubts import doubts as doubts_of
 from ib_cli.datasets.layout import REMEDY, channels_last
 from ib_cli.datasets.layout import doubts as doubts_of_layout
 from ib_cli.datasets.normalisation import INTERVALS, Affine, Normalisation, fit
-from ib_cli.datasets.whitening import fit_whitening, unlike
+from ib_cli.datasets.whitening import fit_whitening, unlike, without_contrast
 
 # The options of a data set that another one is made of: none of its own.
 PLAIN: dict[str, Any] = {
@@ -119,9 +119,10 @@ class DataSet(ABC):
         whitening = None
         if self.normalise == "zca":
             whitening, more = fit_whitening(splits["train"].x)
+            flat = without_contrast({name: split.x for name, split in splits.items()})
             affine, whitening = fit("none", splits["train"].x, None), whitening.to(device)
             splits = {name: replace(split, x=whitening(split.x)) for name, split in splits.items()}
-            doubts = (*doubts, *more, *unlike({name: split.x for name, split in splits.items()}))
+            doubts = (*doubts, *more, *flat, *unlike({name: split.x for name, split in splits.items()}))
         splits = {name: split.to(device) for name, split in splits.items()}
         augmentation = self._augmentation(splits["train"].x)
         if augmentation is not None:

@@ -19,6 +19,7 @@ CHUNK = 2048  # images at a time
 LARGEST = 4096  # values of an image: the fit takes time ∝ their cube, and the matrix memory ∝ their square
 LONG = 1000  # values of an image from which the fit takes seconds, and is kept for other runs
 UNLIKE = 1.5  # held-out images that deviate so many times as much as training images are told
+ALIKE = 1e-3  # a smaller deviation of whitened training images is rounding: two that differ have √(1/2D) or more
 RECIPE = 1  # raised whenever the same images give another matrix
 
 
@@ -76,16 +77,33 @@ def fit_whitening(images: Tensor) -> tuple[Whitening, tuple[str, ...]]:
 def unlike(whitened: Mapping[str, Tensor]) -> tuple[str, ...]:
     """A line for each held-out split whose whitened images (N, C, H, W) deviate more than those of `train`.
 
-    They do where the covariance of few images is small in directions that others vary in.
+    They do where the covariance of few images is small in directions that others vary in. Where training images differ
+    in nothing but brightness and contrast, a line says this instead.
     """
     deviations = {name: x.square().mean(dtype=torch.float64).sqrt().item() for name, x in whitened.items()}
     (N, D), least = whitened["train"].flatten(1).shape, deviations["train"]
+    if least < ALIKE:
+        return (f"dataset.normalise=zca: the {N:,} training images are all the same but for brightness and contrast",)
     return tuple(
         f"dataset.normalise=zca: images in {name} deviate {deviation / least:.2g} times as much as in training, whose "
         f"{N:,} images of {D:,} values are few to whiten with: more training images, or standard, have them alike"
         for name, deviation in deviations.items()
-        if least > 0 and deviation > UNLIKE * least
+        if deviation > UNLIKE * least
     )
+
+
+def without_contrast(parts: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """A line for each split, images (N, C, H, W) as read, some of which have one value in all their pixels."""
+    found = []
+    for name, images in parts.items():
+        values = images.flatten(1)
+        flat = int((values.amax(1).double() - values.amin(1).double() < FLAT).sum())
+        if flat:
+            found.append(
+                f"dataset.normalise=zca: {flat:,} of {len(images):,} images in {name} have one value in all their "
+                "pixels: without contrast they are the same to the model"
+            )
+    return tuple(found)
 
 
 def _digest(images: Tensor) -> str:

@@ -16,12 +16,12 @@ from ib_cli.contracts.noise import Request, draw
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import plan
+from ib_cli.engine.not_finite import remedy
 from ib_cli.engine.seeds import continued, generator
 from ib_cli.engine.state import State
 from ib_cli.model.model import Model
 from ib_cli.watch.observer import Observer
 
-HINT = "try a smaller optimizer.lr, clip=1, a longer schedule.warmup, or a bottleneck whose scale cannot run away"
 SECONDS_BETWEEN_REPORTS = 0.5  # each report waits for the device once
 
 
@@ -70,7 +70,10 @@ class Epoch:
         data: Data,
         settings: Settings,
         multipliers: Mapping[str, float],
+        suspects: Sequence[str] = (),
     ) -> None:
+        """`suspects`: what may have made J not finite, as `not_finite.suspects` says."""
+        self.suspects = suspects
         self.state, self.model, self.backward, self.data, self.settings = state, model, backward, data, settings
         self.multipliers = {name: torch.tensor(value, device=data.device) for name, value in multipliers.items()}
         self.order = batches(data, settings.batch_size, state.epoch, settings.seed)
@@ -117,14 +120,16 @@ class Epoch:
     def averages(self) -> dict[str, float]:
         """Sample-weighted means of J and its parts over this epoch's steps so far."""
         sizes = [len(indices) for indices in self.order]
-        return averages(torch.cat(self.state.history), sizes, self.state.names, self.state.epoch)
+        return averages(torch.cat(self.state.history), sizes, self.state.names, self.state.epoch, self.suspects)
 
 
-def averages(history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch: int) -> dict[str, float]:
+def averages(
+    history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch: int, suspects: Sequence[str] = ()
+) -> dict[str, float]:
     """Sample-weighted means of J, the functionals and the accuracy over an epoch's steps so far. Waits for the device.
 
     `history`: batch means, (steps done, parts), in the order of `names`. `sizes`: all batch sizes of the epoch.
-    Raises RunFailedError, naming the first such step and its terms, where a value is not finite.
+    Raises RunFailedError, naming the first such step, its terms and a remedy, where a value is not finite.
     """
     history = history.cpu().double()
     broken = (~history.isfinite()).any(1).nonzero()
@@ -133,6 +138,7 @@ def averages(history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch:
         terms = {name: value for name, value in zip(names, history[step].tolist()) if not math.isfinite(value)}
         named = {name: value for name, value in terms.items() if name != "J"} or terms  # J alone: too large a sum
         told = " and ".join(f"{name} became {value}" for name, value in named.items())
-        raise RunFailedError(f"{told} in epoch {epoch + 1}, step {step + 1}: {HINT}")
+        tried = remedy(suspects, first=epoch == step == 0)
+        raise RunFailedError(f"{told} in epoch {epoch + 1}, step {step + 1}: {tried}")
     weights = torch.tensor(sizes[: len(history)], dtype=history.dtype)
     return dict(zip(names, (weights @ history / weights.sum()).tolist()))

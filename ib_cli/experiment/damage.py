@@ -15,7 +15,7 @@ LINES = ("metrics.jsonl", "estimates.jsonl")
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
 NOISE_LAYERS = "noise_layers.npz"  # arrays that a run with layers of noise may measure at its end
 MORE = ("thermodynamics.jsonl", "tables.npz", NOISE_LAYERS)  # what some runs write at their end
-PLACE = ("split", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
+PLACE = ("split", "path_step", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
 FILES = (".lock", "run.log", "config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS)
 REMEDY = "put it back as it was, or start this run anew with rerun=true"
 

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ib_cli.config.settings import Settings
 from ib_cli.datasets.data import Data
+from ib_cli.engine.not_finite import suspects
 from ib_cli.engine.schedules import Schedule
 from ib_cli.experiment.estimates import Estimates
 from ib_cli.experiment.noise_measures import NoiseMeasures, NoNoiseMeasures
@@ -50,6 +51,11 @@ class Experiment:
     def lagrangian(self) -> str:
         """What is minimised, with numbers: `C + 0.01 R`."""
         return self.objective.lagrangian(self.multipliers)
+
+    @property
+    def suspects(self) -> list[str]:
+        """What in the config may be why J is not finite, if it is not."""
+        return suspects(self.config, self.multipliers)
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,7 @@ def _notes(made: Contents, wanted: str) -> list[str]:
     from ib_cli.contracts.labels import counted
     from ib_cli.report.panels.cross_entropies import left_out as no_cross_entropies
     from ib_cli.report.panels.i_diagrams import left_out as no_i_diagrams
+    from ib_cli.report.panels.paths import left_frontiers
 
     notes = []
     found = made.measured
@@ -235,6 +236,11 @@ def _notes(made: Contents, wanted: str) -> list[str]:
     if made.plane.paths and made.plane.split != made.split:
         notes.append(f"the information plane shows estimates on the {made.plane.split} split")
     notes += [reason for reason in (no_cross_entropies(made), no_i_diagrams(made)) if reason]
+    if count := left_frontiers(made):
+        notes.append(
+            f"{counted(count, 'run')} changed λ, γ or the law of the data on the way: in the pictures of paths, and in "
+            "no frontier"
+        )
     left = sum(run.status == "done" for run in made.runs) - int((made.points.of_run >= 0).sum())
     if left and not made.points.table.empty:
         notes.append(

@@ -33,6 +33,10 @@ FIGURES = {
     "error_by_width": "error_by_width",
     "nuisance_error": "nuisance_error",
     "lower_bound": "lower_bound",
+    "equilibrium_path": "equilibrium_path",
+    "transfer": "transfer",
+    "free_energy": "free_energy",
+    "path_laws": "path_laws",
     "first_law": "first_law",
     "laws": "thermodynamics_*",
 }

@@ -21,6 +21,7 @@ from ib_cli.model.model import Model
 from ib_cli.system.matplotlib_import import default_style
 from ib_cli.watch.pictures.curves import image_grid, training_curves, write
 from ib_cli.watch.pictures.i_diagram import atoms, i_diagrams
+from ib_cli.watch.pictures.path import path_pictures
 from ib_cli.watch.pictures.tables import Tables, draw_tables
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,8 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
 @torch.no_grad()
 @default_style()
 def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
-    """Draw figures/: training.png; i_diagram.png if there are estimates; reconstructions.png with a decoder, and
-    samples.png with a marginal as well.
+    """Draw figures/: training.png; path.png of a path on the equilibrium surface; i_diagram.png if there are estimates;
+    reconstructions.png with a decoder, and samples.png with a marginal as well.
 
     Where x and z are both discrete, distributions.png replaces the last two.
     """
@@ -68,6 +69,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         experiment.lagrangian,
         evaluated=experiment.settings.evaluate_train,
     )
+    path_pictures(experiment.records.metrics.read(), folder / "path.png")
     if estimated := atoms(experiment.records.estimates.read()):
         write(i_diagrams(estimated), folder / "i_diagram.png")
     model.eval()

@@ -36,6 +36,8 @@ GROUPS = (
     "estimators", "noise_measures", "tracker",
 )  # fmt: skip
 
+LARGEST = (2 - 2**-23) * 2.0**127  # of the numbers of float32
+
 
 @dataclass(frozen=True)
 class ValidConfig:
@@ -98,6 +100,8 @@ def _check_multipliers(config: Mapping[str, Any], objective: Objective, given: M
             raise ConfigError(f"{name}={value}: a multiplier is a number ≥ 0, such as {name}=1e-2")
         if not (math.isfinite(value) and value >= 0):
             raise ConfigError(f"{name}={value}: a multiplier must be finite and not negative")
+        if value > LARGEST:
+            raise ConfigError(f"{name}={value}: a multiplier must be at most 3.4e38, the largest number of float32")
     if not any(term.weight(given) for term in objective.terms):
         zeros = "=".join(objective.multipliers)
         raise ConfigError(f"{zeros}=0: every weight of the objective is 0, so there is nothing to minimise")

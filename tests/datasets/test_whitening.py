@@ -121,6 +121,34 @@ def test_few_training_images_are_told(digits):
     assert digits(normalise="zca").load("cpu").doubts == ()
 
 
+@pytest.mark.parametrize("value", [0, 7, 255])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images_of_one_value_are_told(npz, value, dtype):
+    some, x = RNG.integers(0, 256, (200, 1, 4, 4)).astype(dtype), np.full((200, 1, 4, 4), value, dtype)
+    y = np.arange(200) % 2
+    told = npz(x=np.where(np.arange(200)[:, None, None, None] < 3, x, some), y=y, x_test=some, y_test=y,
+               normalise="zca").load("cpu").doubts  # fmt: skip
+    assert [line for line in told if "one value" in line] == [
+        "dataset.normalise=zca: 3 of 200 images in train have one value in all their pixels: without contrast they are "
+        "the same to the model"
+    ]
+    told = npz(x=x, y=y, x_test=some, y_test=y, normalise="zca").load("cpu").doubts
+    assert any("200 of 200 images in train have one value" in line for line in told)
+    assert any("the 200 training images are all the same but for brightness and contrast" in line for line in told)
+
+
+def test_images_that_differ_in_brightness_and_contrast_alone_are_told(npz):
+    pattern = RNG.normal(size=(1, 3, 4, 4))
+    x = pattern * RNG.uniform(1, 2, (100, 1, 1, 1)) + RNG.normal(size=(100, 1, 1, 1))
+    y, unlike = np.arange(100) % 2, RNG.normal(size=x.shape)
+    for test in (x, unlike):
+        told = npz(x=x, y=y, x_test=test, y_test=y, normalise="zca").load("cpu").doubts
+        assert [line for line in told if "zca" in line] == [
+            "dataset.normalise=zca: the 100 training images are all the same but for brightness and contrast"
+        ]
+    assert not any("all the same" in line for line in npz(x=unlike, y=y, normalise="zca").load("cpu").doubts)
+
+
 def test_a_long_fit_is_made_once_for_the_same_images(digits, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(whitening, "LONG", 10)

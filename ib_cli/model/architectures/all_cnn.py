@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Interval
+from annotated_types import Gt
 from torch import Tensor, nn
 
 from ib_cli.contracts.noise import Tape
 from ib_cli.model.architectures.images import image_shape
-from ib_cli.model.blocks.layers import ACTIVATIONS, Chain, Dropout
+from ib_cli.model.blocks.layers import ACTIVATIONS, Chain, Dropout, DropoutRate
 from ib_cli.model.noise.noise import Noise, Place
 from ib_cli.model.noise.none import NO_NOISE
 
@@ -39,8 +39,8 @@ class AllCnn(nn.Module):
         variant: Literal[32, 96],
         width: Annotated[float, Gt(0)],
         activation: Literal["relu", "softplus"],
-        dropout: Annotated[float, Interval(ge=0, lt=1)],
-        input_dropout: Annotated[float, Interval(ge=0, lt=1)],
+        dropout: DropoutRate,
+        input_dropout: DropoutRate,
         monte_carlo: bool,
     ) -> None:
         super().__init__()

@@ -5,16 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from annotated_types import Gt, Interval, Len
+from annotated_types import Gt, Len
 from torch import Tensor, nn
 
 from ib_cli.contracts.noise import Tape
 from ib_cli.model.architectures.images import image_shape
-from ib_cli.model.blocks.layers import Chain, Dropout, Linear
+from ib_cli.model.blocks.layers import Chain, Dropout, DropoutRate, Linear
 from ib_cli.model.noise.noise import Noise, Place
 from ib_cli.model.noise.none import NO_NOISE
-
-Probability = Annotated[float, Interval(ge=0, lt=1)]
 
 
 class Cnn(nn.Module):
@@ -34,8 +32,8 @@ class Cnn(nn.Module):
         *,
         channels: Annotated[list[Annotated[int, Gt(0)]], Len(2, 2)],
         hidden: Annotated[int, Gt(0)],
-        dropout_conv: Probability,
-        dropout_dense: Probability,
+        dropout_conv: DropoutRate,
+        dropout_dense: DropoutRate,
         monte_carlo: bool,
     ) -> None:
         super().__init__()

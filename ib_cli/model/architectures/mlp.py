@@ -7,11 +7,11 @@ from functools import partial
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Interval
+from annotated_types import Gt
 from torch import Tensor, nn
 
 from ib_cli.contracts.noise import Tape
-from ib_cli.model.blocks.layers import Activation, Chain, Dropout, Linear, dense_block
+from ib_cli.model.blocks.layers import Activation, Chain, Dropout, DropoutRate, Linear, dense_block
 from ib_cli.model.noise.noise import Noise, Place
 from ib_cli.model.noise.none import NO_NOISE
 
@@ -31,7 +31,7 @@ class Mlp(nn.Module):
         widths: list[Annotated[int, Gt(0)]],
         activation: Activation,
         batch_norm: bool,
-        dropout: Annotated[float, Interval(ge=0, lt=1)],
+        dropout: DropoutRate,
         monte_carlo: bool,
         initialisation: Literal["torch", "xavier"],
     ) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from ib_cli.contracts.noise import Tape
@@ -20,6 +21,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,
     "identity": nn.Identity,
 }
+DropoutRate = Annotated[float, Interval(ge=0, le=0.999)]  # what stays is divided by 1 − p: nearer 1 numbers overflow
 
 
 class Linear(nn.Module):

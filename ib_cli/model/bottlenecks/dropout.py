@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Gt
 from torch import Tensor, nn
 
 from ib_cli.contracts.noise import Tape
-from ib_cli.model.blocks.layers import Linear, full_precision
+from ib_cli.model.blocks.layers import DropoutRate, Linear, full_precision
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck
 
 
@@ -28,7 +28,7 @@ class Dropout(Bottleneck):
         features: int,
         *,
         size: Annotated[int, Gt(0)] | None,
-        dropout: Annotated[float, Ge(0), Lt(1)],
+        dropout: DropoutRate,
         initialisation: Literal["torch", "xavier"],
     ) -> None:
         super().__init__()

@@ -12,11 +12,13 @@ from ib_cli.contracts.noise import NoiseOfLayer, Tape
 from ib_cli.model.noise.layer import NoiseLayer
 from ib_cli.model.noise.noise import Layers, Noise, Place
 
+LEAST_KEPT = 1e-3  # what is kept is divided by it; near 0 numbers overflow
+
 
 class Binary(Noise):
     """Binary dropout, the baseline of Information Dropout (Achille and Soatto 2018, Fig. 3)."""
 
-    def __init__(self, *, layers: Layers, keep: Annotated[float, Interval(gt=0, le=1)]) -> None:
+    def __init__(self, *, layers: Layers, keep: Annotated[float, Interval(ge=LEAST_KEPT, le=1)]) -> None:
         super().__init__(layers)
         self.keep = keep
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from annotated_types import Gt
+from annotated_types import Interval
 from torch import Tensor
 
 from ib_cli.contracts.noise import Tape
 from ib_cli.model.noise.layer import LogNormalNoise
 from ib_cli.model.noise.noise import Layers, Noise, Place
 
+LARGEST = 1e12  # of the variance: α is then 3.7, and a draw of ε may be e^20
+
 
 class Gaussian(Noise):
     """Constant log-normal noise, the third curve of Achille and Soatto (2018, Fig. 3)."""
 
-    def __init__(self, *, layers: Layers, variance: Annotated[float, Gt(0)], unit_mean: bool) -> None:
+    def __init__(
+        self, *, layers: Layers, variance: Annotated[float, Interval(gt=0, le=LARGEST)], unit_mean: bool
+    ) -> None:
         super().__init__(layers)
         self.variance, self.unit_mean = variance, unit_mean
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Ge, Gt, Interval, MinLen
+from annotated_types import Interval, MinLen
 from torch import Tensor, nn
 
 from ib_cli.contracts.errors import ConfigError
@@ -16,6 +16,9 @@ from ib_cli.model.noise.noise import Layers, Noise, Place
 from ib_cli.model.noise.priors import LogNormal, LogUniform
 
 ALPHA_MIN = 0.001  # the least α, as in the authors' code
+ALPHA_LARGEST = 10.0  # of alpha_max: there E ε = e^{α²/2} is 5e21; beyond 13.3 it is no number of float32
+HEAVIEST = 1e6  # of layer_weights, which weigh the layers against each other; β weighs them all
+LEAST_MASS = 1e-6  # of zero_mass: −ln q grows without end towards 0
 PRIORS = {"relu": "log_uniform", "softplus": "log_normal"}  # the prior that goes with an activation
 
 
@@ -26,11 +29,11 @@ class Information(Noise):
         self,
         *,
         layers: Layers,
-        layer_weights: Annotated[list[Annotated[float, Ge(0)]], MinLen(1)] | None,
-        alpha_max: Annotated[float, Gt(0)],
+        layer_weights: Annotated[list[Annotated[float, Interval(ge=0, le=HEAVIEST)]], MinLen(1)] | None,
+        alpha_max: Annotated[float, Interval(gt=0, le=ALPHA_LARGEST)],
         prior: Literal["auto", "log_uniform", "log_normal"],
         zero: Literal["alpha", "mass"],
-        zero_mass: Annotated[float, Interval(gt=0, lt=1)],
+        zero_mass: Annotated[float, Interval(ge=LEAST_MASS, lt=1)],
         unit_mean: bool,
     ) -> None:
         super().__init__(layers)

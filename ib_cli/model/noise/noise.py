@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Gt, MinLen
+from annotated_types import MinLen
 from torch import nn
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.model.blocks.layers import Chain
 from ib_cli.model.noise.layer import NoiseLayer, WithNoise
 
-Layers = Literal["all", "last"] | Annotated[list[Annotated[int, Gt(0)]], MinLen(1)]
+Layers = Literal["all", "last"] | Annotated[list[int], MinLen(1)]
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ class Noise(ABC):
         if self.layers == "all":
             return list(range(1, total + 1))
         chosen = sorted(set(self.layers))
-        if len(chosen) < len(self.layers) or chosen[-1] > total:
+        if len(chosen) < len(self.layers) or chosen[0] < 1 or chosen[-1] > total:
+            first = "layers count from 1, and " if chosen[0] < 1 else ""
             raise ConfigError(
-                f"noise.layers={list(self.layers)}: this architecture has noise after {total} of its layers: name some "
-                f"of 1 to {total}, each once"
+                f"noise.layers={list(self.layers)}: {first}this architecture has noise after {total} of its layers: "
+                f"name some of 1 to {total}, each once"
             )
         return chosen

@@ -88,7 +88,7 @@ def train(progress: Progress, loss: LossFunction, clock: Clock) -> None:
 
     while not progress.over:
         evaluation.begin_epoch(progress.state)
-        epoch = Epoch(progress.state, model, backward, data, settings, experiment.multipliers)
+        epoch = Epoch(progress.state, model, backward, data, settings, experiment.multipliers, experiment.suspects)
         if (signal := epoch.run(requests, experiment.stop, reporter)) is not None:
             save_at(signal)
         progress.trained(epoch.averages())

@@ -133,8 +133,9 @@ class _Group:
         """Give each run its averages; a run that is not finite fails."""
         for i in members:
             with self._alone(i):
-                state = self.runs[i].state
-                self.runs[i].trained(averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch))
+                state, suspects = self.runs[i].state, self.experiments[i].suspects
+                means = averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch, suspects)
+                self.runs[i].trained(means)
 
     def _evaluate(self, members: list[int], alive: list[int]) -> None:
         """Evaluate the due splits for all members together; the members alive record the result."""

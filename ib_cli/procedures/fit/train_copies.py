@@ -37,7 +37,10 @@ def train_copies(
         epoch, signal = trainer.epoch(stack, experiments)
         if signal is not None:
             raise Interrupted(signal)
-        found = [averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch) for state in stack.states]
+        found = [
+            averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch, each.suspects)
+            for state, each in zip(stack.states, experiments, strict=True)
+        ]
         for state, means in zip(stack.states, found):
             state.close_epoch()
             state.schedule.observe(means["J"])

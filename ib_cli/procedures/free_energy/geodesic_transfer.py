@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,14 +17,15 @@ from ib_cli.procedures.free_energy.domains import check_transfer, laws
 from ib_cli.procedures.free_energy.path import Change, Path
 from ib_cli.procedures.free_energy.preconditions import Copies, Difference, Kind, PathOptions, Positive, Share
 from ib_cli.procedures.free_energy.steps import Steps, change_of
-from ib_cli.procedures.free_energy.surface import Direction, Place, Slopes
+from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
 
 
 class GeodesicTransfer(Procedure):
     """Trains a model on the source and carries it to the target on the equilibrium surface, which changes with t.
 
     λ and γ change so that C and the slope dD/dR stay constant (A Free-Energy Principle for Representation Learning, eq.
-    30), in steps of 1/`steps` of t.
+    30), in steps of 1/`steps` of t. Up to t = `held` they stay: near t = 0 the slopes along t are those of a model that
+    has hardly seen the target's labels, and infinite in the limit.
     """
 
     name = "geodesic_transfer"
@@ -35,6 +35,7 @@ class GeodesicTransfer(Procedure):
         *,
         steps: Count,
         slope: float,
+        held: Share,
         equilibration: Count,
         peak: Positive,
         copies: Copies,
@@ -43,15 +44,18 @@ class GeodesicTransfer(Procedure):
         correct: Share,
         surface: Kind = "trained",
     ) -> None:
-        self.steps, self.slope = steps, slope
+        self.steps, self.slope, self.held = steps, slope, held
         self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct, surface)
 
     def check(self, experiment: Experiment) -> None:
-        """Raises ConfigError where the experiment has no such surface or its data no target, and for no slope."""
-        check_transfer(experiment, self.name)
+        """Raises ConfigError where the experiment has no such surface, its data no target, or the slope is −1/λ."""
+        here = check_transfer(experiment, self.name)
         check_surface(experiment, self.options, self.name, experiment.data.at(0.5))
-        if not math.isfinite(self.slope):
-            raise ConfigError(f"procedure.slope={self.slope}: dD/dR must be a number, such as -1")
+        if 1 + self.slope * here.lambda_ == 0:
+            raise ConfigError(
+                f"procedure.slope={self.slope:g}: is −1/λ, the slope dD/dR of the surface itself, and leaves the "
+                f"rates open: choose another, such as {2 * self.slope:g}"
+            )
 
     def facts(self, experiment: Experiment) -> Mapping[str, str] | None:
         """Of an exact surface, which trains no model."""
@@ -64,7 +68,7 @@ class GeodesicTransfer(Procedure):
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Train on the source, then walk to the target. Raises as `begin` and `Path.follow`."""
         surface, seconds = begin(experiment, checkpoint, self.options, laws(experiment))
-        controller = GeodesicController(self.steps, self.slope)
+        controller = GeodesicController(self.steps, self.slope, self.held)
         tolerance, correct = self.options.tolerance, self.options.correct
         path = Path(experiment, surface, controller, tolerance, "raise procedure.steps", checkpoint, seconds, correct)
         return end(experiment, surface, path.follow())
@@ -80,12 +84,16 @@ class GeodesicController:
 
     directions: tuple[Direction, ...] = ("lambda", "gamma", "t")
 
-    def __init__(self, steps: int, slope: float) -> None:
-        self.steps, self.slope = Steps(steps), slope
+    def __init__(self, steps: int, slope: float, held: float = 0.0) -> None:
+        """`held`: t up to which λ and γ stay."""
+        self.steps, self.slope, self.held = Steps(steps), slope, held
 
     def change(self, here: Place, slopes: Slopes) -> Change:
         """The rates times the step in t. Raises RunFailedError where the slopes leave them open."""
-        return change_of(rates.geodesic_transfer(slopes, here.lambda_, self.slope), self.steps.size(here.t))
+        step = self.steps.size(here.t)
+        if here.t < self.held:
+            return Change(Estimated(0.0), Estimated(0.0), step)
+        return change_of(rates.geodesic_transfer(slopes, here.lambda_, self.slope), step)
 
     def over(self, here: Place, steps: int) -> bool:
         """Whether the target is reached."""

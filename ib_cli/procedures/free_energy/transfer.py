@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,14 +17,15 @@ from ib_cli.procedures.free_energy.domains import check_transfer, laws
 from ib_cli.procedures.free_energy.path import Change, Path
 from ib_cli.procedures.free_energy.preconditions import Copies, Difference, Kind, PathOptions, Positive, Share
 from ib_cli.procedures.free_energy.steps import Steps, change_of
-from ib_cli.procedures.free_energy.surface import Direction, Place, Slopes
+from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
 
 
 class Transfer(Procedure):
     """Trains a model on the source and carries it to the target on the equilibrium surface, which changes with t.
 
     λ changes by `lambda_rate` from t = 0 to t = 1, and γ so that C stays constant (A Free-Energy Principle for
-    Representation Learning, eq. 38), in steps of 1/`steps` of t.
+    Representation Learning, eq. 38), in steps of 1/`steps` of t. Up to t = `held` both stay, as
+    for `GeodesicTransfer`.
     """
 
     name = "transfer"
@@ -35,6 +35,7 @@ class Transfer(Procedure):
         *,
         steps: Count,
         lambda_rate: float,
+        held: Share,
         equilibration: Count,
         peak: Positive,
         copies: Copies,
@@ -43,14 +44,14 @@ class Transfer(Procedure):
         correct: Share,
         surface: Kind = "trained",
     ) -> None:
-        self.steps, self.lambda_rate = steps, lambda_rate
+        self.steps, self.lambda_rate, self.held = steps, lambda_rate, held
         self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct, surface)
 
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where the experiment has no such surface, its data no target, or λ would end at 0."""
         here = check_transfer(experiment, self.name)
         check_surface(experiment, self.options, self.name, experiment.data.at(0.5))
-        if not math.isfinite(self.lambda_rate) or here.lambda_ + self.lambda_rate <= 0:
+        if here.lambda_ + self.lambda_rate <= 0:
             raise ConfigError(
                 f"procedure.lambda_rate={self.lambda_rate:g}: λ goes from {here.lambda_:g} to "
                 f"{here.lambda_ + self.lambda_rate:g}, and must stay above 0: choose more than {-here.lambda_:g}"
@@ -67,7 +68,7 @@ class Transfer(Procedure):
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Train on the source, then walk to the target. Raises as `begin` and `Path.follow`."""
         surface, seconds = begin(experiment, checkpoint, self.options, laws(experiment))
-        controller = HeuristicController(self.steps, self.lambda_rate)
+        controller = HeuristicController(self.steps, self.lambda_rate, self.held)
         tolerance, correct = self.options.tolerance, self.options.correct
         path = Path(experiment, surface, controller, tolerance, "raise procedure.steps", checkpoint, seconds, correct)
         return end(experiment, surface, path.follow())
@@ -83,12 +84,16 @@ class HeuristicController:
 
     directions: tuple[Direction, ...] = ("lambda", "gamma", "t")
 
-    def __init__(self, steps: int, lambda_rate: float) -> None:
-        self.steps, self.lambda_rate = Steps(steps), lambda_rate
+    def __init__(self, steps: int, lambda_rate: float, held: float = 0.0) -> None:
+        """`held`: t up to which λ and γ stay."""
+        self.steps, self.lambda_rate, self.held = Steps(steps), lambda_rate, held
 
     def change(self, here: Place, slopes: Slopes) -> Change:
         """The rates times the step in t. Raises RunFailedError where C does not depend on γ."""
-        return change_of(rates.heuristic_transfer(slopes, self.lambda_rate), self.steps.size(here.t))
+        step = self.steps.size(here.t)
+        if here.t < self.held:
+            return Change(Estimated(0.0), Estimated(0.0), step)
+        return change_of(rates.heuristic_transfer(slopes, self.lambda_rate), step)
 
     def over(self, here: Place, steps: int) -> bool:
         """Whether the target is reached."""

@@ -10,24 +10,37 @@ from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.noise_errors import FRACTION, MODES, errors_by_width
 
+WIDE = 3  # the largest error over the least
+
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`error_by_width`: a panel for each test mode, a line for each kind of noise; bars are standard errors."""
+    """`error_by_width`: a panel for each test mode, a line for each kind of noise; bars are standard errors.
+
+    The panels have one scale of errors, logarithmic where the errors differ widely.
+    """
     counted, found = errors_by_width(contents)
     if not found:
         return []
     figure, panels = style.grid(len(found))
     kinds = list(dict.fromkeys(kind for of in found.values() for kind in of))
     widths = sorted({float(x) for of in found.values() for line in of.values() for x in line.x})
+    errors = [100 * y for of in found.values() for line in of.values() for y in line.y]
+    low, high = min(errors), max(errors)
     for panel, (mode, of) in zip(panels, found.items()):
+        if panel is not panels[0]:
+            panel.sharey(panels[0])
         for kind, line in of.items():
             colour, marker = (style.cycled(each, kinds.index(kind)) for each in (style.COLOURS, style.MARKERS))
             look: dict[str, Any] = {"color": colour, "marker": marker, "ms": 3.5, "lw": 1, "capsize": 2}
-            panel.errorbar(line.x, line.y * 100, yerr=line.error * 100, label=literal(kind), elinewidth=0.8, **look)
+            bars = line.error * 100 if line.error.any() else None  # an only run has none
+            panel.errorbar(line.x, line.y * 100, yerr=bars, label=literal(kind), elinewidth=0.8, **look)
         panel.set_xscale("log")
-        panel.set_xticks(widths, [f"{x:.0%}" if counted == FRACTION else f"{x:g}" for x in widths])
+        panel.set_xticks(widths, [f"{100 * x:g}%" if counted == FRACTION else f"{x:g}" for x in widths])
         panel.set_xticks([], minor=True)
         panel.set_title(MODES[mode], fontsize=style.MEDIUM)
-        style.tidy(panel, counted, f"error, {contents.split} split (%)")
+        style.tidy(panel, counted, f"error, {contents.split} split (%)" if panel is panels[0] else "")
+    if low > 0 and high > WIDE * low:  # else one bad kind of noise would press the others together
+        panels[0].set_yscale("log")
+        style.log_ticks(panels[0].yaxis, low, high)
     panels[0].legend(fontsize=style.SMALL, frameon=False)
     return style.write(figure, folder, "error_by_width")

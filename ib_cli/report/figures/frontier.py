@@ -40,6 +40,9 @@ def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) 
             limit = of_curve[of_curve["hull"]].sort_values(x)
             across, up = limit[x] * contents.scale(x), limit[y] * contents.scale(y)
             panel.plot(across, up, color="black", lw=1.2, zorder=1.5)
+        elif len(of_curve) and curve in contents.baselines:
+            line = of_curve.sort_values(x)
+            panel.plot(line[x] * contents.scale(x), line[y] * contents.scale(y), zorder=1.2, **style.BASELINE)
         elif len(of_curve):
             marker = style.cycled(style.MARKERS, i)
             _seeds(panel, contents, colours, of_curve, (x, y), marker)
@@ -104,7 +107,9 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame, limits: Mapping[st
     from matplotlib.lines import Line2D
 
     curves = contents.points.curves
-    present = [curve for curve in curves if (rows["curve"] == curve).any() and curve not in limits]
+    baselines = [curve for curve in contents.baselines if (rows["curve"] == curve).any()]
+    apart = {*limits, *baselines}
+    present = [curve for curve in curves if (rows["curve"] == curve).any() and curve not in apart]
     rows = rows[rows["curve"].isin(present)]
     handles = []
     for curve in present if len(present) > 1 else []:
@@ -119,5 +124,6 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame, limits: Mapping[st
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=5.5, mec="white", label="median, quartiles"))
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=2, label="single runs"))
     handles += [Line2D([], [], color="black", lw=1.2, label=literal(text)) for text in limits.values()]
+    handles += [Line2D([], [], label=literal(curve), **style.BASELINE) for curve in baselines]
     if handles:
         panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)

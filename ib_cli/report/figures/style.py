@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.labels import mathtext
 from ib_cli.report.quantities.colours import Colours
@@ -23,6 +23,7 @@ WIDTH, HEIGHT = 3.5, 2.6  # inches of a figure with one panel: a column of a pap
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # of the curves, told apart by form beside colour
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#808080")  # Okabe and Ito
 DASHES = ("-", "--", ":", "-.")
+BASELINE: dict[str, Any] = {"color": "0.45", "ls": "-.", "lw": 1.1}  # the line of a linear Gaussian model
 COLUMNS = 3  # panels in a row
 
 
@@ -72,6 +73,13 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def whole_numbers(axis: Axis) -> None:
+    """A few ticks at whole numbers, as of steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
 def colour_bar(figure: Figure, panels: list[Axes], colours: Colours, pad: float = 0.02, shrink: float = 1.0) -> None:

@@ -83,10 +83,12 @@ class Grid:
 
 
 def grids(points: Points, runs: Sequence[RecordedRun], results: DataFrame, split: str) -> tuple[list[Grid], list[str]]:
-    """A grid per curve, and remarks on curves without a grid or without axes."""
+    """A grid per curve without points that are not regular, and remarks on curves without a grid or axes."""
     found, remarks = [], []
     for curve in points.curves:
-        rows = np.flatnonzero((points.table["curve"] == curve).to_numpy())
+        rows = np.flatnonzero((points.table["curve"] == curve).to_numpy() & points.regular)
+        if not len(rows):
+            continue
         members = np.flatnonzero(np.isin(points.of_run, rows))
         lagrangian = _common(runs, members)
         if lagrangian is None:

@@ -9,10 +9,12 @@
       if (trace.customdata) {
         trace.text = trace.customdata.map((run, i) => {
           const epoch = trace.epochs ? `<br>epoch ${trace.epochs[i]}` : "";
-          return data.runs[run] + epoch;
+          const step = trace.steps ? `<br>step ${trace.steps[i]}` : "";
+          return data.runs[run] + epoch + step;
         });
         trace.hovertemplate ||= `%{text}<br>x = %{x:.4g}, y = %{y:.4g}${z}<extra></extra>`;
         delete trace.epochs;
+        delete trace.steps;
       }
       if (trace.points) {
         trace.text = trace.points.map((point, i) => {

@@ -19,6 +19,7 @@ from ib_cli.report.page.plot_parts import Plot, point_texts
 from ib_cli.report.page.plots import plots
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
+from ib_cli.report.read.paths import SUMMARY
 from ib_cli.report.read.tables import FLAGGED, converted, cosmetic
 from ib_cli.watch.screen import number
 
@@ -101,6 +102,7 @@ def _symbols(minimise: Any) -> str:
     return " + ".join(
         f"{'·'.join(GREEK.get(f.strip(), f.strip()) for f in str(weight).split('*'))} {name}".removeprefix("1 ")
         for name, weight in minimise.items()
+        if weight != 0  # a term that is only measured
     )
 
 
@@ -153,6 +155,7 @@ def _runs_table(contents: Contents, table: DataFrame) -> dict[str, Any]:
     measured = {name.removeprefix(prefix).removesuffix(suffix): name for name in shown}
     measures = list(dict.fromkeys([*contents.metrics, *in_order(set(measured))]))[:MOST_MEASURES]
     head = ["id", "study", "status", "objective", *(m for m in MULTIPLIERS if m in table), "seed", "epochs", "seconds"]
+    head += [name for of in SUMMARY for name in (f"train/{of}", f"train/{of}{suffix}") if name in table]
     keys = [key for key in contents.differing if key in table and not key.startswith("objective.")]
     columns = list(dict.fromkeys([*head, *(measured[name] for name in measures), *keys, "folder"]))
     cells = [[_marked(*pair) for pair in zip(table[name].tolist(), _flags(contents, name))] for name in columns]

@@ -20,6 +20,7 @@ Plot = dict[str, Any]
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
 GREY = "#737373"
+BASELINE = {"color": GREY, "width": 1.6, "dash": "dashdot"}  # the line of a linear Gaussian model
 MOST_SEEDS = 10  # named in a hover text
 CERTAIN = 1e-6  # nats: a smaller gap of the exact limit is not worth a word
 DIGITS = 5

@@ -6,7 +6,7 @@ makes hover texts from them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,20 @@ from ib_cli.report.page.cross_entropy_plots import cross_entropies
 from ib_cli.report.page.error_plots import error_by_entropy
 from ib_cli.report.page.estimate_plots import entropies, residual_plane
 from ib_cli.report.page.law_plots import law_plots
-from ib_cli.report.page.plot_parts import DASHES, GREY, SYMBOLS, Plot, bar, detail, layout, medians, numbers, quartiles
+from ib_cli.report.page.path_plots import path_plots
+from ib_cli.report.page.plot_parts import (
+    BASELINE,
+    DASHES,
+    GREY,
+    SYMBOLS,
+    Plot,
+    bar,
+    detail,
+    layout,
+    medians,
+    numbers,
+    quartiles,
+)
 from ib_cli.report.page.run_lines import FEW, end_marks, flagged_lines, run_lines
 from ib_cli.report.page.surface_plot import surface
 from ib_cli.report.page.sweep_plots import first_law, measures
@@ -41,6 +54,7 @@ def plots(contents: Contents) -> list[Plot]:
     found += residual_plane(contents)
     found += first_law(contents)
     found = [{"section": "Frontiers and information plane", **plot} for plot in found]
+    found += path_plots(contents)
     found += law_plots(contents.thermodynamics)
     found += [{"section": "Measures and multipliers", **plot} for plot in measures(contents)]
     over_epochs = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
@@ -60,26 +74,34 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
     for i, curve in enumerate(curves):
         of_curve = rows[rows["curve"] == curve]
         if len(of_curve) and curve in limits:
-            traces.append(_limit(contents, limits[curve], of_curve[of_curve["hull"]].sort_values(x), (x, y)))
+            traces.append(_limit(contents, limits[curve], of_curve[of_curve["hull"]].sort_values(x), (x, y), LIMIT))
+        elif len(of_curve) and curve in contents.baselines:
+            traces.append(_limit(contents, curve, of_curve.sort_values(x), (x, y), BASELINE))
         elif len(of_curve):
             traces += _curve(contents, colours, of_curve, (x, y), i)
+    linear = not set(rows["curve"]).isdisjoint(contents.baselines)
     a, b = plain(x, contents.units, contents.own), plain(y, contents.units, contents.own)
     return {
         "id": f"frontier-{x}-{y}",
         "title": f"Frontier {x}–{y}",
         "note": "Large: median over the runs that differ by their seed alone, with quartiles. Small: single runs. "
         "Line: lower convex hull of the medians."
-        + (" Black line: the exact limit, below which nothing can be." if limits else ""),
+        + (" Black line: the exact limit, below which nothing can be." if limits else "")
+        + (
+            " Grey line of dots and dashes: what a linear Gaussian model attains; others may be below."
+            if linear
+            else ""
+        ),
         "traces": traces + bar(colours),
         "layout": layout(a, b, showlegend=True),
     }
 
 
-def _limit(contents: Contents, title: str, rows: DataFrame, axes: tuple[str, str]) -> Plot:
-    """The exact limit as a line without marks."""
+def _limit(contents: Contents, title: str, rows: DataFrame, axes: tuple[str, str], look: dict[str, Any]) -> Plot:
+    """The exact limit, or a baseline, as a line without marks."""
     x, y = axes
     return {
-        "type": "scatter", "mode": "lines", "name": title, "line": LIMIT,
+        "type": "scatter", "mode": "lines", "name": title, "line": look,
         "x": numbers(rows[x] * contents.scale(x)), "y": numbers(rows[y] * contents.scale(y)),
         **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
     }  # fmt: skip

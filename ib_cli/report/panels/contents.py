@@ -62,7 +62,7 @@ class Contents:
     @cached_property
     def swept_metrics(self) -> list[str]:
         """The drawn measures that some point has; empty if no multiplier varies."""
-        table = self.points.table
+        table = self.points.table[self.points.regular]
         return [m for m in self.metrics if self.colours.vary and m in table.columns and np.isfinite(table[m]).any()]
 
     def repeated_runs(self, rows: DataFrame) -> np.ndarray:
@@ -87,6 +87,12 @@ class Contents:
                 proven = all(certified(run) for run, of in zip(self.runs, self.points.of_run) if of in rows.index)
                 found.setdefault(str(name), {})[str(curve)] = title + ("" if proven else " (not certified)")
         return found
+
+    @cached_property
+    def baselines(self) -> list[str]:
+        """Curves of reverse water-filling alone: what a linear Gaussian model attains."""
+        curves, linear = self.points.table["curve"].to_numpy(), self.points.linear
+        return [curve for curve in dict.fromkeys(curves[linear]) if curve not in set(curves[~linear])]
 
     @cached_property
     def plane_exact_limits(self) -> dict[str, list[int]]:
@@ -126,7 +132,7 @@ class Contents:
     @cached_property
     def run_colour_values(self) -> np.ndarray:
         """Swept multiplier of each run (runs,), also of runs that are not done; NaN without one."""
-        swept = self.points.swept
+        swept = {curve: name for curve, name in self.points.swept.items() if curve not in self.baselines}
         values = np.full(len(self.runs), np.nan)
         for i, run in enumerate(self.runs):
             point = self.points.of_run[i]

@@ -14,10 +14,12 @@ MARGIN = 0.05  # above and below, relative to the extent
 def trajectories(contents: Contents, name: str) -> dict[int, np.ndarray]:
     """Row of a run → epochs and values (n, 2) of a measure on the report's split, in the units.
 
-    Empty if all runs are finished and have one epoch, as exact optima.
+    Without optima that no training reached. Empty if all runs are finished and have one epoch.
     """
     lines = {}
     for i, run in enumerate(contents.runs):
+        if run.exact or run.baseline:
+            continue
         if name in run.metrics and "epoch" in run.metrics:
             line = np.stack([run.metrics["epoch"], run.metrics[name] * contents.scale(name)], 1)
             line = line[(run.splits == contents.split) & np.isfinite(line).all(1)]

@@ -21,16 +21,15 @@ STEPS = 256
 
 
 class Colours:
-    """The logarithmic colour scale of a picture's multiplier."""
+    """The logarithmic colour scale of a picture's multiplier. A line of a linear Gaussian model has no part in it."""
 
     def __init__(self, points: Points, curves: Collection[str] | None = None) -> None:
         """`curves`: the curves in the picture; None: all curves."""
         shown = points.table["curve"].isin(list(points.curves if curves is None else curves)).to_numpy(dtype=bool)
-        values = points.colour_by[shown]
+        shown = shown & ~points.linear
+        values, coloured = points.colour_by[shown], set(points.table["curve"][shown])
         positive = values[values > 0]
-        self.names = tuple(
-            dict.fromkeys(name for curve, name in points.swept.items() if curves is None or curve in curves)
-        )
+        self.names = tuple(dict.fromkeys(name for curve, name in points.swept.items() if curve in coloured))
         self.low = float(positive.min()) if len(positive) else 1.0
         self.high = float(positive.max()) if len(positive) else 1.0
 

@@ -41,7 +41,7 @@ def frontiers(points: Points, above: tuple[np.ndarray, np.ndarray] | None = None
     - first_law: 1 if no neighbour in the sweep (three functionals: no other point) has a lower J by the point's own
       weights, else 0; empty without a neighbour or a predicted slope
 
-    Frontiers for which no point has all functionals are left out.
+    Frontiers for which no point has all functionals are left out, and so are runs that moved along a path.
     """
     import pandas as pd
 
@@ -57,6 +57,7 @@ def measured(points: Points) -> list[tuple[str, ...]]:
     """Pairs and triples of functionals that were all measured for at least one point."""
     table = points.table
     known = [name for name in FUNCTIONALS if name in table.columns]
+    table = table[~points.moved]
     present = {frozenset(names) for k in (2, 3) for names in combinations(known, k) if _complete(table, names).any()}
     return [names for names in (*PAIRS, *TRIPLES) if frozenset(names) in present]
 
@@ -68,7 +69,7 @@ def _complete(table: DataFrame, names: tuple[str, ...]) -> np.ndarray:
 def _blocks(points: Points, names: tuple[str, ...]) -> Iterator[DataFrame]:
     """The rows of one frontier, a table per curve."""
     table = points.table
-    complete = _complete(table, names)
+    complete = _complete(table, names) & ~points.moved
     keep = ["curve", *(m for m in MULTIPLIERS if m in table.columns), "runs"]
     keep += [f"{f}{suffix}" for f in FUNCTIONALS if f in table.columns for suffix in ("", "_q1", "_q3")]
     for curve in points.curves:

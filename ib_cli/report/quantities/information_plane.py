@@ -52,7 +52,9 @@ def information_plane(runs: Sequence[RecordedRun], split: str, found: Estimated)
         flagged = {i: np.zeros(len(path), dtype=bool) for i, path in paths.items()}
     both = {i for name in found.estimators(X, Y) for i in found.paths(name, X, Y)}
     lacking = tuple(i for i in done if i not in both) if estimator is None and both & set(done) else ()
-    left_out = tuple(i for i, run in enumerate(runs) if i not in paths and (run.splits == split).any())
+    left_out = tuple(
+        i for i, run in enumerate(runs) if i not in paths and (run.splits == split).any() and not run.baseline
+    )
     continuous = {_dataset(run) for run in runs if "mse" in run.metrics or "mse" in run.result.get(split, {})}
     labelled = (run for run in runs if _dataset(run) not in continuous)  # the entropy of a continuous y bounds nothing
     entropies = [value for run in labelled if (value := label_entropy(run, split)) is not None]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import differing
@@ -13,6 +14,7 @@ from ib_cli.report.read.tables import differing
 RUN = "procedure.run"  # the config's key of the run that is measured
 NO_DIFFERENCE = ("seed", RUN, "procedure.digest")  # keys in which measurements of one kind may differ
 Place = tuple[Path, str]  # a study's folder and the id of a run in it
+_OTHER = object()  # equals no value of a config
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Joined:
 def joined(runs: Sequence[RecordedRun]) -> Joined:
     """Measures of measurements that differ in their seed only are one, their mean.
 
-    Where measurements of one name differ in anything else, the name tells in what: `nuisance_error (epochs=20)`. A
-    report of measurements alone leaves them as they are.
+    Where measurements of one name differ in anything else, the usual ones keep it, and the name of the others tells in
+    what they differ: `nuisance_error (epochs=20)`. A report of measurements alone leaves them as they are.
     """
     measuring = [run for run in runs if isinstance(run.config.get(RUN), str)]
     others = [run for run in runs if not isinstance(run.config.get(RUN), str)]
@@ -65,22 +67,37 @@ def _measures(run: RecordedRun) -> Mapping[str, Mapping[str, float]]:
 
 
 def _suffixes(runs: Sequence[RecordedRun]) -> list[dict[str, str]]:
-    """For each measurement, name of a measure → what tells it from others of this name; '' where nothing does."""
-    of_name: dict[str, list[RecordedRun]] = {}
-    for run in runs:
+    """For each measurement, name of a measure → in what it differs from the usual ones of this name; '' for these."""
+    of_name: dict[str, list[int]] = {}
+    for number, run in enumerate(runs):
         for name in {name for measures in _measures(run).values() for name in measures}:
-            of_name.setdefault(name, []).append(run)
-    keys = {
-        name: [key for key in differing(alike) if key not in NO_DIFFERENCE and not key.startswith("dataset.")]
-        for name, alike in of_name.items()
-    }
-    return [
-        {
-            name: f" ({', '.join(f'{key}={run.config.get(key)}' for key in keys[name])})" if keys[name] else ""
-            for name in {name for measures in _measures(run).values() for name in measures}
-        }
-        for run in runs
-    ]
+            of_name.setdefault(name, []).append(number)
+    found: list[dict[str, str]] = [{} for _ in runs]
+    for name, numbers in of_name.items():
+        for number, told in zip(numbers, _told([runs[number] for number in numbers])):
+            found[number][name] = told
+    return found
+
+
+def _told(alike: Sequence[RecordedRun]) -> list[str]:
+    """For each of some measurements in what it differs from the usual ones, as ` (epochs=20)`; '' for these.
+
+    Usual is the setting in which the most runs were measured. Where two settings share that place none is usual, and
+    each is told.
+    """
+    keys = [key for key in differing(alike) if key not in NO_DIFFERENCE and not key.startswith("dataset.")]
+    settings = [tuple(run.config.get(key) for key in keys) for run in alike]
+    measured: dict[tuple[Any, ...], set[Place]] = {}
+    for run, setting in zip(alike, settings):
+        measured.setdefault(setting, set()).add(_place(run))
+    most = max(len(places) for places in measured.values())
+    usual = [setting for setting, places in measured.items() if len(places) == most]
+    found = []
+    for setting in settings:
+        compared = usual[0] if len(usual) == 1 else (_OTHER,) * len(keys)
+        told = [f"{key}={value}" for key, value, common in zip(keys, setting, compared) if value != common]
+        found.append(f" ({', '.join(told)})" if told else "")
+    return found
 
 
 def _with(run: RecordedRun, found: Mapping[str, Mapping[str, Sequence[float]]]) -> RecordedRun:

@@ -16,6 +16,7 @@ import numpy as np
 from ib_cli.config.multipliers import MULTIPLIERS, parse_weight
 from ib_cli.config.public_names import short_name
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.report.read.paths import moved
 from ib_cli.report.read.record_files import printable
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import cosmetic, differing
@@ -23,6 +24,7 @@ from ib_cli.report.read.tables import cosmetic, differing
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+EXACT, BASELINE = "exact", "linear Gaussian model"  # names of curves of these runs, whatever model their configs have
 LONGEST = 120  # letters of a curve's name
 MOST_CURVES = 8  # more cannot be told apart in a picture
 FIRST_KEYS = (
@@ -55,11 +57,18 @@ class Points:
     weights: tuple[Mapping[str, float], ...]  # per point: functional → weight; empty if its runs disagree
     swept: Mapping[str, str]  # curve → its multiplier with the most values; no entry without multipliers
     merged: bool  # True if the runs had too many curves and form one; neighbours then mean nothing
+    moved: np.ndarray  # (points,) True where a run left its multipliers on a path
+    linear: np.ndarray  # (points,) True for what a linear Gaussian model attains
 
     @property
     def curves(self) -> list[str]:
         """Names of the curves, in the order of their first runs."""
         return list(dict.fromkeys(self.table["curve"]))
+
+    @property
+    def regular(self) -> np.ndarray:
+        """True for the points (points,) that pictures against a multiplier and the laws on a grid are of."""
+        return ~(self.moved | self.linear)
 
     def varying_multipliers(self, curve: str) -> list[str]:
         """All multipliers with several values on the curve."""
@@ -72,7 +81,7 @@ class Points:
         If the multipliers form no grid, as after a random search, one line that is not joined.
         """
         swept = self.swept.get(curve)
-        rows = self.table[(self.table["curve"] == curve) & np.isfinite(self.table[measure])]
+        rows = self.table[(self.table["curve"] == curve) & np.isfinite(self.table[measure]) & self.regular]
         if swept is None or rows.empty:
             return []
         rows = rows.sort_values(swept)
@@ -95,8 +104,10 @@ class Points:
 
 
 def weights(run: RecordedRun) -> dict[str, float]:
-    """Functional → its nonzero weight in the minimised Σ weight · functional; empty if unknown."""
+    """Functional → its nonzero weight in the minimised Σ weight · functional; empty if unknown, or if it changed."""
     found: dict[str, float] = {}
+    if moved(run):
+        return found
     for symbol, text in run.minimise.items():
         try:
             weight, names = parse_weight(symbol, text)
@@ -116,8 +127,8 @@ def gather(
     """The points of the finished runs, with the measures of one split.
 
     `group_by`: config keys that tell curves apart, beside the objective; None: every differing key except the seed and
-    the multipliers. Curves of exact optima are named `exact`, whatever model their configs have. Raises ConfigError if
-    `group_by` has an unknown key, a multiplier or the seed.
+    the multipliers. Curves of exact optima are named `EXACT`, those of reverse water-filling `BASELINE`. Raises
+    ConfigError if `group_by` has an unknown key, a multiplier or the seed.
     """
     keys = _curve_keys(runs, group_by)
     done = [i for i, run in enumerate(runs) if run.status == "done" and run.result.get(split)]
@@ -129,17 +140,21 @@ def gather(
         points.setdefault((curve_of[i], tuple(sorted(runs[i].multipliers.items()))), []).append(i)
     order = list(dict.fromkeys(curve for curve, _ in points))
     points = dict(sorted(points.items(), key=lambda item: (order.index(item[0][0]), item[0][1])))
-    trained = {curve_of[i] for i in done if not runs[i].exact}
-    names = _names([curve for curve in order if curve in trained], keys)
-    exact = _names([curve for curve in order if curve not in trained], keys)
-    names |= {curve: f"exact, {name}" if name else "exact" for curve, name in exact.items()}
+    kinds = {curve_of[i]: EXACT if runs[i].exact else BASELINE if runs[i].baseline else "" for i in done}
+    kinds |= {curve_of[i]: "" for i in done if not (runs[i].exact or runs[i].baseline)}  # pooled with trained runs
+    names: dict[tuple[Any, ...], str] = {}
+    for kind in ("", EXACT, BASELINE):
+        of_kind = curve_names([curve for curve in order if kinds[curve] == kind], keys)
+        names |= {curve: ", ".join(part for part in (kind, name) if part) for curve, name in of_kind.items()}
     of_run = np.full(len(runs), -1)
     for number, members in enumerate(points.values()):
         of_run[members] = number
     curves = ["all runs" if merged else names[curve] or _objective(runs[of[0]]) for (curve, _), of in points.items()]
     table = _table(results, of_run, curves, list(points.values()), split)
     found = tuple(_agreed([weights(runs[i]) for i in members]) for members in points.values())
-    return Points(table, of_run, found, _swept(table), merged)
+    left = np.array([any(moved(runs[i]) for i in members) for members in points.values()], dtype=bool)
+    linear = np.array([all(runs[i].baseline for i in members) for members in points.values()], dtype=bool)
+    return Points(table, of_run, found, _swept(table), merged, left, linear)
 
 
 def _curve_keys(runs: Sequence[RecordedRun], group_by: Sequence[str] | None) -> list[str]:
@@ -176,8 +191,8 @@ def _once(runs: Sequence[RecordedRun], done: Sequence[int]) -> list[int]:
     return sorted(newest.values())
 
 
-def _names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
-    """Curve → name, made of the fewest keys that tell the curves apart."""
+def curve_names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
+    """Curve, its values of the config keys → name, made of the fewest keys that tell the curves apart."""
     distinct = list(curves)
     order = sorted(range(len(keys)), key=lambda k: (keys[k] not in FIRST_KEYS, "." in keys[k]))
     used: list[int] = []

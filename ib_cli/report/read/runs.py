@@ -233,13 +233,12 @@ def _sound(
     metrics, estimates, laws = lines
     columns, splits = _columns(metrics.lines)
     multipliers = result.get("multipliers") or {name: config[name] for name in MULTIPLIERS if name in config}
-    epoch = int(columns["epoch"].max()) if len(splits) else 0
     status = result.get("status", "unfinished")
     return RecordedRun(
         folder=folder,
         study=study,
         status=status,
-        problem=_problem(status, result, config, epoch),
+        problem=_problem(status, result, config, columns),
         config=dict(_flat(config)),
         minimise=config["objective"]["minimise"],
         result=result,
@@ -296,10 +295,16 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _problem(status: str, result: Mapping[str, Any], config: Mapping[str, Any], epoch: int) -> str:
+def _problem(
+    status: str, result: Mapping[str, Any], config: Mapping[str, Any], columns: Mapping[str, np.ndarray]
+) -> str:
     if status == "failed":
         return printable(result.get("error") or "no reason given")
     if status == "unfinished":
+        epochs, steps = (columns.get(name, np.zeros(0)) for name in ("epoch", "path_step"))
+        if np.isfinite(steps).any():  # beyond the planned epochs, which are those before the path
+            planned = (config.get("procedure") or {}).get("steps")
+            return f"at step {np.nanmax(steps):.0f}" + (f" of {planned}" if planned else "") + " of its path"
         planned = config.get("epochs")
-        return f"at epoch {epoch}" + (f" of {planned}" if planned else "")
+        return f"at epoch {epochs.max(initial=0):.0f}" + (f" of {planned}" if planned else "")
     return ""

@@ -13,6 +13,7 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.settings import COSMETIC
 from ib_cli.contracts.labels import NATS_PER, has_units, in_order
 from ib_cli.report.read.damage import SPLITS, is_number
+from ib_cli.report.read.paths import summary
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.system.atomic import replacing
 
@@ -46,7 +47,10 @@ def cosmetic(key: str) -> bool:
 
 
 def final_measures(run: RecordedRun) -> dict[str, dict[str, float]]:
-    """Split → measures: the final evaluation of a finished run, else the last recorded line."""
+    """Split → measures: the final evaluation of a finished run, else the last recorded line.
+
+    With the latter go the steps and the drift of a path so far, which a finished run tells itself.
+    """
     if run.status == "done":
         found = {
             split: {name: float(value) for name, value in run.result[split].items() if is_number(value)}
@@ -62,6 +66,8 @@ def final_measures(run: RecordedRun) -> dict[str, dict[str, float]]:
                 found[split] = {
                     name: value for name, value in last.items() if name not in ("epoch", "step") and np.isfinite(value)
                 }
+        if "train" in found:
+            found["train"] |= summary(run)
     return found
 
 

@@ -104,3 +104,21 @@ def test_both_figures_are_drawn_and_only_where_there_is_something(
     assert [file.name for file in nuisance_error.draw(report, tmp_path)] == ["nuisance_error.png", "nuisance_error.pdf"]
     assert not error_by_width.draw(report, tmp_path)
     assert {"error_by_width", "nuisance_error"} <= set(FIGURES)
+
+
+def test_widths_are_written_in_full_and_errors_that_differ_widely_have_one_logarithmic_scale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(style, "write", lambda figure, *_: drawn.append(figure) or [])
+    for bad, folder in ((0.3, tmp_path / "near"), (0.9, tmp_path / "wide")):
+        for width in (0.0625, 0.125):
+            run(folder / f"binary{width}", "binary", width, error=bad, error_noise_off=0.2)
+            run(folder / f"information{width}", "information", width, error=0.15, error_noise_off=0.12)
+        error_by_width.draw(contents_of(folder), tmp_path)
+    for figure, scale in zip(drawn, ("linear", "log"), strict=True):
+        panels = figure.axes
+        assert [panel.get_yscale() for panel in panels] == [scale] * 2
+        assert panels[0].get_ylim() == panels[1].get_ylim()
+        assert [label.get_text() for label in panels[0].get_xticklabels()] == ["6.25%", "12.5%"]
+        assert not any(container.has_yerr for container in panels[0].containers)  # one run of each

@@ -55,13 +55,34 @@ def test_probes_are_columns_of_the_runs_that_they_probed(probed: Path) -> None:
     assert len(report.points.table) == 3 and report.points.curves == ["vib"]
 
 
-def test_other_probes_of_one_name_have_columns_of_their_own(probed: Path) -> None:
+def test_an_unusual_probe_has_a_column_of_its_own_and_the_others_keep_their_name(probed: Path) -> None:
     write_probe(probed, "longer", "vib000s0", 0.1, epochs=7)
+    write_probe(probed, "other", "vib000s0", 0.15, epochs=7, batch_size=3)
     write_probe(probed, "other_data", "vib001s0", 0.5, dataset={"_target_": "mnist", "seed": 1})  # its run's, of course
     table = contents_of(probed).results.set_index("id")
-    assert table.loc["vib000s0", "test/nuisance_error (epochs=5)"] == fmean((0.2, 0.3))
+    assert table.loc["vib000s0", "test/nuisance_error"] == fmean((0.2, 0.3))
     assert table.loc["vib000s0", "test/nuisance_error (epochs=7)"] == 0.1
-    assert table.loc["vib001s0", "test/nuisance_error (epochs=5)"] == 0.5
+    assert table.loc["vib000s0", "test/nuisance_error (epochs=7, batch_size=3)"] == 0.15
+    assert table.loc["vib001s0", "test/nuisance_error"] == 0.5
+    names = [name for name in table.columns if name.startswith("test/nuisance_error")]
+    assert len(names) == 3
+
+
+def test_many_seeds_on_one_run_do_not_make_a_setting_usual(probed: Path) -> None:
+    for seed in range(5):
+        write_probe(probed, f"longer{seed}", "vib000s0", 0.1, seed, epochs=7)
+    table = contents_of(probed).results.set_index("id")
+    assert table.loc["vib000s0", "test/nuisance_error (epochs=7)"] == pytest.approx(0.1)
+    assert table.loc["vib002s0", "test/nuisance_error"] == fmean((0.8, 0.84))
+
+
+def test_of_two_settings_with_as_many_runs_both_are_told(probed: Path) -> None:
+    for run, error in {"vib000s0": 0.1, "vib002s0": 0.7}.items():
+        write_probe(probed, f"{run}_longer", run, error, epochs=7)
+    table = contents_of(probed).results.set_index("id")
+    assert "test/nuisance_error" not in table
+    assert list(table.loc[["vib000s0", "vib002s0"], "test/nuisance_error (epochs=7)"]) == [0.1, 0.7]
+    assert table.loc["vib002s0", "test/nuisance_error (epochs=5)"] == fmean((0.8, 0.84))
 
 
 def test_what_cannot_be_joined_is_told(probed: Path, ib_report: Callable, without_figures: None) -> None:
