@@ -44,8 +44,15 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # A transfer of one step whose slopes are hardly more than noise.
-ON_THE_WAY = ["objective=free_energy", "dataset=transfer", "dataset.of=digits", "dataset.likelihood=gaussian",
-              "epochs=5", "procedure.equilibration=1", "procedure.peak=1e-6"]
+ON_THE_WAY = [
+    "objective=free_energy",
+    "dataset=transfer",
+    "dataset.of=digits",
+    "dataset.likelihood=gaussian",
+    "epochs=5",
+    "procedure.equilibration=1",
+    "procedure.peak=1e-6",
+]
 TOLERANT = ["procedure.steps=1", "procedure.copies=4", "procedure.tolerance=1e3"]
 # Every procedure on data and a model that suit it, made short: how many epochs it ends with.
 PROCEDURES = {
