@@ -65,3 +65,13 @@ def test_standard_errors_are_right_over_twenty_repetitions(surface: TrainedSurfa
             mean = sum(each[key].value for both in found for each in both) / 40
             scores += [(both[call][key].value - mean) / both[call][key].stderr for both in found]
         assert 0.7 < torch.tensor(scores).std() < 1.4, call
+
+
+def test_f_is_about_the_same_before_and_after_an_equilibration(surface: TrainedSurface) -> None:
+    """Figure 4a on a small twin: λ and γ change by 2 % and 4 %, F by less than 2 %, and by D Δλ + C Δγ."""
+    before = surface.here.measures["train"]
+    after = surface.move(Place(1.02, 10.4)).measures["train"]
+    assert abs(after["F"] / before["F"] - 1) < 0.02
+    assert after["F"] - before["F"] == pytest.approx(
+        0.02 * before["D_error"] + 0.4 * before["C"], abs=0.01 * before["F"]
+    )
