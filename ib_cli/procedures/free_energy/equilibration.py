@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ib_cli.contracts.errors import RunFailedError
 from ib_cli.contracts.noise import Request, draw
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import Tensors, plan
@@ -16,7 +15,7 @@ from ib_cli.engine.schedules import Schedule
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.state import State
-from ib_cli.engine.train import HINT, Epoch, Reporter, averages, batches
+from ib_cli.engine.train import Epoch, Reporter, averages, batches
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.fit.train_copies import CopyTrainer
 from ib_cli.system.signals import Interrupted
@@ -54,8 +53,10 @@ def fresh_state(
 class Equilibrator:
     """Equilibrates a model, or copies of it, under one law of the data; plans and compiled code serve all of them."""
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, peak: float) -> None:
+        """`peak`: the highest learning rate, which a J that is not finite is put down to."""
         self.first = experiment
+        self.suspects = [f"procedure.peak={peak:g} may be too large", *experiment.suspects]
         self.trainer = CopyTrainer([experiment])
         self.evaluation = self.trainer.evaluation
         self._backward = Backward(self.trainer.loss, experiment.settings.compile, experiment.device)
@@ -72,15 +73,12 @@ class Equilibrator:
         for _ in range(epochs):
             self.evaluation.begin_epoch(state)
             epoch = Epoch(
-                state, experiment.model, self._backward, self.first.data, experiment.settings, experiment.multipliers
-            )
-            try:
-                signal = epoch.run(self._plans, experiment.stop, reporter)
-                if signal is not None:
-                    raise Interrupted(signal)
-                epoch.averages()
-            except RunFailedError as error:
-                raise _in_equilibration(error) from None
+                state, experiment.model, self._backward, self.first.data, experiment.settings, experiment.multipliers,
+                self.suspects,
+            )  # fmt: skip
+            if (signal := epoch.run(self._plans, experiment.stop, reporter)) is not None:
+                raise Interrupted(signal)
+            epoch.averages()
             state.close_epoch()
             if after_epoch is not None:
                 after_epoch(state)
@@ -95,10 +93,7 @@ class Equilibrator:
             if signal is not None:
                 raise Interrupted(signal)
             for state in stack.states:
-                try:
-                    averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch)
-                except RunFailedError as error:
-                    raise _in_equilibration(error) from None
+                averages(torch.cat(state.history), epoch.sizes, state.names, state.epoch, self.suspects)
                 state.close_epoch()
         return self.evaluation.of_copies(stack, "train", experiments)
 
@@ -125,8 +120,3 @@ class Equilibrator:
                     sum_.add_(gradient, alpha=len(indices))
         squares = sum(float(each.square().sum(dtype=torch.float64)) for each in total)
         return math.sqrt(squares) / sum(map(len, order))
-
-
-def _in_equilibration(error: RunFailedError) -> RunFailedError:
-    """The error with the remedy that an equilibration has."""
-    return RunFailedError(f"equilibration: {str(error).removesuffix(HINT)}lower procedure.peak")

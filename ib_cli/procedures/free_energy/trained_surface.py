@@ -169,7 +169,7 @@ class TrainedSurface:
         settings = own.settings if seed is None else replace(own.settings, seed=seed)
         experiment = replace(own, data=data, multipliers=multipliers, settings=settings)
         if self._equilibrator is None or self._equilibrator.first.data is not data:
-            self._equilibrator = Equilibrator(experiment)
+            self._equilibrator = Equilibrator(experiment, self.options.peak)
         return self._equilibrator, experiment
 
     @staticmethod

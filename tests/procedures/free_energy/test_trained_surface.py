@@ -14,7 +14,6 @@ from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.procedures.free_energy.equilibration import Hump
 from ib_cli.procedures.free_energy.preconditions import PathOptions, start_place
-from ib_cli.procedures.free_energy.spread import Spread
 from ib_cli.procedures.free_energy.start import settle, start
 from ib_cli.procedures.free_energy.surface import Equilibrium, Place
 from ib_cli.procedures.free_energy.trained_surface import TrainedSurface
@@ -74,7 +73,7 @@ def test_a_path_that_is_stopped_anywhere_goes_on_to_the_same_numbers(tiny: Calla
 
 
 def at_start(made: Experiment, **keys: float) -> TrainedSurface:
-    return start(made, None, PathOptions(**{"equilibration": 5, "peak": 5e-3, "copies": 2, **keys}))[0]
+    return start(made, None, PathOptions(**{"equilibration": 5, "peak": 2e-3, "copies": 2, **keys}))[0]
 
 
 def test_slopes_leave_the_model_and_are_the_same_again(tiny: Callable[..., Experiment]) -> None:
@@ -139,55 +138,14 @@ def test_a_start_that_is_not_on_the_surface_is_told_and_equilibrated_until_it_is
 
 
 def test_numbers_that_run_away_are_told(tiny: Callable[..., Experiment]) -> None:
-    with pytest.raises(RunFailedError, match=r"equilibration: .* became nan.*: lower procedure.peak$"):
+    wrong = r"became \w+ in epoch \d+, step \d+: procedure.peak=1e\+06 may be too large"
+    with pytest.raises(RunFailedError, match=wrong):
         at_start(tiny("bottleneck.scale=exp", "epochs=1"), peak=1e6)
     surface = at_start(tiny("bottleneck.scale=exp", "epochs=40", folder="copies"))
-    surface.options = replace(surface.options, peak=1e6)
-    with pytest.raises(RunFailedError, match=r"lower procedure.peak$"):
+    surface.options, surface._equilibrator = replace(surface.options, peak=1e6), None
+    with pytest.raises(RunFailedError, match=wrong):
         surface.slopes(("lambda",))
 
 
 def test_the_start_is_the_experiments_own(tiny: Callable[..., Experiment]) -> None:
     assert start_place(tiny(), "equilibrate") == Place(1.0, 8.0)
-
-
-@pytest.mark.slow
-def test_slopes_are_those_of_models_that_were_trained_apart(tiny: Callable[..., Experiment]) -> None:
-    """Slopes of D and R, and F's, against single models trained on at λ ± 20 % by another optimiser's steps."""
-    words = ("epochs=300", "dataset.train_size=400", "eval_samples=8")
-    surface = at_start(tiny(*words), equilibration=60, copies=3, difference=0.2)
-    found, here = surface.slopes(("lambda", "gamma")), surface.here.measures["train"]
-    state, of = surface.state(), {}
-    for factor in (0.8, 1.2):
-        ends = []
-        for seed in range(3):
-            alone = tiny(*words, f"seed={10 + seed}", folder=f"alone{factor}{seed}")
-            other = TrainedSurface(alone, replace(surface.options, equilibration=120))
-            other.restore(state)
-            ends.append(other.move(Place(factor, 8.0)).measures["train"])
-        of[factor] = {name: sum(end[name] for end in ends) / 3 for name in ("R", "D_error", "C", "F")}
-    for quantity, name in (("R", "R"), ("D", "D_error"), ("F", "F")):
-        retrained = (of[1.2][name] - of[0.8][name]) / 0.4
-        assert found[quantity, "lambda"].value == pytest.approx(retrained, rel=0.2), quantity
-    # the envelope theorem, ∂F/∂λ = D and ∂F/∂γ = C
-    assert found["F", "lambda"].value == pytest.approx(here["D_error"], rel=0.05)
-    assert found["F", "gamma"].value == pytest.approx(here["C"], rel=0.3)
-
-
-@pytest.mark.slow
-def test_standard_errors_are_right_over_twenty_repetitions(tiny: Callable[..., Experiment]) -> None:
-    """z-scores about the mean of all, of first slopes and of those that pool the variance of the step before."""
-    surface = at_start(tiny("dataset.train_size=400", "batch_size=200"), equilibration=10)
-    own, found = surface.experiment, []
-    for repetition in range(20):
-        surface.spread, of_repetition = Spread(), []
-        for call in range(2):
-            surface.experiment = replace(own, settings=replace(own.settings, seed=1_000 + 2 * repetition + call))
-            of_repetition.append(surface.slopes(("lambda", "gamma")).of)
-        found.append(of_repetition)
-    for call in range(2):
-        scores = []
-        for key in found[0][0]:
-            mean = sum(each[key].value for both in found for each in both) / 40
-            scores += [(both[call][key].value - mean) / both[call][key].stderr for both in found]
-        assert 0.7 < torch.tensor(scores).std() < 1.4, call
