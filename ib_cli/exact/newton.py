@@ -12,6 +12,7 @@ Function = Callable[[Tensor], Tensor]
 HALVINGS = 40  # of a step, before it is given up
 ARMIJO = 1e-4  # share of the slope that a step must descend
 ROUNDING = 1e-14  # of a value, relative
+PRODUCTS = 500  # with the Hessian, for each Newton step
 EXACT = 1e-2  # largest residual of a Newton step, relative; smaller near the minimum
 TRIES = 5  # steps in a row that rounding cuts to nothing, before the search ends
 
@@ -104,7 +105,7 @@ def minimise(
         scaled = scaling(at)
         accuracy = min(EXACT, max(norm, 1e-6))
         product = damped(local.product, damping * norm)
-        direction, _ = conjugate_gradients(product, -local.gradient, accuracy, 10 * len(at), scaled)
+        direction, _ = conjugate_gradients(product, -local.gradient, accuracy, PRODUCTS, scaled)
         if not float(direction @ local.gradient) < 0:
             direction = -scaled(local.gradient)
         moved = _searched(function, at, local, direction)

@@ -60,11 +60,16 @@ class DynamicsSurface:
     def equilibrate(self) -> Equilibrium:
         """Go down to the equilibrium, by L-BFGS and Newton's method.
 
-        Raises RunFailedError where the gradient stays above 1e-8.
+        Raises RunFailedError where the gradient stays above 1e-8, Interrupted at a signal.
         """
         place = self._here.place
-        near = descended(self._free_energy(place), self.theta)
-        found = minimise(self._free_energy(place), near, tolerance=1e-10, iterations=200)
+        free_energy = self._free_energy(place)
+
+        def function(theta: Tensor) -> Tensor:
+            self._stop_if_asked()
+            return free_energy(theta)
+
+        found = minimise(function, descended(function, self.theta), tolerance=1e-10, iterations=200)
         self.theta, self._steps = found.at, self._steps + found.iterations
         if not found.gradient_norm <= THERE:
             raise RunFailedError(
@@ -78,8 +83,7 @@ class DynamicsSurface:
 
         Raises Interrupted.
         """
-        if (signal := self._stop()) is not None:
-            raise Interrupted(signal)
+        self._stop_if_asked()
         return self._motion_here(directions).slopes
 
     def move(self, place: Place) -> Equilibrium:
@@ -108,6 +112,10 @@ class DynamicsSurface:
         """Go to the place of such a state."""
         self.theta, self._steps = state["theta"].cpu(), state["steps"]
         self._arrived(Place(*state["place"]))
+
+    def _stop_if_asked(self) -> None:
+        if (signal := self._stop()) is not None:
+            raise Interrupted(signal)
 
     def _arrived(self, place: Place) -> Equilibrium:
         self._motion, self._here = None, self._measured(place)

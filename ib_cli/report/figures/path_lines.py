@@ -103,7 +103,7 @@ def _line(place: Axes, contents: Contents, path: ShownPath, points: Any, own: st
             *points[-1], "*", color=own, ms=8 if k == 0 else 5, mfc=own if k == 0 else "white", mew=0.8, zorder=4
         )
         return
-    dots = {"marker": "o", "ms": 1.8, "mew": 0} if k == 0 and len(points) <= DOTS else {}
+    dots: dict[str, Any] = {"marker": "o", "ms": 1.8, "mew": 0} if k == 0 and len(points) <= DOTS else {}
     place.plot(*points.T, color=own, lw=WIDTHS[k], ls=style.DASHES[k], alpha=1 if k == 0 else 0.75, **dots)
     if k == 0:
         place.plot(*points[0], "o", color=own, mfc="white", ms=4.5, mew=1.0, zorder=3)

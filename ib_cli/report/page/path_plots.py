@@ -93,7 +93,7 @@ def _line(
         return
     own, done = colour(contents, path.number, count), contents.runs[path.run].status == "done"
     common = {"type": "scatter", "name": path.name, "legendgroup": path.name}
-    look = {"line": {"color": own, "width": 1.6 if k == 0 else 1.1, "dash": LINES[k]}}
+    look: dict[str, Any] = {"line": {"color": own, "width": 1.6 if k == 0 else 1.1, "dash": LINES[k]}}
     star = {"color": own, "size": 12 if k == 0 else 8, "symbol": "star" if k == 0 else "star-open"}
     dots = k == 0 and len(rows) <= DOTS
     look |= {"mode": "lines+markers" if dots else "lines", "marker": {"color": own, "size": 4}}

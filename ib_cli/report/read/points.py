@@ -142,7 +142,7 @@ def gather(
     points = dict(sorted(points.items(), key=lambda item: (order.index(item[0][0]), item[0][1])))
     kinds = {curve_of[i]: EXACT if runs[i].exact else BASELINE if runs[i].baseline else "" for i in done}
     kinds |= {curve_of[i]: "" for i in done if not (runs[i].exact or runs[i].baseline)}  # pooled with trained runs
-    names = {}
+    names: dict[tuple[Any, ...], str] = {}
     for kind in ("", EXACT, BASELINE):
         of_kind = curve_names([curve for curve in order if kinds[curve] == kind], keys)
         names |= {curve: ", ".join(part for part in (kind, name) if part) for curve, name in of_kind.items()}

@@ -67,8 +67,8 @@ def _pairs(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 def _points(lines: Sequence[Mapping[str, Any]], split: str, x: str, y: str) -> list[tuple[float, float]]:
     """The split's finite values of two measures."""
-    found = [(line.get(x), line.get(y)) for line in lines if line["split"] == split]
-    return [(float(a), float(b)) for a, b in found if _finite(a) and _finite(b)]
+    chosen = [line for line in lines if line["split"] == split and _finite(line.get(x)) and _finite(line.get(y))]
+    return [(float(line[x]), float(line[y])) for line in chosen]
 
 
 def _finite(value: Any) -> bool:
@@ -109,5 +109,6 @@ def _errors(panel: Axes, lines: Sequence[Mapping[str, Any]]) -> None:
     names = (STEP, MAXWELL, f"{MAXWELL}_stderr")
     known = [[line[name] for name in names] for line in lines if all(_finite(line.get(name)) for name in names)]
     if known:
-        panel.errorbar(*zip(*known), fmt="none", ecolor=STYLES["train"]["color"], elinewidth=0.7)
+        at, values, errors = zip(*known)
+        panel.errorbar(at, values, errors, fmt="none", ecolor=STYLES["train"]["color"], elinewidth=0.7)
     panel.axhline(0, color="0.35", linestyle=":", linewidth=0.9)

@@ -44,7 +44,8 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lines(made: Experiment, split: str = "train") -> list[dict]:
-    found = [json.loads(line) for line in (made.records.folder / "metrics.jsonl").read_text().splitlines()]
+    file = made.records.folder / "metrics.jsonl"
+    found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     return [line for line in found if line["split"] == split]
 
 
@@ -69,9 +70,9 @@ def test_an_interrupted_path_goes_on_to_the_same_numbers(
 ) -> None:
     whole = experiment(*words, folder="whole")
     expected = whole.procedure.run(whole, None)
-    made, calls = experiment(*words, folder="interrupted"), iter([None, None, 15])
+    made = experiment(*words, folder="interrupted")
     with pytest.raises(Interrupted):
-        made.procedure.run(replace(made, stop=lambda: next(calls)), None)
+        made.procedure.run(replace(made, stop=lambda: 15 if len(lines(made)) == 2 else None), None)
     state = made.records.load_checkpoint(made.device)
     assert state is not None and state["path"]["steps"] == 2
     assert made.procedure.run(made, state).measures == expected.measures
