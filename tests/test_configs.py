@@ -44,15 +44,8 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # A transfer of one step whose slopes are hardly more than noise.
-ON_THE_WAY = [
-    "objective=free_energy",
-    "dataset=transfer",
-    "dataset.of=digits",
-    "dataset.likelihood=gaussian",
-    "epochs=5",
-    "procedure.equilibration=1",
-    "procedure.peak=1e-6",
-]
+ON_THE_WAY = ["objective=free_energy", "dataset=transfer", "dataset.of=digits", "dataset.likelihood=gaussian",
+              "epochs=5", "procedure.equilibration=1", "procedure.peak=1e-6"]  # fmt: skip
 TOLERANT = ["procedure.steps=1", "procedure.copies=4", "procedure.tolerance=1e3"]
 # Every procedure on data and a model that suit it, made short: how many epochs it ends with.
 PROCEDURES = {
@@ -63,7 +56,7 @@ PROCEDURES = {
                                  "dataset.test_size=20", "procedure.steps=1", "procedure.length=0.01"]),
     "exact_frontier": (0, [*DISCRETE, "weights=point", "sigma=0", "procedure.restarts=1"]),
     "fit": (1, []),
-    "geodesic_transfer": (7, [*ON_THE_WAY, *TOLERANT, "procedure.slope=-3"]),
+    "geodesic_transfer": (7, [*ON_THE_WAY, *TOLERANT, "procedure.slope=-3", "procedure.held=1"]),
     "hand_crafted": (0, DISCRETE),
     "iso_classification": (3, ["objective=free_energy", "procedure.steps=1", "procedure.equilibration=1",
                                "procedure.peak=1e-6", "procedure.length=0.01"]),

@@ -32,7 +32,9 @@ TINY = (
     "epochs=50", "schedule=cosine", "optimizer.lr=1e-2", "batch_size=50", "eval_samples=2", "evaluate_every=60",
 )  # fmt: skip
 OPTIONS = ("procedure.equilibration=4", "procedure.steps=3", "procedure.peak=1e-3")
-SLOPES = ("procedure.copies=2", "procedure.tolerance=100", "procedure.difference=0.2")
+SLOPES = (
+    "procedure.copies=3", "procedure.tolerance=100", "procedure.difference=0.1", "procedure.held=0.5",
+)  # fmt: skip
 
 
 class KnownSurface:
@@ -93,6 +95,14 @@ def test_the_heuristic_keeps_the_error_while_lambda_changes_at_its_rate(experime
     assert max(abs(line["C"] / found[0]["C"] - 1) for line in found) < 0.02
 
 
+def test_near_the_source_lambda_and_gamma_may_be_held(experiment: Callable[..., Experiment]) -> None:
+    for controller in (GeodesicController(5, -2.0, held=0.3), HeuristicController(5, -0.7, held=0.3)):
+        found = walked(experiment(folder=type(controller).__name__), controller)
+        assert [line["lambda"] for line in found[:3]] == [1.3, 1.3, 1.3] and found[-1]["t"] == 1.0
+        assert [line["gamma"] for line in found[:3]] == [2.1, 2.1, 2.1]
+        assert found[3]["lambda"] != 1.3 and found[3]["gamma"] != 2.1
+
+
 def test_steps_end_at_the_target_also_after_shorter_ones() -> None:
     for first in (0.0, 0.013, 0.1, 0.99):
         steps, t, count = Steps(7), first, 0
@@ -118,7 +128,7 @@ def test_measures_on_the_way_are_those_of_the_domains_mixed(experiment: Callable
         union = Evaluation(replace(made, data=data_at(0.3))).of(params, split)
         for name in ("R", "D", "D_error", "C", "J", "accuracy", "error"):
             assert found[name] == pytest.approx(0.7 * ends[0][name] + 0.3 * ends[1][name], rel=1e-6)
-            assert found[name] == pytest.approx(union[name], rel=0.02, abs=0.03)  # other draws of z
+            assert found[name] == pytest.approx(union[name], rel=0.05, abs=0.03)  # other draws of z
         for domain, end in zip(("source", "target"), ends):
             for name in ("R", "D", "D_error", "C", "accuracy"):
                 assert found[f"{name}_{domain}"] == end[name]
@@ -159,7 +169,7 @@ def check_lines(steps: list[dict[str, float]]) -> None:
 
 
 def test_a_transfer_that_is_stopped_goes_on_to_the_same_numbers(experiment: Callable[..., Experiment]) -> None:
-    words = (*TINY, "procedure=transfer", *OPTIONS, *SLOPES, "procedure.lambda_rate=-0.2")
+    words = (*TINY, "procedure=transfer", *OPTIONS, *SLOPES, "procedure.lambda_rate=-0.3")
     whole, counted = experiment(*words, folder="whole"), [0]
 
     def count() -> None:
@@ -179,22 +189,10 @@ def test_a_transfer_that_is_stopped_goes_on_to_the_same_numbers(experiment: Call
     steps = of_step(whole)
     check_lines(steps)
     assert steps[0]["t"] == 0 and "dC/dt_stderr" in steps[0] and "dR/dt" in steps[-1]
-    assert [line["lambda"] for line in steps] == pytest.approx([1 - 0.2 * line["t"] for line in steps])
+    assert [line["lambda"] for line in steps] == pytest.approx([1, 1, 1, 0.9])
+    assert [line["gamma"] for line in steps[:3]] == [4, 4, 4] and steps[3]["gamma"] != 4
     last = of_step(whole, "test")[-1]
     assert finished.measures["test"] == {name: last[name] for name in finished.measures["test"]}
-
-
-def test_a_geodesic_of_a_network_comes_to_the_target(experiment: Callable[..., Experiment]) -> None:
-    words = (*OPTIONS, *SLOPES, "procedure.slope=-3", "procedure.held=0.3", "procedure.copies=4")
-    made = experiment(*TINY, "procedure=geodesic_transfer", *words)
-    made.procedure.run(made, None)
-    steps = of_step(made)
-    check_lines(steps)
-    for before, after in pairwise(steps):
-        assert after["t"] > before["t"] and after["lambda"] > 0 and after["gamma"] > 0
-    held = [line for line in steps if line["t"] < 0.4]  # the step that begins below 0.3 included
-    assert len(held) == 2 and {(line["lambda"], line["gamma"]) for line in held} == {(1.0, 4.0)}
-    assert steps[2]["lambda"] != 1.0 and steps[2]["gamma"] != 4.0
 
 
 def test_direct_transfer_starts_where_the_source_ends_or_from_scratch(experiment: Callable[..., Experiment]) -> None:
@@ -233,7 +231,7 @@ def test_what_has_no_way_is_refused_in_one_line(
 def test_an_error_that_drifts_ends_the_transfer_with_its_step_and_a_remedy(
     experiment: Callable[..., Experiment],
 ) -> None:
-    made = experiment(*TINY, "procedure=transfer", *OPTIONS, *SLOPES, "procedure.tolerance=1e-3")
+    made = experiment(*TINY, "procedure=transfer", *OPTIONS, *SLOPES, "procedure.tolerance=1e-3", "procedure.copies=2")
     with pytest.raises(RunFailedError, match=r"step 1: C = .* has drifted .*: raise procedure.steps, or raise"):
         made.procedure.run(made, None)
     assert of_step(made)[-1]["path_step"] == 1  # the place that is too far is recorded
