@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
 from torch import nn
@@ -14,7 +14,8 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.model.blocks.layers import Chain
 from ib_cli.model.noise.layer import NoiseLayer, WithNoise
 
-Layers = Literal["all", "last"] | Annotated[list[int], MinLen(1)]
+# What a list may hold is checked by `Noise.places`, which knows how many layers there are.
+Layers = Literal["all", "last"] | Annotated[list[Any], MinLen(1)]
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,10 @@ class Noise(ABC):
             return [total]
         if self.layers == "all":
             return list(range(1, total + 1))
-        chosen = sorted(set(self.layers))
-        if len(chosen) < len(self.layers) or chosen[0] < 1 or chosen[-1] > total:
-            first = "layers count from 1, and " if chosen[0] < 1 else ""
+        numbers = [number for number in self.layers if type(number) is int]  # no float, and no bool, which is an int
+        chosen = sorted({number for number in numbers if 1 <= number <= total})
+        if len(chosen) < len(self.layers):
+            first = "layers count from 1, and " if any(number < 1 for number in numbers) else ""
             raise ConfigError(
                 f"noise.layers={list(self.layers)}: {first}this architecture has noise after {total} of its layers: "
                 f"name some of 1 to {total}, each once"

@@ -42,5 +42,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     if low > 0 and high > WIDE * low:  # else one bad kind of noise would press the others together
         panels[0].set_yscale("log")
         style.log_ticks(panels[0].yaxis, low, high)
-    panels[0].legend(fontsize=style.SMALL, frameon=False)
+    handles, labels = panels[0].get_legend_handles_labels()
+    below: dict[str, Any] = {"loc": "outside lower center", "ncols": len(labels), "frameon": False}
+    figure.legend(handles, labels, fontsize=style.SMALL, **below)  # where it hides no line
     return style.write(figure, folder, "error_by_width")

@@ -21,7 +21,8 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         panel = panels[name not in MODES]
         colour, marker = style.cycled(style.COLOURS, number), style.cycled(style.MARKERS, number)
         look: dict[str, Any] = {"color": colour, "marker": marker, "ms": 3.5, "lw": 1, "capsize": 2, "elinewidth": 0.8}
-        panel.errorbar(line.x, line.y * 100, yerr=line.error * 100, label=MODES.get(name, literal(name)), **look)
+        bars = line.error * 100 if line.error.any() else None  # an only run has none
+        panel.errorbar(line.x, line.y * 100, yerr=bars, label=MODES.get(name, literal(name)), **look)
     for panel, what in zip(panels, ("main task", "nuisance task")):
         panel.set_xscale("log")
         panel.set_title(what, fontsize=style.MEDIUM)
