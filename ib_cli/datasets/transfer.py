@@ -130,7 +130,8 @@ class Transfer(DataSet):
         """t → the samples of both domains at t and their augmentation, and what to doubt."""
         if self.path == "mixture":
             return lambda t: (whole.splits, whole.augmentation), ()
-        pairs, doubts = {}, []
+        pairs: dict[str, Pairs] = {}
+        doubts: list[str] = []
         for name, split in whole.splits.items():
             draws = self.rng(f"partners in {name}")
             found, told = partners(whole.affine(split.x), counts[name], self.regularisation, self.coupled, draws)

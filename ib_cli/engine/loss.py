@@ -72,9 +72,7 @@ def loss_of_copies(loss: LossFunction, axis: int | None, same: bool = False) -> 
     def of_copies(
         params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        of_parts = Batch(
-            of_batch, of_batch, *(None if each is None else of_batch for each in (batch.weight, batch.y_probabilities))
-        )
+        of_parts = Batch._make(None if part is None else of_batch for part in batch)
         return vmap(loss, in_dims=(0, 0, of_parts, axis, 0))(params, buffers, batch, noise, multipliers)
 
     return of_copies
