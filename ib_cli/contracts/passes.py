@@ -40,6 +40,13 @@ class Batch(NamedTuple):
     weight: Tensor | None = None  # (B,) ≥ 0, with mean 1 over the split; None: 1 for every sample
 
 
+class Judged(NamedTuple):
+    """A critic's verdict on samples of two laws."""
+
+    estimate: Tensor  # (B,): their divergence is the mean
+    loss: Tensor  # (B,): what the critic itself minimises
+
+
 @dataclass(frozen=True)
 class Pass:
     """The result of one pass of a batch through the model: all that a functional may read.
@@ -66,6 +73,9 @@ class Pass:
     classes: int | None = None  # number of labels; None: y is continuous
     noise_divergence: Tensor | None = None  # (B,): weighted sum of the KL of the noise layers; None: none has a prior
     kept: dict[str, NoiseOfLayer] = field(default_factory=dict)  # of the noise layers that the tape was asked to keep
+    prior_z: Tensor | None = None  # (B, K), drawn from m(z)
+    judged_z: Judged | None = None  # the critic's of q(z), the law of z, against m(z)
+    judged_x: Judged | None = None  # the critic's of the data against what the decoder makes
     earlier: Tensor | None = None  # (classes, 1 + 3K): sums of moments of z over earlier batches; 0 in evaluations
 
     @property

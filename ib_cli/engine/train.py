@@ -13,9 +13,11 @@ from torch.nn.utils import clip_grad_norm_
 from ib_cli.config.settings import Settings
 from ib_cli.contracts.errors import RunFailedError
 from ib_cli.contracts.noise import Request, draw
+from ib_cli.contracts.passes import Batch
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import plan
+from ib_cli.engine.rivals import Rival, of_player
 from ib_cli.engine.seeds import continued, generator
 from ib_cli.engine.state import State
 from ib_cli.model.model import Model
@@ -70,7 +72,9 @@ class Epoch:
         data: Data,
         settings: Settings,
         multipliers: Mapping[str, float],
+        rivals: Sequence[Rival] = (),
     ) -> None:
+        self.rivals = rivals
         self.state, self.model, self.backward, self.data, self.settings = state, model, backward, data, settings
         self.multipliers = {name: torch.tensor(value, device=data.device) for name, value in multipliers.items()}
         self.order = batches(data, settings.batch_size, state.epoch, settings.seed)
@@ -100,8 +104,10 @@ class Epoch:
         batch = self.whole or self.data.batch("train", indices, self.noise)
         if len(indices) not in requests:
             requests[len(indices)] = plan(self.model, batch, settings.samples, settings.precision)
+        of_rivals = self._turns(batch, requests[len(indices)])
         noise = draw(requests[len(indices)], self.noise)
-        parts = self.backward(state.params, state.buffers, batch, noise, self.multipliers)
+        params = of_player(state.params, None) if self.rivals else state.params
+        parts = self.backward(params, state.buffers, batch, noise, self.multipliers) | of_rivals
         if settings.clip is not None:
             clip_grad_norm_(state.params.values(), settings.clip)
         t = state.epoch + (state.step_in_epoch + 0.5) / len(self.order)
@@ -113,6 +119,15 @@ class Epoch:
         state.history.append(torch.stack(list(parts.values())).unsqueeze(0))
         state.step += 1
         state.step_in_epoch += 1
+
+    def _turns(self, batch: Batch, requests: list[Request]) -> dict[str, Tensor]:
+        """The critics' steps before a step of the model; returns the loss of each in its last."""
+        state, found = self.state, dict[str, Tensor]()
+        for rival in self.rivals:
+            for _ in range(rival.turns):
+                noise, optimizer = draw(requests, self.noise), state.rivals[rival.name]
+                found |= rival.step(state.params, state.buffers, batch, noise, self.multipliers, optimizer, state.epoch)
+        return found
 
     def averages(self) -> dict[str, float]:
         """Sample-weighted means of J and its parts over this epoch's steps so far."""

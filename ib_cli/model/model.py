@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ib_cli.contracts.noise import Tape
-from ib_cli.contracts.passes import Batch, Pass
+from ib_cli.contracts.passes import Batch, Pass, needed
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.blocks.refreshed import Refreshed
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck
+from ib_cli.model.critics.critic import Critic
+from ib_cli.model.critics.critic_x import CriticX
 from ib_cli.model.noise.layer import NoiseLayer
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class Model(nn.Module):
         backward_encoder: nn.Module | None = None,
         averaged_encoder: nn.Module | None = None,
         window: nn.Module | None = None,
+        critic_z: Critic | None = None,
+        critic_x: CriticX | None = None,
+        draws_prior: bool = False,
         train_size: int | None = None,
         classes: int | None = None,
     ) -> None:
@@ -42,6 +47,8 @@ class Model(nn.Module):
         self.classifier, self.decoder = classifier, decoder
         self.marginal, self.backward_encoder = marginal, backward_encoder
         self.averaged_encoder, self.window = averaged_encoder, window
+        self.critic_z, self.critic_x = critic_z, critic_x
+        self.draws_prior = draws_prior or critic_z is not None or (critic_x is not None and critic_x.sees_samples)
         self.train_size, self.classes = train_size, classes
         self.monte_carlo = is_monte_carlo(architecture)
         noises = [module for module in architecture.modules() if isinstance(module, NoiseLayer)]
@@ -79,6 +86,12 @@ class Model(nn.Module):
         )
         if self.window is not None:
             p = replace(p, earlier=self.window(p))
+        if self.draws_prior:
+            p = replace(p, prior_z=self._prior_draws(len(batch.y), tape))
+        if self.critic_z is not None:
+            p = replace(p, judged_z=self.critic_z(p.z, needed(p.prior_z).unsqueeze(0), tape))
+        if self.critic_x is not None:
+            p = replace(p, judged_x=self.critic_x(p.x.unsqueeze(0), self._made(p), tape))
         return p if self.classifier is None else replace(p, label_density=_classified(self.classifier, p))
 
     def _encoded(
@@ -95,6 +108,24 @@ class Model(nn.Module):
             return self.bottleneck(features, tape, samples)
         _, z = self.bottleneck(features, tape, 1)  # (1, S·B, K)
         return None, z.view(samples, len(x), -1)
+
+    def _prior_draws(self, count: int, tape: Tape) -> Tensor:
+        """Draws of m(z), (count, K)."""
+        assert self.marginal is not None  # build has checked it
+        return self.marginal.draw(count, tape, self._encode(tape))
+
+    def _made(self, p: Pass) -> Tensor:
+        """What the decoder makes of the draws of z, of draws of m(z), or of both: (S', B, *input_shape)."""
+        assert self.critic_x is not None and self.decoder is not None  # build has checked it
+        made = [needed(p.decoder).mean] if self.critic_x.sees_reconstructions else []
+        if self.critic_x.sees_samples:
+            made.append(self.decoder(needed(p.prior_z).unsqueeze(0)).mean)
+        return torch.cat(made)
+
+    @property
+    def critics(self) -> dict[str, Critic]:
+        """The critics by name: their parameters are trained apart from the model's."""
+        return {name: part for name, part in self.named_children() if isinstance(part, Critic)}
 
     def without_noise(self, buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The buffers with which a pass is one without the noise of noise layers; new tensors for those that differ."""

@@ -133,11 +133,18 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
         compatibility.check_functionals(config, objective.weighted(config), bottleneck, has_density, spec)
         if not has_density:
             needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # these are compared with q(z|x)'s density
+        if "prior_z" in needs:
+            needs |= {"marginal"}  # it is drawn from, whatever the encoder's density
         size = bottleneck.size
         parts = {part: targets[part](size, spec) for part, field in PARTS.items() if field in needs}
         if "averaged_encoder" in needs:
             parts["averaged_encoder"] = AveragedEncoder(architecture, bottleneck)
-    model = Model(architecture, bottleneck, **parts, train_size=spec.train_size, classes=spec.classes)
+    draws = "prior_z" in needs
+    model = Model(
+        architecture, bottleneck, **parts, draws_prior=draws, train_size=spec.train_size, classes=spec.classes
+    )
+    if model.critics and not procedure.trains_critics:
+        raise ConfigError(f"procedure={procedure.name}: trains no critic, which this objective has: choose fit")
     model.weights = targets["weights"](model)
     drawn = model.weights is not None or procedure.samples_weights
     if not drawn and "weights_divergence" in required:

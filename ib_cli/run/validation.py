@@ -30,6 +30,8 @@ PARTS = {
     "marginal": "marginal",
     "backward_encoder": "backward_encoder",
     "window": "earlier",
+    "critic_z": "judged_z",
+    "critic_x": "judged_x",
 }
 GROUPS = (
     "dataset", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",

@@ -11,6 +11,7 @@ from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.contracts.noise import Request
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import LossFunction, make_loss
+from ib_cli.engine.rivals import rivals
 from ib_cli.engine.train import Epoch, Reporter
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment, Finished
@@ -31,6 +32,7 @@ class Fit(Procedure):
 
     name = "fit"
     trains_together = True
+    trains_critics = True
 
     def __init__(self, *, patience: Annotated[int, Gt(0)] | None, watch: str) -> None:
         self.patience, self.watch = patience, watch
@@ -65,6 +67,7 @@ def complete(progress: Progress, loss: LossFunction) -> Finished:
     settings, data, model = experiment.settings, experiment.data, experiment.model
     evaluation = Evaluation(experiment)
     backward = Backward(loss, settings.compile, experiment.device)
+    critics = rivals(model, settings, experiment.device)
     requests: dict[int, list[Request]] = {}
     clock, reporter = Clock(), Reporter(experiment.observers)
 
@@ -76,7 +79,7 @@ def complete(progress: Progress, loss: LossFunction) -> Finished:
 
     while not progress.over:
         evaluation.begin_epoch(progress.state)
-        epoch = Epoch(progress.state, model, backward, data, settings, experiment.multipliers)
+        epoch = Epoch(progress.state, model, backward, data, settings, experiment.multipliers, critics)
         if (signal := epoch.run(requests, experiment.stop, reporter)) is not None:
             save_at(signal)
         progress.trained(epoch.averages())
