@@ -44,7 +44,7 @@ class Judged(NamedTuple):
     """A critic's verdict on samples of two laws."""
 
     estimate: Tensor  # (B,): their divergence is the mean
-    loss: Tensor  # (B,): what the critic itself minimises
+    of_p: Tensor  # (B,): T at the samples of the first law, a mean over their draws; T → ln p/q for most divergences
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ class Pass:
     prior_z: Tensor | None = None  # (B, K), drawn from m(z)
     judged_z: Judged | None = None  # the critic's of q(z), the law of z, against m(z)
     judged_x: Judged | None = None  # the critic's of the data against what the decoder makes
+    loss_z: Tensor | None = None  # (B,): what the critic of z minimises
+    loss_x: Tensor | None = None  # (B,): what the critic of x minimises
+    feature_distance: Tensor | None = None  # (B,): of x and its reconstruction in a layer of the critic of x
+    mmd_z: Tensor | None = None  # (B,): the squared maximum mean discrepancy of z and prior_z is the mean
     earlier: Tensor | None = None  # (classes, 1 + 3K): sums of moments of z over earlier batches; 0 in evaluations
 
     @property

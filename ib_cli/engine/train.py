@@ -13,11 +13,10 @@ from torch.nn.utils import clip_grad_norm_
 from ib_cli.config.settings import Settings
 from ib_cli.contracts.errors import RunFailedError
 from ib_cli.contracts.noise import Request, draw
-from ib_cli.contracts.passes import Batch
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
-from ib_cli.engine.loss import plan
-from ib_cli.engine.rivals import Rival, of_player
+from ib_cli.engine.loss import Fields, plan
+from ib_cli.engine.rivals import Rivals
 from ib_cli.engine.seeds import continued, generator
 from ib_cli.engine.state import State
 from ib_cli.model.model import Model
@@ -72,9 +71,11 @@ class Epoch:
         data: Data,
         settings: Settings,
         multipliers: Mapping[str, float],
-        rivals: Sequence[Rival] = (),
+        rivals: Rivals | None = None,
+        only: Fields | None = None,
     ) -> None:
-        self.rivals = rivals
+        """`rivals`: the model's critics, if it has any. `only`: the fields of a pass that the loss reads; None: all."""
+        self.rivals, self.only = rivals or Rivals(), only
         self.state, self.model, self.backward, self.data, self.settings = state, model, backward, data, settings
         self.multipliers = {name: torch.tensor(value, device=data.device) for name, value in multipliers.items()}
         self.order = batches(data, settings.batch_size, state.epoch, settings.seed)
@@ -103,13 +104,13 @@ class Epoch:
         state, settings = self.state, self.settings
         batch = self.whole or self.data.batch("train", indices, self.noise)
         if len(indices) not in requests:
-            requests[len(indices)] = plan(self.model, batch, settings.samples, settings.precision)
-        of_rivals = self._turns(batch, requests[len(indices)])
+            requests[len(indices)] = plan(self.model, batch, settings.samples, settings.precision, self.only)
+        of_rivals = self.rivals.turns(state, batch, self.noise, self.multipliers)
         noise = draw(requests[len(indices)], self.noise)
-        params = of_player(state.params, None) if self.rivals else state.params
-        parts = self.backward(params, state.buffers, batch, noise, self.multipliers) | of_rivals
+        params, buffers = self.rivals.params_of_model(state.params), self.rivals.buffers_of_model(state.buffers)
+        parts = self.backward(params, buffers, batch, noise, self.multipliers) | of_rivals
         if settings.clip is not None:
-            clip_grad_norm_(state.params.values(), settings.clip)
+            clip_grad_norm_(self.rivals.moved_by_model(state.params), settings.clip)
         t = state.epoch + (state.step_in_epoch + 0.5) / len(self.order)
         for group in state.optimizer.param_groups:
             group["lr"] = self.rate * state.schedule.factor(t)
@@ -119,15 +120,6 @@ class Epoch:
         state.history.append(torch.stack(list(parts.values())).unsqueeze(0))
         state.step += 1
         state.step_in_epoch += 1
-
-    def _turns(self, batch: Batch, requests: list[Request]) -> dict[str, Tensor]:
-        """The critics' steps before a step of the model; returns the loss of each in its last."""
-        state, found = self.state, dict[str, Tensor]()
-        for rival in self.rivals:
-            for _ in range(rival.turns):
-                noise, optimizer = draw(requests, self.noise), state.rivals[rival.name]
-                found |= rival.step(state.params, state.buffers, batch, noise, self.multipliers, optimizer, state.epoch)
-        return found
 
     def averages(self) -> dict[str, float]:
         """Sample-weighted means of J and its parts over this epoch's steps so far."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Interval
 from torch import nn
 
+from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.model.blocks.layers import Activation, perceptron
 from ib_cli.model.critics.critic import Betas, Critic
@@ -31,4 +32,9 @@ class CriticZ(Critic):
         decay: Annotated[float, Interval(gt=0, le=1)],
     ) -> None:
         super().__init__(divergence=divergence, penalty=penalty, turns=turns, lr=lr, betas=betas, decay=decay)
+        if not self.divergence.reaches_p:
+            raise ConfigError(
+                f"critic_z.divergence={divergence}: has no gradient for the encoder, whose z is the first law: choose "
+                "density_ratio, kl, jensen_shannon, hellinger, pearson or wasserstein"
+            )
         self.network: nn.Module = perceptron(size, 1, widths, activation, "torch")

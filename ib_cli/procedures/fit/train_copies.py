@@ -31,6 +31,8 @@ def train_copies(
     """
     if not experiments:
         raise ValueError("experiments: there is none to train")
+    if critics := experiments[0].model.critics:
+        raise ValueError(f"experiments: {' and '.join(critics)} takes turns with the model, which a stack does not")
     stack = Stack(states or [starting_state(each) for each in experiments], experiments[0].optimizer)
     trainer = CopyTrainer(experiments)
     found: list[dict[str, float]] = []
