@@ -58,6 +58,5 @@ COSMETIC = (
 
 # Groups that came later → the option that is what the program did before. Stored configs of earlier versions lack them.
 LATER = {
-    group: {"_target_": "none"}
-    for group in ("noise", "noise_measures", "mmd", "critic_z", "critic_x", "input_noise")
+    group: {"_target_": "none"} for group in ("noise", "noise_measures", "mmd", "critic_z", "critic_x", "input_noise")
 }

@@ -18,7 +18,10 @@ def data_divergence(p: Pass) -> Tensor:
     return needed(p.judged_x).estimate
 
 
-@functional("D_features", "distance of x and its reconstruction in a layer of the critic of x", "feature_distance", "decoder", costly=True)
+@functional(
+    "D_features", "distance of x and its reconstruction in a layer of the critic of x", "feature_distance", "judged_x",
+    "decoder", costly=True, continuous=True,
+)  # fmt: skip
 def feature_distance(p: Pass) -> Tensor:
     """½ E‖f(x) − f(E d(x|z))‖² with f a hidden layer of the critic (Larsen et al. 2016, eq. 7), (B,).
 

@@ -24,6 +24,11 @@ def check_functionals(
     """Raises ConfigError for a functional that is not defined for this z, these labels or this batch size."""
     chosen = f"bottleneck={short_name('bottleneck', config['bottleneck']['_target_'])}"
     for each in functionals:
+        if each.needs & {"loss_z", "loss_x"}:
+            raise ConfigError(
+                f"objective.minimise.{each.symbol}: a critic minimises this itself, apart from J: leave it out, and give B "
+                "or D_x a weight"
+            )
         if "z_weight" in each.needs and not bottleneck.discrete:
             raise ConfigError(
                 f"{chosen}: this objective has {each.symbol}, which is measured for a discrete z only: choose "

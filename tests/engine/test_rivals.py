@@ -149,7 +149,9 @@ def test_compiled_critics_train_as_others_do(experiment: Callable[..., Experimen
 
 def test_what_trains_no_critic_says_so(experiment: Callable[..., Experiment]) -> None:
     for procedure in ("langevin", "noise_scaling"):
-        with pytest.raises(ConfigError, match=f"procedure={procedure}: trains no critic, and objective=aae has critic_z"):
+        with pytest.raises(
+            ConfigError, match=f"procedure={procedure}: trains no critic, and objective=aae has critic_z"
+        ):
             experiment("objective=aae", "bottleneck=zero_entropy_noise", f"procedure={procedure}")
     with pytest.raises(ValueError, match="critic_z takes turns"):
         train_copies([experiment("objective=aae")], 1)

@@ -56,7 +56,9 @@ class CriticX(Critic):
     def check_layer(self) -> None:
         """Raises ConfigError where there is no hidden layer `layer`. A subclass calls it when its network is made."""
         if self.layer > len(self.layers):
-            raise ConfigError(f"critic_x.layer={self.layer}: this critic has {counted(len(self.layers), 'hidden layer')}")
+            raise ConfigError(
+                f"critic_x.layer={self.layer}: this critic has {counted(len(self.layers), 'hidden layer')}"
+            )
 
     def distance(self, x: Tensor, made: Tensor) -> Tensor:
         """½ ‖f(x) − f(made)‖², (B,), f the hidden layer `layer`; x (B, *input_shape), made (S, B, *input_shape)."""

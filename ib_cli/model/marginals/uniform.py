@@ -27,9 +27,7 @@ class Uniform(Marginal):
 
     def forward(self, encode: Encode) -> Distribution:
         """The density, event (K,)."""
-        return Independent(
-            OneUniform(-self.half_width, self.half_width, validate_args=False), 1, validate_args=False
-        )
+        return Independent(OneUniform(-self.half_width, self.half_width, validate_args=False), 1, validate_args=False)
 
     def draw(self, count: int, tape: Tape, encode: Encode) -> Tensor:
         """w (2u − 1) with u uniform on [0, 1)."""

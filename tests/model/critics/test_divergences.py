@@ -155,7 +155,10 @@ def test_what_cannot_work_is_refused_in_one_line() -> None:
     wrong = [
         (lambda: critic_z(divergence="reverse_kl"), "critic_z.divergence=reverse_kl"),
         (lambda: critic_z(divergence="non_saturating"), "critic_z.divergence=non_saturating"),
-        (lambda: Mlp(2, IMAGES, widths=[4], activation="relu", **OF_X | {"divergence": "density_ratio"}), "critic_x.div"),
+        (
+            lambda: Mlp(2, IMAGES, widths=[4], activation="relu", **OF_X | {"divergence": "density_ratio"}),
+            "critic_x.div",
+        ),
         (lambda: Mlp(2, IMAGES, widths=[4], activation="relu", **OF_X | {"layer": 2}), "critic_x.layer=2"),
         (lambda: Cnn(2, VECTORS, channels=[4], **OF_X), "critic_x=cnn needs images"),
         (lambda: Cnn(2, IMAGES, channels=[4] * 4, **OF_X), "critic_x.channels"),
