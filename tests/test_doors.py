@@ -32,6 +32,8 @@ FLOORS = (
     "model/marginals",
     "model/backward_encoders",
     "model/windows",
+    "model/critics",
+    "model/discrepancies",
     "model/weights",
     "model",
     "functionals",

@@ -148,7 +148,7 @@ def test_own_arrays(ib_train: Callable) -> None:
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        (["objective=vob"], "objective=vob: no such objective; did you mean vib? there are autoencoder"),
+        (["objective=vob"], "objective=vob: no such objective; did you mean vib? there are aae"),
         (["dataset=gaussian", "dataset.covariance=[[1,nan],[nan,1]]"], "dataset.covariance.0.1=nan: must be a finite"),
         (["dataset=minst"], "dataset=minst: no such dataset; did you mean mnist?"),
         (["epoch=3"], "epoch: no such key; did you mean epochs?"),
@@ -179,7 +179,7 @@ def test_own_arrays(ib_train: Callable) -> None:
         (["dataset=mnist", "dataset.root=nowhere", "dataset.download=false"], "dataset.root"),
         (["output=/dev/null/here"], "output: cannot write"),
         (["-m", "output=/dev/null/here"], "output: cannot write"),
-        (["+objective.minimise.Q=1"], "objective.minimise.Q: no such functional; there are C, D"),
+        (["+objective.minimise.Q=1"], "objective.minimise.Q: no such functional; there are B, C, D"),
         (
             ["objective.minimise.D=1"],
             "objective.minimise.D: not in this objective yet; +objective.minimise.D=… adds it",

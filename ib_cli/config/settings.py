@@ -57,4 +57,6 @@ COSMETIC = (
 )
 
 # Groups that came later → the option that is what the program did before. Stored configs of earlier versions lack them.
-LATER = {"noise": {"_target_": "none"}, "noise_measures": {"_target_": "none"}}
+LATER = {
+    group: {"_target_": "none"} for group in ("noise", "noise_measures", "mmd", "critic_z", "critic_x", "input_noise")
+}

@@ -27,6 +27,11 @@ NAMES = {
     "V": "volume",
     "KL": "information through the noise",
     "KL_N": "the same a training sample",
+    "B": "divergence of Z from its prior",
+    "MMD": "squared discrepancy of Z from its prior",
+    "D_x": "divergence of data and decoded samples",
+    "D_features": "distance of features",
+    "NLL": "importance-weighted bound",
     "H_model[Y|X]": "cross-entropy",
     "H[Y|Z]": "decoder uncertainty",
     "H[Z]": "encoding entropy",
@@ -42,16 +47,16 @@ NAMES = {
 SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
 # Measures that are amounts of information.
 INFORMATION = re.compile(
-    r"([JRCDSVI]|KL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]"
+    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]"
     r"|(d[CDR]/d(lambda|gamma|t)|maxwell|hessian_largest)(_stderr)?"  # slopes by λ, γ and t, which have no unit
 )
 RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
-    "J", "R", "R_Y", "C", "D", "D_error", "S", "S/N", "V", "KL", "KL_N", "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]",
-    "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]",
-    "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]", "accuracy", "error",
+    "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "S", "S/N", "V", "KL", "KL_N",
+    "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]",
+    "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]", "accuracy", "error",
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 

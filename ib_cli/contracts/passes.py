@@ -41,6 +41,13 @@ class Batch(NamedTuple):
     y_probabilities: Tensor | None = None  # (B, classes): p(y|x) of labels that are not certain; None: y is certain
 
 
+class Judged(NamedTuple):
+    """A critic's verdict on samples of two laws."""
+
+    estimate: Tensor  # (B,): their divergence is the mean
+    of_p: Tensor  # (B,): T at the samples of the first law, a mean over their draws; T → ln p/q for most divergences
+
+
 @dataclass(frozen=True)
 class Pass:
     """The result of one pass of a batch through the model: all that a functional may read.
@@ -67,6 +74,13 @@ class Pass:
     classes: int | None = None  # number of labels; None: y is continuous
     noise_divergence: Tensor | None = None  # (B,): weighted sum of the KL of the noise layers; None: none has a prior
     kept: dict[str, NoiseOfLayer] = field(default_factory=dict)  # of the noise layers that the tape was asked to keep
+    prior_z: Tensor | None = None  # (B, K), drawn from m(z)
+    judged_z: Judged | None = None  # the critic's of q(z), the law of z, against m(z)
+    judged_x: Judged | None = None  # the critic's of the data against what the decoder makes
+    loss_z: Tensor | None = None  # (B,): what the critic of z minimises
+    loss_x: Tensor | None = None  # (B,): what the critic of x minimises
+    feature_distance: Tensor | None = None  # (B,): of x and its reconstruction in a layer of the critic of x
+    mmd_z: Tensor | None = None  # (B,): the squared maximum mean discrepancy of z and prior_z is the mean
     earlier: Tensor | None = None  # (classes, 1 + 3K): sums of moments of z over earlier batches; 0 in evaluations
     y_probabilities: Tensor | None = None  # (B, classes): p(y|x), which counts instead of y; None: y is certain
 

@@ -87,11 +87,12 @@ class Backward:
 
     def _together(self, params: Tensors, *rest: Any) -> dict[str, Tensor]:
         assert self._compiled is not None  # with "step" there is one
-        gradients, (_, parts) = self._compiled({name: p.detach() for name, p in params.items()}, *rest)
-        for name, p in params.items():
-            p.grad = gradients[name]
+        trained = {name: p.detach() for name, p in params.items() if p.requires_grad}
+        gradients, (_, parts) = self._compiled(trained, {n: p for n, p in params.items() if n not in trained}, *rest)
+        for name in trained:
+            params[name].grad = gradients[name]
         return parts
 
-    def _total(self, *arguments: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        J, parts = self.loss(*arguments)
+    def _total(self, trained: Tensors, others: Tensors, *rest: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        J, parts = self.loss({**trained, **others}, *rest)
         return J.sum(), parts

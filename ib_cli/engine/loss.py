@@ -14,19 +14,32 @@ from ib_cli.functionals.objective import Objective
 from ib_cli.model.model import Model
 
 Tensors = Mapping[str, Tensor]
+Fields = frozenset[str]  # names of fields of a Pass
 LossFunction = Callable[[Tensors, Tensors, Batch, tuple[Tensor, ...], Tensors], tuple[Tensor, dict[str, Tensor]]]
 
 
 def forward(
-    model: Model, params: Tensors, buffers: Tensors, batch: Batch, tape: Tape, samples: int, precision: str
+    model: Model,
+    params: Tensors,
+    buffers: Tensors,
+    batch: Batch,
+    tape: Tape,
+    samples: int,
+    precision: str,
+    only: Fields | None = None,
 ) -> Pass:
     """A pass with the given parameters and buffers; with drawn weights, these describe the distribution of the weights.
 
-    Buffers are updated in place (batch norm).
+    `only`: the fields that are read; what else a pass has need not be made. Buffers are updated in place (batch norm).
     """
     call = functional_call if model.weights is None else model.weights.functional_call
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        return call(model, {**params, **buffers}, (batch, tape, samples))
+        return call(model, {**params, **buffers}, (batch, tape, samples), {"only": only})
+
+
+def fields_of(objective: Objective) -> Fields:
+    """The fields of a pass that a step on this objective reads."""
+    return objective.needs | {"label_density"}  # of the predictions, which are measured in every step
 
 
 def prediction_measures(p: Pass) -> dict[str, Tensor]:
@@ -43,16 +56,20 @@ def prediction_measures(p: Pass) -> dict[str, Tensor]:
     return {"accuracy": p.right(p.of_samples(p.expected(p.class_logits.softmax(-1)).argmax(-1)))}
 
 
-def make_loss(model: Model, objective: Objective, samples: int, precision: str) -> LossFunction:
+def make_loss(
+    model: Model, objective: Objective, samples: int, precision: str, only: Fields | None = None
+) -> LossFunction:
     """(parameters, buffers, batch, noise, multipliers) → J and its parts: each functional, and the accuracy or mse.
 
-    Nothing else goes in. The parts are detached scalars, batch means in nats; `noise` comes from `draw(plan(…))`.
+    Nothing else goes in. The parts are detached scalars, batch means in nats; `noise` comes from `draw(plan(…))`, with
+    the same fields: `only`, or `fields_of` the objective.
     """
+    only = fields_of(objective) if only is None else only
 
     def loss(
         params: Tensors, buffers: Tensors, batch: Batch, noise: tuple[Tensor, ...], multipliers: Tensors
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        p = forward(model, params, buffers, batch, Tape(noise), samples, precision)
+        p = forward(model, params, buffers, batch, Tape(noise), samples, precision, only)
         J, parts = objective(p, multipliers)
         parts = {"J": J, **parts}
         parts |= {name: p.mean(values) for name, values in prediction_measures(p).items()}
@@ -79,9 +96,12 @@ def loss_of_copies(loss: LossFunction, axis: int | None, same: bool = False) -> 
 
 
 @torch.no_grad()
-def plan(model: Model, batch: Batch, samples: int, precision: str) -> list[Request]:
-    """The random numbers that a pass of such a batch needs, in the model's present mode. Changes nothing."""
+def plan(model: Model, batch: Batch, samples: int, precision: str, only: Fields | None = None) -> list[Request]:
+    """The random numbers that a pass of such a batch needs, in the model's present mode. Changes nothing.
+
+    `only`: the fields that are read, as for `forward`.
+    """
     planner = Planner(batch.x.device)
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    forward(model, dict(model.named_parameters()), buffers, batch, planner, samples, precision)
+    forward(model, dict(model.named_parameters()), buffers, batch, planner, samples, precision, only)
     return planner.requests

@@ -24,6 +24,7 @@ class State:
     optimizer: Optimizer
     schedule: Schedule
     averaged: dict[str, Tensor] | None  # exponential moving averages of the parameters, if asked for
+    rivals: dict[str, Optimizer] = field(default_factory=dict)  # optimisers of the critics' parameters, by critic
     epoch: int = 0  # epochs completed
     step: int = 0  # steps done in all
     step_in_epoch: int = 0  # steps done in the present epoch
@@ -37,11 +38,18 @@ class State:
     estimate_seconds: float = 0.0  # of these, on estimates of information
 
     @classmethod
-    def start(cls, model: Model, optimizer: Optimizer, schedule: Schedule, averaging: float) -> State:
+    def start(
+        cls,
+        model: Model,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        averaging: float,
+        rivals: dict[str, Optimizer] | None = None,
+    ) -> State:
         """A run before its first step. Averages start at the initial parameters."""
         params: dict[str, Tensor] = dict(model.named_parameters())
         averaged = {name: p.detach().clone() for name, p in params.items()} if averaging else None
-        return cls(params, dict(model.named_buffers()), optimizer, schedule, averaged)
+        return cls(params, dict(model.named_buffers()), optimizer, schedule, averaged, rivals or {})
 
     @property
     def evaluated_params(self) -> dict[str, Tensor]:
@@ -67,6 +75,7 @@ class State:
             "averaged": self.averaged,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state(),
+            **({"rivals": {name: each.state_dict() for name, each in self.rivals.items()}} if self.rivals else {}),
             **{name: getattr(self, name) for name in _PLAIN},
         }
         return tree_map_only(Tensor, _alone, found)
@@ -80,6 +89,8 @@ class State:
                 buffer.copy_(checkpoint["buffers"][name])
         self.averaged = checkpoint["averaged"]
         self.optimizer.load_state_dict(checkpoint["optimizer"])
+        for name, optimizer in self.rivals.items():
+            optimizer.load_state_dict(checkpoint["rivals"][name])
         self.schedule.load(checkpoint["schedule"])
         for name in _PLAIN:
             setattr(self, name, checkpoint[name])

@@ -15,8 +15,9 @@ from ib_cli.contracts.errors import RunFailedError
 from ib_cli.contracts.noise import Request, draw
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
-from ib_cli.engine.loss import plan
+from ib_cli.engine.loss import Fields, plan
 from ib_cli.engine.not_finite import remedy
+from ib_cli.engine.rivals import Rivals
 from ib_cli.engine.seeds import continued, generator
 from ib_cli.engine.state import State
 from ib_cli.model.model import Model
@@ -70,10 +71,15 @@ class Epoch:
         data: Data,
         settings: Settings,
         multipliers: Mapping[str, float],
+        rivals: Rivals | None = None,
+        only: Fields | None = None,
         suspects: Sequence[str] = (),
     ) -> None:
-        """`suspects`: what may have made J not finite, as `not_finite.suspects` says."""
-        self.suspects = suspects
+        """`rivals`: the model's critics, if it has any. `only`: the fields of a pass that the loss reads; None: all.
+
+        `suspects`: what may have made J not finite, as `not_finite.suspects` says.
+        """
+        self.rivals, self.only, self.suspects = rivals or Rivals(), only, suspects
         self.state, self.model, self.backward, self.data, self.settings = state, model, backward, data, settings
         self.multipliers = {name: torch.tensor(value, device=data.device) for name, value in multipliers.items()}
         self.order = batches(data, settings.batch_size, state.epoch, settings.seed)
@@ -102,11 +108,13 @@ class Epoch:
         state, settings = self.state, self.settings
         batch = self.whole or self.data.batch("train", indices, self.noise)
         if len(indices) not in requests:
-            requests[len(indices)] = plan(self.model, batch, settings.samples, settings.precision)
+            requests[len(indices)] = plan(self.model, batch, settings.samples, settings.precision, self.only)
+        of_rivals = self.rivals.turns(state, batch, self.noise, self.multipliers)
         noise = draw(requests[len(indices)], self.noise)
-        parts = self.backward(state.params, state.buffers, batch, noise, self.multipliers)
+        params, buffers = self.rivals.params_of_model(state.params), self.rivals.buffers_of_model(state.buffers)
+        parts = self.backward(params, buffers, batch, noise, self.multipliers) | of_rivals
         if settings.clip is not None:
-            clip_grad_norm_(state.params.values(), settings.clip)
+            clip_grad_norm_(self.rivals.moved_by_model(state.params), settings.clip)
         t = state.epoch + (state.step_in_epoch + 0.5) / len(self.order)
         for group in state.optimizer.param_groups:
             group["lr"] = self.rate * state.schedule.factor(t)

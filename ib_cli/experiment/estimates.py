@@ -23,6 +23,8 @@ from ib_cli.engine.seeds import generator
 from ib_cli.estimators import Estimate, information_plane
 from ib_cli.estimators.categorical import categorical_information
 from ib_cli.estimators.information_plane import Estimator
+from ib_cli.estimators.latent_divergence import latent_divergence
+from ib_cli.functionals.rate import rate
 from ib_cli.model.model import Model
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,7 @@ class Estimates:
         if model.bottleneck.discrete:
             table, y, weight = tabulated(model, data, settings, params, buffers, self.split)
             return list(categorical_information(table, y, weight, noise).values()), time.monotonic() - start
-        z, y, encoder = represented(model, data, settings, params, buffers, self.split, self.samples)
+        z, y, encoder, rates = represented(model, data, settings, params, buffers, self.split, self.samples)
         y_entropy = data.label_entropy(self.split) if data.spec.classes is None else None
         found: list[Estimate] = []
         for name in self.use:
@@ -87,6 +89,10 @@ class Estimates:
                 log.warning("%s could not estimate: %s", name, error)
                 nothing = Estimate("", name, None, n=len(z), saturated=True, reason=str(error))
                 found += [nothing.of("I[X;Z]"), nothing.of("I[Y;Z]")]
+        if rates is not None:
+            found += [
+                latent_divergence(rates, each) for each in found if each.quantity == "I[X;Z]" and each.lower is not None
+            ]
         return found, time.monotonic() - start
 
 
@@ -108,8 +114,9 @@ def tabulated(
 @torch.no_grad()
 def represented(
     model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str, samples: int | None
-) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), and what is known of q(z|x).
+) -> tuple[Tensor, Tensor, dict[str, Any], Tensor | None]:
+    """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), what is known of q(z|x), and
+    the rate of each, (N,), where the model measures one against m(z).
 
     Members that have weights, such as the cells of a table p(x, y), are drawn with replacement, each as often as it
     weighs: `samples` of them, or `DRAWS` where it is None. A Gaussian q(z|x) gives `mean` and `scale`, (N, K), or (K,)
@@ -123,9 +130,11 @@ def represented(
     parts = _of_passes(_sampled, model, data, settings, params, buffers, split, members=members)
     z, y = torch.cat([part.z for part in parts]), torch.cat([part.y for part in parts])
     if parts[0].moments is None:
-        return z, y, {"drawn": draws_numbers(model, data, split, settings.precision)}
+        return z, y, {"drawn": draws_numbers(model, data, split, settings.precision)}, None
     mean, scale = (torch.cat(of_passes) for of_passes in zip(*(part.moments for part in parts if part.moments)))
-    return z, y, {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
+    rates = [part.rate for part in parts if part.rate is not None]
+    known = {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
+    return z, y, known, torch.cat(rates).double() if rates else None
 
 
 class _Sampled(NamedTuple):
@@ -134,10 +143,13 @@ class _Sampled(NamedTuple):
     z: Tensor  # (B, K)
     y: Tensor  # (B, …)
     moments: tuple[Tensor, Tensor] | None  # mean and deviation of a Gaussian q(z|x)
+    rate: Tensor | None  # (B,)
 
 
 def _sampled(p: Pass) -> _Sampled:
-    return _Sampled(p.z[0], p.y, (p.encoder.mean, p.encoder.stddev) if _is_gaussian(p.encoder) else None)
+    rated = _is_gaussian(p.encoder) and p.marginal is not None
+    moments = (p.encoder.mean, p.encoder.stddev) if _is_gaussian(p.encoder) else None
+    return _Sampled(p.z[0], p.y, moments, rate.nats(p) if rated else None)
 
 
 def _of_passes(

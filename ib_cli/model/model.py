@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ib_cli.contracts.noise import Tape
-from ib_cli.contracts.passes import Batch, Pass
+from ib_cli.contracts.passes import Batch, Pass, needed
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.blocks.refreshed import Refreshed
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck
+from ib_cli.model.critics.critic import Critic
+from ib_cli.model.critics.critic_x import CriticX
 from ib_cli.model.noise.layer import NoiseLayer
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class Model(nn.Module):
         backward_encoder: nn.Module | None = None,
         averaged_encoder: nn.Module | None = None,
         window: nn.Module | None = None,
+        mmd: nn.Module | None = None,
+        critic_z: Critic | None = None,
+        critic_x: CriticX | None = None,
         train_size: int | None = None,
         classes: int | None = None,
     ) -> None:
@@ -42,6 +47,10 @@ class Model(nn.Module):
         self.classifier, self.decoder = classifier, decoder
         self.marginal, self.backward_encoder = marginal, backward_encoder
         self.averaged_encoder, self.window = averaged_encoder, window
+        self.critic_z, self.critic_x = critic_z, critic_x
+        self.mmd = mmd
+        sees_prior = critic_x is not None and critic_x.sees_samples
+        self.draws_prior = critic_z is not None or mmd is not None or sees_prior
         self.train_size, self.classes = train_size, classes
         self.monte_carlo = is_monte_carlo(architecture)
         noises = [module for module in architecture.modules() if isinstance(module, NoiseLayer)]
@@ -49,8 +58,19 @@ class Model(nn.Module):
         self.noise_weights = {noise.name: noise.weight for noise in noises if noise.weight is not None}
         self.weights: Posterior | None = None  # the distribution of the parameters; None: they are numbers
 
-    def forward(self, batch: Batch, tape: Tape, samples: int, weights_divergence: Tensor | None = None) -> Pass:
-        """One pass with `samples` draws of z for each sample of the batch; `weights_divergence` is S."""
+    def forward(
+        self,
+        batch: Batch,
+        tape: Tape,
+        samples: int,
+        weights_divergence: Tensor | None = None,
+        only: frozenset[str] | None = None,
+    ) -> Pass:
+        """One pass with `samples` draws of z for each sample of the batch; `weights_divergence` is S.
+
+        `only`: the fields of the pass that are read, so that parts which make none of them need not run; None: all.
+        """
+        wanted = self._wanted(only)
         shared = len(batch.y) // len(batch.x)
         if shared > 1 and not self.bottleneck.discrete:  # samples that share an x have draws of their own
             batch = batch._replace(x=batch.x.repeat_interleave(shared, 0))
@@ -64,9 +84,9 @@ class Model(nn.Module):
             y=batch.y,
             z=z,
             encoder=encoder,
-            marginal=None if self.marginal is None else self.marginal(self._encode(tape)),
+            marginal=self.marginal(self._encode(tape)) if self._rated and "marginal" in wanted else None,
             backward_encoder=None if self.backward_encoder is None else self.backward_encoder(batch.y),
-            decoder=None if self.decoder is None else self.decoder(z),
+            decoder=self.decoder(z) if self.decoder is not None and "decoder" in wanted else None,
             averaged_encoder=None if self.averaged_encoder is None else self.averaged_encoder(batch.x, tape),
             reports=tape.reports,
             weight=batch.weight,
@@ -80,22 +100,89 @@ class Model(nn.Module):
         )
         if self.window is not None:
             p = replace(p, earlier=self.window(p))
-        return p if self.classifier is None else replace(p, label_density=_classified(self.classifier, p))
+        if self.draws_prior and "prior_z" in wanted:
+            p = replace(p, prior_z=self._prior_draws(1, len(z[0]), tape)[0] if self.bottleneck.encodes else z[0])
+        if self.mmd is not None and "mmd_z" in wanted:
+            p = replace(p, mmd_z=self.mmd(p.z[0], needed(p.prior_z)))
+        p = self._judged(p, tape, wanted)
+        if self.classifier is None or "label_density" not in wanted:
+            return p
+        return replace(p, label_density=_classified(self.classifier, p))
+
+    def _wanted(self, only: frozenset[str] | None) -> frozenset[str]:
+        """The fields of a pass to make: those of `only`, or all, and those that they are made from."""
+        if only is None:
+            return frozenset(field.name for field in fields(Pass))
+        made_from = set[str]()
+        if only & {"judged_z", "loss_z", "mmd_z"}:
+            made_from.add("prior_z")
+        if self.critic_x is not None and only & {"judged_x", "loss_x", "feature_distance"}:
+            seen = self.critic_x.sees_reconstructions or not self.bottleneck.encodes or "feature_distance" in only
+            made_from |= {"decoder"} if seen else set()
+            made_from |= {"prior_z"} if self.critic_x.sees_samples else set()
+        return only | made_from
+
+    def _judged(self, p: Pass, tape: Tape, wanted: frozenset[str]) -> Pass:
+        """The pass with what the critics make of it."""
+        if (critic := self.critic_z) is not None and wanted & {"judged_z", "loss_z"}:
+            of_prior = [needed(p.prior_z).unsqueeze(0)]
+            verdict = critic(p.z, of_prior)
+            p = replace(p, judged_z=critic.judged(verdict))
+            if "loss_z" in wanted:
+                p = replace(p, loss_z=critic.loss(verdict, p.z, of_prior, tape))
+        if self.critic_x is None:
+            return p
+        if wanted & {"judged_x", "loss_x"}:
+            x, made = p.x.unsqueeze(0), self._made(p)
+            verdict = self.critic_x(x, made)
+            p = replace(p, judged_x=self.critic_x.judged(verdict))
+            if "loss_x" in wanted:
+                p = replace(p, loss_x=self.critic_x.loss(verdict, x, made, tape))
+        if "feature_distance" in wanted and self.bottleneck.encodes:
+            p = replace(p, feature_distance=self.critic_x.distance(p.x, needed(p.decoder).mean))
+        return p
 
     def _encoded(
         self, x: Tensor, tape: Tape, samples: int
     ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
-        """q(z|x), z and, for a discrete z, the probability of each value.
+        """q(z|x), z and, for a discrete z, the probability of each value; without an encoder, None and draws of m(z).
 
         With Monte-Carlo dropout or layers of noise each draw of z has features of its own; q(z|x), a mean over all
         masks, is not known.
         """
+        if not self.bottleneck.encodes:
+            return None, self._prior_draws(samples, len(x), tape)
         tape.draws = samples
         features = self.architecture(x, tape)
         if not self.monte_carlo:
             return self.bottleneck(features, tape, samples)
         _, z = self.bottleneck(features, tape, 1)  # (1, S·B, K)
         return None, z.view(samples, len(x), -1)
+
+    def _prior_draws(self, samples: int, count: int, tape: Tape) -> Tensor:
+        """Draws of m(z), (samples, count, K)."""
+        assert self.marginal is not None  # build has checked it
+        return self.marginal.draw(samples * count, tape, self._encode(tape)).unflatten(0, (samples, count))
+
+    def _made(self, p: Pass) -> list[Tensor]:
+        """What the decoder makes of the draws of z, and of draws of m(z): (S', B, *input_shape) each."""
+        assert self.critic_x is not None and self.decoder is not None  # build has checked it
+        if not self.bottleneck.encodes:  # the draws of z are draws of m(z)
+            return [needed(p.decoder).mean]
+        made = [needed(p.decoder).mean] if self.critic_x.sees_reconstructions else []
+        if self.critic_x.sees_samples:
+            made.append(self.decoder(needed(p.prior_z).unsqueeze(0)).mean)
+        return made
+
+    @property
+    def _rated(self) -> bool:
+        """Whether the density m(z) is there to measure a rate with."""
+        return self.marginal is not None and self.marginal.rated
+
+    @property
+    def critics(self) -> dict[str, Critic]:
+        """The critics by name: their parameters are trained apart from the model's."""
+        return {name: part for name, part in self.named_children() if isinstance(part, Critic)}
 
     def without_noise(self, buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The buffers with which a pass is one without the noise of noise layers; new tensors for those that differ."""
@@ -112,13 +199,9 @@ class Model(nn.Module):
         return lambda x: self.bottleneck.density(self.architecture(x, tape))
 
     def generate(self, count: int, tape: Tape) -> Tensor:
-        """Means of d(x|z) at `count` draws z ~ m(z), (count, *input_shape). Needs a decoder and a marginal.
-
-        z comes from torch's global generator: mixtures choose a component, for which the tape has no numbers.
-        """
-        assert self.marginal is not None and self.decoder is not None, "draws of x need a decoder and a marginal"
-        z = self.marginal(self._encode(tape)).sample((1, count))
-        return self.decoder(z).mean[0]
+        """Means of d(x|z) at `count` draws z ~ m(z), (count, *input_shape). Needs a decoder and a marginal."""
+        assert self.decoder is not None, "draws of x need a decoder and a marginal"
+        return self.decoder(self._prior_draws(1, count, tape)).mean[0]
 
 
 def _classified(classifier: nn.Module, p: Pass) -> Distribution:

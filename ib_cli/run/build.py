@@ -25,7 +25,7 @@ from ib_cli.run import compatibility
 from ib_cli.run.measured import content_digest, measured_folder
 from ib_cli.run.noise import check_drawn, check_noise, with_noise
 from ib_cli.run.stored_config import stored_config
-from ib_cli.run.validation import PARTS, ValidConfig, validate
+from ib_cli.run.validation import DRAWN, PARTS, ValidConfig, absent, validate
 from ib_cli.system.home import expanded
 from ib_cli.watch.observer import Observer
 
@@ -129,15 +129,25 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
         bottleneck = targets["bottleneck"](architecture.features)
         has_density = bottleneck.stochastic and not is_monte_carlo(architecture)  # whether q(z|x) has a known density
         compatibility.check_monte_carlo(config, architecture, bottleneck)
-        check_drawn(config, architecture, bottleneck)
+        check_drawn(config, architecture, bottleneck, spec)
         compatibility.check_functionals(config, objective.weighted(config), bottleneck, has_density, spec)
         if not has_density:
             needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # these are compared with q(z|x)'s density
+        if needs & DRAWN or not bottleneck.encodes:
+            needs |= {"marginal"}  # it is drawn from, whatever the encoder's density
         size = bottleneck.size
-        parts = {part: targets[part](size, spec) for part, field in PARTS.items() if field in needs}
+        made = [part for part, field in PARTS.items() if field in needs and not absent(config, part, field, required)]
+        parts = {part: targets[part](size, spec) for part in made}
         if "averaged_encoder" in needs:
             parts["averaged_encoder"] = AveragedEncoder(architecture, bottleneck)
+    if not bottleneck.encodes:
+        architecture = torch.nn.Identity()
     model = Model(architecture, bottleneck, **parts, train_size=spec.train_size, classes=spec.classes)
+    if model.critics and not procedure.trains_critics:
+        raise ConfigError(
+            f"procedure={procedure.name}: trains no critic, and objective={config['objective']['name']} has "
+            f"{' and '.join(model.critics)}: choose procedure=fit"
+        )
     model.weights = targets["weights"](model)
     drawn = model.weights is not None or procedure.samples_weights
     if not drawn and "weights_divergence" in required:
@@ -147,7 +157,7 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
         )
     check_noise(config, objective, model)
     compatibility.check_batch_norm(config, model, spec.train_size)
-    compatibility.check_marginal(model)
+    compatibility.check_marginal(config, model, required)
     compatibility.check_discrete(config, model, spec)
     return model
 

@@ -24,6 +24,11 @@ def check_functionals(
     """Raises ConfigError for a functional that is not defined for this z, these labels or this batch size."""
     chosen = f"bottleneck={short_name('bottleneck', config['bottleneck']['_target_'])}"
     for each in functionals:
+        if each.needs & {"loss_z", "loss_x"}:
+            raise ConfigError(
+                f"objective.minimise.{each.symbol}: a critic minimises this itself, apart from J: leave it out, and give B "
+                "or D_x a weight"
+            )
         if "z_weight" in each.needs and not bottleneck.discrete:
             raise ConfigError(
                 f"{chosen}: this objective has {each.symbol}, which is measured for a discrete z only: choose "
@@ -37,7 +42,10 @@ def check_functionals(
         if "encoder" in each.needs and bottleneck.stochastic and not has_density:
             noise = short_name("noise", config["noise"]["_target_"])
             drawn, cause, remedy = ("noise within the network", f"noise={noise}", "noise=none")
-            if noise == "none":
+            of_input = short_name("input_noise", config["input_noise"]["_target_"])
+            if of_input != "none":
+                drawn, cause, remedy = "noise of the input", f"input_noise={of_input}", "input_noise=none"
+            elif noise == "none":
                 cause, drawn, remedy = "architecture.monte_carlo=true", "dropout", "architecture.monte_carlo=false"
             raise ConfigError(
                 f"{cause}: this objective measures a rate, but a z drawn by {drawn} has no density that is known: "
@@ -48,12 +56,18 @@ def check_functionals(
                 f"{chosen}: this objective measures a rate, which needs a bottleneck with noise of known density, such "
                 "as bottleneck=gaussian"
             )
+        if not bottleneck.encodes and not each.needs <= {"decoder", "judged_x"}:
+            raise ConfigError(
+                f"{chosen}: z is drawn without x, so {each.symbol} says nothing here: choose an objective of D_x and D, "
+                "such as gan, or another bottleneck"
+            )
         if "classes" in each.needs and spec.classes is None:
             raise ConfigError(
                 f"objective={config['objective']['name']} has {each.symbol}, which is of labels, but y is continuous: "
                 "choose an objective without it, such as vib"
             )
-        if each.of_sums and min(config["batch_size"], spec.train_size) < 2:
+        whole = each.of_sums is not None or "mmd_z" in each.needs
+        if whole and min(config["batch_size"], spec.train_size) < 2:
             raise ConfigError(
                 f"batch_size={config['batch_size']}: this objective has {each.symbol}, which is of a batch as a whole "
                 "and needs at least 2 samples in it"
@@ -120,13 +134,41 @@ def _has_parameters(model: Model, part: str) -> bool:
     return module is not None and any(True for _ in module.parameters())
 
 
-def check_marginal(model: Model) -> None:
-    """Raises ConfigError for an m(z) made from the encoder, if the encoder's weights are drawn."""
-    drawn = () if model.weights is None else {weight.path.partition(".")[0] for weight in model.weights.weights}
-    if model.marginal is not None and model.marginal.uses_encoder and {"architecture", "bottleneck"} & set(drawn):
+def check_marginal(config: Mapping[str, Any], model: Model, required: frozenset[str]) -> None:
+    """Raises ConfigError for an m(z) that cannot give what is asked of it: a density, draws, or the encoder's densities.
+
+    `required`: the fields that J needs.
+    """
+    if (marginal := model.marginal) is None:
+        return
+    chosen = f"marginal={short_name('marginal', config['marginal']['_target_'])}"
+    if "marginal" in required and not marginal.rated:
+        why = "R is infinite, as a Gaussian q(z|x) goes beyond it" if marginal.bounded else "has no density, as R needs"
         raise ConfigError(
-            "marginal=vampprior is made of the encoder, whose weights this run draws, and m(z) must not depend on "
-            "them: choose another marginal"
+            f"{chosen}: {why}: choose an objective with B or MMD in place of R, such as aae, or another marginal, such "
+            "as standard_normal"
+        )
+    if (model.draws_prior or not model.bottleneck.encodes) and not marginal.drawable:
+        raise ConfigError(
+            f"{chosen}: critics and MMD need draws of it, and its class has no draw(count, tape, encode): choose "
+            "another, such as standard_normal"
+        )
+    if marginal.uses_encoder:
+        _check_made_of_encoder(chosen, model)
+
+
+def _check_made_of_encoder(chosen: str, model: Model) -> None:
+    """Raises ConfigError for an m(z) made of encodings, where these have no density or their weights are drawn."""
+    if not model.bottleneck.stochastic or model.monte_carlo:
+        raise ConfigError(
+            f"{chosen} is made of densities q(z|x), which this model does not have: choose bottleneck=gaussian without "
+            "noise in the network, or another marginal"
+        )
+    drawn = () if model.weights is None else {weight.path.partition(".")[0] for weight in model.weights.weights}
+    if {"architecture", "bottleneck"} & set(drawn):
+        raise ConfigError(
+            f"{chosen} is made of the encoder, whose weights this run draws, and m(z) must not depend on them: choose "
+            "another marginal"
         )
 
 

@@ -83,17 +83,20 @@ def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, st
         if not model.noise_count
         else f" with {_name(config, 'noise')} noise in {counted(model.noise_count, 'layer')}"
     )
-    parts = [_name(config, "architecture") + noise, f"{_name(config, 'bottleneck')} (K = {model.bottleneck.size})"]
+    encoder = [_name(config, "architecture") + noise] if model.bottleneck.encodes else []
+    parts = []
     if model.decoder is not None:
         likelihood = config["decoder"].get("likelihood")
         parts.append(f"{_name(config, 'decoder')} decoder" + (f" ({likelihood})" if likelihood else ""))
     if model.classifier is not None:
         parts.append("classifier")
+    parts += [f"{part.replace('_', ' of ')} ({_name(config, part)})" for part in model.critics]
+    z = f"{_name(config, 'bottleneck')} (K = {model.bottleneck.size})"
     count = f"{sum(p.numel() for p in model.parameters()):,}"
     if model.weights is not None:
         count += f", {sum(weight.value.numel() for weight in model.weights.weights):,} of them of drawn weights"
     return {
-        "model": f"{' → '.join(parts[:2])} → {' + '.join(parts[2:])}",
+        "model": " → ".join([*encoder, z, " + ".join(parts)]),
         "parameters": count,
         **_of_training(config, experiment),
     }

@@ -12,6 +12,7 @@ from ib_cli.config.public_names import short_name
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.functionals.objective import Objective
+from ib_cli.model.blocks.input_noise import InputNoise, WithInputNoise
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck
 from ib_cli.model.model import Model
 from ib_cli.model.noise.layer import NoiseLayer
@@ -25,11 +26,14 @@ def with_noise(config: Mapping[str, Any], targets: Mapping[str, Target], spec: S
 
     Raises ConfigError for noise where the architecture has no place for it, or drops units as well.
     """
-    noise, target = targets["noise"](), targets["architecture"]
+    noise, of_input, target = targets["noise"](), targets["input_noise"](), targets["architecture"]
+    shape = spec.input_shape if of_input is None else of_input.shape(spec.input_shape)
     if isinstance(noise, NoNoise) or not _takes_noise(target):
-        architecture = target(spec.input_shape)
+        architecture = target(shape)
     else:
-        architecture = target(spec.input_shape, noise)
+        architecture = target(shape, noise)
+    if of_input is not None:
+        architecture = WithInputNoise(of_input, architecture)
     if isinstance(noise, NoNoise):
         return architecture
     chosen, node = _chosen(config), config["architecture"]
@@ -47,8 +51,17 @@ def with_noise(config: Mapping[str, Any], targets: Mapping[str, Target], spec: S
     return architecture
 
 
-def check_drawn(config: Mapping[str, Any], architecture: nn.Module, bottleneck: Bottleneck) -> None:
-    """Raises ConfigError for layers of noise below a discrete z."""
+def check_drawn(config: Mapping[str, Any], architecture: nn.Module, bottleneck: Bottleneck, spec: Spec) -> None:
+    """Raises ConfigError for noise below a discrete z, noise of inputs that are unit vectors, or that nothing reads."""
+    if any(isinstance(module, InputNoise) for module in architecture.modules()):
+        chosen = f"input_noise={short_name('input_noise', config['input_noise']['_target_'])}"
+        told = "choose input_noise=none"
+        if bottleneck.discrete:
+            raise ConfigError(f"{chosen}: a discrete z is not drawn, so its input has no noise: {told}")
+        if spec.one_hot:
+            raise ConfigError(f"{chosen}: x is a unit vector, which noise would make another thing of: {told}")
+        if not bottleneck.encodes:
+            raise ConfigError(f"{chosen}: bottleneck=prior has no encoder: {told}")
     if bottleneck.discrete and any(isinstance(module, NoiseLayer) for module in architecture.modules()):
         raise ConfigError(
             f"{_chosen(config)}: a discrete z is not drawn, so it has no noise of its own: choose noise=none"

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import one_hot
 
-from ib_cli.contracts.noise import Planner
+from ib_cli.contracts.noise import Planner, Tape, draw
 from ib_cli.contracts.passes import needed
 from ib_cli.engine.loss import forward
 from ib_cli.engine.passes import passes
-from ib_cli.engine.seeds import derived_seed, generator
+from ib_cli.engine.seeds import generator
 from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.model import Model
@@ -30,14 +30,14 @@ ROWS = 8  # rows of samples
 
 
 class _Generate(torch.nn.Module):
-    """`Model.generate` as a module's forward, so that functional_call can call it."""
+    """`Model.generate` as a module's forward, so that functional_call can call it with parameters."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, count: int, device: torch.device) -> Tensor:
-        return self.model.generate(count, Planner(device))
+    def forward(self, count: int, tape: Tape) -> Tensor:
+        return self.model.generate(count, tape)
 
 
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
@@ -93,13 +93,14 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         members=torch.arange(min(COLUMNS, len(data.splits["test"])), device=device),
     )
     decoded = needed(p.decoder).mean[0]
-    image_grid([p.x.cpu(), decoded.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
-    if model.marginal is None:
+    if model.bottleneck.encodes:
+        image_grid([p.x.cpu(), decoded.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
+    if model.marginal is None or not model.marginal.drawable:
         return
-    with torch.random.fork_rng():
-        torch.manual_seed(derived_seed(seed, "samples"))
-        named = {f"model.{name}": value for name, value in params.items()}
-        images = functional_call(_Generate(model), named, (ROWS * COLUMNS, device))
+    named, planner = {f"model.{name}": value for name, value in params.items()}, Planner(device)
+    functional_call(_Generate(model), named, (ROWS * COLUMNS, planner))
+    numbers = draw(planner.requests, generator(device, seed, "samples"))
+    images = functional_call(_Generate(model), named, (ROWS * COLUMNS, Tape(numbers)))
     image_grid([images.cpu()], folder / "samples.png", ["E d(x|z), z ~ m(z)"], data.spec.interval)
 
 

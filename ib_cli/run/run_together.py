@@ -58,6 +58,8 @@ def _refusal(run: Attempt) -> str:
     """The reason why runs like this one are not trained together, or ''."""
     if not run.experiment.procedure.trains_together:
         return "their procedure trains one run at a time"
+    if run.experiment.model.critics:
+        return "critics take turns with the model, which a stack does not"
     convolutional = any(isinstance(module, _ConvNd) for module in run.experiment.model.modules())
     if convolutional and run.experiment.device.type == "cpu":
         return "stacked convolutions are slower than single ones on a CPU"

@@ -18,6 +18,7 @@ ASKED: dict[str, dict[str, type]] = {
     "architecture": {"features": Integral, "parameters": object},
     "bottleneck": {"size": Integral, "stochastic": bool, "discrete": bool, "parameters": object},
     **{part: {"parameters": object} for part in ("classifier", "decoder", "marginal", "backward_encoder", "window")},
+    **{part: {"training_plan": object} for part in ("critic_z", "critic_x")},
     "tracker": {"start": object, "finish": object},
 }
 

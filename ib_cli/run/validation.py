@@ -30,9 +30,13 @@ PARTS = {
     "marginal": "marginal",
     "backward_encoder": "backward_encoder",
     "window": "earlier",
+    "mmd": "mmd_z",
+    "critic_z": "judged_z",
+    "critic_x": "judged_x",
 }
+DRAWN = frozenset({"prior_z", "judged_x"})  # fields made with draws of m(z), or that may be
 GROUPS = (
-    "dataset", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",
+    "dataset", "input_noise", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",
     "estimators", "noise_measures", "tracker",
 )  # fmt: skip
 
@@ -105,6 +109,11 @@ def _check_multipliers(config: Mapping[str, Any], objective: Objective, given: M
     if not any(term.weight(given) for term in objective.terms):
         zeros = "=".join(objective.multipliers)
         raise ConfigError(f"{zeros}=0: every weight of the objective is 0, so there is nothing to minimise")
+
+
+def absent(config: Mapping[str, Any], part: str, field: str, required: frozenset[str]) -> bool:
+    """Whether a part that terms of weight 0 would measure is `none`, so that they are not measured."""
+    return config[part]["_target_"] == "none" and field not in required
 
 
 def own_multipliers(objective: str) -> list[str]:

@@ -87,7 +87,7 @@ def test_every_way_to_evaluate_goes_on(experiment: Callable[..., Experiment], ho
     params, buffers = dict(made.model.named_parameters()), dict(made.model.named_buffers())
     keys = (made.model, made.data, made.settings, params, buffers, "test", 60)
     small = experiment(*words, "eval_batch_size=15", folder="small")  # of 60 and of 30
-    z, y, _ = represented(small.model, small.data, small.settings, *keys[3:])
+    z, y, *_ = represented(small.model, small.data, small.settings, *keys[3:])
     moments = latent_moments(
         experiment(*words, "eval_batch_size=25", folder="moments"), params, buffers, generator("cpu", 0, "test")
     )  # of 200, 100 and 50

@@ -116,7 +116,7 @@ def test_cells_of_a_table_count_as_often_as_they_weigh(experiment: Callable[...,
     """y = 1 has the probability 0.7, but one half of the cells; and x does not determine y."""
     made = experiment(*TABLE, "estimators.use=[mixture,kraskov,binned]", "estimators.samples=4000")
     params, buffers = dict(made.model.named_parameters()), dict(made.model.named_buffers())
-    z, y, known = represented(made.model, made.data, made.settings, params, buffers, "test", 4000)
+    z, y, known, _ = represented(made.model, made.data, made.settings, params, buffers, "test", 4000)
     assert len(z) == len(known["mean"]) == 4000
     truth = made.data.label_entropy("test")
     assert float(y.double().mean()) == pytest.approx(0.7, abs=0.03)

@@ -66,7 +66,7 @@ def test_printed_line() -> None:
 
 
 def test_unknown_functional_and_empty_objective() -> None:
-    with pytest.raises(ConfigError, match=r"objective\.minimise\.Q: no such functional; there are C, D"):
+    with pytest.raises(ConfigError, match=r"objective\.minimise\.Q: no such functional; there are B, C, D"):
         Objective({"Q": 1})
     with pytest.raises(ConfigError, match="is empty"):
         Objective({})

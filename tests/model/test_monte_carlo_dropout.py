@@ -114,7 +114,7 @@ def test_evaluations_and_estimates_draw(experiment: Callable[..., Experiment]) -
     params, buffers = dict(made.model.named_parameters()), dict(made.model.named_buffers())
     found = Evaluation(made).of(params, "test")
     assert found["H_model[Y|X]"] < found["C"] and "R" not in found
-    z, _, gaussian = represented(made.model, made.data, made.settings, params, buffers, "test", 20)
+    z, _, gaussian, _ = represented(made.model, made.data, made.settings, params, buffers, "test", 20)
     assert z.shape == (20, 4) and gaussian == {"drawn": True}  # a mixture over masks is no Gaussian
 
 

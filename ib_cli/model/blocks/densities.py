@@ -30,6 +30,11 @@ def mixture_of_gaussians(logits: Tensor, mean: Tensor, scale: Tensor) -> Mixture
     return MixtureSameFamily(weights, diagonal_gaussian(mean, scale), validate_args=False)
 
 
+def chosen(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Components (n,) of probability softmax(logits)_k, from uniform numbers (n,)."""
+    return torch.searchsorted(logits.softmax(0).cumsum(0)[:-1], uniform)
+
+
 class Unchecked(Distribution):
     """A density whose parameters are not validated."""
 

@@ -16,6 +16,7 @@ class Bottleneck(nn.Module):
     size: int
     stochastic: bool
     discrete = False  # whether z is one of the unit vectors
+    encodes = True  # whether z depends on x; without, the model draws z from m(z)
     least_noise = False  # whether Var[z|x] has a positive lower bound
 
     @property

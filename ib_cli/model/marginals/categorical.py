@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
+from ib_cli.contracts.noise import Tape
 from ib_cli.contracts.passes import Spec
-from ib_cli.model.blocks.densities import OneHot
+from ib_cli.model.blocks.densities import OneHot, chosen
 from ib_cli.model.marginals.marginal import Encode, Marginal
 
 
@@ -22,3 +24,7 @@ class Categorical(Marginal):
     def forward(self, encode: Encode) -> OneHot:
         """π, event (K,)."""
         return OneHot(self.logits)
+
+    def draw(self, count: int, tape: Tape, encode: Encode) -> Tensor:
+        """e_k, with k of probability π_k; the choice has no gradient."""
+        return one_hot(chosen(self.logits, tape.uniform(count)), len(self.logits)).to(self.logits.dtype)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
+from ib_cli.contracts.noise import Tape
 from ib_cli.contracts.passes import Spec
 from ib_cli.model.blocks.densities import UNIT_RHO, diagonal_gaussian
 from ib_cli.model.marginals.marginal import Encode, Marginal
@@ -23,3 +24,7 @@ class LearnedDiagonal(Marginal):
     def forward(self, encode: Encode) -> Distribution:
         """N(μ, diag s²), event (K,)."""
         return diagonal_gaussian(self.mean, softplus(self.rho))
+
+    def draw(self, count: int, tape: Tape, encode: Encode) -> Tensor:
+        """μ + s ε."""
+        return self.mean + softplus(self.rho) * tape.normal(count, len(self.mean))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
+
+from ib_cli.contracts.noise import Tape
 
 Encode = Callable[[Tensor], Distribution]  # x (B, *input_shape) → q(z|x)
 
@@ -16,7 +17,28 @@ class Marginal(nn.Module):
 
     uses_encoder = False  # whether m(z) is made of the model's own encodings
     discrete = False  # whether z is a unit vector
+    bounded = False  # whether m(z) = 0 somewhere, so that R is infinite for a Gaussian q(z|x)
 
-    @abstractmethod
     def forward(self, encode: Encode) -> Distribution:
-        """The density m(z), event (K,). `encode` is the model's own map x → q(z|x), for marginals made of it."""
+        """The density m(z), event (K,). `encode` is the model's own map x → q(z|x), for marginals made of it.
+
+        A marginal that can only be drawn from leaves this out: objectives with R refuse it.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: m(z) has no density")
+
+    def draw(self, count: int, tape: Tape, encode: Encode) -> Tensor:
+        """Independent draws of m(z), (count, K), from the tape's numbers.
+
+        A marginal that cannot be drawn from leaves this out: objectives with B, MMD or D_x refuse it.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: m(z) cannot be drawn from")
+
+    @property
+    def rated(self) -> bool:
+        """Whether R can be measured: m(z) has a density, which is nowhere 0."""
+        return type(self).forward is not Marginal.forward and not self.bounded
+
+    @property
+    def drawable(self) -> bool:
+        """Whether m(z) can be drawn from."""
+        return type(self).draw is not Marginal.draw

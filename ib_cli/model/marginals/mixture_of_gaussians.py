@@ -6,12 +6,13 @@ from typing import Annotated
 
 import torch
 from annotated_types import Gt
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
+from ib_cli.contracts.noise import Tape
 from ib_cli.contracts.passes import Spec
-from ib_cli.model.blocks.densities import UNIT_RHO, mixture_of_gaussians
+from ib_cli.model.blocks.densities import UNIT_RHO, chosen, mixture_of_gaussians
 from ib_cli.model.marginals.marginal import Encode, Marginal
 
 
@@ -27,3 +28,8 @@ class MixtureOfGaussians(Marginal):
     def forward(self, encode: Encode) -> Distribution:
         """The mixture, event (K,)."""
         return mixture_of_gaussians(self.logits, self.mean, softplus(self.rho))
+
+    def draw(self, count: int, tape: Tape, encode: Encode) -> Tensor:
+        """μ_k + s_k ε, with k of probability π_k; the choice has no gradient."""
+        k = chosen(self.logits, tape.uniform(count))
+        return self.mean[k] + softplus(self.rho[k]) * tape.normal(count, self.mean.shape[1])

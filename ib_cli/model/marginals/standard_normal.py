@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from ib_cli.contracts.noise import Tape
 from ib_cli.contracts.passes import Spec
 from ib_cli.model.blocks.densities import diagonal_gaussian
 from ib_cli.model.marginals.marginal import Encode, Marginal
@@ -25,3 +26,7 @@ class StandardNormal(Marginal):
     def forward(self, encode: Encode) -> Distribution:
         """N(0, I), event (K,)."""
         return diagonal_gaussian(self.mean, self.scale)
+
+    def draw(self, count: int, tape: Tape, encode: Encode) -> Tensor:
+        """ε ~ N(0, I)."""
+        return tape.normal(count, len(self.mean))

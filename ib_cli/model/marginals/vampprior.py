@@ -9,8 +9,9 @@ from annotated_types import Gt
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from ib_cli.contracts.noise import Tape
 from ib_cli.contracts.passes import Spec
-from ib_cli.model.blocks.densities import mixture_of_gaussians
+from ib_cli.model.blocks.densities import chosen, mixture_of_gaussians
 from ib_cli.model.marginals.marginal import Encode, Marginal
 
 
@@ -29,9 +30,19 @@ class VampPrior(Marginal):
 
     def forward(self, encode: Encode) -> Distribution:
         """The mixture of the pseudo-inputs' encodings, event (K,)."""
+        q = encode(self._inputs())
+        return mixture_of_gaussians(q.mean.new_zeros(len(q.mean)), q.mean, q.stddev)
+
+    def draw(self, count: int, tape: Tape, encode: Encode) -> Tensor:
+        """A draw of q(z|u_k) for a k of equal probability."""
+        q = encode(self._inputs())
+        k = chosen(q.mean.new_zeros(len(q.mean)), tape.uniform(count))
+        return q.mean[k] + q.stddev[k] * tape.normal(count, q.mean.shape[1])
+
+    def _inputs(self) -> Tensor:
+        """u, within the data's interval."""
         u: Tensor = self.u
         if self.interval is not None:
             low, high = self.interval
             u = low + (high - low) * torch.sigmoid(u)
-        q = encode(u)
-        return mixture_of_gaussians(q.mean.new_zeros(u.shape[0]), q.mean, q.stddev)
+        return u

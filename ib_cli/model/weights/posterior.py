@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import MinLen
@@ -62,18 +63,24 @@ class Posterior(ABC):
     def divergence(self, tensors: Tensors) -> Tensor:
         """S = KL(p(θ|data) ‖ q(θ)), the entropy of the weights (TherML §1.1): a scalar, in total nats."""
 
-    def functional_call(self, model: nn.Module, tensors: Tensors, arguments: tuple[Any, Tape, Any]) -> Any:
-        """`torch.func.functional_call` of the model with drawn weights, and with S as the last argument.
+    def functional_call(
+        self,
+        model: nn.Module,
+        tensors: Tensors,
+        arguments: tuple[Any, Tape, Any],
+        keys: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Any:
+        """`torch.func.functional_call` of the model with drawn weights, and with S as the last positional argument.
 
         In evaluations with `evaluate=mean` the weights are the means.
         """
         S, (_, tape, _) = self.divergence(tensors), arguments
         if not model.training and self.evaluate == "mean":
-            return functional_call(model, dict(tensors), (*arguments, S))
+            return functional_call(model, dict(tensors), (*arguments, S), dict(keys))
         drawn = self.draw(tensors, tape)
         self.tape = tape
         try:
-            return functional_call(model, {**tensors, **drawn}, (*arguments, S))
+            return functional_call(model, {**tensors, **drawn}, (*arguments, S), dict(keys))
         finally:
             self.tape = None
 

@@ -10,7 +10,8 @@ from annotated_types import Gt
 from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.contracts.noise import Request
 from ib_cli.engine.backward import Backward
-from ib_cli.engine.loss import LossFunction, make_loss
+from ib_cli.engine.loss import LossFunction, fields_of, make_loss
+from ib_cli.engine.rivals import rivals
 from ib_cli.engine.train import Epoch, Reporter
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment, Finished
@@ -31,6 +32,7 @@ class Fit(Procedure):
 
     name = "fit"
     trains_together = True
+    trains_critics = True
 
     def __init__(self, *, patience: Annotated[int, Gt(0)] | None, watch: str) -> None:
         self.patience, self.watch = patience, watch
@@ -77,18 +79,20 @@ def train(progress: Progress, loss: LossFunction, clock: Clock) -> None:
     settings, data, model = experiment.settings, experiment.data, experiment.model
     evaluation = Evaluation(experiment)
     backward = Backward(loss, settings.compile, experiment.device)
+    critics, only = rivals(model, settings, experiment.device), fields_of(experiment.objective)
     requests: dict[int, list[Request]] = {}
     reporter = Reporter(experiment.observers)
 
     def save_at(signal: int | None) -> None:
-        progress.state.compile_seconds += backward.unread()
+        progress.state.compile_seconds += backward.unread() + critics.unread()
         progress.save(clock.read())
         if signal is not None:
             raise Interrupted(signal)
 
     while not progress.over:
         evaluation.begin_epoch(progress.state)
-        epoch = Epoch(progress.state, model, backward, data, settings, experiment.multipliers, experiment.suspects)
+        given = (data, settings, experiment.multipliers, critics, only, experiment.suspects)
+        epoch = Epoch(progress.state, model, backward, *given)
         if (signal := epoch.run(requests, experiment.stop, reporter)) is not None:
             save_at(signal)
         progress.trained(epoch.averages())

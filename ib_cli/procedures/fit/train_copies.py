@@ -10,6 +10,7 @@ from ib_cli.contracts.noise import Request
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
 from ib_cli.engine.loss import loss_of_copies, make_loss
+from ib_cli.engine.rivals import optimisers, own_parameters
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.state import State
 from ib_cli.engine.train import averages
@@ -30,6 +31,8 @@ def train_copies(
     """
     if not experiments:
         raise ValueError("experiments: there is none to train")
+    if critics := experiments[0].model.critics:
+        raise ValueError(f"experiments: {' and '.join(critics)} takes turns with the model, which a stack does not")
     stack = Stack(states or [starting_state(each) for each in experiments], experiments[0].optimizer)
     trainer = CopyTrainer(experiments)
     found: list[dict[str, float]] = []
@@ -49,8 +52,9 @@ def train_copies(
 
 def starting_state(experiment: Experiment) -> State:
     """The state of a run before its first step."""
-    optimizer = experiment.optimizer(experiment.model.parameters())
-    return State.start(experiment.model, optimizer, experiment.schedule, experiment.settings.averaging)
+    model = experiment.model
+    optimizer = experiment.optimizer(own_parameters(model))
+    return State.start(model, optimizer, experiment.schedule, experiment.settings.averaging, optimisers(model))
 
 
 class CopyTrainer:

@@ -74,7 +74,7 @@ class Equilibrator:
             self.evaluation.begin_epoch(state)
             epoch = Epoch(
                 state, experiment.model, self._backward, self.first.data, experiment.settings, experiment.multipliers,
-                self.suspects,
+                suspects=self.suspects,
             )  # fmt: skip
             if (signal := epoch.run(self._plans, experiment.stop, reporter)) is not None:
                 raise Interrupted(signal)
