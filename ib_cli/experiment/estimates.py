@@ -90,9 +90,8 @@ class Estimates:
                 nothing = Estimate("", name, None, n=len(z), saturated=True, reason=str(error))
                 found += [nothing.of("I[X;Z]"), nothing.of("I[Y;Z]")]
         if rates is not None:
-            found += [
-                latent_divergence(rates, each) for each in found if each.quantity == "I[X;Z]" and each.lower is not None
-            ]
+            bounds = [each for each in found if each.quantity == "I[X;Z]" and each.lower is not None]
+            found += [latent_divergence(rates, each) for each in bounds]
         return found, time.monotonic() - start
 
 

@@ -26,8 +26,8 @@ def check_functionals(
     for each in functionals:
         if each.needs & {"loss_z", "loss_x"}:
             raise ConfigError(
-                f"objective.minimise.{each.symbol}: a critic minimises this itself, apart from J: leave it out, and give B "
-                "or D_x a weight"
+                f"objective.minimise.{each.symbol}: a critic minimises this itself, apart from J: leave it out, and "
+                "give B or D_x a weight"
             )
         if "z_weight" in each.needs and not bottleneck.discrete:
             raise ConfigError(
@@ -58,8 +58,8 @@ def check_functionals(
             )
         if not bottleneck.encodes and not each.needs <= {"decoder", "judged_x"}:
             raise ConfigError(
-                f"{chosen}: z is drawn without x, so {each.symbol} says nothing here: choose an objective of D_x and D, "
-                "such as gan, or another bottleneck"
+                f"{chosen}: z is drawn without x, so {each.symbol} says nothing here: choose an objective of D_x and "
+                "D, such as gan, or another bottleneck"
             )
         if "classes" in each.needs and spec.classes is None:
             raise ConfigError(
@@ -135,7 +135,7 @@ def _has_parameters(model: Model, part: str) -> bool:
 
 
 def check_marginal(config: Mapping[str, Any], model: Model, required: frozenset[str]) -> None:
-    """Raises ConfigError for an m(z) that cannot give what is asked of it: a density, draws, or the encoder's densities.
+    """Raises ConfigError for an m(z) that cannot give what is asked of it: a density, draws, or encodings.
 
     `required`: the fields that J needs.
     """

@@ -28,10 +28,8 @@ def with_noise(config: Mapping[str, Any], targets: Mapping[str, Target], spec: S
     """
     noise, of_input, target = targets["noise"](), targets["input_noise"](), targets["architecture"]
     shape = spec.input_shape if of_input is None else of_input.shape(spec.input_shape)
-    if isinstance(noise, NoNoise) or not _takes_noise(target):
-        architecture = target(shape)
-    else:
-        architecture = target(shape, noise)
+    with_places = not isinstance(noise, NoNoise) and _takes_noise(target)
+    architecture = target(shape, noise) if with_places else target(shape)
     if of_input is not None:
         architecture = WithInputNoise(of_input, architecture)
     if isinstance(noise, NoNoise):

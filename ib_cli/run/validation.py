@@ -36,8 +36,8 @@ PARTS = {
 }
 DRAWN = frozenset({"prior_z", "judged_x"})  # fields made with draws of m(z), or that may be
 GROUPS = (
-    "dataset", "input_noise", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule", "procedure",
-    "estimators", "noise_measures", "tracker",
+    "dataset", "input_noise", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule",
+    "procedure", "estimators", "noise_measures", "tracker",
 )  # fmt: skip
 
 LARGEST = (2 - 2**-23) * 2.0**127  # of the numbers of float32

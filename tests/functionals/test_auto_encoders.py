@@ -96,13 +96,13 @@ EQUATIONS: dict[str, Callable[[Pass], Tensor]] = {
 }
 
 
-def J(p: Pass, name: str, **given: float) -> Tensor:
+def lagrange(p: Pass, name: str, **given: float) -> Tensor:
     return Objective(objective(name)["objective"]["minimise"])(p, {**GIVEN, **given})[0]
 
 
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_an_objective_is_its_equation(p: Pass, name: str) -> None:
-    assert float(J(p, name)) == pytest.approx(float(EQUATIONS[name](p)), rel=1e-12)
+    assert float(lagrange(p, name)) == pytest.approx(float(EQUATIONS[name](p)), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -116,24 +116,25 @@ def test_an_objective_is_its_equation(p: Pass, name: str) -> None:
     ],
 )
 def test_weights_of_zero_leave_the_vae_and_the_beta_vae(p: Pass, name: str, given: Any, expected: str) -> None:
-    assert float(J(p, name, **given)) == float(J(p, expected))
+    assert float(lagrange(p, name, **given)) == float(lagrange(p, expected))
     alone = replace(p, judged_z=None, judged_x=None, mmd_z=None, prior_z=None)
-    assert float(J(alone, name, **given)) == float(J(alone, expected))  # and they need no critic
+    assert float(lagrange(alone, name, **given)) == float(lagrange(alone, expected))  # and they need no critic
 
 
 def test_weights_of_zero_leave_the_others(p: Pass) -> None:
-    assert float(J(p, "bib_ae", alpha=0.0)) == float(J(p, "vae_gan"))
-    assert float(J(p, "bib_ae", **{"alpha": 1.0, "lambda": 0.0})) == float(J(p, "info_vae_glasses"))
-    assert float(J(replace(p, z=p.z[:1], decoder=Independent(Bernoulli(logits=p.decoder.base_dist.logits[:1]), 1)),
+    assert float(lagrange(p, "bib_ae", alpha=0.0)) == float(lagrange(p, "vae_gan"))
+    assert float(lagrange(p, "bib_ae", **{"alpha": 1.0, "lambda": 0.0})) == float(lagrange(p, "info_vae_glasses"))
+    assert float(lagrange(replace(p, z=p.z[:1], decoder=Independent(Bernoulli(logits=p.decoder.base_dist.logits[:1]), 1)),
                    "iwae")) == pytest.approx(float((-weights(p)[0]).mean()))  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "sign"), [("aae", 1), ("info_vae_glasses", -1), ("bib_ae", -α), ("bib_classifier", -1)]
-)
+SIGNS = [("aae", 1), ("info_vae_glasses", -1), ("bib_ae", -α), ("bib_classifier", -1)]
+
+
+@pytest.mark.parametrize(("name", "sign"), SIGNS)
 def test_the_sign_of_b(p: Pass, name: str, sign: float) -> None:
     more = replace(p, judged_z=Judged(p.judged_z.estimate + 1, p.judged_z.of_p))
-    assert float(J(more, name) - J(p, name)) == pytest.approx(sign)
+    assert float(lagrange(more, name) - lagrange(p, name)) == pytest.approx(sign)
 
 
 def test_the_printed_lines_show_on_which_side_beta_and_b_stand() -> None:
@@ -173,6 +174,6 @@ def test_the_laplace_distortion_is_the_l1_norm(p: Pass) -> None:
     """Eq. 19: λ ‖x − g(z)‖₁ with λ = 1/scale, up to the normalising constant."""
     g = torch.randn(1, B, X, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     scale = torch.tensor(0.5, dtype=torch.float64)
-    J_D, _ = Objective({"D": 1})(replace(p, decoder=Independent(Laplace(g, scale), 1)), {})
+    distortion, _ = Objective({"D": 1})(replace(p, decoder=Independent(Laplace(g, scale), 1)), {})
     expected = (p.x - g[0]).abs().sum(1).mean() / 0.5 + X * math.log(2 * 0.5)
-    assert float(J_D) == pytest.approx(float(expected), rel=1e-12)
+    assert float(distortion) == pytest.approx(float(expected), rel=1e-12)

@@ -41,7 +41,9 @@ class Critic(nn.Module):
     """T: samples (n, *shape) → (n,), for samples of P and Q. A subclass makes `network`.
 
     It trains apart from the model and against it, as `training_plan` says. A divergence that needs a smooth T adds
-    `penalty` E (‖∇T‖ − 1)² to the critic's loss, on lines between samples of P and Q (Gulrajani et al. 2017).
+    `penalty` E (‖∇T‖ − 1)² to the critic's loss, on lines between samples of P and Q (Gulrajani et al. 2017). The
+    others add `smoothing` E_P ‖∇T‖², without which critic and generator circle around each other (Mescheder, Geiger and
+    Nowozin 2018, eq. 9, whose γ/2 this is); T is then flatter than ln p/q.
     Q may have several sources, each of which counts alike: Q is their mixture.
     """
 
@@ -52,13 +54,14 @@ class Critic(nn.Module):
         *,
         divergence: Kind,
         penalty: Annotated[float, Ge(0)],
+        smoothing: Annotated[float, Ge(0)],
         turns: Annotated[int, Gt(0)],
         lr: Annotated[float, Gt(0)],
         betas: Betas,
         decay: Annotated[float, Interval(gt=0, le=1)],
     ) -> None:
         super().__init__()
-        self.divergence, self.penalty = DIVERGENCES[divergence](), penalty
+        self.divergence, self.penalty, self.smoothing = DIVERGENCES[divergence](), penalty, smoothing
         self.training_plan = Training(turns, lr, (betas[0], betas[1]), decay)
 
     def forward(self, of_p: Tensor, of_q: Sequence[Tensor]) -> Verdict:
@@ -75,6 +78,8 @@ class Critic(nn.Module):
         found = torch.stack([self.divergence.loss(verdict.of_p, of_q) for of_q in verdict.of_q]).mean(0)
         if self.divergence.penalised:
             found = found + self.penalty * torch.stack([self._bent(of_p[0], each[0], tape) for each in of_q]).mean(0)
+        elif self.smoothing:
+            found = found + self.smoothing * self._slope(of_p[0].detach())
         return found
 
     def _judge(self, samples: Tensor) -> Tensor:
@@ -87,9 +92,12 @@ class Critic(nn.Module):
         """(‖∇T‖ − 1)² at a random place between each pair of samples, (B,)."""
         share = tape.uniform(len(of_p), *(1,) * (of_p.dim() - 1))
         between = share * of_p.detach() + (1 - share) * of_q.detach()
-        slope = grad(lambda places: self._score(places).sum())(between)  # with a gradient for T, in evaluations too
-        # The norm's gradient at a slope of 0 is not a number.
-        return ((slope.flatten(1).square().sum(1) + TINY).sqrt() - 1).square()
+        # The root's gradient at 0 is not a number.
+        return ((self._slope(between) + TINY).sqrt() - 1).square()
+
+    def _slope(self, places: Tensor) -> Tensor:
+        """‖∇T‖² at places (B, *shape), (B,), with a gradient for T; in evaluations too."""
+        return grad(lambda x: self._score(x).sum())(places).flatten(1).square().sum(1)
 
 
 TINY = 1e-12  # added to a squared slope

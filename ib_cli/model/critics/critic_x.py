@@ -34,12 +34,15 @@ class CriticX(Critic):
         layer: Annotated[int, Gt(0)],
         divergence: Kind,
         penalty: Annotated[float, Ge(0)],
+        smoothing: Annotated[float, Ge(0)],
         turns: Annotated[int, Gt(0)],
         lr: Annotated[float, Gt(0)],
         betas: Betas,
         decay: Annotated[float, Interval(gt=0, le=1)],
     ) -> None:
-        super().__init__(divergence=divergence, penalty=penalty, turns=turns, lr=lr, betas=betas, decay=decay)
+        super().__init__(
+            divergence=divergence, penalty=penalty, smoothing=smoothing, turns=turns, lr=lr, betas=betas, decay=decay
+        )
         if not self.divergence.reaches_q:
             raise ConfigError(
                 f"critic_x.divergence={divergence}: has no gradient for the decoder, whose samples are the second law: "
@@ -56,9 +59,8 @@ class CriticX(Critic):
     def check_layer(self) -> None:
         """Raises ConfigError where there is no hidden layer `layer`. A subclass calls it when its network is made."""
         if self.layer > len(self.layers):
-            raise ConfigError(
-                f"critic_x.layer={self.layer}: this critic has {counted(len(self.layers), 'hidden layer')}"
-            )
+            has = counted(len(self.layers), "hidden layer")
+            raise ConfigError(f"critic_x.layer={self.layer}: this critic has {has}")
 
     def distance(self, x: Tensor, made: Tensor) -> Tensor:
         """½ ‖f(x) − f(made)‖², (B,), f the hidden layer `layer`; x (B, *input_shape), made (S, B, *input_shape)."""
@@ -81,14 +83,16 @@ class Mlp(CriticX):
         layer: Annotated[int, Gt(0)],
         divergence: Kind,
         penalty: Annotated[float, Ge(0)],
+        smoothing: Annotated[float, Ge(0)],
         turns: Annotated[int, Gt(0)],
         lr: Annotated[float, Gt(0)],
         betas: Betas,
         decay: Annotated[float, Interval(gt=0, le=1)],
     ) -> None:
         super().__init__(
-            sees=sees, layer=layer, divergence=divergence, penalty=penalty, turns=turns, lr=lr, betas=betas, decay=decay
-        )
+            sees=sees, layer=layer, divergence=divergence, penalty=penalty, smoothing=smoothing, turns=turns, lr=lr,
+            betas=betas, decay=decay,
+        )  # fmt: skip
         values = 1
         for side in spec.input_shape:
             values *= side
@@ -114,14 +118,16 @@ class Cnn(CriticX):
         layer: Annotated[int, Gt(0)],
         divergence: Kind,
         penalty: Annotated[float, Ge(0)],
+        smoothing: Annotated[float, Ge(0)],
         turns: Annotated[int, Gt(0)],
         lr: Annotated[float, Gt(0)],
         betas: Betas,
         decay: Annotated[float, Interval(gt=0, le=1)],
     ) -> None:
         super().__init__(
-            sees=sees, layer=layer, divergence=divergence, penalty=penalty, turns=turns, lr=lr, betas=betas, decay=decay
-        )
+            sees=sees, layer=layer, divergence=divergence, penalty=penalty, smoothing=smoothing, turns=turns, lr=lr,
+            betas=betas, decay=decay,
+        )  # fmt: skip
         if len(spec.input_shape) != 3:
             raise ConfigError("critic_x=cnn needs images: choose critic_x=mlp for vectors")
         before, *side = spec.input_shape

@@ -26,12 +26,15 @@ class CriticZ(Critic):
         activation: Activation,
         divergence: Kind,
         penalty: Annotated[float, Ge(0)],
+        smoothing: Annotated[float, Ge(0)],
         turns: Annotated[int, Gt(0)],
         lr: Annotated[float, Gt(0)],
         betas: Betas,
         decay: Annotated[float, Interval(gt=0, le=1)],
     ) -> None:
-        super().__init__(divergence=divergence, penalty=penalty, turns=turns, lr=lr, betas=betas, decay=decay)
+        super().__init__(
+            divergence=divergence, penalty=penalty, smoothing=smoothing, turns=turns, lr=lr, betas=betas, decay=decay
+        )
         if not self.divergence.reaches_p:
             raise ConfigError(
                 f"critic_z.divergence={divergence}: has no gradient for the encoder, whose z is the first law: choose "

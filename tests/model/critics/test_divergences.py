@@ -19,7 +19,7 @@ from ib_cli.model.critics.divergences import DIVERGENCES, Wasserstein
 
 VECTORS = Spec(input_shape=(3,), classes=2, train_size=10, interval=None, levels=None)
 IMAGES = Spec(input_shape=(1, 8, 8), classes=2, train_size=10, interval=(0, 1), levels=None)
-TRAINING = {"penalty": 10.0, "turns": 1, "lr": 1e-3, "betas": [0.5, 0.9], "decay": 1.0}
+TRAINING = {"penalty": 10.0, "smoothing": 0.0, "turns": 1, "lr": 1e-3, "betas": [0.5, 0.9], "decay": 1.0}
 STEPS = 400  # of a critic of two Gaussians
 OF_X = {"sees": "both", "layer": 1, "divergence": "reverse_kl", **TRAINING}
 
