@@ -47,6 +47,16 @@ class Judged(NamedTuple):
     loss: Tensor  # (B,): what the critic itself minimises
 
 
+class Codes(NamedTuple):
+    """The codewords that a quantised z is made of: one of L at each of P places, of d = K/P dimensions."""
+
+    chosen: Tensor  # (B, P, L): 1 at the codeword chosen, 0 elsewhere; in training with the gradient of a soft choice
+    encoding: Tensor  # (B, P, d): what has been quantised
+    codeword: Tensor  # (B, P, d): the codeword chosen
+    log_m: Tensor  # (P, L): ln m(ẑ), the entropy model
+    revived: Tensor  # (): codewords moved so far because no sample chose them
+
+
 @dataclass(frozen=True)
 class Pass:
     """The result of one pass of a batch through the model: all that a functional may read.
@@ -76,6 +86,7 @@ class Pass:
     prior_z: Tensor | None = None  # (B, K), drawn from m(z)
     judged_z: Judged | None = None  # the critic's of q(z), the law of z, against m(z)
     judged_x: Judged | None = None  # the critic's of the data against what the decoder makes
+    codes: Codes | None = None  # of a quantised z
     earlier: Tensor | None = None  # (classes, 1 + 3K): sums of moments of z over earlier batches; 0 in evaluations
 
     @property

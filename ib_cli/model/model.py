@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ib_cli.contracts.noise import Tape
-from ib_cli.contracts.passes import Batch, Pass, needed
+from ib_cli.contracts.passes import Batch, Codes, Pass, needed
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.blocks.refreshed import Refreshed
-from ib_cli.model.bottlenecks.bottleneck import Bottleneck
+from ib_cli.model.bottlenecks.bottleneck import Bottleneck, Encoded
 from ib_cli.model.critics.critic import Critic
 from ib_cli.model.critics.critic_x import CriticX
 from ib_cli.model.noise.layer import NoiseLayer
@@ -61,7 +61,8 @@ class Model(nn.Module):
         shared = len(batch.y) // len(batch.x)
         if shared > 1 and not self.bottleneck.discrete:  # samples that share an x have draws of their own
             batch = batch._replace(x=batch.x.repeat_interleave(shared, 0))
-        encoder, z, *z_weight = self._encoded(batch.x, tape, samples)
+        encoder, z, *rest = self._encoded(batch.x, tape, samples)
+        codes = rest[0] if rest and isinstance(rest[0], Codes) else None
         noise_divergence = None
         if self.noise_weights:
             parts = [weight * tape.reports[name] for name, weight in self.noise_weights.items()]
@@ -82,7 +83,8 @@ class Model(nn.Module):
             classes=self.classes,
             noise_divergence=noise_divergence,
             kept=tape.kept,
-            z_weight=z_weight[0] if z_weight else None,
+            z_weight=rest[0] if rest and codes is None else None,
+            codes=codes,
         )
         if self.window is not None:
             p = replace(p, earlier=self.window(p))
@@ -94,10 +96,8 @@ class Model(nn.Module):
             p = replace(p, judged_x=self.critic_x(p.x.unsqueeze(0), self._made(p), tape))
         return p if self.classifier is None else replace(p, label_density=_classified(self.classifier, p))
 
-    def _encoded(
-        self, x: Tensor, tape: Tape, samples: int
-    ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
-        """q(z|x), z and, for a discrete z, the probability of each value.
+    def _encoded(self, x: Tensor, tape: Tape, samples: int) -> Encoded:
+        """q(z|x), z and, for a discrete z, the probability of each value, or for a quantised z its codes.
 
         With Monte-Carlo dropout or layers of noise each draw of z has features of its own; q(z|x), a mean over all
         masks, is not known.
@@ -106,11 +106,13 @@ class Model(nn.Module):
         features = self.architecture(x, tape)
         if not self.monte_carlo:
             return self.bottleneck(features, tape, samples)
-        _, z = self.bottleneck(features, tape, 1)  # (1, S·B, K)
+        _, z, *_ = self.bottleneck(features, tape, 1)  # (1, S·B, K)
         return None, z.view(samples, len(x), -1)
 
     def _prior_draws(self, count: int, tape: Tape) -> Tensor:
-        """Draws of m(z), (count, K)."""
+        """Draws of m(z), (count, K); of codewords by the entropy model where z is quantised."""
+        if self.draws_codewords:
+            return self.bottleneck.draw(count, tape)  # type: ignore[operator, no-any-return]
         assert self.marginal is not None  # build has checked it
         return self.marginal.draw(count, tape, self._encode(tape))
 
@@ -121,6 +123,16 @@ class Model(nn.Module):
         if self.critic_x.sees_samples:
             made.append(self.decoder(needed(p.prior_z).unsqueeze(0)).mean)
         return torch.cat(made)
+
+    @property
+    def draws_codewords(self) -> bool:
+        """Whether the bottleneck itself draws z without an x: its codewords have an m(ẑ) of their own."""
+        return getattr(self.bottleneck, "quantised", False)
+
+    @property
+    def generates(self) -> bool:
+        """Whether it makes an x without a sample to encode."""
+        return self.decoder is not None and (self.draws_codewords or self.marginal is not None)
 
     @property
     def critics(self) -> dict[str, Critic]:
@@ -144,9 +156,13 @@ class Model(nn.Module):
     def generate(self, count: int, tape: Tape) -> Tensor:
         """Means of d(x|z) at `count` draws z ~ m(z), (count, *input_shape). Needs a decoder and a marginal.
 
-        z comes from torch's global generator: mixtures choose a component, for which the tape has no numbers.
+        z comes from torch's global generator: mixtures choose a component, for which the tape has no numbers. Codewords
+        come from the tape.
         """
-        assert self.marginal is not None and self.decoder is not None, "draws of x need a decoder and a marginal"
+        assert self.decoder is not None, "draws of x need a decoder"
+        if self.draws_codewords:
+            return self.decoder(self._prior_draws(count, tape).unsqueeze(0)).mean[0]
+        assert self.marginal is not None, "draws of x need a marginal"
         z = self.marginal(self._encode(tape)).sample((1, count))
         return self.decoder(z).mean[0]
 

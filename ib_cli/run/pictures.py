@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import one_hot
 
-from ib_cli.contracts.noise import Planner
+from ib_cli.contracts.noise import Planner, Tape, draw
 from ib_cli.contracts.passes import needed
 from ib_cli.engine.loss import forward
 from ib_cli.engine.passes import passes
@@ -18,6 +18,7 @@ from ib_cli.engine.seeds import derived_seed, generator
 from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.model import Model
+from ib_cli.run.codebook_pictures import draw_codebook
 from ib_cli.system.matplotlib_import import default_style
 from ib_cli.watch.pictures.curves import image_grid, training_curves, write
 from ib_cli.watch.pictures.i_diagram import atoms, i_diagrams
@@ -35,8 +36,8 @@ class _Generate(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, count: int, device: torch.device) -> Tensor:
-        return self.model.generate(count, Planner(device))
+    def forward(self, count: int, tape: Tape) -> Tensor:
+        return self.model.generate(count, tape)
 
 
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
@@ -57,7 +58,7 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
 @default_style()
 def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """Draw figures/: training.png; i_diagram.png if there are estimates; reconstructions.png with a decoder, and
-    samples.png with a marginal as well.
+    samples.png with a marginal as well; codebook.png with codewords, and codewords.png, these decoded.
 
     Where x and z are both discrete, distributions.png replaces the last two.
     """
@@ -77,6 +78,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         title = f"minimised: {experiment.lagrangian}"
         draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"test split: {caption} nats")
         return
+    draw_codebook(experiment, params)
     if model.decoder is None:
         return
     seed, device = experiment.settings.seed, experiment.device
@@ -92,12 +94,15 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     )
     decoded = needed(p.decoder).mean[0]
     image_grid([p.x.cpu(), decoded.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
-    if model.marginal is None:
+    if not model.generates:
         return
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(seed, "samples"))
-        named = {f"model.{name}": value for name, value in params.items()}
-        images = functional_call(_Generate(model), named, (ROWS * COLUMNS, device))
+        named, planner = {f"model.{name}": value for name, value in params.items()}, Planner(device)
+        images = functional_call(_Generate(model), named, (ROWS * COLUMNS, planner))
+        if planner.requests:
+            tape = Tape(draw(planner.requests, generator(device, seed, "samples")))
+            images = functional_call(_Generate(model), named, (ROWS * COLUMNS, tape))
     image_grid([images.cpu()], folder / "samples.png", ["E d(x|z), z ~ m(z)"], data.spec.interval)
 
 
