@@ -48,7 +48,7 @@ def check_codebook(
     if keys.get("learned") == "gradient" and "codebook" not in symbols:
         raise ConfigError(
             f"bottleneck.learned=gradient: objective={name} has no term that moves codewords: choose ema, or "
-            "objective.minimise.codebook=1"
+            "+objective.minimise.codebook=1"
         )
     if keys.get("entropy_model") == "learned" and "H_model[Ẑ]" not in symbols:
         raise ConfigError(

@@ -91,7 +91,7 @@ class Quantiser(nn.Module):
             codeword = torch.einsum("bpl,pld->bpd", chosen, c.expand(e.shape[1], -1, -1))
             if order is not None:
                 self._follow(e.detach(), chosen, pool, order)
-                chosen = chosen + soft - soft.detach()
+                chosen = chosen + (soft - soft.detach())  # in brackets exactly 0
             return Codes(chosen, e, codeword, log_m, self.revived.clone())
 
     def _choice(self, e: Tensor, c: Tensor, log_m: Tensor) -> tuple[Tensor, Tensor]:
