@@ -52,7 +52,7 @@ class Codebook(Bottleneck):
             raise ConfigError(
                 f"bottleneck.groups={groups}: must divide the {self.size} dimensions of z, each group having as many"
             )
-        self.map = nn.Identity() if size is None else Linear(features, size, initialisation)
+        self.map = nn.Identity() if size is None else Linear(features, size, initialisation, bias=not standardise)
         self.norm = nn.BatchNorm1d(self.size, affine=False) if standardise else nn.Identity()
         self.quantiser = Quantiser(
             groups,
