@@ -47,7 +47,8 @@ INFORMATION = re.compile(r"([JRCDSVI]|KL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
-    "J", "R", "R_Y", "C", "D", "S", "S/N", "V", "KL", "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]",
+    "J", "R", "R_Y", "C", "D", "S", "S/N", "V", "KL", "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]",
+    "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]",
     "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
     "log_Var_window[Z|Y]", "accuracy", "error",
 )  # fmt: skip
@@ -85,7 +86,9 @@ def mathtext(name: str) -> str:
         return SYMBOLS[name]
     if re.fullmatch(r"(log_Var|[A-Z]{1,2})(_\w+)?(\[[\w;|,]+\])?", name):
         text = re.sub(r"_(\w+)", _subscript, name.replace("log_Var", "log Var"))
-        return "$" + text.replace("log Var", r"\log\,\mathrm{Var}").replace("|", r"\,|\,").replace("Ẑ", r"\hat{Z}") + "$"
+        return (
+            "$" + text.replace("log Var", r"\log\,\mathrm{Var}").replace("|", r"\,|\,").replace("Ẑ", r"\hat{Z}") + "$"
+        )
     return literal(name)
 
 

@@ -52,7 +52,7 @@ def codebook_loss(p: Pass) -> Tensor:
 
 @functional("commitment", "squared distance to the codewords", "codes")
 def commitment_loss(p: Pass) -> Tensor:
-    """‖e − sg ẑ‖² (van den Oord et al. 2017, eq. 3), (B,), with no gradient for the codewords: the quantisation error."""
+    """‖e − sg ẑ‖² (van den Oord et al. 2017, eq. 3), (B,): the quantisation error, with no gradient for codewords."""
     codes = needed(p.codes)
     return (codes.encoding - codes.codeword.detach()).square().sum((1, 2))
 

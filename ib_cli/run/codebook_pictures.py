@@ -13,6 +13,8 @@ from ib_cli.contracts.passes import needed
 from ib_cli.engine.passes import passes
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment
+from ib_cli.model.bottlenecks.codebook import Codebook
+from ib_cli.model.bottlenecks.quantiser import Quantiser
 from ib_cli.watch.pictures.codebook import Codewords, draw_codewords
 from ib_cli.watch.pictures.curves import image_grid
 
@@ -35,7 +37,7 @@ class _Decode(torch.nn.Module):
 def draw_codebook(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """Draw figures/codebook.png, and with one place and a decoder codewords.png; nothing where z is not quantised."""
     model, data, folder = experiment.model, experiment.data, experiment.records.folder / "figures"
-    if not model.draws_codewords:
+    if not isinstance(model.bottleneck, Codebook):
         return
     encodings, chosen = [], []
     found = passes(
@@ -49,12 +51,9 @@ def draw_codebook(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
             codes = needed(p.codes)
             encodings.append(codes.encoding.cpu())
             chosen.append(codes.chosen.sum(0).cpu())
-    of_bottleneck = {
-        name.removeprefix("bottleneck."): value
-        for name, value in {**params, **dict(model.named_buffers())}.items()
-        if name.startswith("bottleneck.")
-    }
-    words = functional_call(_Words(model.bottleneck), {f"part.{k}": v for k, v in of_bottleneck.items()}, ())
+    path, everything = "bottleneck.quantiser.", {**params, **dict(model.named_buffers())}
+    own = {f"part.{name.removeprefix(path)}": value for name, value in everything.items() if name.startswith(path)}
+    words = functional_call(_Words(model.bottleneck.quantiser), own, ())
     e, usage = torch.cat(encodings), torch.stack(chosen).sum(0) / sum(map(len, encodings))
     words = words.expand(len(usage), -1, -1)
     draw_codewords(Codewords(usage.numpy(), words.cpu().numpy(), e.numpy()), folder / "codebook.png")
@@ -69,9 +68,9 @@ def draw_codebook(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
 class _Words(torch.nn.Module):
     """The codewords as a module's forward."""
 
-    def __init__(self, bottleneck: torch.nn.Module) -> None:
+    def __init__(self, quantiser: Quantiser) -> None:
         super().__init__()
-        self.part = bottleneck
+        self.part = quantiser
 
     def forward(self) -> Tensor:
-        return self.part.quantiser.codewords  # type: ignore[no-any-return, union-attr]
+        return self.part.codewords

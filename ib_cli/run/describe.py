@@ -41,7 +41,9 @@ def doubts(experiment: Experiment) -> list[str]:
         found.append(f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart")
     weighted = {each.symbol for each in experiment.objective.weighted(experiment.multipliers)}
     if "codebook" in weighted and experiment.config["bottleneck"].get("learned") == "ema":
-        found.append("codebook moves nothing with bottleneck.learned=ema, whose codewords follow their encodings anyway")
+        found.append(
+            "codebook moves nothing with bottleneck.learned=ema, whose codewords follow their encodings anyway"
+        )
     unbounded = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.needs_noise]
     if unbounded and not model.bottleneck.least_noise:
         found.append(

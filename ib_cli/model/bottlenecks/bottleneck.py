@@ -10,7 +10,6 @@ from torch.distributions import Distribution
 from ib_cli.contracts.noise import Tape
 from ib_cli.contracts.passes import Codes
 
-
 Encoded = tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor] | tuple[None, Tensor, Codes]
 
 
@@ -33,9 +32,7 @@ class Bottleneck(nn.Module):
         raise NotImplementedError(f"{type(self).__name__}: q(z|x) has no density")
 
     @abstractmethod
-    def forward(
-        self, features: Tensor, tape: Tape, samples: int
-    ) -> Encoded:
+    def forward(self, features: Tensor, tape: Tape, samples: int) -> Encoded:
         """(B, features) → q(z|x), batch (B,), event (K,), or None if it has no density; and draws of z, (S, B, K).
 
         A bottleneck that enumerates z returns all its values instead of draws, (S, 1, K), and then the probability of

@@ -189,3 +189,18 @@ def test_encodings_can_be_standardised() -> None:
 def test_groups_must_divide_z() -> None:
     with pytest.raises(ConfigError, match=r"bottleneck.groups=3: must divide the 4 dimensions"):
         Codebook(4, **{**WHOLE, "groups": 3})
+
+
+@pytest.mark.parametrize("beta", [10.0, 100.0])
+def test_codewords_of_a_gaussian_reach_the_rate_of_scalar_quantisation(beta: float) -> None:
+    """Rates above the exact R(D) by ½ log₂(πe/6) = 0.254 bits at high rates (Gish and Pierce 1968)."""
+    quantiser, draws = a_quantiser(1, 64, 1, decay=0.99, distance_weight=beta).float(), torch.Generator().manual_seed(0)
+    for _ in range(600):
+        quantiser(torch.randn(500, 1, 1, generator=draws), Tape([torch.rand(1, 500, generator=draws)]))
+    e = torch.randn(100_000, 1, 1, generator=draws)
+    codes = quantiser.eval()(e, Tape(()))
+    p, D = codes.chosen.mean(0)[0], (e - codes.codeword).square().mean()
+    bits = -(p * p.where(p > 0, 1).log2()).sum()
+    above = float(bits - 0.5 * (1 / D).log2())
+    assert 0.23 < above < 0.32
+    assert 0.4 < float(D) * beta < 1.5  # the slope of R(D), −1/2D, is −β/2
