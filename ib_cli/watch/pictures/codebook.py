@@ -56,7 +56,7 @@ def _places(panel, found: Codewords) -> None:  # type: ignore[no-untyped-def]
     e, used = found.encodings[:, 0], found.usage[0] > 0
     c = found.words[0][used]
     of = "" if found.usage.shape[0] == 1 else ", first place"
-    panel.set_title(f"encodings and the {len(c)} codewords chosen{of}", fontsize=SMALL)
+    panel.set_title(f"{len(c)} codewords chosen{of}", fontsize=MEDIUM)
     if e.shape[1] == 1:
         panel.hist(e[:, 0], bins=BINS, color=BLUE, alpha=0.5, linewidth=0)
         for word in c[:, 0]:
