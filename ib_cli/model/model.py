@@ -62,7 +62,7 @@ class Model(nn.Module):
         if shared > 1 and not self.bottleneck.discrete:  # samples that share an x have draws of their own
             batch = batch._replace(x=batch.x.repeat_interleave(shared, 0))
         encoder, z, *rest = self._encoded(batch.x, tape, samples)
-        codes = rest[0] if rest and isinstance(rest[0], Codes) else None
+        third = rest[0] if rest else None  # the probabilities of a discrete z, or the codes of a quantised one
         noise_divergence = None
         if self.noise_weights:
             parts = [weight * tape.reports[name] for name, weight in self.noise_weights.items()]
@@ -83,8 +83,8 @@ class Model(nn.Module):
             classes=self.classes,
             noise_divergence=noise_divergence,
             kept=tape.kept,
-            z_weight=rest[0] if rest and codes is None else None,
-            codes=codes,
+            z_weight=None if isinstance(third, Codes) else third,
+            codes=third if isinstance(third, Codes) else None,
         )
         if self.window is not None:
             p = replace(p, earlier=self.window(p))
@@ -112,7 +112,7 @@ class Model(nn.Module):
     def _prior_draws(self, count: int, tape: Tape) -> Tensor:
         """Draws of m(z), (count, K); of codewords by the entropy model where z is quantised."""
         if self.draws_codewords:
-            return self.bottleneck.draw(count, tape)  # type: ignore[operator, no-any-return]
+            return self.bottleneck.draw(count, tape)  # type: ignore[operator]
         assert self.marginal is not None  # build has checked it
         return self.marginal.draw(count, tape, self._encode(tape))
 
