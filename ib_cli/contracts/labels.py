@@ -43,6 +43,10 @@ NAMES = {
     "I_pairwise": "pairwise bound",
     "L2[Z]": "mean squared norm",
     "F": "free energy",
+    "H[Ẑ]": "rate",
+    "H_model[Ẑ]": "code length",
+    "codebook": "quantisation error",
+    "commitment": "quantisation error",
 }
 SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
 # Measures that are amounts of information.
@@ -55,8 +59,9 @@ NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
     "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "S", "S/N", "V", "KL", "KL_N",
-    "H_model[Y|X]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]",
-    "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]", "accuracy", "error",
+    "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]",
+    "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]", "accuracy",
+    "error",
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 
@@ -92,7 +97,9 @@ def mathtext(name: str) -> str:
         return SYMBOLS[name]
     if re.fullmatch(r"(log_Var|[A-Z]{1,2})(_\w+)?(\[[\w;|,]+\])?", name):
         text = re.sub(r"_(\w+)", _subscript, name.replace("log_Var", "log Var"))
-        return "$" + text.replace("log Var", r"\log\,\mathrm{Var}").replace("|", r"\,|\,") + "$"
+        return (
+            "$" + text.replace("log Var", r"\log\,\mathrm{Var}").replace("|", r"\,|\,").replace("Ẑ", r"\hat{Z}") + "$"
+        )
     return literal(name)
 
 

@@ -48,6 +48,16 @@ class Judged(NamedTuple):
     of_p: Tensor  # (B,): T at the samples of the first law, a mean over their draws; T → ln p/q for most divergences
 
 
+class Codes(NamedTuple):
+    """The codewords that a quantised z is made of: one of L at each of P places, of d = K/P dimensions."""
+
+    chosen: Tensor  # (B, P, L): 1 at the codeword chosen, 0 elsewhere; in training with the gradient of a soft choice
+    encoding: Tensor  # (B, P, d): what has been quantised
+    codeword: Tensor  # (B, P, d): the codeword chosen
+    log_m: Tensor  # (P, L): ln m(ẑ), the entropy model
+    revived: Tensor  # (): codewords moved so far because no sample chose them
+
+
 @dataclass(frozen=True)
 class Pass:
     """The result of one pass of a batch through the model: all that a functional may read.
@@ -81,6 +91,7 @@ class Pass:
     loss_x: Tensor | None = None  # (B,): what the critic of x minimises
     feature_distance: Tensor | None = None  # (B,): of x and its reconstruction in a layer of the critic of x
     mmd_z: Tensor | None = None  # (B,): the squared maximum mean discrepancy of z and prior_z is the mean
+    codes: Codes | None = None  # of a quantised z
     earlier: Tensor | None = None  # (classes, 1 + 3K): sums of moments of z over earlier batches; 0 in evaluations
     y_probabilities: Tensor | None = None  # (B, classes): p(y|x), which counts instead of y; None: y is certain
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ib_cli.contracts.noise import Tape
-from ib_cli.contracts.passes import Batch, Pass, needed
+from ib_cli.contracts.passes import Batch, Codes, Pass, needed
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.blocks.refreshed import Refreshed
-from ib_cli.model.bottlenecks.bottleneck import Bottleneck
+from ib_cli.model.bottlenecks.bottleneck import Bottleneck, Encoded
 from ib_cli.model.critics.critic import Critic
 from ib_cli.model.critics.critic_x import CriticX
 from ib_cli.model.noise.layer import NoiseLayer
@@ -74,7 +74,8 @@ class Model(nn.Module):
         shared = len(batch.y) // len(batch.x)
         if shared > 1 and not self.bottleneck.discrete:  # samples that share an x have draws of their own
             batch = batch._replace(x=batch.x.repeat_interleave(shared, 0))
-        encoder, z, *z_weight = self._encoded(batch.x, tape, samples)
+        encoder, z, *rest = self._encoded(batch.x, tape, samples)
+        third = rest[0] if rest else None  # the probabilities of a discrete z, or the codes of a quantised one
         noise_divergence = None
         if self.noise_weights:
             parts = [weight * tape.reports[name] for name, weight in self.noise_weights.items()]
@@ -96,7 +97,8 @@ class Model(nn.Module):
             noise_divergence=noise_divergence,
             kept=tape.kept,
             y_probabilities=batch.y_probabilities,
-            z_weight=z_weight[0] if z_weight else None,
+            z_weight=None if isinstance(third, Codes) else third,
+            codes=third if isinstance(third, Codes) else None,
         )
         if self.window is not None:
             p = replace(p, earlier=self.window(p))
@@ -142,10 +144,10 @@ class Model(nn.Module):
             p = replace(p, feature_distance=self.critic_x.distance(p.x, needed(p.decoder).mean))
         return p
 
-    def _encoded(
-        self, x: Tensor, tape: Tape, samples: int
-    ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
-        """q(z|x), z and, for a discrete z, the probability of each value; without an encoder, None and draws of m(z).
+    def _encoded(self, x: Tensor, tape: Tape, samples: int) -> Encoded:
+        """q(z|x), z and, for a discrete z, the probability of each value, or for a quantised z its codes.
+
+        Without an encoder, None and draws of m(z).
 
         With Monte-Carlo dropout or layers of noise each draw of z has features of its own; q(z|x), a mean over all
         masks, is not known.
@@ -156,11 +158,13 @@ class Model(nn.Module):
         features = self.architecture(x, tape)
         if not self.monte_carlo:
             return self.bottleneck(features, tape, samples)
-        _, z = self.bottleneck(features, tape, 1)  # (1, S·B, K)
+        _, z, *_ = self.bottleneck(features, tape, 1)  # (1, S·B, K)
         return None, z.view(samples, len(x), -1)
 
     def _prior_draws(self, samples: int, count: int, tape: Tape) -> Tensor:
-        """Draws of m(z), (samples, count, K)."""
+        """Draws of m(z), (samples, count, K); of codewords by the entropy model where z is quantised."""
+        if self.draws_codewords:
+            return self.bottleneck.draw(samples * count, tape).unflatten(0, (samples, count))  # type: ignore[operator]
         assert self.marginal is not None  # build has checked it
         return self.marginal.draw(samples * count, tape, self._encode(tape)).unflatten(0, (samples, count))
 
@@ -178,6 +182,17 @@ class Model(nn.Module):
     def _rated(self) -> bool:
         """Whether the density m(z) is there to measure a rate with."""
         return self.marginal is not None and self.marginal.rated
+
+    @property
+    def draws_codewords(self) -> bool:
+        """Whether the bottleneck itself draws z without an x: its codewords have an m(ẑ) of their own."""
+        return getattr(self.bottleneck, "quantised", False)
+
+    @property
+    def generates(self) -> bool:
+        """Whether it makes an x without a sample to encode."""
+        drawable = self.marginal is not None and self.marginal.drawable
+        return self.decoder is not None and (self.draws_codewords or drawable)
 
     @property
     def critics(self) -> dict[str, Critic]:
@@ -199,8 +214,8 @@ class Model(nn.Module):
         return lambda x: self.bottleneck.density(self.architecture(x, tape))
 
     def generate(self, count: int, tape: Tape) -> Tensor:
-        """Means of d(x|z) at `count` draws z ~ m(z), (count, *input_shape). Needs a decoder and a marginal."""
-        assert self.decoder is not None, "draws of x need a decoder and a marginal"
+        """Means of d(x|z) at `count` draws z ~ m(z), (count, *input_shape). Needs a decoder; an m(z) or codewords."""
+        assert self.decoder is not None, "draws of x need a decoder"
         return self.decoder(self._prior_draws(1, count, tape)).mean[0]
 
 

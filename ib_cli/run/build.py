@@ -22,6 +22,7 @@ from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.model import Model
 from ib_cli.model.weights.averaged_encoder import AveragedEncoder
 from ib_cli.run import compatibility
+from ib_cli.run.codebooks import check_codebook
 from ib_cli.run.measured import content_digest, measured_folder
 from ib_cli.run.noise import check_drawn, check_noise, with_noise
 from ib_cli.run.stored_config import stored_config
@@ -130,10 +131,12 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
         has_density = bottleneck.stochastic and not is_monte_carlo(architecture)  # whether q(z|x) has a known density
         compatibility.check_monte_carlo(config, architecture, bottleneck)
         check_drawn(config, architecture, bottleneck, spec)
+        check_codebook(config, objective, architecture, bottleneck, data.splits["train"].weight is not None)
         compatibility.check_functionals(config, objective.weighted(config), bottleneck, has_density, spec)
         if not has_density:
             needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # these are compared with q(z|x)'s density
-        if needs & DRAWN or not bottleneck.encodes:
+        quantised = getattr(bottleneck, "quantised", False)
+        if (needs & DRAWN or not bottleneck.encodes) and not quantised:
             needs |= {"marginal"}  # it is drawn from, whatever the encoder's density
         size = bottleneck.size
         made = [part for part, field in PARTS.items() if field in needs and not absent(config, part, field, required)]
@@ -143,6 +146,10 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
     if not bottleneck.encodes:
         architecture = torch.nn.Identity()
     model = Model(architecture, bottleneck, **parts, train_size=spec.train_size, classes=spec.classes)
+    if procedure.samples_weights and quantised:
+        raise ConfigError(
+            f"procedure={procedure.name}: draws the weights, but codewords follow a training: choose another bottleneck"
+        )
     if model.critics and not procedure.trains_critics:
         raise ConfigError(
             f"procedure={procedure.name}: trains no critic, and objective={config['objective']['name']} has "

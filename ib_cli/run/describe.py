@@ -39,6 +39,11 @@ def doubts(experiment: Experiment) -> list[str]:
     found = list(experiment.data.doubts)
     if discrete and model.classifier is not None and classes is not None and size < classes:
         found.append(f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart")
+    weighted = {each.symbol for each in experiment.objective.weighted(experiment.multipliers)}
+    if "codebook" in weighted and experiment.config["bottleneck"].get("learned") == "ema":
+        found.append(
+            "codebook moves nothing with bottleneck.learned=ema, whose codewords follow their encodings anyway"
+        )
     unbounded = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.needs_noise]
     if unbounded and not model.bottleneck.least_noise:
         found.append(

@@ -18,6 +18,7 @@ from ib_cli.engine.seeds import generator
 from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.model import Model
+from ib_cli.run.codebook_pictures import draw_codebook
 from ib_cli.system.matplotlib_import import default_style
 from ib_cli.watch.pictures.curves import image_grid, training_curves, write
 from ib_cli.watch.pictures.i_diagram import atoms, i_diagrams
@@ -58,7 +59,8 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
 @default_style()
 def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """Draw figures/: training.png; path.png of a path on the equilibrium surface; i_diagram.png if there are estimates;
-    reconstructions.png with a decoder, and samples.png with a marginal as well.
+    reconstructions.png with a decoder, and samples.png with a marginal as well; codebook.png with codewords, and
+    codewords.png, these decoded.
 
     Where x and z are both discrete, distributions.png replaces the last two.
     """
@@ -79,6 +81,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         title = f"minimised: {experiment.lagrangian}"
         draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"test split: {caption} nats")
         return
+    draw_codebook(experiment, params)
     if model.decoder is None:
         return
     seed, device = experiment.settings.seed, experiment.device
@@ -95,7 +98,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     decoded = needed(p.decoder).mean[0]
     if model.bottleneck.encodes:
         image_grid([p.x.cpu(), decoded.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
-    if model.marginal is None or not model.marginal.drawable:
+    if not model.generates:
         return
     named, planner = {f"model.{name}": value for name, value in params.items()}, Planner(device)
     functional_call(_Generate(model), named, (ROWS * COLUMNS, planner))

@@ -15,6 +15,7 @@ STACKABLE = {
     "seed",
     "optimizer.lr",
     "optimizer.weight_decay",
+    "bottleneck.distance_weight",
     "bottleneck.width",
     "decoder.width",
     "window.batches",
@@ -36,7 +37,10 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def common_part(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved config that all runs of one stack must have in common."""
-    rest = {key: value for key, value in flat(config).items() if key not in STACKABLE}
+    everything = flat(config)
+    rest = {key: value for key, value in everything.items() if key not in STACKABLE}
+    if "bottleneck.distance_weight" in everything:  # null is another choice of codewords, not another number
+        rest["bottleneck.distance_weight"] = everything["bottleneck.distance_weight"] is not None
     return {key: value > 0 if _is_dropout(key, value) else value for key, value in rest.items()}
 
 

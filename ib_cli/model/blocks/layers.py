@@ -31,19 +31,22 @@ class Linear(nn.Module):
     ± √(6/(inputs + outputs)), with b = 0 (Glorot and Bengio 2010).
     """
 
-    def __init__(self, inputs: int, outputs: int, initialisation: Literal["torch", "xavier"] = "torch") -> None:
+    def __init__(
+        self, inputs: int, outputs: int, initialisation: Literal["torch", "xavier"] = "torch", bias: bool = True
+    ) -> None:
+        """`bias`: false for b = 0, where a normalisation would take it away."""
         super().__init__()
         self.inputs, self.outputs = inputs, outputs
         self.weight = nn.Parameter(torch.empty(inputs, outputs))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         bound = 1 / math.sqrt(inputs) if initialisation == "torch" else math.sqrt(6 / (inputs + outputs))
         nn.init.uniform_(self.weight, -bound, bound)
-        if initialisation == "torch":
+        if initialisation == "torch" and self.bias is not None:
             nn.init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, inputs) → (…, outputs)."""
-        return x @ self.weight + self.bias
+        return x @ self.weight if self.bias is None else x @ self.weight + self.bias
 
     def extra_repr(self) -> str:
         return f"{self.inputs}, {self.outputs}"

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ib_cli.contracts.noise import Tape
+from ib_cli.contracts.passes import Codes
+
+Encoded = tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor] | tuple[None, Tensor, Codes]
 
 
 class Bottleneck(nn.Module):
@@ -17,6 +20,7 @@ class Bottleneck(nn.Module):
     stochastic: bool
     discrete = False  # whether z is one of the unit vectors
     encodes = True  # whether z depends on x; without, the model draws z from m(z)
+    quantised = False  # whether z is made of codewords, and the bottleneck draws them: `draw(count, tape)`
     least_noise = False  # whether Var[z|x] has a positive lower bound
 
     @property
@@ -29,13 +33,11 @@ class Bottleneck(nn.Module):
         raise NotImplementedError(f"{type(self).__name__}: q(z|x) has no density")
 
     @abstractmethod
-    def forward(
-        self, features: Tensor, tape: Tape, samples: int
-    ) -> tuple[Distribution | None, Tensor] | tuple[Distribution, Tensor, Tensor]:
+    def forward(self, features: Tensor, tape: Tape, samples: int) -> Encoded:
         """(B, features) → q(z|x), batch (B,), event (K,), or None if it has no density; and draws of z, (S, B, K).
 
         A bottleneck that enumerates z returns all its values instead of draws, (S, 1, K), and then the probability of
-        each, (S, B).
+        each, (S, B). One that quantises z returns its codes third.
         """
 
 

@@ -14,13 +14,14 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.noise import Tape
+from ib_cli.model.bottlenecks.quantiser import Quantiser
 from ib_cli.model.noise.priors import LogNormal
 
 Tensors = Mapping[str, Tensor]
 Parts = Annotated[list[Literal["architecture", "bottleneck", "classifier", "decoder"]], MinLen(1)]
 Evaluate = Literal["draw", "mean"]
-# Normalisations, which scale units, and the prior of a noise layer, which must not depend on a draw: numbers.
-NUMBERS = (_NormBase, nn.LayerNorm, nn.GroupNorm, LogNormal)
+# Normalisations, which scale units, and the prior of a noise layer and codewords, which must not depend on a draw.
+NUMBERS = (_NormBase, nn.LayerNorm, nn.GroupNorm, LogNormal, Quantiser)
 
 
 class Weight(NamedTuple):
