@@ -73,6 +73,13 @@ def test_no_player_moves_what_is_anothers(experiment: Callable[..., Experiment],
     }
 
 
+def test_turns_of_a_critic_leave_running_means_of_codewords(experiment: Callable[..., Experiment]) -> None:
+    words = ("objective=generative_compression", "critic_x.widths=[8]", "critic_x.turns=3")
+    found, _ = one_step(experiment(*words))
+    assert found["critic_x"] == {"critic_x"}
+    assert "bottleneck" in found["model"]
+
+
 def test_clipping_is_of_each_players_own_gradient(experiment: Callable[..., Experiment]) -> None:
     _, state = one_step(experiment(*WORDS, "clip=1e-3"))
     squares: dict[str, float] = {}
