@@ -101,7 +101,8 @@ class IsoController:
         if size == 0:
             raise RunFailedError("∂C/∂λ and ∂C/∂γ are 0: C depends on neither λ nor γ here, and every way keeps it")
         factor = self.length / size
-        return Change(*(Estimated(factor * each.value, factor * each.stderr) for each in found))
+        by_lambda, by_gamma = (Estimated(factor * each.value, factor * each.stderr) for each in found)
+        return Change(by_lambda, by_gamma)
 
     def over(self, here: Place, steps: int) -> bool:
         """Whether all steps are done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ib_cli.procedures.free_energy.surface import Equilibrium, Slopes
+from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Quantity, Slopes
 
 
 def named(slopes: Slopes) -> dict[str, float]:
@@ -26,7 +26,7 @@ def residuals(slopes: Slopes) -> dict[str, float]:
     `maxwell`: ∂C/∂λ − ∂D/∂γ, which is 0, with its standard error as if both were independent. `hessian_largest`: the
     larger eigenvalue of Hess F, which is below 0 (Lemma 3); its mixed entry is the mean of the two.
     """
-    keys = ("D", "lambda"), ("D", "gamma"), ("C", "lambda"), ("C", "gamma")
+    keys: tuple[tuple[Quantity, Direction], ...] = ("D", "lambda"), ("D", "gamma"), ("C", "lambda"), ("C", "gamma")
     if any(key not in slopes.of for key in keys):
         return {}
     first, below, above, last = (slopes.of[key] for key in keys)
