@@ -24,6 +24,10 @@ CONTEXT = {
     "decoder": ["objective=vae"],
     "backward_encoder": ["objective=ceb"],
     "noise": ["objective=ce"],
+    "input_noise": ["objective=aae"],
+    "mmd": ["objective=info_vae"],
+    "critic_z": ["objective=aae"],
+    "critic_x": ["objective=gan"],
     "architecture": ["objective=vib"],
     "bottleneck": ["objective=ce"],
     "classifier": ["objective=vib"],
@@ -90,7 +94,12 @@ def suited(group: str, option: str) -> list[str]:
     data = OWN if option in IMAGES or group == "decoder" else []
     if option in ("therml_toy", "categorical", "tables"):
         chosen, data = [word for word in DISCRETE if not word.startswith(f"{group}=")], []
-    chosen = ["objective=decoder_uncertainty"] if option == "optimal" else chosen
+    chosen = {
+        "optimal": ["objective=decoder_uncertainty"],
+        "prior": ["objective=gan"],  # a generator's
+        "uniform": ["objective=aae"],  # of no finite rate
+        "none": ["objective=ce"],
+    }.get(option, chosen)
     data = REGRESSION if (group, option) == ("classifier", "gaussian") else data
     return [*chosen, f"{group}={option}", *data]
 
@@ -125,6 +134,6 @@ def test_every_key_of_every_option_has_a_comment() -> None:
             body = line.strip()
             if not body or body.startswith(("#", "-", "_", "defaults:")) or file.name == "config.yaml":
                 continue
-            if line.startswith(" ") or body in ("objective:", "bottleneck:", "architecture:", "decoder:"):
+            if line.startswith(" ") or body in ("objective:", "bottleneck:", "architecture:", "decoder:", "optimizer:"):
                 continue
             assert "#" in body, f"{file.name}: {body}"
