@@ -56,14 +56,16 @@ class DirectTransfer(Procedure):
 class Staying:
     """Steps that lead nowhere: the model is only trained on."""
 
-    directions: tuple[Direction, ...] = ()
-
     def __init__(self, steps: int) -> None:
         self.steps = steps
 
     def change(self, here: Place, slopes: Slopes) -> Change:
         """No change."""
         return Change(Estimated(0.0), Estimated(0.0))
+
+    def directions(self, here: Place) -> tuple[Direction, ...]:
+        """None."""
+        return ()
 
     def over(self, here: Place, steps: int) -> bool:
         """Whether all steps are done."""

@@ -86,8 +86,6 @@ class IsoClassification(Procedure):
 class IsoController:
     """Steps of eq. 31, and their number."""
 
-    directions: tuple[Direction, ...] = ("lambda", "gamma")
-
     def __init__(self, steps: int, alpha: float, length: float | None) -> None:
         """`length`: of each step in ln λ and ln γ; None: as α says."""
         self.steps, self.alpha, self.length = steps, alpha, length
@@ -103,6 +101,10 @@ class IsoController:
         factor = self.length / size
         by_lambda, by_gamma = (Estimated(factor * each.value, factor * each.stderr) for each in found)
         return Change(by_lambda, by_gamma)
+
+    def directions(self, here: Place) -> tuple[Direction, ...]:
+        """λ and γ."""
+        return "lambda", "gamma"
 
     def over(self, here: Place, steps: int) -> bool:
         """Whether all steps are done."""

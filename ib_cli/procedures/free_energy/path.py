@@ -33,7 +33,8 @@ class Change(NamedTuple):
 class Controller(Protocol):
     """The way over the surface."""
 
-    directions: tuple[Direction, ...]  # along which it needs slopes
+    def directions(self, here: Place) -> tuple[Direction, ...]:
+        """The directions along which it needs slopes here."""
 
     def change(self, here: Place, slopes: Slopes) -> Change:
         """The next step from here. Raises RunFailedError where the slopes allow none."""
@@ -117,7 +118,7 @@ class Path:
         here = self.surface.here.place
         over = self.controller.over(here, self.steps)
         for wider in WIDER:
-            slopes = self.surface.slopes(self.controller.directions, wider)
+            slopes = self.surface.slopes(self.controller.directions(here), wider)
             self._check_slopes(slopes)
             if over:
                 return slopes, None
@@ -138,7 +139,7 @@ class Path:
 
     def _corrected(self, here: Equilibrium, change: Change, slopes: Slopes) -> Change:
         """The step, and beside it the shortest one in ln λ and ln γ that takes back its share of C's drift."""
-        if not self.correct:
+        if not self.correct or ("C", "lambda") not in slopes.of:
             return change
         λ, γ = here.place.lambda_, here.place.gamma
         ways = λ * slopes["C", "lambda"].value, γ * slopes["C", "gamma"].value

@@ -10,15 +10,18 @@ ROUNDING = 1e-6  # of a step: what is left at the end is not a step of its own
 
 
 class Steps:
-    """Steps of 1/`count`; the last one ends at t = 1, also where steps before it were shortened."""
+    """Steps to t = (k/count)^pace, k = 1 … count; the last one ends at t = 1, also where others were shortened.
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    With a pace above 1 the first steps are small: the target's labels are learned before they are many.
+    """
+
+    def __init__(self, count: int, pace: float = 1.0) -> None:
+        self.count, self.pace = count, pace
 
     def size(self, t: float) -> float:
         """The step from t, 0 at the end."""
-        left = 1 - t
-        return left if left * self.count < 1 + ROUNDING else 1 / self.count
+        done = t ** (1 / self.pace)  # of the steps, as a share
+        return 1 - t if (1 - done) * self.count < 1 + ROUNDING else (done + 1 / self.count) ** self.pace - t
 
 
 def change_of(rates: Rates, step: float) -> Change:

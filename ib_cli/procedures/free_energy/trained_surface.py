@@ -108,6 +108,8 @@ class TrainedSurface:
 
     def slopes(self, directions: tuple[Direction, ...], wider: float = 1.0) -> Slopes:
         """Central differences of copies; one-sided ones where t is 0 or 1. Raises as `move`."""
+        if not directions:
+            return Slopes({})
         here, count = self.here.place, self.spread.replicates(self.options.copies, wider)
         purpose = ("slopes", self.centre.epoch, str(wider))
         seeds = [derived_seed(self.experiment.settings.seed, *purpose, r) for r in range(count)]

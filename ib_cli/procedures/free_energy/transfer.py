@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge
 from torch import Tensor
 
 from ib_cli.config.settings import Count
@@ -24,8 +25,8 @@ class Transfer(Procedure):
     """Trains a model on the source and carries it to the target on the equilibrium surface, which changes with t.
 
     λ changes by `lambda_rate` from t = 0 to t = 1, and γ so that C stays constant (A Free-Energy Principle for
-    Representation Learning, eq. 38), in steps of 1/`steps` of t. Up to t = `held` both stay, as
-    for `GeodesicTransfer`.
+    Representation Learning, eq. 38), in steps to t = (k/`steps`)^`pace`. Up to t = `held` both stay, as for
+    `GeodesicTransfer`.
     """
 
     name = "transfer"
@@ -36,6 +37,7 @@ class Transfer(Procedure):
         steps: Count,
         lambda_rate: float,
         held: Share,
+        pace: Annotated[float, Ge(1)],
         equilibration: Count,
         peak: Positive,
         copies: Copies,
@@ -45,6 +47,7 @@ class Transfer(Procedure):
         surface: Kind = "trained",
     ) -> None:
         self.steps, self.lambda_rate, self.held = steps, lambda_rate, held
+        self.pace = pace
         self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct, surface)
 
     def check(self, experiment: Experiment) -> None:
@@ -68,7 +71,7 @@ class Transfer(Procedure):
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Train on the source, then walk to the target. Raises as `begin` and `Path.follow`."""
         surface, seconds = begin(experiment, checkpoint, self.options, laws(experiment))
-        controller = HeuristicController(self.steps, self.lambda_rate, self.held)
+        controller = HeuristicController(self.steps, self.lambda_rate, self.held, self.pace)
         tolerance, correct = self.options.tolerance, self.options.correct
         path = Path(experiment, surface, controller, tolerance, "raise procedure.steps", checkpoint, seconds, correct)
         return end(experiment, surface, path.follow())
@@ -82,11 +85,9 @@ class Transfer(Procedure):
 class HeuristicController:
     """Steps of eq. 38 to t = 1."""
 
-    directions: tuple[Direction, ...] = ("lambda", "gamma", "t")
-
-    def __init__(self, steps: int, lambda_rate: float, held: float = 0.0) -> None:
-        """`held`: t up to which λ and γ stay."""
-        self.steps, self.lambda_rate, self.held = Steps(steps), lambda_rate, held
+    def __init__(self, steps: int, lambda_rate: float, held: float = 0.0, pace: float = 1.0) -> None:
+        """`held`: t up to which λ and γ stay; `pace`: as `Steps` has it."""
+        self.steps, self.lambda_rate, self.held = Steps(steps, pace), lambda_rate, held
 
     def change(self, here: Place, slopes: Slopes) -> Change:
         """The rates times the step in t. Raises RunFailedError where C does not depend on γ."""
@@ -94,6 +95,10 @@ class HeuristicController:
         if here.t < self.held:
             return Change(Estimated(0.0), Estimated(0.0), step)
         return change_of(rates.heuristic_transfer(slopes, self.lambda_rate), step)
+
+    def directions(self, here: Place) -> tuple[Direction, ...]:
+        """None while λ and γ are held, else all three."""
+        return () if here.t < self.held else ("lambda", "gamma", "t")
 
     def over(self, here: Place, steps: int) -> bool:
         """Whether the target is reached."""

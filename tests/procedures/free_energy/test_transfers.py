@@ -112,6 +112,20 @@ def test_steps_end_at_the_target_also_after_shorter_ones() -> None:
     assert Steps(7).size(1.0) == 0
 
 
+def test_a_pace_makes_the_first_steps_small() -> None:
+    steps, t, seen = Steps(10, 2.0), 0.0, []
+    while t < 1:
+        t += steps.size(t)
+        seen.append(t)
+    assert seen == pytest.approx([(k / 10) ** 2 for k in range(1, 11)]) and t == 1.0
+
+
+def test_no_slopes_are_taken_while_lambda_and_gamma_are_held() -> None:
+    for controller in (GeodesicController(5, -2.0, held=0.3), HeuristicController(5, -0.7, held=0.3)):
+        assert controller.directions(Place(1.0, 2.0, 0.29)) == ()
+        assert controller.directions(Place(1.0, 2.0, 0.3)) == ("lambda", "gamma", "t")
+
+
 def of_step(experiment: Experiment, split: str = "train") -> list[dict[str, float]]:
     lines = experiment.records.metrics.read()
     return [line for line in lines if line["split"] == split and "path_step" in line]
@@ -188,7 +202,8 @@ def test_a_transfer_that_is_stopped_goes_on_to_the_same_numbers(experiment: Call
         assert torch.equal(value, again.params[name])
     steps = of_step(whole)
     check_lines(steps)
-    assert steps[0]["t"] == 0 and "dC/dt_stderr" in steps[0] and "dR/dt" in steps[-1]
+    assert steps[0]["t"] == 0 and "dC/dt_stderr" not in steps[0]  # λ and γ are held there
+    assert "dC/dt_stderr" in steps[2] and "dR/dt" in steps[-1]
     assert [line["lambda"] for line in steps] == pytest.approx([1, 1, 1, 0.9])
     assert [line["gamma"] for line in steps[:3]] == [4, 4, 4] and steps[3]["gamma"] != 4
     last = of_step(whole, "test")[-1]
