@@ -73,7 +73,7 @@ class ExactFrontier(Procedure):
         with labels and at most 2,000 different x; or Gaussian, where R must outweigh D; or the objective must suit
         reverse water-filling.
         """
-        of_all = rho, delta, _ = weights(experiment)
+        of_all = rho, delta, gamma = weights(experiment)
         data = experiment.data
         if isinstance(data.source, JointGaussian):
             if self.kind != "auto":
@@ -85,6 +85,8 @@ class ExactFrontier(Procedure):
                 )
             return
         wrong = unsuitable(experiment, of_all) if self._linear(experiment) else no_table(data)
+        if wrong and delta == gamma == 0:
+            wrong = "D and C have weight 0: R alone is least, 0, where z tells nothing: give D or C a weight"
         if wrong:
             raise ConfigError(f"procedure=exact_frontier: {wrong}")
 

@@ -50,6 +50,9 @@ class EquilibriumDynamics(Procedure):
         """Raises ConfigError for another objective than R + λ D + γ C, a z that is not discrete, and large data."""
         start_place(experiment, self.name)
         check_parts(experiment.model, self.name)
+        if experiment.settings.precision != "fp32":
+            given = experiment.settings.precision
+            raise ConfigError(f"precision={given}: procedure={self.name} computes in float64: leave it out")
         if self.alpha == 0 or not math.isfinite(self.alpha):
             raise ConfigError(f"procedure.alpha={self.alpha:g}: no step leads anywhere: choose a number such as 1")
         if wrong := unsolvable(experiment.data):

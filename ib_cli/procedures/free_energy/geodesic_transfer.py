@@ -73,7 +73,16 @@ class GeodesicTransfer(Procedure):
         surface, seconds = begin(experiment, checkpoint, self.options, laws(experiment))
         controller = GeodesicController(self.steps, self.slope, self.held, self.pace)
         tolerance, correct = self.options.tolerance, self.options.correct
-        path = Path(experiment, surface, controller, tolerance, "raise procedure.steps", checkpoint, seconds, correct)
+        path = Path(
+            experiment,
+            surface,
+            controller,
+            tolerance,
+            "raise procedure.steps or procedure.pace",
+            checkpoint,
+            seconds,
+            correct,
+        )
         return end(experiment, surface, path.follow())
 
     def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -92,13 +101,13 @@ class GeodesicController:
     def change(self, here: Place, slopes: Slopes) -> Change:
         """The rates times the step in t. Raises RunFailedError where the slopes leave them open."""
         step = self.steps.size(here.t)
-        if here.t < self.held:
+        if not self.steps.reached(here.t, self.held):
             return Change(Estimated(0.0), Estimated(0.0), step)
         return change_of(rates.geodesic_transfer(slopes, here.lambda_, self.slope), step)
 
     def directions(self, here: Place) -> tuple[Direction, ...]:
         """None while λ and γ are held, else all three."""
-        return () if here.t < self.held else ("lambda", "gamma", "t")
+        return ("lambda", "gamma", "t") if self.steps.reached(here.t, self.held) else ()
 
     def over(self, here: Place, steps: int) -> bool:
         """Whether the target is reached."""

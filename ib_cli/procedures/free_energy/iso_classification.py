@@ -26,6 +26,8 @@ from ib_cli.procedures.free_energy.preconditions import (
 )
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
 
+NOTHING = 1e-10  # nats by which C changes where λ or γ doubles: below it is rounding
+
 
 class IsoClassification(Procedure):
     """Trains a model, brings it to the equilibrium surface and walks there with C constant.
@@ -93,11 +95,15 @@ class IsoController:
     def change(self, here: Place, slopes: Slopes) -> Change:
         """(−α ∂C/∂γ, α ∂C/∂λ), of the wanted length. Raises RunFailedError where C has no slope at all."""
         found = rates.iso_classification(slopes, self.alpha)
+        nats = here.lambda_ * slopes["C", "lambda"].value, here.gamma * slopes["C", "gamma"].value
+        if math.hypot(*nats) < NOTHING:
+            raise RunFailedError(
+                "∂C/∂λ and ∂C/∂γ are 0: C depends on neither λ nor γ here, as where z carries nothing: begin with a "
+                "larger lambda or gamma"
+            )
         if self.length is None:
             return Change(found.lambda_, found.gamma)
         size = math.hypot(found.lambda_.value / here.lambda_, found.gamma.value / here.gamma)
-        if size == 0:
-            raise RunFailedError("∂C/∂λ and ∂C/∂γ are 0: C depends on neither λ nor γ here, and every way keeps it")
         factor = self.length / size
         by_lambda, by_gamma = (Estimated(factor * each.value, factor * each.stderr) for each in found)
         return Change(by_lambda, by_gamma)

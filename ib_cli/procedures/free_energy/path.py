@@ -16,7 +16,7 @@ from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Estima
 CERTAIN = 2.0  # standard errors that a step must be away from none
 FREE = 0.1  # of ln λ and ln γ: where the law moves as well, so much error of a step is no reason to doubt it
 WIDER = (1.0, 2.0, 4.0)  # factors of the differences, tried one after the other where slopes are noise
-LEAST = 0.5  # of λ and γ, that a step leaves of them
+LEAST = 0.5  # of λ and γ, that a step leaves of them; and it makes them 1/LEAST times as large at most
 EDGE = 5  # shortened steps in a row, each to half of what the last one left: λ or γ goes to 0
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ class Path:
     step, and slopes depend on the place alone: a path that is killed goes on to the same numbers.
 
     A step with an uncertain direction is tried again with slopes of larger differences, and a step that would leave
-    less than half of λ or γ is shortened. Steps of first order let C drift, and so does training that goes on: a share
-    of the drift may be taken back in each step, by the shortest way in ln λ and ln γ.
+    less than half or more than twice of λ or γ is shortened. Steps of first order let C drift, and so does training
+    that goes on: a share of the drift may be taken back in each step, by the shortest way in ln λ and ln γ.
     """
 
     def __init__(
@@ -96,12 +96,16 @@ class Path:
             self._check()
             self._save()
         while True:
-            slopes, change = self._slopes()
+            try:
+                slopes, change = self._slopes()
+            except RunFailedError:
+                self._record({})  # the place that explains the failure
+                raise
             found = self._record(named(slopes))
             if change is None:
                 break
             before = self.surface.here
-            after = self.surface.move(self._shortened(before.place, self._corrected(before, change, slopes)))
+            after = self.surface.move(self._shortened(before.place, change))
             self.steps += 1
             self._balance = rate_balance(before, after)
             self._check()
@@ -122,7 +126,10 @@ class Path:
             self._check_slopes(slopes)
             if over:
                 return slopes, None
-            change = self.controller.change(here, slopes)
+            try:
+                change = self._corrected(self.surface.here, self.controller.change(here, slopes), slopes)
+            except RunFailedError as failure:
+                raise RunFailedError(f"step {self.steps + 1}: {failure}{self._after_shortening}") from None
             if (error := uncertainty(here, change)) * CERTAIN <= 1:
                 return slopes, change
             log.info("step %d: slopes over %g times the difference leave %.0f %% error", self.steps, wider, 100 * error)
@@ -147,28 +154,41 @@ class Path:
         steepness = ways[0] ** 2 + ways[1] ** 2
         if not steepness:
             return change
+        errors = λ * slopes["C", "lambda"].stderr, γ * slopes["C", "gamma"].stderr
+        unsure = abs(lack) * math.hypot(*errors) / steepness  # of the correction's length, in ln λ and ln γ
         by_lambda, by_gamma = (lack * way / steepness for way in ways)
         return change._replace(
-            lambda_=change.lambda_._replace(value=change.lambda_.value + λ * by_lambda),
-            gamma=change.gamma._replace(value=change.gamma.value + γ * by_gamma),
+            lambda_=_plus(change.lambda_, λ * by_lambda, λ * unsure),
+            gamma=_plus(change.gamma, γ * by_gamma, γ * unsure),
+        )
+
+    @property
+    def _after_shortening(self) -> str:
+        """What to add to an error after steps that were shortened, which led far from where the path was to go."""
+        if not self._shortened_in_a_row:
+            return ""
+        return (
+            f" (after {self._shortened_in_a_row} shortened steps: where a task lacks labels, choose "
+            "dataset.labels=mapped or a procedure.held above 0)"
         )
 
     def _shortened(self, here: Place, change: Change) -> Place:
-        """Where the step leads; if less than half of λ or γ were left there, where a part of it leads."""
-        falls = {"λ": -change.lambda_.value / here.lambda_, "γ": -change.gamma.value / here.gamma}
-        steepest = max(falls, key=lambda name: falls[name])
-        part, short = 1.0, falls[steepest] > 1 - LEAST
+        """Where the step leads; if that is less than half or more than twice of λ or γ, where a part of it leads."""
+        changes = {"λ": change.lambda_.value / here.lambda_, "γ": change.gamma.value / here.gamma}
+        parts = {name: (LEAST - 1 if by < 0 else 1 / LEAST - 1) / by if by else 1.0 for name, by in changes.items()}
+        steepest = min(parts, key=lambda name: parts[name])
+        part, short = min(parts[steepest], 1.0), parts[steepest] < 1
         self._shortened_in_a_row = self._shortened_in_a_row + 1 if short else 0
         if self._shortened_in_a_row > EDGE:
+            away = "to 0" if changes[steepest] < 0 else "beyond all bounds"
             raise RunFailedError(
-                f"step {self.steps + 1}: {steepest} goes to 0: {EDGE} steps in a row were shortened: the path ends at "
-                "this edge, start it elsewhere or with smaller steps"
+                f"step {self.steps + 1}: {steepest} goes {away}: {EDGE} steps in a row were shortened: the path ends "
+                "at this edge, start it elsewhere or with smaller steps"
             )
         if short:
-            part = (1 - LEAST) / falls[steepest]
             log.warning(
-                "step %d is shortened to %.2g of itself: it would take away %.0f %% of %s",
-                self.steps + 1, part, 100 * falls[steepest], steepest,
+                "step %d is shortened to %.2g of itself: it would change %s by %+.0f %%",
+                self.steps + 1, part, steepest, 100 * changes[steepest],
             )  # fmt: skip
         return Place(
             here.lambda_ + part * change.lambda_.value, here.gamma + part * change.gamma.value, here.t + part * change.t
@@ -223,6 +243,10 @@ def uncertainty(here: Place, change: Change) -> float:
     length = math.hypot(change.lambda_.value / here.lambda_, change.gamma.value / here.gamma)
     length = max(length, FREE) if change.t else length
     return 0.0 if error == 0 else error / length if length else math.inf
+
+
+def _plus(change: Estimated, value: float, stderr: float) -> Estimated:
+    return Estimated(change.value + value, math.hypot(change.stderr, stderr))
 
 
 def _doubtful(slopes: Slopes) -> dict[str, Estimated]:

@@ -60,7 +60,9 @@ def heuristic_transfer(slopes: Slopes, lambda_rate: float) -> Rates:
     """
     along_lambda, along_gamma, along_t = (slopes["C", way] for way in ("lambda", "gamma", "t"))
     if along_gamma.value == 0:
-        raise RunFailedError("∂C/∂γ = 0: no change of γ keeps C constant")
+        raise RunFailedError(
+            "∂C/∂γ = 0: no change of γ keeps C constant: begin with a larger gamma, or with more values of z"
+        )
     rate = -(along_t.value + along_lambda.value * lambda_rate) / along_gamma.value
     error = math.hypot(along_t.stderr, along_lambda.stderr * lambda_rate, along_gamma.stderr * rate)
     return Rates(Estimated(lambda_rate), Estimated(rate, error / abs(along_gamma.value)))

@@ -18,6 +18,11 @@ class Steps:
     def __init__(self, count: int, pace: float = 1.0) -> None:
         self.count, self.pace = count, pace
 
+    @staticmethod
+    def reached(t: float, place: float) -> bool:
+        """Whether a t that is a sum of steps has come to a place."""
+        return t > place - ROUNDING**2
+
     def size(self, t: float) -> float:
         """The step from t, 0 at the end."""
         done = t ** (1 / self.pace)  # of the steps, as a share
