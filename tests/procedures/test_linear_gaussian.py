@@ -63,7 +63,7 @@ def test_the_scale_of_the_likelihood_is_the_unit_of_d(experiment: Callable) -> N
         (("gamma=8",), "minimise R and D alone"),
         (("procedure.kind=linear_gaussian", "gamma=8"), "gamma=0"),
         (("procedure.kind=linear_gaussian", "gamma=0", "decoder.likelihood=bernoulli"), "decoder.likelihood=gaussian"),
-        (("procedure.kind=linear_gaussian", "gamma=0", "lambda=0"), "positive weights"),
+        (("procedure.kind=linear_gaussian", "gamma=0", "lambda=0"), "D and C have weight 0"),
         (("procedure.kind=linear_gaussian", "gamma=0", "dataset.crop=1"), "dataset.crop=0"),
         (("procedure.kind=tables", "gamma=0"), "are different"),
     ],

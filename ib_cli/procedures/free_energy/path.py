@@ -16,7 +16,7 @@ from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Estima
 CERTAIN = 2.0  # standard errors that a step must be away from none
 FREE = 0.1  # of ln λ and ln γ: where the law moves as well, so much error of a step is no reason to doubt it
 WIDER = (1.0, 2.0, 4.0)  # factors of the differences, tried one after the other where slopes are noise
-LEAST = 0.5  # of λ and γ, that a step leaves of them; and it makes them 1/LEAST times as large at most
+LEAST, MOST = 0.5, 5.0  # of λ and γ, that a step makes of them
 EDGE = 5  # shortened steps in a row, each to half of what the last one left: λ or γ goes to 0
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ class Path:
     step, and slopes depend on the place alone: a path that is killed goes on to the same numbers.
 
     A step with an uncertain direction is tried again with slopes of larger differences, and a step that would leave
-    less than half or more than twice of λ or γ is shortened. Steps of first order let C drift, and so does training
-    that goes on: a share of the drift may be taken back in each step, by the shortest way in ln λ and ln γ.
+    less than half or more than five times of λ or γ is shortened. Steps of first order let C drift, and so does
+    training that goes on: a share of the drift may be taken back in each step, by the shortest way in ln λ and ln γ.
     """
 
     def __init__(
@@ -173,9 +173,9 @@ class Path:
         )
 
     def _shortened(self, here: Place, change: Change) -> Place:
-        """Where the step leads; if that is less than half or more than twice of λ or γ, where a part of it leads."""
+        """Where the step leads, or a part of it: not below half, nor beyond five times, of λ and γ."""
         changes = {"λ": change.lambda_.value / here.lambda_, "γ": change.gamma.value / here.gamma}
-        parts = {name: (LEAST - 1 if by < 0 else 1 / LEAST - 1) / by if by else 1.0 for name, by in changes.items()}
+        parts = {name: (LEAST - 1 if by < 0 else MOST - 1) / by if by else 1.0 for name, by in changes.items()}
         steepest = min(parts, key=lambda name: parts[name])
         part, short = min(parts[steepest], 1.0), parts[steepest] < 1
         self._shortened_in_a_row = self._shortened_in_a_row + 1 if short else 0
