@@ -17,6 +17,7 @@ from ib_cli.model.blocks.refreshed import Refreshed
 from ib_cli.model.bottlenecks.bottleneck import Bottleneck, Encoded
 from ib_cli.model.critics.critic import Critic
 from ib_cli.model.critics.critic_x import CriticX
+from ib_cli.model.marginals.marginal import Marginal
 from ib_cli.model.noise.layer import NoiseLayer
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Model(nn.Module):
         bottleneck: Bottleneck,
         classifier: nn.Module | None = None,
         decoder: nn.Module | None = None,
-        marginal: nn.Module | None = None,
+        marginal: Marginal | None = None,
         backward_encoder: nn.Module | None = None,
         averaged_encoder: nn.Module | None = None,
         window: nn.Module | None = None,
@@ -85,7 +86,7 @@ class Model(nn.Module):
             y=batch.y,
             z=z,
             encoder=encoder,
-            marginal=self.marginal(self._encode(tape)) if self._rated and "marginal" in wanted else None,
+            marginal=self._density_of_marginal(tape) if "marginal" in wanted else None,
             backward_encoder=None if self.backward_encoder is None else self.backward_encoder(batch.y),
             decoder=self.decoder(z) if self.decoder is not None and "decoder" in wanted else None,
             averaged_encoder=None if self.averaged_encoder is None else self.averaged_encoder(batch.x, tape),
@@ -178,10 +179,11 @@ class Model(nn.Module):
             made.append(self.decoder(needed(p.prior_z).unsqueeze(0)).mean)
         return made
 
-    @property
-    def _rated(self) -> bool:
-        """Whether the density m(z) is there to measure a rate with."""
-        return self.marginal is not None and self.marginal.rated
+    def _density_of_marginal(self, tape: Tape) -> Distribution | None:
+        """m(z), where a rate can be measured against it."""
+        if self.marginal is None or not self.marginal.rated:
+            return None
+        return self.marginal(self._encode(tape))
 
     @property
     def draws_codewords(self) -> bool:

@@ -147,13 +147,14 @@ def test_every_adversarial_objective_trains_with_images_of_its_critics(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("marginal", ["standard_normal", "laplace", "fixed_mixture"])
+@pytest.mark.parametrize("marginal", ["standard_normal", "laplace"])
 def test_the_critics_b_lies_in_the_interval_without_one(ib_train: Callable, marginal: str) -> None:
     """On a trained VAE, by two standard errors: the critic only looks on, as B has weight 0."""
     words = (
-        *("objective=vae", f"marginal={marginal}", "+objective.minimise.B=0", "critic_z=mlp", "critic_z.turns=2"),
-        *("bottleneck.size=2", "epochs=25", "evaluate_every=25", "estimators.use=[mixture]", "figures=false"),
-        *("critic_z.decay=0.9", "critic_z.widths=[64]", "averaging=0.99", "device=cpu"),
+        *("objective=vae", f"marginal={marginal}", "+objective.minimise.B=0", "bottleneck.size=2", "epochs=25"),
+        *("critic_z=mlp", "critic_z.widths=[64,64]", "critic_z.turns=10", "critic_z.lr=2e-3", "critic_z.decay=0.9"),
+        *("schedule=exponential", "schedule.rate=0.9", "estimators.use=[mixture]", "evaluate_every=25"),
+        *("figures=false", "device=cpu"),
     )
     assert ib_train(*words).code == 0
     (folder,) = Path("outputs/runs").glob("*/result.json")
