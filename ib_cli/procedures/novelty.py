@@ -93,7 +93,13 @@ class Novelty(Procedure):
         if self.others in (config["_target_"], config.get("of")):
             raise ConfigError(f"{key}: the run was trained on these data: leave it out to score the classes left out")
         root = self.root or config.get("root") or "data"
-        arrays = published(self.others, root, self.download).read()
+        try:
+            arrays = published(self.others, root, self.download).read()
+        except ConfigError as error:
+            told = str(error)
+            for name in ("root", "download"):  # keys of this procedure here
+                told = told.replace(f"dataset.{name}", f"procedure.{name}")
+            raise ConfigError(f"{key}: {told}") from None
         self._check_alike(key, arrays, measured)
         return arrays.test
 
