@@ -67,6 +67,7 @@ PROCEDURES = {
     "langevin": (8, ["procedure.temperature=1", "procedure.burn_in=0", "procedure.steps=3", "epochs=8",
                      "procedure.prior=0.01"]),
     "noise_scaling": (1, ["objective=ce", "bottleneck=zero_entropy_noise"]),
+    "novelty": (0, []),
     "nuisance_probe": (1, ["procedure.label=y"]),
     "second_law": (1, [*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1",
                        "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"]),
@@ -105,7 +106,7 @@ def suited(group: str, option: str) -> list[str]:
 
 
 def a_finished_run() -> Path:
-    return ib_cli.train(ib_cli.build(ib_cli.compose([*SMALL, "epochs=1"]))).folder
+    return ib_cli.train(ib_cli.build(ib_cli.compose([*SMALL, "epochs=1", "dataset.classes=[0,1,2,3,4]"]))).folder
 
 
 def suited_to(procedure: str) -> list[str]:
@@ -113,7 +114,7 @@ def suited_to(procedure: str) -> list[str]:
     _, words = PROCEDURES[procedure]
     if "weights=point" in words or procedure == "hand_crafted":
         words = [*words, "batch_size=2000"]
-    if procedure == "nuisance_probe":
+    if procedure in ("novelty", "nuisance_probe"):
         words = [*words, f"procedure.run={a_finished_run()}"]
     return ["batch_size=30", f"procedure={procedure}", "epochs=1", *words]
 

@@ -23,6 +23,7 @@ class Settings:
     eval_batch_size: Count
     samples: Count
     eval_samples: Count
+    iw_samples: Annotated[int, Interval(ge=0, lt=2**31)] = 0  # stored configs of earlier versions lack it
     averaging: Annotated[float, Interval(ge=0, lt=1)]
     clip: Annotated[float, Gt(0)] | None
     evaluate_every: Count
@@ -54,6 +55,8 @@ COSMETIC = (
     "tracker",
     "dataset.root",
     "dataset.download",
+    "procedure.root",
+    "procedure.download",
 )
 
 # Groups that came later → the option that is what the program did before. Stored configs of earlier versions lack them.

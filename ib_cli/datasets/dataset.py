@@ -107,6 +107,25 @@ class DataSet(ABC):
         arrays = self._keep_classes(arrays)
         return self._data(arrays, self._splits(arrays), device)
 
+    @property
+    def seen(self) -> list[int] | None:
+        """The classes that a run on these data is trained on, by their labels in the data; None: all."""
+        return self.classes
+
+    def left_out(self) -> tuple[Split, list[int]]:
+        """Test samples of the classes that are not `seen`, as they are stored, and the labels of the seen classes.
+
+        Their y is the label that the data give them. Raises ConfigError where y is no label, or every class is seen.
+        """
+        arrays = self.read().with_label(self.label)
+        if arrays.classes is None:
+            raise ConfigError("its y is continuous, so there are no other classes")
+        seen = list(range(arrays.classes)) if self.seen is None else self.seen
+        others = ~torch.isin(arrays.test.y, torch.tensor(seen))
+        if not others.any():
+            raise ConfigError(f"it has seen all of the {arrays.classes} classes of its data, so none is new to it")
+        return arrays.painted(arrays.test[others]), seen
+
     def _data(self, arrays: Arrays, splits: dict[str, Split], device: torch.device | str) -> Data:
         """`Data` of splits that have been chosen of the arrays, on the device. Raises ConfigError as `load`."""
         splits = {name: arrays.painted(split) for name, split in splits.items()}

@@ -27,6 +27,12 @@ SETS: dict[str, type[DataSet]] = {
 Set = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
 
 
+def published(name: Set, root: str, download: bool) -> DataSet:
+    """One of these data sets, whole, with no option of its own but where its files are."""
+    files: dict[str, Any] = {} if name == "digits" else {"root": root, "download": download}
+    return SETS[name](**files, **PLAIN)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Transfer(DataSet):
     """Some classes of a data set as the source, others, or classes of another data set, as the target.
@@ -45,6 +51,11 @@ class Transfer(DataSet):
     path: Literal["mixture", "transport"]
     regularisation: Annotated[float, Gt(0)]  # of path=transport, relative to the mean cost
     coupled: Annotated[int, Ge(2)]  # of path=transport: samples of each domain coupled at a time, at most
+
+    @property
+    def seen(self) -> list[int]:
+        """The classes of the source."""
+        return self.source
 
     def fingerprint(self) -> str:
         """Empty, as the options say it all. Raises ConfigError where files are there and not the published ones."""
@@ -98,12 +109,11 @@ class Transfer(DataSet):
             )
 
     @property
-    def _sets(self) -> tuple[str, str]:
+    def _sets(self) -> tuple[Set, Set]:
         return self.of, self.of_target or self.of
 
-    def _set(self, name: str) -> DataSet:
-        files: dict[str, Any] = {} if name == "digits" else {"root": self.root, "download": self.download}
-        return SETS[name](**files, **PLAIN)
+    def _set(self, name: Set) -> DataSet:
+        return published(name, self.root, self.download)
 
     def _on_its_way(self, whole: Data, counts: dict[str, int]) -> Data:
         """The source's part of the data of both domains, `counts` samples of each split, with the way to the rest."""

@@ -111,22 +111,26 @@ class Evaluation:
         found = self._summed(lambda p: sums(p, objective), params, buffers, split, experiment.settings.seed)
         return self._means(found, split, experiment)
 
-    def of_samples(self, params: Tensors, split: str, buffers: Tensors | None = None) -> dict[str, Tensor]:
+    def of_samples(
+        self, params: Tensors, split: str, buffers: Tensors | None = None, measure: Measure | None = None
+    ) -> dict[str, Tensor]:
         """Measures of each sample of a split by name, (N,), in nats: `of` are their means, where samples weigh alike.
 
-        Whole-split functionals have no value for a sample.
+        Whole-split functionals have no value for a sample. `measure`: what to find in a pass instead, (B,) by name.
         """
         _, buffers = self._given(None, buffers)
         self.refresh(params, buffers, self.experiment.settings.seed)
-        return self._portions.fitted(lambda: self._rows(params, buffers, split), self._size(split))
+        found = measure or (lambda p: values(p, self.experiment.objective))
+        return self._portions.fitted(lambda: self._rows(params, buffers, split, found), self._size(split))
 
-    def _rows(self, params: Tensors, buffers: Tensors, split: str) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def _rows(self, params: Tensors, buffers: Tensors, split: str, measure: Measure) -> dict[str, Tensor]:
         """`of_samples` with parts that are fresh."""
         repeats = self._repeats
         rows: dict[str, list[Tensor]] = {}
         with closing(self._passes(params, buffers, split, self.experiment.settings.seed)) as found:
             for i, p in enumerate(found):
-                for name, each in values(p, self.experiment.objective).items():
+                for name, each in measure(p).items():
                     each = (p.of_samples(each) if each.dim() else each.expand(len(p.y))) / repeats
                     if i % repeats == 0:
                         rows.setdefault(name, []).append(each)

@@ -53,6 +53,12 @@ class Experiment:
         return self.objective.lagrangian(self.multipliers)
 
     @property
+    def objective_name(self) -> str:
+        """The public name of what is, or was, minimised."""
+        of = self if self.measured is None or self.procedure.trains_model else self.measured.experiment
+        return str(of.config["objective"]["name"])
+
+    @property
     def suspects(self) -> list[str]:
         """What in the config may be why J is not finite, if it is not."""
         return suspects(self.config, self.multipliers)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ib_cli.config.settings import Settings
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Data
+from ib_cli.datasets.dataset import DataSet
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
 from ib_cli.model.model import Model
@@ -24,6 +25,7 @@ class FinishedRun:
     """A run whose procedure has come to its end. Its model is in evaluation mode, with the final parameters."""
 
     experiment: Experiment  # what the run was made of; its model is the trained one
+    dataset: DataSet | None = None  # what its data were loaded from; None: a data set without stored samples
 
     @property
     def folder(self) -> Path:

@@ -25,6 +25,7 @@ class Procedure(ABC):
     samples_weights: ClassVar[bool] = False  # True: it draws the weights itself, and S needs no posterior of the model
     trains_together: ClassVar[bool] = False  # True: `together` trains several runs at once
     trains_critics: ClassVar[bool] = False  # True: critics take their turns
+    trains_model: ClassVar[bool] = True  # False: it measures a finished run's model, and the experiment has that one
 
     def data(self, measured: FinishedRun) -> Data:
         """The data of an experiment that measures a finished run: that run's own.

@@ -17,6 +17,10 @@ def importance_weighted(p: Pass) -> Tensor:
     S is the number of draws, `samples` in training and `eval_samples` in evaluations. At S = 1 it is D + R, with R from
     the draw of z; more draws bring it down towards −ln p(x).
     """
+    return math.log(len(p.z)) - log_weights(p).logsumexp(0)
+
+
+def log_weights(p: Pass) -> Tensor:
+    """ln d(x|z) m(z)/q(z|x) of each draw of z, (S, B): the mean of their exponentials is p(x) on average."""
     q, m, d = needed(p.encoder), needed(p.marginal), needed(p.decoder)
-    log_weights = d.log_prob(p.x) + m.log_prob(p.z) - q.log_prob(p.z)  # (S, B)
-    return math.log(len(p.z)) - log_weights.logsumexp(0)
+    return d.log_prob(p.x) + m.log_prob(p.z) - q.log_prob(p.z)

@@ -159,7 +159,7 @@ class Attempt:
 
     def _about(self) -> dict[str, Any]:
         return {
-            "objective": self.experiment.config["objective"]["name"],
+            "objective": self.experiment.objective_name,
             "lagrangian": f"minimise {self.experiment.lagrangian}",
             "multipliers": self.experiment.multipliers,
             "seed": self.experiment.settings.seed,

@@ -16,6 +16,7 @@ from ib_cli.engine.seeds import derived_seed
 from ib_cli.experiment.estimates import Estimates
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.finished_run import FinishedRun, load_final_parameters
+from ib_cli.experiment.generative_measures import GenerativeMeasures
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.records import Records
 from ib_cli.model.blocks.layers import is_monte_carlo
@@ -52,8 +53,13 @@ def build(
     else:
         measured = measured_run(valid)
         data = procedure.data(measured) if measured else (dataset or targets["dataset"]()).load(device)
+    objective, multipliers = valid.objective, {name: float(config[name]) for name in valid.objective.multipliers}
     try:
-        model = build_model(valid, data, procedure).to(device)
+        if measured is None or procedure.trains_model:
+            model = build_model(valid, data, procedure).to(device)
+        else:
+            model, objective = measured.model, measured.experiment.objective
+            multipliers = measured.experiment.multipliers
     except RuntimeError as error:  # from torch: the network does not fit in memory
         raise ConfigError(f"architecture: this model cannot be made ({str(error).splitlines()[0]})") from error
     # The faster order for the weights of convolutions. torch's stubs lack this call.
@@ -63,8 +69,8 @@ def build(
         settings=settings,
         data=data,
         model=model,
-        objective=valid.objective,
-        multipliers={name: float(config[name]) for name in valid.objective.multipliers},
+        objective=objective,
+        multipliers=multipliers,
         optimizer=targets["optimizer"],
         schedule=targets["schedule"](),
         estimates=_estimates(valid, data),
@@ -77,6 +83,7 @@ def build(
     )
     procedure.check(experiment)
     experiment.noise_measures.check(experiment)
+    GenerativeMeasures(experiment).check()
     if procedure.facts(experiment) is None:  # it trains a model
         compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment
@@ -93,13 +100,15 @@ def measured_run(valid: ValidConfig) -> FinishedRun | None:
     stored = stored_config(folder, {"device": valid.settings.device})
     if content_digest(folder, stored, key) != config["procedure"].get("digest"):
         raise ConfigError(f"{key}: has changed since this measurement of it began: begin another one")
-    experiment = build(validate({**stored, "dataset": config["dataset"]}), Records(folder))
+    valid = validate({**stored, "dataset": config["dataset"]})
+    dataset = valid.targets["dataset"]()
+    experiment = build(valid, Records(folder), dataset=dataset)
     try:
         load_final_parameters(experiment)
     except (KeyError, ValueError) as error:
         told = error if isinstance(error, ConfigError) else f"procedure={experiment.procedure.name} leaves no model"
         raise ConfigError(f"{key}: {told}") from None
-    return FinishedRun(experiment)
+    return FinishedRun(experiment, dataset if isinstance(dataset, DataSet) else None)
 
 
 def _procedure(valid: ValidConfig) -> Procedure:

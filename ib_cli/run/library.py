@@ -28,7 +28,7 @@ from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.unreadable_files import UNREADABLE
 from ib_cli.contracts.errors import ConfigError, DamagedError, RunFailedError
 from ib_cli.contracts.noise import Tape, draw
-from ib_cli.contracts.passes import Batch, Pass
+from ib_cli.contracts.passes import Batch, Pass, needed
 from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import forward, plan
 from ib_cli.engine.seeds import generator
@@ -165,15 +165,22 @@ def train(experiment: Experiment, screen: bool = False) -> Run:
 
 
 def _check_start(experiment: Experiment) -> None:
-    """Raises ConfigError unless the model is the one that its config starts from, which the run's id stands for."""
-    valid = validate(experiment.config)
-    fresh = building.build_model(valid, experiment.data, experiment.procedure).to(experiment.device).state_dict()
-    own = experiment.model.state_dict()
-    if fresh.keys() != own.keys() or not all(torch.equal(value, fresh[name]) for name, value in own.items()):
-        raise ConfigError(
-            "experiment: its model does not have the initial parameters of its config, which the run's id stands for: "
-            "build it anew, or use train_copies, which records nothing"
-        )
+    """Raises ConfigError unless the model is the one that its config starts from, which the run's id stands for.
+
+    Where none is trained, that is the model of the measured run.
+    """
+    valid, procedure = validate(experiment.config), experiment.procedure
+    if procedure.trains_model or experiment.measured is None:
+        fresh, own = building.build_model(valid, experiment.data, procedure).to(experiment.device), experiment.model
+        told = "does not have the initial parameters of its config, which the run's id stands for"
+    else:
+        fresh, own = needed(building.measured_run(valid)).model, experiment.measured.model
+        told = "is not that of the run it measures"
+    values = fresh.state_dict()
+    if values.keys() != own.state_dict().keys() or not all(
+        torch.equal(value, values[name]) for name, value in own.state_dict().items()
+    ):
+        raise ConfigError(f"experiment: its model {told}: build it anew, or use train_copies, which records nothing")
 
 
 def load_run(folder: str | Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> Run:

@@ -19,6 +19,7 @@ NEUTRAL: dict[str, Any] = {
     **LATER,
     "dataset.label": None,
     "procedure.kind": "auto",
+    "iw_samples": 0,
     "objective.minimise.D_error": 0,
 }
 

@@ -10,22 +10,26 @@ from typing import Any
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.job_outcomes import Outcome
 
+SPLITS = ("train", "validation", "test")
+
 
 def measured_value(outcome: Outcome, measure: str | Sequence[str]) -> float | list[float] | None:
-    """The measure (or measures) of a job that is done; None for any other job.
+    """The measure (or measures) of a job that is done; None for any other job, and for J of one that minimised nothing.
 
     Raises ConfigError where the run has no such measure.
     """
     if outcome.exit_code != 0:
         return None
     result = json.loads((Path(outcome.folder) / "result.json").read_text(encoding="utf-8"))
+    if measure == "J" and "J" not in result.get("test", {}):
+        return None
     return _measured(result, measure) if isinstance(measure, str) else [_measured(result, name) for name in measure]
 
 
 def _measured(result: Mapping[str, Any], measure: str) -> float:
     """A measure in result.json: `error` is of the test split, `validation/error` of the validation split."""
     split, _, name = measure.rpartition("/")
-    splits = {key: value for key, value in result.items() if isinstance(value, Mapping) and "J" in value}
+    splits = {key: result[key] for key in SPLITS if key in result}
     if name not in splits.get(split or "test", {}):
         raise ConfigError(
             f"hydra.sweeper.measure={measure}: not measured; there are {', '.join(splits['test'])}, "

@@ -11,6 +11,7 @@ from typing import Any
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.engine.loss import Tensors
 from ib_cli.experiment.experiment import Experiment, Finished
+from ib_cli.experiment.generative_measures import GenerativeMeasures
 from ib_cli.experiment.noise_measures import record_layers
 from ib_cli.experiment.recording import estimates_of, record, record_estimates
 from ib_cli.procedures.fit.train_copies import starting_state
@@ -99,11 +100,14 @@ class Progress:
     ) -> Finished:
         """The end of the run, given evaluations of the splits in `unevaluated`, and measures without noise by split.
 
-        Layers of noise are measured here. Raises Interrupted.
+        Layers of noise, and models with a prior and a decoder, are measured here. Raises Interrupted.
         """
         found = {**self._latest, **rest}
         measures = {split: {**found[split], **noise_off.get(split, {})} for split in self.experiment.data.splits}
         state = self.state
+        generative, spent = GenerativeMeasures(self.experiment).of(self.params, state.buffers, measures)
+        measures = {split: {**of_split, **generative[split]} for split, of_split in measures.items()}
+        seconds += spent
         of_layers = record_layers(self.experiment, state.epoch, self.params, state.buffers)
         if of_layers is not None:
             measures[of_layers.split] |= of_layers.measures
