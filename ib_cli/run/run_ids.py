@@ -20,6 +20,7 @@ NEUTRAL: dict[str, Any] = {
     "dataset.label": None,
     "procedure.kind": "auto",
     "objective.minimise.D_error": 0,
+    "objective.minimise.log_L2[Z]": 0,
 }
 
 
