@@ -86,10 +86,10 @@ class Evaluation:
     """Means over a split in evaluation mode with `eval_samples` draws of z, in nats.
 
     `accuracy` and `error` belong to the label with the largest mean probability over the draws, `error_single` is the
-    mean over the draws of each one's error, `error_drawn` the probability that a label drawn from c(y|z) is wrong, which
-    `error_bound` = 1 − exp(−C) bounds (Unpacking Obs. 3), `H[Y]` the entropy of the split's label counts. A continuous y has `mse`
-    (`prediction_measures`), `r2` = 1 − mse / variance of the split's y, without a value where that variance is 0, and
-    the differential H[Y] where it is known.
+    mean over the draws of each one's error, `error_drawn` the probability that a label drawn from c(y|z) is wrong,
+    which `error_bound` = 1 − exp(−C) bounds (Unpacking Obs. 3). `H[Y]` is the entropy of the split's label counts. A
+    continuous y has `mse` (`prediction_measures`), `r2` = 1 − mse / variance of the split's y, without a value where
+    that variance is 0, and the differential H[Y] where it is known.
     With drawn weights each batch has `eval_samples` passes, unless each sample has weights of its own and draws of z.
     The noise depends on the seed and the split alone, so evaluations of one run differ by the model only.
     Where memory runs out, they take less at a time (`Portions`).

@@ -26,13 +26,13 @@ def p() -> Pass:
     return a_pass(logits, torch.arange(B) % CLASSES)
 
 
-def stored(objective: str) -> dict[str, Any]:
+def stored(name: str) -> dict[str, Any]:
     """The objective's file."""
-    return yaml.safe_load((CONF / f"{objective}.yaml").read_text())
+    return yaml.safe_load((CONF / f"{name}.yaml").read_text())
 
 
-def J(objective: str, p: Pass, **multipliers: float) -> float:
-    return float(Objective(stored(objective)["objective"]["minimise"])(p, multipliers)[0])
+def objective(name: str, p: Pass, **multipliers: float) -> float:
+    return float(Objective(stored(name)["objective"]["minimise"])(p, multipliers)[0])
 
 
 def of(symbol: str, p: Pass) -> Tensor:
@@ -52,9 +52,9 @@ def test_half_of_it_is_the_bottleneck_of_the_whole_entropy_at_one_half(p: Pass) 
     """(22): H[Y|Z] + ½ H[Z] = ½ EDM + ½ H[Y], so the gradients are those of half the distance."""
     labels = torch.bincount(p.y).double() / B
     H = -(labels * labels.log()).sum()
-    distance, beta = J("entropy_distance", p), stored("dib_encoding")["beta"]
+    distance, beta = objective("entropy_distance", p), stored("dib_encoding")["beta"]
     assert beta == 0.5
-    assert J("dib_encoding", p, beta=beta) == pytest.approx(0.5 * distance + 0.5 * float(H), abs=1e-12)
+    assert objective("dib_encoding", p, beta=beta) == pytest.approx(0.5 * distance + 0.5 * float(H), abs=1e-12)
 
 
 @pytest.mark.parametrize("beta", [1.0, 1.25, 2.0, 5.0, 100.0])
@@ -64,17 +64,17 @@ def test_a_mix_is_its_bottleneck(p: Pass, mix: str, beta: float) -> None:
     gamma = 1 - 2 / beta
     regulariser = of({"ib_mix": "I[X;Z|Y]", "dib_mix": "H[Z|Y]"}[mix], p)
     expected = (1 + gamma) * of("H[Y|Z]", p) + (1 - gamma) * regulariser
-    found = J(mix, p, gamma=gamma)
+    found = objective(mix, p, gamma=gamma)
     assert found == pytest.approx(float(expected), abs=1e-12)
     if beta > 1:
-        own = J(MIXES[mix], p, beta=1 / (beta - 1))
+        own = objective(MIXES[mix], p, beta=1 / (beta - 1))
         assert found == pytest.approx((1 + gamma) * own, abs=1e-12)
 
 
 def test_the_limits_of_the_mixes(p: Pass) -> None:
     for mix, regulariser in (("ib_mix", "I[X;Z|Y]"), ("dib_mix", "H[Z|Y]")):
-        assert J(mix, p, gamma=1.0) == pytest.approx(2 * float(of("H[Y|Z]", p)), abs=1e-12)
-        assert J(mix, p, gamma=-1.0) == pytest.approx(2 * float(of(regulariser, p)), abs=1e-12)
+        assert objective(mix, p, gamma=1.0) == pytest.approx(2 * float(of("H[Y|Z]", p)), abs=1e-12)
+        assert objective(mix, p, gamma=-1.0) == pytest.approx(2 * float(of(regulariser, p)), abs=1e-12)
     distance = float(of("EDM[Y;Z]", p))
-    assert J("dib_mix", p, gamma=0.0) == pytest.approx(distance, abs=1e-12)
-    assert J("ib_mix", p, gamma=0.0) == pytest.approx(distance - float(of("H[Z|X]", p)), abs=1e-12)
+    assert objective("dib_mix", p, gamma=0.0) == pytest.approx(distance, abs=1e-12)
+    assert objective("ib_mix", p, gamma=0.0) == pytest.approx(distance - float(of("H[Z|X]", p)), abs=1e-12)

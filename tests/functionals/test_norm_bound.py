@@ -42,7 +42,7 @@ def value_of_norm(mean: torch.Tensor, scale: torch.Tensor) -> float:
 
 
 def test_it_is_above_the_log_variance_and_the_entropy() -> None:
-    """z ~ N(m, diag s²): H[Z] ≤ log_Var[Z] ≤ log_L2[Z], with a gap wherever a mean or a spread of variances is there."""
+    """z ~ N(m, diag s²): H[Z] ≤ log_Var[Z] ≤ log_L2[Z], with a gap where means or variances differ."""
     draws = torch.Generator().manual_seed(0)
     spread = torch.tensor([0.3, 1.0, 2.0]).double()
     mean = torch.tensor([1.0, 0.0, -0.5]).double() + spread * torch.randn(B, K, generator=draws, dtype=torch.float64)
