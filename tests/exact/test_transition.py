@@ -64,7 +64,7 @@ def test_the_optimum_has_a_rate_above_and_none_below(seed: int) -> None:
     table = Table(joint / joint.sum())
     threshold, local = transition(table)
     assert threshold <= local
-    assert solve(table, 1, 0, 0.98 * threshold).R == pytest.approx(0, abs=1e-9)
+    assert pytest.approx(0, abs=1e-9) == solve(table, 1, 0, 0.98 * threshold).R
     assert solve(table, 1, 0, 1.02 * threshold).R > 1e-4
 
 
