@@ -41,6 +41,7 @@ NAMES = {
     "I[X;Z]": "preserved information",
     "I[X;Z|Y]": "redundant information",
     "I[X;Y|Z]": "residual information",
+    "EDM[Y;Z]": "entropy distance",
     "I_pairwise": "pairwise bound",
     "L2[Z]": "mean squared norm",
     "F": "free energy",
@@ -52,17 +53,24 @@ NAMES = {
 SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
 # Measures that are amounts of information.
 INFORMATION = re.compile(
-    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|TC|KL|log_Var)(_\w+)?\[.*\]"
+    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|EDM|TC|KL|log_Var|log_L2)(_\w+)?\[.*\]"
     r"|(d[CDR]/d(lambda|gamma|t)|maxwell|hessian_largest)(_stderr)?"  # slopes by λ, γ and t, which have no unit
 )
 RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
+<<<<<<< HEAD
     "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "NLL_iw", "S", "S/N", "V", "KL",
     "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]",
     "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]", "accuracy",
     "error",
+=======
+    "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "S", "S/N", "V", "KL", "KL_N",
+    "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "EDM[Y;Z]", "I[X;Z]", "I[X;Z|Y]",
+    "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
+    "log_Var_window[Z|Y]", "accuracy", "error", "error_drawn", "error_bound",
+>>>>>>> 002040d846bfaadfb85279d772c33a3e0aff9657
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 

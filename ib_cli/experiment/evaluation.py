@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -54,7 +55,16 @@ def values(p: Pass, objective: Objective) -> dict[str, Tensor]:
     found |= {f"KL_{layer}": nats for layer, nats in p.reports.items()} | prediction_measures(p)
     if p.class_logits is not None:
         found["error_single"] = p.expected(1 - p.right(p.class_logits.argmax(-1)))
+        found["error_drawn"] = _drawn_error(p, p.class_logits)
     return found
+
+
+def _drawn_error(p: Pass, logits: Tensor) -> Tensor:
+    """1 − E_{q(z|x)} c(y|z), (B,): the probability that a label drawn from c(y|z) is wrong (Unpacking Obs. 3)."""
+    predicted = p.of_samples(p.expected(logits.softmax(-1)))
+    if p.y_probabilities is not None:
+        return 1 - (p.y_probabilities * predicted).sum(-1)
+    return 1 - predicted.gather(-1, p.y.unsqueeze(-1)).squeeze(-1)
 
 
 def sums(p: Pass, objective: Objective) -> dict[str, Tensor]:
@@ -76,9 +86,10 @@ class Evaluation:
     """Means over a split in evaluation mode with `eval_samples` draws of z, in nats.
 
     `accuracy` and `error` belong to the label with the largest mean probability over the draws, `error_single` is the
-    mean over the draws of each one's error, `H[Y]` the entropy of the split's label counts. A continuous y has `mse`
-    (`prediction_measures`), `r2` = 1 − mse / variance of the split's y, without a value where that variance is 0, and
-    the differential H[Y] where it is known.
+    mean over the draws of each one's error, `error_drawn` the probability that a label drawn from c(y|z) is wrong,
+    which `error_bound` = 1 − exp(−C) bounds (Unpacking Obs. 3). `H[Y]` is the entropy of the split's label counts. A
+    continuous y has `mse` (`prediction_measures`), `r2` = 1 − mse / variance of the split's y, without a value where
+    that variance is 0, and the differential H[Y] where it is known.
     With drawn weights each batch has `eval_samples` passes, unless each sample has weights of its own and draws of z.
     The noise depends on the seed and the split alone, so evaluations of one run differ by the model only.
     Where memory runs out, they take less at a time (`Portions`).
@@ -282,6 +293,8 @@ class Evaluation:
         means["J"] = float(experiment.objective.total(means, experiment.multipliers))
         if "accuracy" in means:
             means["error"] = 1 - means["accuracy"]
+            if "C" in means:
+                means["error_bound"] = -math.expm1(-means["C"])
         if "mse" in means and (variance := experiment.data.target_variance(split)) > 0:
             means["r2"] = 1 - means["mse"] / variance
         if "C" in means and (H := experiment.data.label_entropy(split)) is not None:

@@ -73,6 +73,12 @@ def reverse_decoder_uncertainty(joint: Tensor) -> Tensor:
     return _entropy(joint) - _entropy(joint.sum(1))
 
 
+@of_whole("EDM[Y;Z]", "entropy distance of Y and Z", "z_weight", "classes", sums=_joint, costly=True)
+def entropy_distance(joint: Tensor) -> Tensor:
+    """H[Y|Z] + H[Z|Y] = 2 H[Y|Z] + H[Z] − H[Y] (Unpacking eqs. 19 and 21), (): 0 where z and y are one to one."""
+    return 2 * _entropy(joint) - _entropy(joint.sum(0)) - _entropy(joint.sum(1))
+
+
 @of_whole("I[X;Z]", "preserved information", "z_weight", "encoder", sums=_of_codes_with_uncertainty, costly=True)
 def preserved_information(sums: Tensor) -> Tensor:
     """I[X;Z] = H[Z] − H[Z|X] (Unpacking eq. 14), (); at most ln B for B samples."""

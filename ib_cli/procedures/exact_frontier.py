@@ -20,6 +20,7 @@ from ib_cli.exact.gaussian_ib import GaussianIB
 from ib_cli.exact.measured import measured
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import solve
+from ib_cli.exact.transition import transition
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.recording import Clock, record
@@ -48,6 +49,9 @@ class ExactFrontier(Procedure):
     Data as they are, such as images, and a weighted sum of R and a D of Gaussian likelihood: reverse water-filling of
     the train split's covariance (`linear_gaussian`), which a linear Gaussian model attains. It bounds no other model.
     `kind` chooses; `auto` takes tables where the data have them.
+
+    `transition` is the weight of C, in units of R's weight less D's, above which R is not 0, `transition_local` the one
+    above which R = 0 is not a local optimum either (`exact.transition`).
 
     The train split's measures of tables say how far the optimum is proven: `gap`, nats by which J is at most above the
     least J of any encoder, and `certified`, 1 where the gap is within the tolerance. Else a warning says so.
@@ -210,6 +214,7 @@ def _of_table(
             f"procedure.states={states} is few" if few else "the search found none lower, but there is no proof",
         )
     measures = {name: measured(best, table) for name, table in tables.items()}
+    measures["train"] |= _transitions(*transition(train))
     measures["train"] |= {"gap": best.gap, "certified": float(best.certified), "states": float(best.states)}
     kept = {name: getattr(best, name) for name in ("encoder", "marginal", "decoder", "classifier")}
     return measures, {"x": x, "p": train.joint, **kept}, best.iterations
@@ -234,11 +239,18 @@ def _of_gaussian(
         "I[Y;Z]": float(point.y_information),
         "mse": _mean_square(covariance, projection),
     }
+    first = float(bottleneck.critical[0])  # of Gaussians both criteria are one
+    found |= _transitions(first, first)
     return (
         {name: dict(found) for name in experiment.data.splits},
         {"covariance": covariance, "projection": projection},
         0,
     )
+
+
+def _transitions(threshold: float, local: float) -> dict[str, float]:
+    """Measures of where R leaves zero: weights of C for each unit of weight that R has more than D."""
+    return {"transition": threshold, "transition_local": local}
 
 
 def _mean_square(covariance: Tensor, projection: Tensor) -> float:

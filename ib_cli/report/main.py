@@ -200,6 +200,7 @@ def _notes(made: Contents, wanted: str) -> list[str]:
     from ib_cli.report.panels.cross_entropies import left_out as no_cross_entropies
     from ib_cli.report.panels.i_diagrams import left_out as no_i_diagrams
     from ib_cli.report.panels.paths import left_frontiers
+    from ib_cli.report.quantities.exact_limit import transitions
 
     notes = []
     found = made.measured
@@ -235,6 +236,7 @@ def _notes(made: Contents, wanted: str) -> list[str]:
         )
     if made.plane.paths and made.plane.split != made.split:
         notes.append(f"the information plane shows estimates on the {made.plane.split} split")
+    notes += transitions(made.runs)
     notes += [reason for reason in (no_cross_entropies(made), no_i_diagrams(made)) if reason]
     if count := left_frontiers(made):
         notes.append(

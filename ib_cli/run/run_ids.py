@@ -21,6 +21,7 @@ NEUTRAL: dict[str, Any] = {
     "procedure.kind": "auto",
     "iw_samples": 0,
     "objective.minimise.D_error": 0,
+    "objective.minimise.log_L2[Z]": 0,
 }
 
 

@@ -48,6 +48,7 @@ def measures_of(law: Law, of: Costs, c: Tensor, e: Tensor, place: Place, constan
         "J": F + place.lambda_ * constant,
         "accuracy": found.accuracy,
         "error": 1 - found.accuracy,
+        "error_bound": -math.expm1(-found.C),
     }
 
 

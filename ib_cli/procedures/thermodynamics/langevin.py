@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -212,6 +213,8 @@ class LangevinProgress:
         measures = {name: found[name].mean for name in self.state.names}
         if "accuracy" in measures:
             measures["error"] = 1 - measures["accuracy"]
+            if "C" in measures:
+                measures["error_bound"] = -math.expm1(-measures["C"])  # holds for the mean C, as exp is convex
             if (H := self.experiment.data.label_entropy("train")) is not None:
                 measures["H[Y]"] = H
         measures |= {f"{name}_stderr": found[name].stderr for name in self.state.names}

@@ -77,6 +77,20 @@ def certified(run: RecordedRun) -> bool:
     return "gap" not in train or train.get("certified") == 1
 
 
+def transitions(runs: Sequence[RecordedRun]) -> list[str]:
+    """A line for each table or Gaussian law solved: the weight of C at which R leaves 0, global and local."""
+    found = []
+    for run in runs:
+        train = run.result.get("train") or {}
+        threshold, local = (train.get(name) for name in ("transition", "transition_local"))
+        if run.exact and threshold and local:
+            found.append(
+                f"R of the exact optimum leaves 0 where C weighs {threshold:.4g} times as much as R (less D); by the "
+                f"local criterion, 1/ρ₁², at {local:.4g}"
+            )
+    return list(dict.fromkeys(found))
+
+
 def above_limit(points: Points, runs: Sequence[RecordedRun], split: str) -> tuple[np.ndarray, np.ndarray]:
     """J of each trained point minus the exact minimum of J for the same weights and data, in nats: (points,).
 
