@@ -60,17 +60,10 @@ RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
-<<<<<<< HEAD
     "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "NLL_iw", "S", "S/N", "V", "KL",
-    "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]",
-    "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]", "accuracy",
-    "error",
-=======
-    "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "S", "S/N", "V", "KL", "KL_N",
-    "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "EDM[Y;Z]", "I[X;Z]", "I[X;Z|Y]",
-    "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
+    "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "EDM[Y;Z]", "I[X;Z]",
+    "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
     "log_Var_window[Z|Y]", "accuracy", "error", "error_drawn", "error_bound",
->>>>>>> 002040d846bfaadfb85279d772c33a3e0aff9657
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 
