@@ -60,9 +60,9 @@ NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
     "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "NLL_iw", "S", "S/N", "V", "KL",
-    "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]", "I[X;Y|Z]",
-    "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]", "accuracy",
-    "error",
+    "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "I[X;Z]", "I[X;Z|Y]",
+    "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]", "log_Var_window[Z|Y]",
+    "accuracy", "error",
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 
