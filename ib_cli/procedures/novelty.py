@@ -193,9 +193,10 @@ class Novelty(Procedure):
     def _save(
         self, experiment: Experiment, found: Mapping[str, Mapping[str, np.ndarray]], classes: Mapping[str, np.ndarray]
     ) -> None:
-        arrays = {f"{split}_{name}": values for split, each in found.items() for name, values in each.items()}
+        arrays: dict[str, Any] = {f"{split}_{CLASS}": values for split, values in classes.items()}
+        arrays |= {f"{split}_{name}": values for split, each in found.items() for name, values in each.items()}
         content = io.BytesIO()
-        np.savez_compressed(content, **arrays, **{f"{split}_{CLASS}": values for split, values in classes.items()})
+        np.savez_compressed(content, **arrays)
         write_atomically(experiment.records.folder / NOVELTY, content.getvalue())
 
     def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
