@@ -16,6 +16,7 @@ from ib_cli.datasets.toy_table import toy_table
 from ib_cli.exact.gaussian_ib import GaussianIB
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import solve
+from ib_cli.exact.transition import transition
 from ib_cli.procedures.exact_frontier import joint_tables, weights
 
 TOY = ("procedure=exact_frontier", "dataset=therml_toy", "objective=therml", "device=cpu", "figures=false")
@@ -37,6 +38,10 @@ def test_the_toy_is_solved_as_a_run(ib_train: Callable, tmp_path: Path) -> None:
         assert done[split]["I[X;Z]"] == pytest.approx(best.R, abs=1e-6)
         assert done[split]["H[Y]"] - done[split]["I[Y;Z]"] == pytest.approx(best.C, abs=1e-6)
     assert done["train"]["gap"] <= 1e-9
+    found = transition(Table(toy_table()))
+    assert done["train"]["transition"] == pytest.approx(found.threshold, rel=1e-4)
+    assert done["train"]["transition_local"] == pytest.approx(found.local, rel=1e-4)
+    assert done["train"]["error_drawn"] <= done["train"]["error_bound"] == pytest.approx(-math.expm1(-best.C), abs=1e-6)
     (file,) = tmp_path.glob("outputs/runs/*/tables.npz")
     with np.load(file) as tables:
         assert tables["encoder"].shape == (30, 30) and tables["x"].shape == (30, 30)
@@ -68,6 +73,7 @@ def test_gaussian_data_have_the_closed_form(ib_train: Callable, tmp_path: Path) 
     done, point = result(tmp_path)["test"], GaussianIB([[1, 0.8], [0.8, 1]], 1)(5)
     assert pytest.approx(float(point.R)) == done["R"] and pytest.approx(float(point.C)) == done["C"]
     assert pytest.approx(0.2 * done["R"] + done["C"]) == done["J"]
+    assert done["transition"] == done["transition_local"] == pytest.approx(1 / 0.64)
     kept = 0.8 * -math.expm1(-2 * done["R"])  # of x, in the mean prediction of y
     assert done["mse"] == pytest.approx(1 - 2 * 0.8 * kept + kept**2)
     assert done["R"] + done["D"] == pytest.approx(0.5 * math.log(2 * math.pi * math.e))

@@ -46,6 +46,7 @@ def test_measures_are_those_of_the_solver() -> None:
     assert surface.here.gradient_norm <= 1e-10
     for name, value in (("R", found.R), ("D_error", found.D), ("C", found.C), ("F", found.F)):
         assert measured[name] == pytest.approx(value, abs=1e-9)
+    assert measured["error_bound"] == pytest.approx(1 - math.exp(-found.C))
     assert measured["D"] == pytest.approx(found.D + math.log(math.pi))  # two dimensions of variance ½
     assert measured["J"] == pytest.approx(found.R + START.lambda_ * measured["D"] + START.gamma * found.C)
 

@@ -12,6 +12,7 @@ import pytest
 from ib_cli.report.figures import frontier, information_plane, trajectories
 from ib_cli.report.page.plots import plots
 from ib_cli.report.panels.contents import contents
+from ib_cli.report.quantities.exact_limit import transitions
 from ib_cli.report.read.runs import Reader
 from tests.report.synthetic import write_run, write_study
 
@@ -98,6 +99,14 @@ def rewrite(study: Path, pattern: str, **measures: object) -> None:
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         lines = [line | {name: value(line) for name, value in measures.items()} for line in lines]
         (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_where_the_rate_leaves_zero_is_said_once(tmp_path: Path) -> None:
+    study = write(tmp_path / "s")
+    assert transitions(Reader().read([study])) == []  # earlier versions did not record it
+    rewrite(study, "exact*", transition=lambda of: 1.23456, transition_local=lambda of: 1.5)
+    (line,) = transitions(Reader().read([study]))
+    assert "C weighs 1.235 times as much as R" in line and line.endswith("at 1.5")
 
 
 def pairs(*folders: Path) -> dict[str, list[str]]:
