@@ -54,6 +54,7 @@ class Model(nn.Module):
         self.draws_prior = critic_z is not None or mmd is not None or sees_prior
         self.train_size, self.classes = train_size, classes
         self.monte_carlo = is_monte_carlo(architecture)
+        self.encodes = getattr(bottleneck, "encodes", True)  # one of a person's own need not say it
         noises = [module for module in architecture.modules() if isinstance(module, NoiseLayer)]
         self.noise_count = len(noises)
         self.noise_weights = {noise.name: noise.weight for noise in noises if noise.weight is not None}
@@ -104,7 +105,7 @@ class Model(nn.Module):
         if self.window is not None:
             p = replace(p, earlier=self.window(p))
         if self.draws_prior and "prior_z" in wanted:
-            p = replace(p, prior_z=self._prior_draws(1, len(z[0]), tape)[0] if self.bottleneck.encodes else z[0])
+            p = replace(p, prior_z=self._prior_draws(1, len(z[0]), tape)[0] if self.encodes else z[0])
         if self.mmd is not None and "mmd_z" in wanted:
             p = replace(p, mmd_z=self.mmd(p.z[0], needed(p.prior_z)))
         p = self._judged(p, tape, wanted)
@@ -120,7 +121,7 @@ class Model(nn.Module):
         if only & {"judged_z", "loss_z", "mmd_z"}:
             made_from.add("prior_z")
         if self.critic_x is not None and only & {"judged_x", "loss_x", "feature_distance"}:
-            seen = self.critic_x.sees_reconstructions or not self.bottleneck.encodes or "feature_distance" in only
+            seen = self.critic_x.sees_reconstructions or not self.encodes or "feature_distance" in only
             made_from |= {"decoder"} if seen else set()
             made_from |= {"prior_z"} if self.critic_x.sees_samples else set()
         return only | made_from
@@ -141,7 +142,7 @@ class Model(nn.Module):
             p = replace(p, judged_x=self.critic_x.judged(verdict))
             if "loss_x" in wanted:
                 p = replace(p, loss_x=self.critic_x.loss(verdict, x, made, tape))
-        if "feature_distance" in wanted and self.bottleneck.encodes:
+        if "feature_distance" in wanted and self.encodes:
             p = replace(p, feature_distance=self.critic_x.distance(p.x, needed(p.decoder).mean))
         return p
 
@@ -153,7 +154,7 @@ class Model(nn.Module):
         With Monte-Carlo dropout or layers of noise each draw of z has features of its own; q(z|x), a mean over all
         masks, is not known.
         """
-        if not self.bottleneck.encodes:
+        if not self.encodes:
             return None, self._prior_draws(samples, len(x), tape)
         tape.draws = samples
         features = self.architecture(x, tape)
@@ -172,7 +173,7 @@ class Model(nn.Module):
     def _made(self, p: Pass) -> list[Tensor]:
         """What the decoder makes of the draws of z, and of draws of m(z): (S', B, *input_shape) each."""
         assert self.critic_x is not None and self.decoder is not None  # build has checked it
-        if not self.bottleneck.encodes:  # the draws of z are draws of m(z)
+        if not self.encodes:  # the draws of z are draws of m(z)
             return [needed(p.decoder).mean]
         made = [needed(p.decoder).mean] if self.critic_x.sees_reconstructions else []
         if self.critic_x.sees_samples:

@@ -129,7 +129,7 @@ class Novelty(Procedure):
             measured.model, experiment.data, "train", params=measured.params, buffers=measured.buffers, noise=noise,
             precision=settings.precision, batch_size=1, members=one,
         )  # fmt: skip
-        if not scores(p, measured.model.bottleneck.encodes):
+        if not scores(p, measured.model.encodes):
             raise ConfigError(
                 f"procedure.run={measured.folder}: has no decoder, no rate, no critic and no classifier of several "
                 "labels, so nothing that scores a sample"
@@ -172,7 +172,7 @@ class Novelty(Procedure):
         )
         run = replace(measured.experiment, data=experiment.data, settings=settings)
         evaluation = Evaluation(run, samples=self.samples)
-        encodes = measured.model.bottleneck.encodes
+        encodes = measured.model.encodes
         buffers = {name: value.clone() for name, value in measured.buffers.items()}  # refreshed in place
         rows = evaluation.of_samples(measured.params, split, buffers, lambda p: scores(p, encodes))
         stop_if_asked(experiment)

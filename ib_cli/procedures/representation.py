@@ -34,7 +34,7 @@ class Representation:
         self.data, self.precision, self.noise = run.data, run.settings.precision, noise
         self._portions = Portions(run.settings.eval_batch_size)
         whole = run.model
-        if not whole.bottleneck.encodes:
+        if not whole.encodes:
             raise ConfigError(f"procedure.run={run.folder}: has no encoder, so nothing of x is in its z")
         # The parts behind z cost as much as those before it, and are not needed.
         self.model = whole if whole.weights is not None else Model(whole.architecture, whole.bottleneck).eval()

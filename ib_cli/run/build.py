@@ -145,14 +145,14 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
         if not has_density:
             needs -= {"marginal", "backward_encoder", "averaged_encoder"}  # these are compared with q(z|x)'s density
         quantised = getattr(bottleneck, "quantised", False)
-        if (needs & DRAWN or not bottleneck.encodes) and not quantised:
+        if (needs & DRAWN or not getattr(bottleneck, "encodes", True)) and not quantised:
             needs |= {"marginal"}  # it is drawn from, whatever the encoder's density
         size = bottleneck.size
         made = [part for part, field in PARTS.items() if field in needs and not absent(config, part, field, required)]
         parts = {part: targets[part](size, spec) for part in made}
         if "averaged_encoder" in needs:
             parts["averaged_encoder"] = AveragedEncoder(architecture, bottleneck)
-    if not bottleneck.encodes:
+    if not getattr(bottleneck, "encodes", True):
         architecture = torch.nn.Identity()
     model = Model(architecture, bottleneck, **parts, train_size=spec.train_size, classes=spec.classes)
     if procedure.samples_weights and quantised:

@@ -56,7 +56,7 @@ def check_functionals(
                 f"{chosen}: this objective measures a rate, which needs a bottleneck with noise of known density, such "
                 "as bottleneck=gaussian"
             )
-        if not bottleneck.encodes and not each.needs <= {"decoder", "judged_x"}:
+        if not getattr(bottleneck, "encodes", True) and not each.needs <= {"decoder", "judged_x"}:
             raise ConfigError(
                 f"{chosen}: z is drawn without x, so {each.symbol} says nothing here: choose an objective of D_x and "
                 "D, such as gan, or another bottleneck"
@@ -148,7 +148,7 @@ def check_marginal(config: Mapping[str, Any], model: Model, required: frozenset[
             f"{chosen}: {why}: choose an objective with B or MMD in place of R, such as aae, or another marginal, such "
             "as standard_normal"
         )
-    if (model.draws_prior or not model.bottleneck.encodes) and not marginal.drawable:
+    if (model.draws_prior or not model.encodes) and not marginal.drawable:
         raise ConfigError(
             f"{chosen}: critics and MMD need draws of it, and its class has no draw(count, tape, encode): choose "
             "another, such as standard_normal"

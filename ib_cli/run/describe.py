@@ -45,7 +45,7 @@ def doubts(experiment: Experiment) -> list[str]:
             "codebook moves nothing with bottleneck.learned=ema, whose codewords follow their encodings anyway"
         )
     unbounded = [each.symbol for each in experiment.objective.weighted(experiment.multipliers) if each.needs_noise]
-    if unbounded and not model.bottleneck.least_noise:
+    if unbounded and not getattr(model.bottleneck, "least_noise", False):
         found.append(
             f"{' and '.join(unbounded)} has no least value with this bottleneck, whose z can shrink for ever: "
             "bottleneck=zero_entropy_noise keeps it from that"
@@ -88,7 +88,7 @@ def _of_model(config: Mapping[str, Any], experiment: Experiment) -> dict[str, st
         if not model.noise_count
         else f" with {_name(config, 'noise')} noise in {counted(model.noise_count, 'layer')}"
     )
-    encoder = [_name(config, "architecture") + noise] if model.bottleneck.encodes else []
+    encoder = [_name(config, "architecture") + noise] if model.encodes else []
     parts = []
     if model.decoder is not None:
         likelihood = config["decoder"].get("likelihood")

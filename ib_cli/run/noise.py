@@ -58,7 +58,7 @@ def check_drawn(config: Mapping[str, Any], architecture: nn.Module, bottleneck: 
             raise ConfigError(f"{chosen}: a discrete z is not drawn, so its input has no noise: {told}")
         if spec.one_hot:
             raise ConfigError(f"{chosen}: x is a unit vector, which noise would make another thing of: {told}")
-        if not bottleneck.encodes:
+        if not getattr(bottleneck, "encodes", True):
             raise ConfigError(f"{chosen}: bottleneck=prior has no encoder: {told}")
     if bottleneck.discrete and any(isinstance(module, NoiseLayer) for module in architecture.modules()):
         raise ConfigError(

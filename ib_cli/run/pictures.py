@@ -96,7 +96,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         members=torch.arange(min(COLUMNS, len(data.splits["test"])), device=device),
     )
     decoded = needed(p.decoder).mean[0]
-    if model.bottleneck.encodes:
+    if model.encodes:
         image_grid([p.x.cpu(), decoded.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
     if not model.generates:
         return

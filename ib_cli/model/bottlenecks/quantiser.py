@@ -109,7 +109,8 @@ class Quantiser(nn.Module):
 
     def _picked(self, pool: Tensor, order: Tensor) -> Tensor:
         """An encoding for each codeword, (books, L, d), none twice where there are enough."""
-        picks = order[:, torch.arange(self.words.shape[1], device=pool.device) % pool.shape[1]]
+        L, n = self.words.shape[1], pool.shape[1]
+        picks = order.repeat(1, -(-L // n))[:, :L]
         return pool.gather(1, picks.unsqueeze(-1).expand(-1, -1, pool.shape[-1]))
 
     @torch.no_grad()
