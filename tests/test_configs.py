@@ -56,7 +56,8 @@ PROCEDURES = {
     "direct_transfer": (7, [*ON_THE_WAY, "procedure.steps=1"]),
     "equilibrate": (2, ["objective=free_energy", "procedure.equilibration=1", "procedure.peak=1e-6"]),
     "equilibrium_dynamics": (0, ["objective=free_energy", "architecture=tables", "bottleneck.size=2", "gamma=0.7",
-                                 "decoder.likelihood=gaussian", "lambda=2", "dataset.train_size=60",
+                                 "decoder.likelihood=gaussian", "decoder.scale=0.70710678", "decoder.activation=tanh",
+                                 "decoder.widths=[4]", "lambda=2", "dataset.classes=[0,1]", "dataset.train_size=40",
                                  "dataset.test_size=20", "procedure.steps=1", "procedure.length=0.01"]),
     "exact_frontier": (0, [*DISCRETE, "weights=point", "sigma=0", "procedure.restarts=1"]),
     "fit": (1, []),
@@ -73,7 +74,7 @@ PROCEDURES = {
                        "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"]),
     "zeroth_law": (3, [*DISCRETE, "weights=point", "sigma=1", "epochs=3", "procedure.burn_in=0", "procedure.steps=2",
                        "procedure.chains=2"]),
-    "transfer": (7, [*ON_THE_WAY, *TOLERANT]),
+    "transfer": (7, [*ON_THE_WAY, *TOLERANT, "procedure.held=1"]),
 }  # fmt: skip
 
 

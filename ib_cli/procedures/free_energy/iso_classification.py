@@ -26,7 +26,7 @@ from ib_cli.procedures.free_energy.preconditions import (
 )
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
 
-NOTHING = 1e-10  # nats by which C changes where λ or γ doubles: below it is rounding
+NOTHING = 1e-13  # nats by which C changes where λ or γ doubles: below it is rounding
 
 
 class IsoClassification(Procedure):
