@@ -29,7 +29,7 @@ def measured_value(outcome: Outcome, measure: str | Sequence[str]) -> float | li
 def _measured(result: Mapping[str, Any], measure: str) -> float:
     """A measure in result.json: `error` is of the test split, `validation/error` of the validation split."""
     split, _, name = measure.rpartition("/")
-    splits = {key: result[key] for key in SPLITS if key in result}
+    splits = {key: value for key, value in result.items() if key in SPLITS}
     if name not in splits.get(split or "test", {}):
         raise ConfigError(
             f"hydra.sweeper.measure={measure}: not measured; there are {', '.join(splits['test'])}, "
