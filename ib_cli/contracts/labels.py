@@ -50,7 +50,17 @@ NAMES = {
     "codebook": "quantisation error",
     "commitment": "quantisation error",
 }
-SYMBOLS = {"L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$"}  # measures whose symbol differs from their name
+SYMBOLS = {  # measures whose symbol differs from their name
+    "L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$",
+    "log_L2[Z]": r"$\mathrm{log}\,L_2[Z]$",
+    "EDM[Y;Z]": r"$\mathrm{EDM}[Y;Z]$",
+    "MMD": r"$\mathrm{MMD}^2$",
+    "NLL": r"$\mathrm{NLL}$",
+    "NLL_iw": r"$\mathrm{NLL}_{\mathrm{iw}}$",
+    "loss_x": r"$\mathrm{loss}_x$",
+    "loss_z": r"$\mathrm{loss}_z$",
+    **{name: rf"$\mathrm{{{name}}}$" for name in ("codebook", "commitment", "perplexity", "revived")},
+}
 # Measures that are amounts of information.
 INFORMATION = re.compile(
     r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|EDM|TC|KL|log_Var|log_L2)(_\w+)?\[.*\]"
