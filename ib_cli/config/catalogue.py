@@ -109,7 +109,7 @@ def help_text(own: Sequence[Path] = ()) -> str:
         lines += ["", f"In {folder}", *_own_groups(folder)]
     width = max(map(len, choices("objective")))
     lines += ["", "Objectives and their multipliers (gamma=1e-2)"]
-    lines += [f"  {name:<{width}}  minimise {lagrangian(name)}" for name in choices("objective")]
+    lines += [_wrapped(f"  {name:<{width}}  ", f"minimise {lagrangian(name)}".split()) for name in choices("objective")]
     return HEAD + "\n".join(lines) + "\n" + FOOT
 
 
