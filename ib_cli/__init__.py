@@ -7,16 +7,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ib_cli.procedures.fit.train_copies import train_copies
-    from ib_cli.run.library import Run, build, compose, load_run, train, varied
+    from ib_cli.report.library import draw_frontier, draw_information_plane, draw_measure, draw_trajectories, results
+    from ib_cli.run.library import build, compose, load_run, train, varied
+    from ib_cli.run.loaded_run import Run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "build", "compose", "load_run", "train", "train_copies", "varied"]
+__all__ = [
+    "Run",
+    "build",
+    "compose",
+    "draw_frontier",
+    "draw_information_plane",
+    "draw_measure",
+    "draw_trajectories",
+    "load_run",
+    "results",
+    "train",
+    "train_copies",
+    "varied",
+]
 
-_HOMES = dict.fromkeys(__all__, "ib_cli.run.library") | {"train_copies": "ib_cli.procedures.fit.train_copies"}
+_HOMES = {
+    "ib_cli.run.library": ("build", "compose", "load_run", "train", "varied"),
+    "ib_cli.run.loaded_run": ("Run",),
+    "ib_cli.procedures.fit.train_copies": ("train_copies",),
+    "ib_cli.report.library": (
+        "draw_frontier", "draw_information_plane", "draw_measure", "draw_trajectories", "results",
+    ),
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Imported when first asked for: `ib-train --help` needs none of it, nor torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'ib_cli' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'ib_cli' has no attribute {name!r}")

@@ -1,13 +1,19 @@
-"""Hydra's parser of overrides, also under `python -O`."""
+"""Hydra's parser of overrides, also under `python -O`, and the values that words such as `gamma=1e-2` stand for."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser import overrides_visitor
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import OverrideType
+from hydra.errors import OverrideParseException
+
+from ib_cli.contracts.errors import ConfigError
 
 
 @contextmanager
@@ -31,3 +37,18 @@ def whole_parser() -> Iterator[None]:
     finally:
         for name, method in before.items():
             setattr(visitor, name, method)
+
+
+def values_of(words: Sequence[str]) -> dict[str, Any]:
+    """Key → value of words `key=value` in Hydra's grammar. Raises ConfigError for another word."""
+    found: dict[str, Any] = {}
+    with whole_parser():
+        for word in words:
+            try:
+                override = OverridesParser.create().parse_override(word)
+            except OverrideParseException as error:
+                raise ConfigError(f"{word}: {' '.join(str(error).split())}: write key=value") from None
+            if override.is_sweep_override() or override.type is not OverrideType.CHANGE:
+                raise ConfigError(f"{word}: must be one value for one key, as in eval_samples=100")
+            found[override.key_or_group] = override.value()
+    return found

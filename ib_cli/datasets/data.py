@@ -13,6 +13,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Batch, Spec
 from ib_cli.datasets.normalisation import Affine
 from ib_cli.datasets.source import Source
+from ib_cli.datasets.target_scale import TargetScale
 from ib_cli.datasets.whitening import Whitening
 
 Augmentation = Callable[[Tensor, Generator], Tensor]  # indices (B,) → x of these training samples, made anew
@@ -69,6 +70,7 @@ class Data:
     whitening: Whitening | None = None  # made the splits' x of images as they were read; None: they are as read
     source: Source | None = None  # draws every training batch anew; None: batches are from the train split
     drawn: int | None = None  # samples of an epoch, where a source draws them; None: as many as the train split has
+    target_scale: TargetScale | None = None  # made the splits' y of y as it was read; None: y is as read
     way: Callable[[float], Data] | None = None  # t → the data under p(x, t); None: their law does not change
 
     @property

@@ -18,13 +18,14 @@ from ib_cli.config.settings import Seed
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.augmentation import CropFlip
-from ib_cli.datasets.columns import columns, difference, lost, named, narrowed
+from ib_cli.datasets.columns import columns, lost, named, narrowed
 from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.doubts import changed
 from ib_cli.datasets.doubts import doubts as doubts_of
 from ib_cli.datasets.layout import REMEDY, channels_last
 from ib_cli.datasets.layout import doubts as doubts_of_layout
 from ib_cli.datasets.normalisation import INTERVALS, Affine, Normalisation, fit
+from ib_cli.datasets.target_scale import TargetScale, fit_target_scale
 from ib_cli.datasets.whitening import fit_whitening, unlike, without_contrast
 
 # The options of a data set that another one is made of: none of its own.
@@ -131,7 +132,8 @@ class DataSet(ABC):
         splits = {name: arrays.painted(split) for name, split in splits.items()}
         if channels_last(shape := tuple(splits["train"].x.shape)):
             raise ConfigError(f"dataset: expects images (N, C, H, W), not (N, H, W, C) {shape}: {REMEDY}")
-        given, splits = splits, _precise(splits, self.normalise, arrays)
+        given = splits
+        splits, target_scale = _precise(splits, self.normalise, arrays)
         # What zca whitens may be doubted as what standard scales: of both, the deviation in training decides.
         affine = fit("standard" if self.normalise == "zca" else self.normalise, splits["train"].x, arrays.levels)
         doubts = (*doubts_of_layout(shape), *_doubts(given, splits["train"], affine, self.normalise, arrays))
@@ -155,7 +157,15 @@ class DataSet(ABC):
             target_shape=tuple(splits["train"].y.shape[1:]),
             labels=arrays.labels,
         )
-        return Data(spec, splits, affine.to(device), augmentation, doubts=doubts, whitening=whitening)
+        return Data(
+            spec,
+            splits,
+            affine.to(device),
+            augmentation,
+            doubts=doubts,
+            whitening=whitening,
+            target_scale=None if target_scale is None else target_scale.to(device),
+        )
 
     def rng(self, purpose: str) -> np.random.Generator:
         """This data set's own stream of random numbers for one purpose."""
@@ -243,37 +253,39 @@ class DataSet(ABC):
         return CropFlip(images, self.crop, self.flip)
 
 
-def _precise(splits: dict[str, Split], normalise: Normalisation, arrays: Arrays) -> dict[str, Split]:
-    """The splits in the types that they are stored in, y as the model sees it.
+def _precise(
+    splits: dict[str, Split], normalise: Normalisation, arrays: Arrays
+) -> tuple[dict[str, Split], TargetScale | None]:
+    """The splits in the types that they are stored in, y as the model sees it, and what scaled y.
 
     x stays as precise as it came where float32 would take away what normalising is to keep. Raises ConfigError where
     the model would see numbers without what tells them apart.
     """
     x, y = [split.x for split in splits.values()], [split.y for split in splits.values()]
+    target_scale = None
     if arrays.classes is None:
-        y = _continuous(y, arrays.standardise_y)
+        y, target_scale = _continuous(y, arrays.standardise_y)
     if normalise == "none" and x[0].dtype != torch.uint8:
         if loss := lost(x, "x", "choose dataset.normalise=standard"):
             raise ConfigError(f"dataset.normalise=none: {loss}")
         x = [part.float() for part in x]
     else:
         x = narrowed(x)
-    return {name: replace(split, x=x[i], y=y[i]) for i, (name, split) in enumerate(splits.items())}
+    return {name: replace(split, x=x[i], y=y[i]) for i, (name, split) in enumerate(splits.items())}, target_scale
 
 
-def _continuous(parts: list[Tensor], standardise: bool) -> list[Tensor]:
-    """y of the splits, train first, as float32. Raises ConfigError where float32 would lose what y says.
+def _continuous(parts: list[Tensor], standardise: bool) -> tuple[list[Tensor], TargetScale | None]:
+    """y of the splits, train first, as float32, and with `standardise` what scaled it.
 
-    With `standardise`, y has mean 0 and deviation 1 in training; a dimension that is constant there is only shifted.
+    Raises ConfigError where float32 would lose what y says.
     """
     if not standardise:
         if loss := lost(parts, "y", "choose dataset.targets=standard"):
             raise ConfigError(f"dataset.targets=stored: {loss}")
-        return [part.float() for part in parts]
+        return [part.float() for part in parts], None
     y = narrowed(parts)
-    of = columns(y[0])
-    deviation = torch.where(of.varies, of.deviation, 1.0)
-    return [((difference(part, of.least) - of.above) / deviation).float() for part in y]
+    target_scale = fit_target_scale(y[0])
+    return [target_scale(part) for part in y], target_scale
 
 
 def _doubts(

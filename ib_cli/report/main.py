@@ -6,21 +6,19 @@ Exit codes: 0, written; 1, a full disk and the like; 2, a wrong command or nothi
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
 import signal
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from ib_cli.contracts.errors import ConfigError, OutputError, WriteError
-from ib_cli.system.output import drop_output, named_output
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.system.command_line import Parser, exit_codes
 
 if TYPE_CHECKING:
     from ib_cli.report.panels.contents import Contents
@@ -38,14 +36,6 @@ figures/*.png and *.pdf, and report.html, which opens without a network; with --
   ib-report outputs/therml_thermodynamics --thermodynamics
   ib-report outputs/information_plane --units bits --split train --watch 30
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line that begins with the program's name."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the error and exit with code 2."""
-        self.exit(2, f"{self.prog}: {message} (ib-report --help lists what there is)\n")
 
 
 def parser() -> Parser:
@@ -91,27 +81,8 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script `ib-report`."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of studies in a locale without their letters
-    try:
-        with named_output():
-            _report(parser().parse_args(arguments))
-    except ConfigError as error:
-        print(f"ib-report: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has ended
-        drop_output()
-        sys.exit(141)
-    except OutputError as error:
-        drop_output()
-        print(f"ib-report: {error}", file=sys.stderr)
-        sys.exit(1)
-    except WriteError as error:
-        print(f"ib-report: {error}", file=sys.stderr)
-        sys.exit(2 if error.wrong_place else 1)
-    except KeyboardInterrupt:
-        print("stopped", flush=True)
-        sys.exit(130)
+    with exit_codes("ib-report"):
+        _report(parser().parse_args(arguments))
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -6,20 +6,16 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import fields, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
-import numpy as np
 import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
-from torch import Tensor
-from torch.distributions import Distribution
 
 from ib_cli.config.catalogue import directory
 from ib_cli.config.error_lines import check_words, explain
@@ -27,30 +23,18 @@ from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.unreadable_files import UNREADABLE
 from ib_cli.contracts.errors import ConfigError, DamagedError, RunFailedError
-from ib_cli.contracts.noise import Tape, draw
-from ib_cli.contracts.passes import Batch, Pass, needed
-from ib_cli.datasets.data import Data
-from ib_cli.engine.loss import forward, plan
-from ib_cli.engine.seeds import generator
-from ib_cli.estimators.estimate import Estimate
+from ib_cli.contracts.passes import needed
 from ib_cli.experiment.damage import check_digests
-from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.experiment.finished_run import load_final_parameters
-from ib_cli.experiment.noise_off import NoiseOff
 from ib_cli.experiment.records import Records
-from ib_cli.model.model import Model
 from ib_cli.run import build as building
 from ib_cli.run.attempt import open_attempt
+from ib_cli.run.loaded_run import Run
 from ib_cli.run.log_file import log_file
 from ib_cli.run.run_ids import run_folder
-from ib_cli.run.stored_config import stored_config
 from ib_cli.run.validation import resolve, validate
 from ib_cli.system.signals import catch_signals
 from ib_cli.watch.screen import Screen
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 log = logging.getLogger(__name__)
 
@@ -200,129 +184,3 @@ def load_run(folder: str | Path, device: str = "auto", overrides: Mapping[str, A
     except DamagedError as error:  # the rest can be read all the same
         log.warning("%s", error)
     return run
-
-
-class Run:
-    """A run's records and, loaded on first use, its data and its model with the final parameters."""
-
-    def __init__(self, folder: Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> None:
-        self.folder, self._records = folder, Records(folder)
-        self.config = stored_config(folder, {**(overrides or {}), "device": device})
-
-    def __repr__(self) -> str:
-        return f"Run({str(self.folder)!r}, {self.status})"
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The content of result.json; empty before the run has ended."""
-        return self._records.result or {}
-
-    @property
-    def status(self) -> str:
-        """done, failed or unfinished."""
-        return self.result.get("status", "unfinished")
-
-    @property
-    def metrics(self) -> DataFrame:
-        """metrics.jsonl: a row per epoch and split, a column per measure, in nats."""
-        return _table(self._records.metrics.read(), ("epoch", "step", "split"))
-
-    @property
-    def estimates(self) -> DataFrame:
-        """estimates.jsonl: a row per estimate, in nats."""
-        return _table(self._records.estimates.read(), ("epoch", "split", *(field.name for field in fields(Estimate))))
-
-    @cached_property
-    def experiment(self) -> Experiment:
-        """What the run was made of, as it was before training."""
-        return building.build(validate(self.config), self._records)
-
-    @property
-    def data(self) -> Data:
-        """The run's splits, on the device."""
-        return self.experiment.data
-
-    @cached_property
-    def model(self) -> Model:
-        """The model with the parameters of the run's end, or of its last checkpoint, in evaluation mode.
-
-        Raises ConfigError where there is no checkpoint, as of a procedure that trains no model, or the checkpoint's
-        parameters do not fit the config.
-        """
-        load_final_parameters(self.experiment)
-        return self.experiment.model
-
-    def encode(self, x: Tensor | np.ndarray, seed: int = 0) -> Distribution:
-        """q(z|x): batch (B,), event (K,). `x` (B, *input_shape) is as `data.splits[…].x` stores it, not normalised.
-
-        Where dataset.normalise=zca, that is whitened: bytes are whitened here, other images by `data.whitening(x)`.
-
-        If the weights are drawn, one draw is used. Raises ValueError where x has another shape, or where z has no known
-        density: a deterministic z, or one under Monte-Carlo dropout (use `represent` for these).
-        """
-        p = self._pass(x, 1, seed)
-        if p.encoder is None:
-            raise ValueError("q(z|x) has no known density here: z is deterministic or under dropout; use represent(x)")
-        return p.encoder
-
-    def represent(self, x: Tensor | np.ndarray, samples: int = 1, seed: int = 0) -> Tensor:
-        """Draws of z for each x, (samples, B, K). `x` as for `encode`.
-
-        A deterministic z comes once, (1, B, K), as does a z whose only noise is in the weights; a discrete z has all
-        its values, (K, 1, K).
-        """
-        return self._pass(x, samples, seed).z
-
-    def evaluate(self, split: str = "test") -> dict[str, float]:
-        """The measures of a split, in nats, as in the run's own evaluations."""
-        self._check_split(split)
-        params, buffers = dict(self.model.named_parameters()), dict(self.model.named_buffers())
-        noise_off = NoiseOff(self.experiment).of(params, buffers, [split])
-        return Evaluation(self.experiment).of(params, split) | noise_off[split]
-
-    def evaluate_samples(self, split: str = "test") -> DataFrame:
-        """The measures of each sample of a split, in nats: a row per sample, in the split's order."""
-        import pandas as pd
-
-        self._check_split(split)
-        model = self.model
-        found = Evaluation(self.experiment).of_samples(dict(model.named_parameters()), split)
-        return pd.DataFrame({name: values.cpu().numpy() for name, values in found.items()})
-
-    def _check_split(self, split: str) -> None:
-        if split not in self.data.splits:
-            raise ValueError(f"split={split}: the data have {', '.join(self.data.splits)}")
-
-    @torch.no_grad()
-    def _pass(self, x: Tensor | np.ndarray, samples: int, seed: int) -> Pass:
-        experiment, model, spec = self.experiment, self.model, self.data.spec
-        inputs = torch.as_tensor(x).to(experiment.device)
-        if tuple(inputs.shape[1:]) != spec.input_shape or len(inputs) == 0:
-            raise ValueError(
-                f"x has shape {tuple(inputs.shape)}: a sample's shape is {spec.input_shape}, and one is needed"
-            )
-        if self.data.whitening is not None and inputs.dtype == torch.uint8:
-            inputs = self.data.whitening(inputs)
-        stored = self.data.splits["train"].x.dtype
-        if stored != torch.uint8:
-            inputs = inputs.to(stored)
-        elif inputs.is_floating_point():
-            inputs = inputs.float()
-        y = torch.zeros(
-            len(inputs),
-            *spec.target_shape,
-            dtype=torch.int64 if spec.classes is not None else torch.float32,
-            device=experiment.device,
-        )
-        batch, precision = Batch(self.data.affine(inputs), y), experiment.settings.precision
-        noise = generator(experiment.device, seed, "library")
-        numbers = draw(plan(model, batch, samples, precision), noise)
-        params, buffers = dict(model.named_parameters()), dict(model.named_buffers())
-        return forward(model, params, buffers, batch, Tape(numbers), samples, precision)
-
-
-def _table(lines: list[dict[str, Any]], columns: Sequence[str]) -> DataFrame:
-    """A row per line; at least these columns."""
-    import pandas as pd
-
-    return pd.DataFrame(lines, columns=None if lines else list(columns))

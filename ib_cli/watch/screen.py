@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import math
 from collections.abc import Collection, Iterable, Mapping
+from importlib.util import find_spec
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class Screen(Observer):
 
     def progress(self, epoch: int, step: int, steps: int, measures: Mapping[str, float]) -> None:
         """Moves the bar, if this is a terminal."""
-        if self._run is None or not self._console.is_interactive:
+        if self._run is None or not self._draws:
             return
         self._measures["train"] = measures
         if self._progress is None:
@@ -81,9 +82,15 @@ class Screen(Observer):
         done = epoch + step / max(steps, 1)
         self._progress.update(self._progress.task_ids[0], completed=done, epoch=min(epoch + 1, self._run.epochs))
 
+    @property
+    def _draws(self) -> bool:
+        """Whether there is a bar: in a terminal, and in a notebook that has widgets."""
+        notebook = self._console.is_jupyter and find_spec("ipywidgets") is not None
+        return self._console.is_interactive or notebook
+
     def evaluated(self, line: Mapping[str, Any]) -> None:
         """Shows a split's measures with the bar, or as plain lines if there is no bar."""
-        if self._console.is_interactive:
+        if self._draws:
             self._measures[line["split"]] = line
         elif self._run is not None and self._run.epochs > 0:  # without epochs the closing table has it all
             width = len(str(self._run.epochs))
@@ -166,6 +173,16 @@ def show_finished(
         lagrangian = readable(str(result["lagrangian"]), console.encoding)
         console.print(Text(lagrangian, style="bold"), soft_wrap=True)
     _print_result(console, result, folder, own)
+
+
+def show_measures(
+    measures: Mapping[str, Mapping[str, Any]], estimates: Mapping[str, Mapping[str, Any]], own: Collection[str] = ()
+) -> None:
+    """Prints measures by split, and estimates by estimator and quantity, to standard output."""
+    console = Terminal()
+    console.print(_table(measures, console.encoding, own))
+    if estimates:
+        _print_estimates(console, estimates, "")
 
 
 def number(value: Any) -> str:
@@ -253,8 +270,10 @@ def _table(splits: Mapping[str, Mapping[str, Any]], encoding: str, own: Collecti
     return table
 
 
-def _print_estimates(console: Console, estimates: Mapping[str, Mapping[str, Any]]) -> None:
-    """One column per estimator, as many as fit; `?` after a flagged value."""
+def _print_estimates(
+    console: Console, estimates: Mapping[str, Mapping[str, Any]], where: str = ", for the reasons in estimates.jsonl"
+) -> None:
+    """One column per estimator, as many as fit; `?` after a flagged value. `where`: what has all reasons."""
     quantities = list(dict.fromkeys(name for of in estimates.values() for name in of))
     table = Table(header_style="bold")
     table.add_column("estimate", overflow="fold")
@@ -266,7 +285,7 @@ def _print_estimates(console: Console, estimates: Mapping[str, Mapping[str, Any]
         table.add_row(Text(quantity), *shown)
     console.print(table)
     if any(cell["saturated"] for of in estimates.values() for cell in of.values()):
-        console.print(Text("nats; ? not to be trusted, for the reasons in estimates.jsonl:"), soft_wrap=True)
+        console.print(Text(f"nats; ? not to be trusted{where}:"), soft_wrap=True)
         _print_rows(console, {name: text for name, of in estimates.items() if (text := _doubts(of))})
 
 

@@ -16,7 +16,7 @@ import yaml
 
 import ib_cli
 from ib_cli.contracts.errors import BusyError, ConfigError, RunFailedError
-from ib_cli.run.library import Run
+from ib_cli.run.loaded_run import Run
 from tests.conftest import SMALL, Ended
 
 PAGE = Path(__file__).parents[2] / "docs" / "library.md"

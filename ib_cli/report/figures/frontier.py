@@ -26,12 +26,14 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     for name, rows in contents.frontiers.groupby("frontier", sort=False):
         axes = str(name).split("-")
         if len(axes) == 2:
-            files += _picture(contents, rows, axes[0], axes[1], folder)
+            figure, (panel,) = style.new()
+            paint(contents, panel, rows, axes[0], axes[1])
+            files += style.write(figure, folder, f"frontier_{axes[0]}_{axes[1]}")
     return files
 
 
-def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) -> list[Path]:
-    figure, (panel,) = style.new()
+def paint(contents: Contents, panel: Axes, rows: DataFrame, x: str, y: str) -> None:
+    """The frontier of x and y, with its `rows` of `contents.frontiers`, into a panel."""
     colours = Colours(contents.points, set(rows["curve"]))
     limits = contents.exact_limits.get(f"{x}-{y}", {})
     for i, curve in enumerate(contents.points.curves):
@@ -49,9 +51,8 @@ def _picture(contents: Contents, rows: DataFrame, x: str, y: str, folder: Path) 
             _hull(panel, contents, of_curve, x, y, style.cycled(style.DASHES, i))
             _medians(panel, contents, colours, of_curve, (x, y), marker)
     style.tidy(panel, label(x, contents.units), label(y, contents.units))
-    style.colour_bar(figure, [panel], colours)
+    style.colour_bar(panel.figure, [panel], colours)
     _legend(panel, contents, rows, limits)
-    return style.write(figure, folder, f"frontier_{x}_{y}")
 
 
 def _seeds(

@@ -16,7 +16,6 @@ from ib_cli.report.quantities.thinning import thinned_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST_EPOCHS = 60  # dots of a trajectory
 CROWD = 60  # runs: above this, thinner lines and ends only
@@ -27,11 +26,19 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
 
     Marks of bounds and of flagged estimates are hollow; lines to flagged estimates are dotted.
     """
-    plane = contents.plane
-    if not plane.paths:
+    if not contents.plane.paths:
         return []
     figure, (panel,) = style.new()
-    paths = shown_paths(contents)
+    paint(contents, panel)
+    if text := meaning(contents):
+        handles = [marks.hollow_handle(text)]
+        figure.legend(handles=handles, loc="outside upper left", fontsize=style.SMALL, frameon=False)
+    return style.write(figure, folder, "information_plane")
+
+
+def paint(contents: Contents, panel: Axes) -> None:
+    """The whole plane into a panel, without the words on hollow marks."""
+    plane, paths = contents.plane, shown_paths(contents)
     scale = Colours(contents.points, contents.curves_of(paths))
     colours, crowd = scale.hexes(contents.run_colour_values[list(paths)]), len(paths) > CROWD
     rows = {run: thinned_rows(len(path), MOST_EPOCHS) for run, path in paths.items()}
@@ -52,9 +59,9 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     marks.ends(panel, np.array([path[-1] for path in thin]), colours, done, open_ends, crowd)
     _bounds(panel, contents)
     style.tidy(panel, *axis_labels(contents))
-    style.colour_bar(figure, [panel], scale)
-    _legend(figure, panel, contents)
-    return style.write(figure, folder, "information_plane")
+    style.colour_bar(panel.figure, [panel], scale)
+    if contents.plane_exact_limits:
+        panel.legend(loc="lower right", fontsize=style.SMALL, frameon=False)
 
 
 def _dots(panel: Axes, dots: np.ndarray, colours: np.ndarray, hollow: np.ndarray) -> None:
@@ -62,15 +69,6 @@ def _dots(panel: Axes, dots: np.ndarray, colours: np.ndarray, hollow: np.ndarray
     panel.scatter(*dots[~hollow].T, s=2.5, c=colours[~hollow], linewidths=0, alpha=0.8, zorder=2)
     rings = {"facecolors": "white", "edgecolors": colours[hollow], "linewidths": 0.4}
     panel.scatter(*dots[hollow].T, s=3.5, alpha=0.8, zorder=2, **rings)
-
-
-def _legend(figure: Figure, panel: Axes, contents: Contents) -> None:
-    """What hollow marks mean, above the panel; an exact limit inside it."""
-    if contents.plane_exact_limits:
-        panel.legend(loc="lower right", fontsize=style.SMALL, frameon=False)
-    if text := meaning(contents):
-        handles = [marks.hollow_handle(text)]
-        figure.legend(handles=handles, loc="outside upper left", fontsize=style.SMALL, frameon=False)
 
 
 def axis_labels(contents: Contents) -> tuple[str, str]:

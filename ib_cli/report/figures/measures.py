@@ -13,7 +13,7 @@ from ib_cli.report.panels.contents import Contents
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 ABREAST = 6  # names in a row of the legend
 MOST_NAMED = 12  # lines of a panel: above this, no legend
@@ -25,13 +25,23 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     if not names:
         return []
     figure, panels = style.grid(len(names))
-    symbol = " or ".join(mathtext(name) for name in contents.colours.names)
     for panel, name in zip(panels, names):
-        for i, curve in enumerate(contents.points.curves):
-            _curve(panel, contents, name, curve, i)
-        style.tidy(panel, symbol, label(name, contents.units, contents.own))
-    _legend(figure, panels[0], contents, names[0])
+        paint(contents, panel, name)
+    handles = legend_handles(contents, names[0])
+    if len(contents.points.curves) > 1 and handles:
+        panels[0].legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)
+    elif handles:
+        place = {"loc": "outside upper left", "ncols": ABREAST}
+        figure.legend(handles=handles, fontsize=style.SMALL, frameon=False, **place)
     return style.write(figure, folder, "measures")
+
+
+def paint(contents: Contents, panel: Axes, name: str) -> None:
+    """A measure against the swept multiplier, into a panel, without legend."""
+    for i, curve in enumerate(contents.points.curves):
+        _curve(panel, contents, name, curve, i)
+    symbol = " or ".join(mathtext(of) for of in contents.colours.names)
+    style.tidy(panel, symbol, label(name, contents.units, contents.own))
 
 
 def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> None:
@@ -62,8 +72,8 @@ def _look(contents: Contents, i: int, number: int | None, count: int) -> dict[st
     return {"color": colour, **form, "lw": 0.8, "ms": 3}
 
 
-def _legend(figure: Figure, panel: Axes, contents: Contents, name: str) -> None:
-    """The curves inside the first panel; or the lines of an only curve, above the panels."""
+def legend_handles(contents: Contents, name: str) -> list[Line2D]:
+    """The curves, or the lines of an only curve; none where they are one or too many."""
     from matplotlib.lines import Line2D
 
     curves = contents.points.curves
@@ -72,10 +82,6 @@ def _legend(figure: Figure, panel: Axes, contents: Contents, name: str) -> None:
         lines = contents.points.lines(curves[0], name)
         words = [", ".join(f"{mathtext(m)} $= {value:g}$" for m, value in others.items()) for others, _, _ in lines]
         named = {word: _look(contents, 0, number, len(lines)) for number, word in enumerate(words)}
-    if 1 < len(named) <= MOST_NAMED:
-        handles = [Line2D([], [], label=word, **look) for word, look in named.items()]
-        if len(curves) > 1:
-            panel.legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)
-        else:
-            place = {"loc": "outside upper left", "ncols": ABREAST}
-            figure.legend(handles=handles, fontsize=style.SMALL, frameon=False, **place)
+    if not 1 < len(named) <= MOST_NAMED:
+        return []
+    return [Line2D([], [], label=word, **look) for word, look in named.items()]

@@ -26,13 +26,13 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         return []
     figure, panels = style.grid(len(found))
     for panel, (name, lines) in zip(panels, found.items()):
-        _panel(panel, contents, lines)
-        style.tidy(panel, "epoch", label(name, contents.units, contents.own))
+        paint(contents, panel, name, lines)
     style.colour_bar(figure, panels, contents.colours)
     return style.write(figure, folder, "trajectories")
 
 
-def _panel(panel: Axes, contents: Contents, lines: dict[int, np.ndarray]) -> None:
+def paint(contents: Contents, panel: Axes, name: str, lines: dict[int, np.ndarray]) -> None:
+    """A measure over the epochs, with its `trajectories`, into a panel, without colour bar."""
     from matplotlib.collections import LineCollection
 
     most = MOST_EPOCHS if len(contents.runs) <= CROWD else MOST_OF_A_CROWD
@@ -48,3 +48,4 @@ def _panel(panel: Axes, contents: Contents, lines: dict[int, np.ndarray]) -> Non
         panel.scatter(*ends.T, s=14, marker="X", c=[colours[i] for i in short], linewidths=0, zorder=3)
     panel.set_ylim(value_limits(kept))
     panel.set_xlim(0, max(line[-1, 0] for line in kept) * 1.02 or 1)
+    style.tidy(panel, "epoch", label(name, contents.units, contents.own))

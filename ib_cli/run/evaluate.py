@@ -1,0 +1,112 @@
+"""ib-evaluate: finished runs, measured anew on other data or by other estimators. Nothing of a run changes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.system.command_line import Parser, exit_codes
+
+if TYPE_CHECKING:
+    from ib_cli.run.loaded_run import Run
+
+OWN = "own"  # the name of the split of a person's own samples
+# What a row has of each estimate → the end of the column's name.
+ENDS = {"value": "", "stderr": "_stderr", "saturated": "_saturated", "reason": "_reason"}
+FORMATS = (".csv", ".jsonl", ".parquet")
+EPILOG = """\
+Words key=value hold for this command only: eval_samples, eval_batch_size, estimators.*, dataset.root, dataset.path,
+dataset.download, device, precision. A word in brackets needs quotes in most shells.
+Estimates are made where estimators.use is given.
+
+  ib-evaluate outputs/runs/4f0c2a91d7 eval_samples=100
+  ib-evaluate outputs/information_plane 'estimators.use=[kraskov,gaussian]' --output all.csv
+  ib-evaluate outputs/runs/4f0c2a91d7 --data shifted.npz
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    made = Parser(
+        "ib-evaluate",
+        description="Measure finished runs anew, without training: other data, other estimators, more draws.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("words", nargs="+", metavar="RUN", help="folders of runs or studies; also key=value")
+    made.add_argument("--data", type=Path, metavar="FILE", help="an .npz file with x and y as the data set stores them")
+    made.add_argument("--split", help="train, validation or test, where there is no --data; default: test")
+    made.add_argument(
+        "--output", type=Path, metavar="FILE", help=f"a row per run, in nats: {', '.join(FORMATS)} by its ending"
+    )
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script `ib-evaluate`."""
+    with exit_codes("ib-evaluate"):
+        _evaluate(parser().parse_intermixed_args(arguments))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from ib_cli.run.finished_words import runs_of
+
+    if options.data is not None and options.split is not None:
+        raise ConfigError("--split: is of the run's data, and --data names others: give one of them")
+    if options.output is not None and options.output.suffix not in FORMATS:
+        raise ConfigError(f"--output {options.output}: must end in {', '.join(FORMATS)}")
+    estimated = any(word.startswith("estimators.use=") for word in options.words)
+    runs = runs_of(options.words)
+    if not runs:
+        raise ConfigError("none of these runs is done")
+    rows = [_measured(run, options.data, options.split or "test", estimated) for run in runs]
+    if options.output is not None:
+        _write(rows, options.output)
+        print(f"{options.output}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
+
+
+def _measured(run: Run, data: Path | None, split: str, estimated: bool) -> dict[str, Any]:
+    """Shows the measures of a run, and returns them as a row."""
+    from ib_cli.run.own_archive import own_samples
+    from ib_cli.run.process import set_threads
+    from ib_cli.watch.screen import own_symbols, show_measures
+
+    try:
+        if data is not None:
+            run.add_split(OWN, *own_samples(data))
+            split = OWN
+        set_threads(run.experiment.settings, run.model)
+        measures = run.evaluate(split)
+        table = run.estimate(split) if estimated else None
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{data or run.folder}: {error}") from None
+    chosen = ", ".join(f"{name}={run.config[name]:g}" for name in run.experiment.multipliers)
+    print(f"{run.folder}  {chosen}")
+    by_estimator: dict[str, dict[str, Any]] = {}
+    row = {"run": str(run.folder), "split": split, **run.experiment.multipliers, **measures}
+    for line in [] if table is None else table.astype(object).where(table.notna(), None).to_dict("records"):
+        by_estimator.setdefault(line["estimator"], {})[line["quantity"]] = line
+        row |= {f"{line['estimator']}/{line['quantity']}{end}": line[key] for key, end in ENDS.items()}
+    show_measures({split: measures}, by_estimator, own_symbols(run.config))
+    return row
+
+
+def _write(rows: Sequence[dict[str, Any]], file: Path) -> None:
+    import pandas as pd
+
+    from ib_cli.system.atomic import replacing
+
+    with replacing(file) as part:
+        if file.suffix == ".jsonl":
+            part.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        elif file.suffix == ".csv":
+            pd.DataFrame(rows).to_csv(part, index=False)
+        else:
+            pd.DataFrame(rows).to_parquet(part, index=False)

@@ -1,0 +1,58 @@
+"""The words of a command about finished runs: folders, and values that hold for this command."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from ib_cli.config.hydra_parser import values_of
+from ib_cli.contracts.errors import ConfigError
+from ib_cli.run.library import load_run
+from ib_cli.run.loaded_run import Run
+from ib_cli.study.finished_runs import holds_runs, runs_to_measure
+
+# What does not change what a run is: where its data lie, how it is measured, and on what.
+CHANGEABLE = (
+    "dataset.root", "dataset.path", "dataset.download", "device", "precision", "eval_samples", "eval_batch_size",
+    "estimators.…",
+)  # fmt: skip
+
+
+def runs_of(words: Sequence[str]) -> list[Run]:
+    """The finished runs of the folders among `words`, a run's or a study's; words `key=value` hold for all of them.
+
+    Raises ConfigError for a folder without a finished run with a model, and for a key that would make another run.
+    """
+    folders = [Path(word) for word in words if "=" not in word or Path(word).is_dir()]
+    values = values_of([word for word in words if "=" in word and not Path(word).is_dir()])
+    for key in values:
+        if not (key in CHANGEABLE or key.startswith("estimators.")):
+            raise ConfigError(f"{key}: would be another run; what can be given here: {', '.join(CHANGEABLE)}")
+    if not folders:
+        raise ConfigError("name a run's folder, or a study's, such as outputs/NAME")
+    device = str(values.pop("device", "auto"))
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device={device}: must be auto, cpu or cuda")
+    logging.basicConfig(format="%(message)s")
+    found = [load_run(of, device, values) for folder in folders for of in _expanded(folder)]
+    return [run for run in found if _is_done(run, alone=len(found) == 1)]
+
+
+def _expanded(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder: name a run's folder, or a study's, such as outputs/NAME")
+    if (folder / "config.yaml").exists():
+        return [folder]
+    if not holds_runs(folder):
+        raise ConfigError(f"{folder}: holds no run of ib-train: name a run's folder, or a study's")
+    return runs_to_measure(folder)
+
+
+def _is_done(run: Run, alone: bool) -> bool:
+    if run.status == "done":
+        return True
+    if alone:
+        raise ConfigError(f"{run.folder}: this run is {run.status}: finish it first")
+    print(f"{run.folder}: {run.status}, left out")
+    return False

@@ -1,0 +1,54 @@
+"""What the commands beside ib-train share: errors of one line, and exit codes.
+
+0: done. 1: a full disk and the like. 2: a wrong command. 130: stopped by Ctrl-C. 141: nobody reads the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError
+from ib_cli.system.output import drop_output, named_output
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line that begins with the program's name."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and exit with code 2."""
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help lists what there is)\n")
+
+
+@contextmanager
+def exit_codes(program: str) -> Iterator[None]:
+    """Within the block errors become one line on standard error and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of studies in a locale without their letters
+    try:
+        with named_output():
+            yield
+    except BrokenPipeError:  # the reader of our output, such as `head`, has ended
+        drop_output()
+        sys.exit(141)
+    except OutputError as error:
+        drop_output()
+        _leave(program, error, 1)
+    except WriteError as error:
+        _leave(program, error, 2 if error.wrong_place else 1)
+    except RunFailedError as error:
+        _leave(program, error, 1)
+    except ConfigError as error:
+        _leave(program, error, 2)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+        sys.exit(130)
+
+
+def _leave(program: str, error: Exception, code: int) -> NoReturn:
+    print(f"{program}: {error}", file=sys.stderr)
+    sys.exit(code)
