@@ -11,6 +11,7 @@ from ib_cli.contracts.labels import mathtext
 from ib_cli.report.quantities.colours import Colours
 from ib_cli.system.atomic import replacing
 from ib_cli.system.figure_layout import lay_out
+from ib_cli.system.pdf_fonts import without_shaping
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +105,7 @@ def write(figure: Figure, folder: Path, name: str) -> list[Path]:
 
     files = [folder / f"{name}.png", folder / f"{name}.pdf"]
     lay_out(figure, DPI)
-    with matplotlib.rc_context({"pdf.fonttype": 42}):
+    with matplotlib.rc_context({"pdf.fonttype": 42}), without_shaping():
         for file in files:
             with replacing(file) as part:
                 own = {"metadata": {"CreationDate": None}} if file.suffix == ".pdf" else {"pil_kwargs": PNG}
