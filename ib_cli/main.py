@@ -6,17 +6,18 @@ Exit codes. 0: done. 1: a run failed, or something cannot be written. 2: the com
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
 import traceback
 import warnings
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import hydra
@@ -40,6 +41,8 @@ from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.signals import Interrupted
+from ib_cli.system.uncollected import uncollected
+from ib_cli.watch.opening import show_opening
 
 # Words that may bring a config which names a study.
 OWN_CONFIG = ("--config-", "-cp", "-cn", "-cd", "--info", "-i", "--cfg", "--hydra-help", "hydra.searchpath")
@@ -221,14 +224,13 @@ def compose_and_run() -> int:
 
     @hydra.main(version_base="1.3", config_path=str(directory("conf")), config_name="config")
     def task(config: DictConfig) -> float | list[float] | None:
-        from ib_cli.run.run import run
-
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             check_hydra(HydraConfig.get())
             return measured_value(job(config), HydraConfig.get().sweeper.get("measure", "J"))
         try:
             check_hydra(HydraConfig.get())
-            ended.append(run(config).exit_code)
+            open_screen(config)
+            ended.append(imported_run()(config).exit_code)
         except Exception as error:
             wrong.append(error)
         return None
@@ -238,6 +240,23 @@ def compose_and_run() -> int:
         raise wrong[0]
     code = _end_study()
     return max(ended, default=0) if code is None else code
+
+
+def open_screen(config: DictConfig) -> None:
+    """Show what the run is, while its imports take their time; of a config that cannot be resolved the run tells."""
+    try:
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException:
+        return
+    show_opening(plain, HydraConfig.get().runtime.choices)
+
+
+def imported_run() -> Callable[..., Outcome]:
+    """`run`, whose import is torch's: help, wrong words and the first line of a run do without."""
+    if "ib_cli.run.run" not in sys.modules:
+        with uncollected():
+            importlib.import_module("ib_cli.run.run")
+    return sys.modules["ib_cli.run.run"].run
 
 
 def store_studies() -> None:
@@ -250,9 +269,7 @@ def store_studies() -> None:
 
 def job(config: DictConfig) -> Outcome:
     """One run of a multirun, in any process. Its outcome is written to a file that the first process reads."""
-    from ib_cli.run.run import run
-
-    hydra_config = HydraConfig.get()
+    run, hydra_config = imported_run(), HydraConfig.get()
     overrides = tuple(hydra_config.overrides.task)
     jobs = Jobs.of(hydra_config)
 

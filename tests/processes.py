@@ -15,9 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 FORKS = get_context("forkserver")  # a fork of the tests' own process would inherit its threads
 # All that a run of the digits imports, which takes longer than the run.
-FORKS.set_forkserver_preload(
-    ["ib_cli.main", "ib_cli.run.attempt", "ib_cli.functionals", "torch._dynamo", "sklearn.datasets"]
-)
+FORKS.set_forkserver_preload(["ib_cli.main", "ib_cli.run.attempt", "ib_cli.functionals"])
 
 
 class Forked:

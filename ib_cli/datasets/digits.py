@@ -1,7 +1,13 @@
 """The 8 × 8 digits that come with scikit-learn: real data without a download."""
 
+from __future__ import annotations
+
+import gzip
+import zlib
 from dataclasses import dataclass
 from hashlib import md5
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +16,8 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
 
+FILE = Path("datasets", "data", "digits.csv.gz")  # in scikit-learn's package: 64 pixels and a label a line
+PIXELS = 64
 TEST_SIZE = 360  # a fifth
 CHECKSUM = "7696c07daa6d85010f8268703ab8b067"  # MD5 of all pixels, then all labels, a byte each
 
@@ -23,14 +31,25 @@ class Digits(DataSet):
     """
 
     def read(self) -> Arrays:
-        """Raises ConfigError where scikit-learn holds other digits, which a run's id would not know."""
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        images = torch.from_numpy(bunch.images.astype(np.uint8))[:, None]
-        if md5(images.numpy().tobytes() + bunch.target.astype(np.uint8).tobytes()).hexdigest() != CHECKSUM:
+        """Raises ConfigError where scikit-learn holds no digits or others, which a run's id would not know."""
+        values = _values()
+        images, labels = values[:, :PIXELS].reshape(-1, 1, 8, 8), values[:, PIXELS]
+        if md5(images.tobytes() + labels.tobytes()).hexdigest() != CHECKSUM:
             raise ConfigError("dataset=digits: scikit-learn's file is damaged or holds other digits: install it again")
-        digits = Split(images, torch.from_numpy(bunch.target.astype(np.int64)))
+        digits = Split(torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64)))
         # RandomState's stream is frozen for good, unlike that of NumPy's newer generators.
         order = torch.from_numpy(np.random.RandomState(0).permutation(len(digits)))
         return Arrays(digits[order[TEST_SIZE:]], digits[order[:TEST_SIZE]], classes=10, levels=17)
+
+
+def _values() -> np.ndarray:
+    """The file's values, (1797, 65), read without the import of scikit-learn, which takes a second."""
+    package = find_spec("sklearn")
+    if package is None or not package.submodule_search_locations:
+        raise ConfigError("dataset=digits: scikit-learn, which brings them, is not installed: pip install scikit-learn")
+    file = Path(package.submodule_search_locations[0]) / FILE
+    try:
+        rows = [line.split(b",") for line in gzip.decompress(file.read_bytes()).splitlines()]
+        return np.array(rows, dtype=float).astype(np.uint8).reshape(-1, PIXELS + 1)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ConfigError(f"dataset=digits: scikit-learn's {file} cannot be read ({error}): install it again") from None

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Interval, Len
-from torch import Tensor, optim
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ib_cli.system.eager_optimisers import SGD, Adam, AdamW
 
 Fraction = Annotated[float, Interval(ge=0, lt=1)]
 Betas = Annotated[list[Fraction], Len(2, 2)]
@@ -19,9 +22,9 @@ def adam(
     betas: Betas,
     eps: Annotated[float, Gt(0)],
     weight_decay: Annotated[float, Ge(0)],
-) -> optim.Optimizer:
+) -> Optimizer:
     """Adam (Kingma and Ba 2015); weight_decay is an L2 penalty's gradient added before the moments."""
-    return optim.Adam(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True)
+    return Adam(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True)
 
 
 def adamw(
@@ -31,9 +34,9 @@ def adamw(
     betas: Betas,
     eps: Annotated[float, Gt(0)],
     weight_decay: Annotated[float, Ge(0)],
-) -> optim.Optimizer:
+) -> Optimizer:
     """AdamW (Loshchilov and Hutter 2019): weight decay apart from the moments."""
-    return optim.AdamW(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True)
+    return AdamW(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True)
 
 
 def sgd(
@@ -43,8 +46,8 @@ def sgd(
     momentum: Fraction,
     nesterov: bool,
     weight_decay: Annotated[float, Ge(0)],
-) -> optim.Optimizer:
+) -> Optimizer:
     """Stochastic gradient descent with momentum; Nesterov's form needs momentum > 0."""
-    return optim.SGD(
+    return SGD(
         parameters, lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0, weight_decay=weight_decay, fused=True
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Generator, Tensor
 from torch.nn.utils import clip_grad_norm_
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from ib_cli.config.settings import Settings
 from ib_cli.contracts.noise import Request, draw
@@ -19,6 +19,7 @@ from ib_cli.engine.state import State
 from ib_cli.functionals.objective import Objective
 from ib_cli.model.critics.critic import Critic
 from ib_cli.model.model import Model
+from ib_cli.system.eager_optimisers import Adam
 
 LOSSES = {"critic_z": "loss_z", "critic_x": "loss_x"}  # critic → the functional that it minimises
 

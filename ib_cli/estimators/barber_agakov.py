@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ib_cli.estimators.robust import standardised
+from ib_cli.system.eager_optimisers import LBFGS
 
 MOST = 4000  # samples used, drawn at random from more
 FEWEST = 100  # with fewer samples a regression shows nothing
@@ -194,7 +195,7 @@ def log_probabilities(scores: Tensor, y: Tensor, classes: int) -> Tensor:
     scores = scores - scores.mean(0)
     start = (y.bincount(minlength=classes).double().clamp(min=0.5) / len(y)).log()
     weights = torch.cat([start.new_tensor([SCALE]), start]).requires_grad_()
-    optimizer = torch.optim.LBFGS([weights], max_iter=30, tolerance_grad=1e-6, line_search_fn="strong_wolfe")
+    optimizer = LBFGS([weights], max_iter=30, tolerance_grad=1e-6, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()

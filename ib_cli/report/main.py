@@ -6,6 +6,7 @@ Exit codes: 0, written; 1, a full disk and the like; 2, a wrong command or nothi
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import re
 import signal
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.system.command_line import Parser, exit_codes
+from ib_cli.system.matplotlib_import import import_matplotlib
+from ib_cli.system.uncollected import uncollected
 
 if TYPE_CHECKING:
     from ib_cli.report.panels.contents import Contents
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 MOST_STUDIES = 8  # named in the line of counts
 MOST_PROBLEMS = 20  # runs that are not done printed one by one; the page lists all
 SECONDS = 10.0  # between two checks of --watch
+IMPORTED = (
+    "ib_cli.report.read.runs", "pandas", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf",
+    "ib_cli.report.page.page", "ib_cli.report.write",
+)  # fmt: skip
 EPILOG = """\
 Writes results.csv and .parquet (a row per run), trajectory.parquet (a row per run, epoch and split), frontier.csv,
 figures/*.png and *.pdf, and report.html, which opens without a network; with --thermodynamics thermodynamics.csv.
@@ -86,11 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from ib_cli.report.read.runs import Reader
-
     for folder in options.folders:
         if not folder.is_dir():
             raise ConfigError(f"{folder}: {'no folder' if folder.exists() else 'no such folder'}")
+    _import_all()
+    from ib_cli.report.read.runs import Reader
+
     reader = Reader()
     if options.watch is not None and not reader.read(options.folders):
         print(f"watching    every {options.watch:g} s for the first run; Ctrl-C ends", flush=True)
@@ -101,6 +109,15 @@ def _report(options: argparse.Namespace) -> None:
     _write(runs, output, options)
     if options.watch is not None:
         _watch(reader, output, options)
+
+
+def _import_all() -> None:
+    """Import what every report takes, once for the process, without looking for garbage in it."""
+    if "ib_cli.report.write" not in sys.modules:
+        with uncollected():
+            import_matplotlib()
+            for name in IMPORTED:
+                importlib.import_module(name)
 
 
 def _read(reader: Reader, folders: Sequence[Path]) -> list[RecordedRun]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 
@@ -12,6 +15,7 @@ import torch
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.cifar10 import Cifar10
+from ib_cli.datasets.digits import FILE
 from ib_cli.datasets.fashion_mnist import FashionMnist
 from ib_cli.datasets.mnist import Mnist
 from ib_cli.datasets.permuted_mnist import PermutedMnist
@@ -219,13 +223,51 @@ def test_a_damaged_file_is_refused_by_the_command_even_if_its_run_is_done(ib_tra
     assert ended.code == 2 and "train-images-idx3-ubyte is damaged" in ended.err and ended.err.count("\n") == 1
 
 
-def test_other_digits_are_refused(digits, monkeypatch):
-    import sklearn.datasets
+@pytest.fixture
+def digits_file(tmp_path, monkeypatch):
+    """A copy of scikit-learn's file of digits, in a package that the data set takes for scikit-learn."""
+    genuine = Path(find_spec("sklearn").submodule_search_locations[0]) / FILE
+    file = tmp_path / "sklearn" / FILE
+    file.parent.mkdir(parents=True)
+    shutil.copy(genuine, file)
+    spec = ModuleSpec("sklearn", None, is_package=True)
+    spec.submodule_search_locations.append(str(tmp_path / "sklearn"))
+    monkeypatch.setattr("ib_cli.datasets.digits.find_spec", lambda name: spec)
+    return file
 
-    bunch = sklearn.datasets.load_digits()
-    bunch.target[0] ^= 1
-    monkeypatch.setattr(sklearn.datasets, "load_digits", lambda: bunch)
-    assert refused(digits()).startswith("dataset=digits: ")
+
+def test_digits_are_those_that_scikit_learn_loads(digits):
+    from sklearn.datasets import load_digits
+
+    found, peer = digits().read(), load_digits()
+    splits = torch.cat([found.train.x, found.test.x])[:, 0], torch.cat([found.train.y, found.test.y])
+    order = torch.from_numpy(np.random.RandomState(0).permutation(1797))
+    order = torch.cat([order[360:], order[:360]])
+    assert torch.equal(splits[0], torch.from_numpy(peer.images.astype(np.uint8))[order])
+    assert torch.equal(splits[1], torch.from_numpy(peer.target)[order])
+
+
+def test_other_digits_are_refused(digits, digits_file):
+    digits().read()
+    lines = gzip.decompress(digits_file.read_bytes())
+    digits_file.write_bytes(gzip.compress(lines.replace(b",0\n", b",1\n", 1)))
+    assert refused(digits()).startswith("dataset=digits: scikit-learn's file is damaged or holds other digits")
+
+
+@pytest.mark.parametrize("damage", ["missing", "half", "no gzip", "no numbers", "empty"])
+def test_a_damaged_file_of_digits_is_refused_in_a_line(digits, digits_file, damage):
+    whole = digits_file.read_bytes()
+    digits_file.unlink()
+    contents = {"half": whole[: len(whole) // 2], "no gzip": b"digits", "empty": gzip.compress(b"")}
+    if damage != "missing":
+        digits_file.write_bytes(contents.get(damage, gzip.compress(b"one,two\n")))
+    told = refused(digits())
+    assert told.startswith("dataset=digits: scikit-learn's ") and "install it again" in told and "\n" not in told
+
+
+def test_digits_without_scikit_learn_are_refused(digits, monkeypatch):
+    monkeypatch.setattr("ib_cli.datasets.digits.find_spec", lambda name: None)
+    assert "is not installed" in refused(digits())
 
 
 @pytest.mark.parametrize(

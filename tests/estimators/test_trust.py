@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from ib_cli.estimators import entropy, mutual_information
@@ -17,7 +18,7 @@ from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.gao import gao
 from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko, weighted_entropy
 from ib_cli.estimators.ksg import ksg
-from ib_cli.estimators.robust import location_and_scale, normal_scores, whitened
+from ib_cli.estimators.robust import location_and_scale, mean_ranks, normal_scores, whitened
 from ib_cli.estimators.ross import ross
 from ib_cli.estimators.ties import set_apart
 
@@ -236,3 +237,8 @@ def test_heavy_tails_are_measured_by_ranks() -> None:
     found = ksg(x, z)
     assert abs(found.value - 0.2242) < 3 * found.stderr and not found.saturated
     assert ksg(x, z, standardise=False, sweep=None).value < 0.2
+
+
+@pytest.mark.parametrize("values", [torch.randn(50), torch.randint(5, (50,)).double(), torch.zeros(3), torch.ones(1)])
+def test_ranks_are_scipys(values: Tensor) -> None:
+    assert mean_ranks(values.numpy()).tolist() == rankdata(values.numpy()).tolist()

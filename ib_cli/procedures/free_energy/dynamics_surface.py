@@ -16,6 +16,7 @@ from ib_cli.procedures.free_energy.exact_laws import laws_of, measures_of
 from ib_cli.procedures.free_energy.gibbs_model import GibbsModel
 from ib_cli.procedures.free_energy.lemmas import OFF, Motion, motion
 from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Place, Slopes
+from ib_cli.system.eager_optimisers import LBFGS
 from ib_cli.system.signals import Interrupted
 
 UNIT = 0.5**0.5  # a scale with which x stays as it is
@@ -162,7 +163,7 @@ def _moved(found: Motion, change: Mapping[Direction, float]) -> Tensor:
 def descended(function: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
     """Down to where L-BFGS comes, near a minimum; along the symmetries of a function it stays where it was."""
     at = start.detach().clone().requires_grad_()
-    optimizer = torch.optim.LBFGS(
+    optimizer = LBFGS(
         [at], max_iter=DESCENT, max_eval=2 * DESCENT, tolerance_grad=1e-9, tolerance_change=1e-15, history_size=30,
         line_search_fn="strong_wolfe",
     )  # fmt: skip

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ib_cli.contracts.labels import mathtext
 from ib_cli.report.quantities.colours import Colours
 from ib_cli.system.atomic import replacing
+from ib_cli.system.figure_layout import lay_out
+from ib_cli.system.pdf_fonts import without_shaping
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,10 +104,10 @@ def write(figure: Figure, folder: Path, name: str) -> list[Path]:
     import matplotlib
 
     files = [folder / f"{name}.png", folder / f"{name}.pdf"]
-    with matplotlib.rc_context({"pdf.fonttype": 42}):
+    lay_out(figure, DPI)
+    with matplotlib.rc_context({"pdf.fonttype": 42}), without_shaping():
         for file in files:
             with replacing(file) as part:
                 own = {"metadata": {"CreationDate": None}} if file.suffix == ".pdf" else {"pil_kwargs": PNG}
                 figure.savefig(part, format=file.suffix[1:], dpi=DPI, **own)
-            figure.set_layout_engine("none")  # keep the layout of the first file; a second layout takes as long again
     return files

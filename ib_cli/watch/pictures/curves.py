@@ -18,12 +18,14 @@ from torch import Tensor
 
 from ib_cli.contracts import labels
 from ib_cli.system.atomic import replacing
+from ib_cli.system.figure_layout import lay_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 200
+PNG = {"compress_level": 3}  # a few per cent larger than at 6, in half the time
 SMALL, MEDIUM = 7, 8  # points: ticks and legends, labels
 # Colours that the colour-blind can tell apart (Okabe and Ito 2008), and lines that differ in grey prints.
 STYLES = {
@@ -178,5 +180,6 @@ def write(figure: Figure, file: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
+    lay_out(figure, DPI)
     with replacing(file) as part:
-        figure.savefig(part, format="png", dpi=DPI)
+        figure.savefig(part, format="png", dpi=DPI, pil_kwargs=PNG)
