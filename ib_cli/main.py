@@ -29,8 +29,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli import __version__
+from ib_cli.config.advice import advised
 from ib_cli.config.catalogue import choices, directory, help_text
-from ib_cli.config.error_lines import again, check_hydra, check_words, explain, is_of_plugins
+from ib_cli.config.error_lines import UsageError, again, check_hydra, check_words, explain, is_of_plugins
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
@@ -91,14 +92,14 @@ def _ended(command: list[str]) -> int:
     except (ConfigError, HydraException, OmegaConfBaseException, *UNREADABLE) as error:
         if verbose:
             traceback.print_exc()
-        return _fail(explain(error, command[1:]), 2)
+        return _fail(advised(error, command[1:]), 2)
     except ValueError as error:  # from Hydra: flags that do not go together, such as -m with --cfg
         if verbose:
             traceback.print_exc()
-        return _fail(explain(error, command[1:]), 2)
+        return _fail(advised(error, command[1:]), 2)
     except OSError as error:  # from Hydra, making a multirun's folder; a run reports its own errors
         if own_file(error, command):
-            return _fail(explain(error, command[1:]), 2)
+            return _fail(advised(error, command[1:]), 2)
         told = WriteError(error.filename or "a file of the study", error)
         return _fail(f"output: {told}", 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:
@@ -111,7 +112,7 @@ def _ended(command: list[str]) -> int:
         if verbose:
             traceback.print_exc()
         if is_of_plugins(error):
-            return _fail(explain(error, command[1:]), 2)
+            return _fail(advised(error, command[1:]), 2)
         return _fail(f"{in_a_line(error)} (debug=true shows where)", 1)
 
 
@@ -153,7 +154,7 @@ def usage_in_a_line() -> Iterator[None]:
     """Within the block a wrong flag raises ConfigError, where argparse would print its usage and leave."""
 
     def error(parser: ArgumentParser, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; ib-train --help and --hydra-help list what there is, and flags come first")
+        raise UsageError(f"{message}; ib-train --help and --hydra-help list what there is, and flags come first")
 
     before = ArgumentParser.error
     ArgumentParser.error = error  # type: ignore[assignment, method-assign]

@@ -5,17 +5,24 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
-import yaml
-
-from ib_cli.config.catalogue import choices, directory, groups, multipliers
+from ib_cli.config.catalogue import choices, groups
+from ib_cli.config.command_flags import unknown_flag
+from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.multipliers import MULTIPLIERS
-from ib_cli.config.unreadable_files import UNREADABLE, no_file, reading_error
+from ib_cli.config.near_keys import Meant, meant_key, meant_option
+from ib_cli.config.unreadable_files import UNREADABLE, config_folders, no_file, reading_error
 from ib_cli.contracts.errors import ConfigError
 
+# A list, or a range as other programs write it, where a key takes one number.
+ONE_NUMBER = re.compile(rf"({'|'.join(MULTIPLIERS)}|seed)=(\[.*\]|\d+(\.\.|:|-)\d+)$")
+MOST_SHOWN = 6  # objectives named in a line
 PLUGINS = "hydra/launcher=… and hydra/sweeper=… choose one, as ib-train --help lists them"
+
+
+class UsageError(ConfigError):
+    """The words of a command are not in its grammar: a flag that there is not, say."""
 
 
 def explain(error: Exception, arguments: Sequence[str]) -> str:
@@ -31,10 +38,14 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
         return _no_such_key(match[1], arguments)
     if match := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
         inside = re.match(r"In '(?!config')([^']+)'", text)  # a person's own file, whose defaults list names it
-        told = no_file(f"{match[1]}/{match[2]}", arguments) or _no_such_option(match[1], match[2], text)
+        told = no_file(f"{match[1]}/{match[2]}", arguments) or _no_such_option(match[1], match[2], text, arguments)
         return f"{inside[1]}: defaults: {told}" if inside else told
     if "Config group override must be a string" in text:
         return _no_option(arguments)
+    if match := re.match(r"(\w+): no such key; there are ", text):  # a key that was added: + lets it in
+        return _no_such_key(match[1], arguments)
+    if match := re.search(r"parsing override '(.*?)' ValueError while evaluating '.*?': (.*?)(?: See https|$)", text):
+        return f"{match[1]}: {match[2]}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         key, _, values = match[1].partition("=")
         return f"{match[1]}: several values need a multirun (ib-train -m …); a list is written {key}=[{values}]"
@@ -70,14 +81,14 @@ def _cause(error: Exception) -> tuple[str, str]:
     return str(getattr(cause, "full_key", None) or "config"), (str(cause).splitlines() or [type(cause).__name__])[0]
 
 
-def _no_such_option(group: str, option: str, text: str) -> str:
+def _no_such_option(group: str, option: str, text: str, arguments: Sequence[str]) -> str:
     """The line for an option that a group does not have. `text`: Hydra's, which lists those of own folders too."""
+    if meant := meant_option(group, option, _known(arguments)):
+        return f"{group}={option}: no such {group}; did you mean {meant[1] if meant[0] == group else '='.join(meant)}?"
     listed = re.search(r"Available options in '[^']*': (.*?)(?: Config search path|$)", text)
     options = listed[1].split() if listed else choices(group)
-    near = get_close_matches(option, options, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
     there = f"there are {', '.join(options)}" if options else "ib-train --help lists the groups"
-    return f"{group}={option}: no such {group}; {hint}{there}"
+    return f"{group}={option}: no such {group}; {there}"
 
 
 def _no_option(arguments: Sequence[str]) -> str:
@@ -111,9 +122,13 @@ def check_hydra(hydra: Any) -> None:
 
 def check_words(arguments: Sequence[str]) -> None:
     """Raises ConfigError for words that Hydra would take in an unintended way."""
+    if flag := unknown_flag(arguments):
+        raise UsageError(f"{flag}: no such flag; ib-train --help and --hydra-help list what there is")
     for word in arguments:
         if word.startswith("="):
-            raise ConfigError(f"{word}: an override is KEY=VALUE")
+            raise UsageError(f"{word}: an override is KEY=VALUE")
+        if ONE_NUMBER.match(word):
+            raise UsageError(f"{word}: must be one number, or with -m several: a,b or range(n) or logspace(a,b,n)")
         if re.match(r"\+{0,2}objective\.minimise=", word):
             raise ConfigError(
                 f"{word}: terms are changed one by one: objective.minimise.R=0.5 sets a weight, "
@@ -131,32 +146,43 @@ def check_words(arguments: Sequence[str]) -> None:
             )
 
 
-def _chosen_objective(arguments: Sequence[str]) -> str:
-    """The objective of the command line, or the default."""
-    chosen = [word.partition("=")[2] for word in arguments if word.startswith("objective=")]
-    if chosen and chosen[-1] in choices("objective"):
-        return chosen[-1]
-    defaults = yaml.safe_load((directory("conf") / "config.yaml").read_text(encoding="utf-8"))["defaults"]
-    return next(entry["objective"] for entry in defaults if isinstance(entry, dict) and "objective" in entry)
+def _known(arguments: Sequence[str]) -> KnownKeys:
+    return KnownKeys(config_folders(arguments), list(arguments))
 
 
 def _no_such_key(key: str, arguments: Sequence[str]) -> str:
     """The line for a key that the composed config does not have."""
-    key = key.lstrip("+~")
+    key, known = key.lstrip("+~"), _known(arguments)
     if key in groups():
         return _no_option(arguments)
     if key in MULTIPLIERS:
-        objective = _chosen_objective(arguments)
-        has = ", ".join(multipliers(objective)) or "none"
-        return f"{key} is no multiplier of objective={objective}, which has: {has}"
+        return _no_multiplier(key, known)
     if key.startswith("objective.minimise."):
         return f"{key}: not in this objective yet; +{key}=… adds it"
+    typed = (word.lstrip("+").partition("=") for word in arguments)
+    value = next((value for name, _, value in typed if name == key), "")
     group, _, inner = key.partition(".")
-    if inner and group in groups():
-        return f"{key}: the chosen {group} has no such key; ib-train --cfg job --package {group} lists what it has"
+    if meant := meant_key(key, known, value):
+        return _meant(key, meant, known)
     if key.startswith("hydra."):
         return f"{key}: no such key; ib-train --cfg hydra lists Hydra's own"
-    config = yaml.safe_load((directory("conf") / "config.yaml").read_text(encoding="utf-8"))
-    known = [*groups(), *MULTIPLIERS, *(name for name in config if name not in ("defaults", "hydra"))]
-    near = get_close_matches(key, known, n=1)
-    return f"{key}: no such key; " + (f"did you mean {near[0]}?" if near else "ib-train --help lists the groups")
+    if inner and group in known.groups():
+        option = known.chosen.get(group, "")
+        there = ", ".join(name for name in known.keys(group, option) if "." not in name) or "none"
+        return f"{key}: {group}={option} has no such key; it has {there}"
+    return f"{key}: no such key; ib-train --help lists the groups, ib-train --cfg job all keys"
+
+
+def _meant(key: str, meant: Meant, known: KnownKeys) -> str:
+    group = meant.option.partition("=")[0]
+    if group and key.rpartition(".")[2] == meant.key.rpartition(".")[2] and not key.startswith(meant.option):
+        return f"{key}: {group}={known.chosen.get(group)} has no such key; {meant.option} has {meant.key}"
+    return f"{key}: no such key; did you mean {meant.key}?"
+
+
+def _no_multiplier(key: str, known: KnownKeys) -> str:
+    objective = known.chosen["objective"]
+    has, having = ", ".join(known.multipliers(objective)) or "none", known.with_key("objective", key)
+    shown = ", ".join(having[:MOST_SHOWN]) + (", …" if len(having) > MOST_SHOWN else "")
+    line = f"{key} is no multiplier of objective={objective}, which has: {has}"
+    return f"{line}; objectives with {key}: {shown}" if having else line

@@ -1,0 +1,72 @@
+"""The line for an error of a command, with the command as it should be where that can be told."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from ib_cli.config.command_flags import Words, split
+from ib_cli.config.command_words import tidied
+from ib_cli.config.error_lines import UsageError, explain
+from ib_cli.config.known_keys import KnownKeys
+from ib_cli.config.near_keys import meant_key, meant_option
+from ib_cli.config.near_values import meant_value
+from ib_cli.config.unreadable_files import config_folders
+from ib_cli.contracts.errors import ConfigError
+
+NO_SUCH = re.compile(r": (?:no such|\S+ has no such key)|: the chosen ")
+OPTION = re.compile(r"[\w./-]+")
+
+
+def advised(error: Exception, words: Sequence[str]) -> str:
+    """One line for an error of the command whose words these are, the program's name not among them."""
+    line = explain(error, words)
+    if isinstance(error, UsageError) or not isinstance(error, ConfigError):
+        tidy = tidied(words, _known(words))
+        if tidy.told:
+            right = tidy.words if tidy.program != "ib-train" else mended(tidy.words)
+            return f"{tidy.told}: {shlex.join([tidy.program, *right])}"
+    right = mended(words) if NO_SUCH.search(line) else meant_value(line, words, _known(words))
+    if right == list(words):
+        return line
+    return f"{line}{' ' if line.endswith('?') else ': '}{shlex.join(['ib-train', *right])}"
+
+
+def _known(words: Sequence[str]) -> KnownKeys:
+    return KnownKeys(config_folders(words), list(words))
+
+
+def mended(words: Sequence[str]) -> Words:
+    """The words with keys and options that there are, where those that there are not are near some."""
+    known = _known(words)
+    flags, rest = split(list(words))
+    found: Words = []
+    for word in rest:
+        found += _mended(word, known)
+    chosen = {word.partition("=")[0]: word for word in found if word.partition("=")[0] in known.groups()}
+    kept = [word for word in found if chosen.get(word.partition("=")[0], word) == word]  # the last choice of a group
+    return [*flags, *dict.fromkeys(kept)] if kept != rest else list(words)
+
+
+def _mended(word: str, known: KnownKeys) -> Words:
+    key, equals, value = word.partition("=")
+    bare = key.lstrip("+")
+    if not equals or key.startswith("~") or "@" in key:
+        return [word]
+    if bare in known.groups():
+        return [_mended_option(bare, value, known)]
+    if bare in known.chosen_keys() or (key != bare and bare.startswith(("objective.", "hydra."))):
+        return [word]
+    meant = meant_key(bare, known, value)
+    if meant is None:
+        return [word]
+    right = _mended_option(meant.key, value, known) if meant.key in known.groups() else f"{meant.key}={value}"
+    return [*([meant.option] if meant.option else []), right]
+
+
+def _mended_option(group: str, value: str, known: KnownKeys) -> str:
+    if value in known.options(group) or not OPTION.fullmatch(value):
+        return f"{group}={value}"
+    meant = meant_option(group, value, known)
+    return "=".join(meant) if meant else f"{group}={value}"
