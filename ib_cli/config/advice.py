@@ -6,9 +6,9 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from ib_cli.config.command_flags import Words, split
+from ib_cli.config.command_flags import Words, marked, split
 from ib_cli.config.command_words import tidied
-from ib_cli.config.error_lines import UsageError, explain
+from ib_cli.config.error_lines import UsageError, explain, no_override
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_keys import meant_key, meant_option
 from ib_cli.config.near_values import meant_value
@@ -26,11 +26,20 @@ def advised(error: Exception, words: Sequence[str]) -> str:
         tidy = tidied(words, _known(words))
         if tidy.told:
             right = tidy.words if tidy.program != "ib-train" else mended(tidy.words)
-            return f"{tidy.told}: {shlex.join([tidy.program, *right])}"
+            return _left(right, tidy.program) or f"{tidy.told}: {shlex.join([tidy.program, *right])}"
     right = mended(words) if NO_SUCH.search(line) else meant_value(line, words, _known(words))
     if right == list(words):
         return line
     return f"{line}{' ' if line.endswith('?') else ': '}{shlex.join(['ib-train', *right])}"
+
+
+def _left(words: Words, program: str) -> str:
+    """The line for the first word that is still nothing; '' where all are something."""
+    if program != "ib-train":
+        return ""
+    left = (word for word, flag in marked(words) if not flag and "=" not in word and not word.startswith("~"))
+    word = next(left, None)
+    return "" if word is None else no_override(word, words)
 
 
 def _known(words: Sequence[str]) -> KnownKeys:
@@ -55,7 +64,7 @@ def _mended(word: str, known: KnownKeys) -> Words:
     if not equals or key.startswith("~") or "@" in key:
         return [word]
     if bare in known.groups():
-        return [_mended_option(bare, value, known)]
+        return [_mended_option(bare, value, known)] if known.chosen.get(bare) != value else [word]
     if bare in known.chosen_keys() or (key != bare and bare.startswith(("objective.", "hydra."))):
         return [word]
     meant = meant_key(bare, known, value)

@@ -67,6 +67,11 @@ def _first_changed(before: Words, after: Words) -> str:
 
 
 def _plain(words: Words, known: KnownKeys) -> Words:
+    return plain(words)
+
+
+def plain(words: Sequence[str]) -> Words:
+    """The words with the quotes, dashes and letters of a keyboard, without quotes around a whole word."""
     found = []
     for word in words:
         dashes = re.match(r"[-–—−]*", word)
@@ -143,14 +148,17 @@ def _equal(words: Words, known: KnownKeys) -> Words:
         elif before.endswith("=") and "=" not in word and not (is_flag(word) and not NUMBER.fullmatch(word)):
             found[-1] += word
         else:
-            if match := re.fullmatch(rf"({KEY})(?:={{2,}}|:=|=:)(.*)", word):
-                word = f"{match[1]}={match[2]}"
-            elif (match := re.fullmatch(rf"({KEY}):(?!//)(.*)", word)) and _is_key(match[1], known):
-                word = f"{match[1]}={match[2]}"
-            elif match := re.fullmatch(rf"({KEY})\s+=\s*(.*)|({KEY})=\s+(.*)", word):
-                word = f"{match[1] or match[3]}={match[2] if match[1] else match[4]}"
-            found.append(word)
+            found.append(_assigned(word, known))
     return found
+
+
+def _assigned(word: str, known: KnownKeys) -> str:
+    """A word with `=` for `==`, `:`, `:=`, `=>` or ` = ` between key and value."""
+    if match := re.fullmatch(rf"({KEY}?)\s*(?:={{2,}}|:=|=:|=>|->|=)\s*(.*)", word):
+        return f"{match[1]}={match[2]}"
+    if (match := re.fullmatch(rf"({KEY}?)\s*:(?!//)\s*(.*)", word)) and _is_key(match[1], known):
+        return f"{match[1]}={match[2]}"
+    return word
 
 
 def _is_key(word: str, known: KnownKeys) -> bool:

@@ -49,8 +49,8 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         key, _, values = match[1].partition("=")
         return f"{match[1]}: several values need a multirun (ib-train -m …); a list is written {key}=[{values}]"
-    if "LexerNoViableAltException" in text or "missing EQUAL" in text or "mismatched input" in text:
-        return f"{text.split(' See https')[0]}; an override is KEY=VALUE, with quotes around what is not a plain word"
+    if word := getattr(error, "override", None):  # Hydra's parser
+        return no_override(str(word), arguments)
     if match := re.search(r"Error merging override (.*)", text):
         return f"{match[1]}: {_cause(error)[1]}"
     if not text:
@@ -89,6 +89,18 @@ def _no_such_option(group: str, option: str, text: str, arguments: Sequence[str]
     options = listed[1].split() if listed else choices(group)
     there = f"there are {', '.join(options)}" if options else "ib-train --help lists the groups"
     return f"{group}={option}: no such {group}; {there}"
+
+
+def no_override(word: str, arguments: Sequence[str]) -> str:
+    """The line for a word that Hydra cannot parse."""
+    if "=" in word:
+        return f"{word}: an override is KEY=VALUE, with quotes around what is not a plain word, as in \"name='a: b'\""
+    known = _known(arguments)
+    if word in known.chosen_keys() or word in known.groups():
+        group = known.chosen.get(word)
+        value = group or known.chosen_keys().get(word, "")
+        return f"{word}: needs a value, as in {word}={'null' if value is None else value}"
+    return f"{word}: is no override KEY=VALUE and no name of an option; ib-train --help lists what there is"
 
 
 def _no_option(arguments: Sequence[str]) -> str:

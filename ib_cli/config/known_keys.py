@@ -57,14 +57,18 @@ class KnownKeys:
                 found |= {group: option for group, option in entry.items() if option is not None}
         found |= {"hydra/launcher": "sequential", "hydra/sweeper": "grid"}
         typed = [word.lstrip("+").partition("=") for word in self.words]
-        given = {group: option for group, _, option in typed if option in self.options(group)}
+        given = {group: option for group, _, option in typed if option in self.options(group) or _listed(group, option)}
         for group, option in {**found, **given}.items():
             found |= {name: other for name, other in self._brought(group, option) if name in found}
         return found | given
 
     def keys(self, group: str, option: str) -> dict[str, Any]:
-        """Key → default of an option, without the group's name; keys within keys are dotted."""
-        return dict(_flat(self._node(group, option)))
+        """Key → default of an option, without the group's name; keys within keys are dotted.
+
+        Of a list of trackers: the keys of each, after its name.
+        """
+        several = {name: self._node(group, name) for name in _listed(group, option)}
+        return dict(_flat(several or self._node(group, option)))
 
     def chosen_keys(self) -> dict[str, Any]:
         """Full key → default, for the chosen options and the top level, multipliers among them."""
@@ -72,7 +76,8 @@ class KnownKeys:
         for group, option in self.chosen.items():
             prefix = group.replace("/", ".")
             found |= {f"{prefix}.{key}": value for key, value in self.keys(group, option).items()}
-        return found | {name: 0.0 for name in self.multipliers(self.chosen["objective"])}
+        objective = self._content("objective", self.chosen["objective"])
+        return found | {key: value for key, value in objective.items() if key in MULTIPLIERS}
 
     def multipliers(self, objective: str) -> list[str]:
         """The multipliers of an objective, a person's own as well."""
@@ -115,11 +120,19 @@ class KnownKeys:
     def _file(self, file: Path) -> dict[str, Any]:
         if file not in self._read:
             try:
-                content = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+                content = yaml.load(
+                    file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+                )
             except (OSError, ValueError, yaml.YAMLError, RecursionError):
                 content = None  # a file that cannot be read has an error line of its own
             self._read[file] = content if isinstance(content, dict) else {}
         return self._read[file]
+
+
+def _listed(group: str, option: str) -> list[str]:
+    """The names in a list of trackers; empty for any other option."""
+    listed = group == "tracker" and option.startswith("[") and option.endswith("]")
+    return [name.strip() for name in option[1:-1].split(",")] if listed else []
 
 
 def _flat(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

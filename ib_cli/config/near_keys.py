@@ -11,7 +11,7 @@ from ib_cli.config.near_words import near_word, same_word
 
 # Groups in the order in which a key, or an option, that several have is most likely meant.
 LIKELY = ("objective", "dataset", "optimizer", "architecture", "bottleneck", "procedure", "schedule", "sweep",
-          "estimators", "tracker", "marginal", "classifier", "decoder", "weights", "noise", "noise_measures")  # fmt: skip
+          "estimators", "tracker", "marginal", "classifier", "decoder", "weights", "noise")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def _within(group: str, key: str, known: KnownKeys) -> Meant | None:
     keys = known.keys(group, option)
     if key in keys:
         return Meant(f"{prefix}.{key}")
-    if same := same_word(key, keys):
+    deeper = {each.rpartition(".")[2]: each for each in keys}
+    if same := same_word(key, keys) or [deeper[each] for each in same_word(key, deeper)]:
         return Meant(f"{prefix}.{same[0]}")
     if group == "objective" and (same := same_word(key, MULTIPLIERS)):
         return Meant(same[0])

@@ -17,9 +17,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.errors import ConfigError, OutputError, WriteError
+from ib_cli.report.report_parser import ReportParser
 from ib_cli.system.output import drop_output, named_output
 
 if TYPE_CHECKING:
@@ -40,17 +41,9 @@ figures/*.png and *.pdf, and report.html, which opens without a network; with --
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line that begins with the program's name."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the error and exit with code 2."""
-        self.exit(2, f"{self.prog}: {message} (ib-report --help lists what there is)\n")
-
-
-def parser() -> Parser:
+def parser() -> ReportParser:
     """The parser of the command line."""
-    made = Parser(
+    made = ReportParser(
         "ib-report",
         description="Tables, frontiers, figures and one HTML page of the runs in folders.",
         epilog=EPILOG,
