@@ -30,7 +30,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli import __version__
-from ib_cli.config.advice import advised
 from ib_cli.config.catalogue import choices, directory, help_text
 from ib_cli.config.error_lines import UsageError, again, check_hydra, check_words, explain, is_of_plugins
 from ib_cli.config.expansions import expanded
@@ -96,14 +95,14 @@ def _ended(command: list[str]) -> int:
     except (ConfigError, HydraException, OmegaConfBaseException, *UNREADABLE) as error:
         if verbose:
             traceback.print_exc()
-        return _fail(advised(error, command[1:]), 2)
+        return _fail(_advised(error, command), 2)
     except ValueError as error:  # from Hydra: flags that do not go together, such as -m with --cfg
         if verbose:
             traceback.print_exc()
-        return _fail(advised(error, command[1:]), 2)
+        return _fail(_advised(error, command), 2)
     except OSError as error:  # from Hydra, making a multirun's folder; a run reports its own errors
         if own_file(error, command):
-            return _fail(advised(error, command[1:]), 2)
+            return _fail(_advised(error, command), 2)
         told = WriteError(error.filename or "a file of the study", error)
         return _fail(f"output: {told}", 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:
@@ -116,12 +115,18 @@ def _ended(command: list[str]) -> int:
         if verbose:
             traceback.print_exc()
         if is_of_plugins(error):
-            return _fail(advised(error, command[1:]), 2)
+            return _fail(_advised(error, command), 2)
         return _fail(f"{in_a_line(error)} (debug=true shows where)", 1)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
     raise Interrupted(number)
+
+
+def _advised(error: Exception, command: list[str]) -> str:
+    from ib_cli.config.advice import advised  # here, as a command that is right needs none of it
+
+    return advised(error, command[1:])
 
 
 def _fail(line: str, code: int) -> int:

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 
 from ib_cli.config.command_flags import Words, marked, split
 from ib_cli.config.command_words import tidied
-from ib_cli.config.error_lines import UsageError, explain, no_override
+from ib_cli.config.error_lines import UsageError, explain
 from ib_cli.config.known_keys import KnownKeys
-from ib_cli.config.near_keys import meant_key, meant_option
+from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, option_alone
 from ib_cli.config.near_values import meant_value
+from ib_cli.config.no_such import no_override
 from ib_cli.config.unreadable_files import config_folders
 from ib_cli.contracts.errors import ConfigError
 
-NO_SUCH = re.compile(r": (?:no such|\S+ has no such key)|: the chosen ")
+NO_SUCH = re.compile(r": (?:no such|\S+ has no such key|choose one of)")
 OPTION = re.compile(r"[\w./-]+")
 
 
@@ -27,7 +28,9 @@ def advised(error: Exception, words: Sequence[str]) -> str:
         if tidy.told:
             right = tidy.words if tidy.program != "ib-train" else mended(tidy.words)
             return _left(right, tidy.program) or f"{tidy.told}: {shlex.join([tidy.program, *right])}"
-    right = mended(words) if NO_SUCH.search(line) else meant_value(line, words, _known(words))
+    right = (
+        mended(words) if NO_SUCH.search(line) or hasattr(error, "override") else meant_value(line, words, _known(words))
+    )
     if right == list(words):
         return line
     return f"{line}{' ' if line.endswith('?') else ': '}{shlex.join(['ib-train', *right])}"
@@ -63,10 +66,14 @@ def _mended(word: str, known: KnownKeys) -> Words:
     bare = key.lstrip("+")
     if not equals or key.startswith("~") or "@" in key:
         return [word]
+    if words := file_as_data(bare, value):
+        return words
     if bare in known.groups():
         return [_mended_option(bare, value, known)] if known.chosen.get(bare) != value else [word]
     if bare in known.chosen_keys() or (key != bare and bare.startswith(("objective.", "hydra."))):
         return [word]
+    if value.casefold() in ("true", "yes", "on", "1", "") and (named := option_alone(bare, known)):
+        return ["=".join(named)]
     meant = meant_key(bare, known, value)
     if meant is None:
         return [word]

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
-from ib_cli.config.command_flags import Words, flagged, is_flag, marked, split
+from ib_cli.config.command_flags import Words, is_flag, marked, split
 from ib_cli.config.known_keys import KnownKeys
+from ib_cli.config.near_flags import flagged
 from ib_cli.config.near_keys import meant_key, option_alone
 from ib_cli.config.near_words import GREEK, near_word, squashed
-from ib_cli.config.several_values import is_sweep, multirun, one_run, spelled
+from ib_cli.config.several_values import SWEEPS, is_sweep, multirun, one_run, outside, spelled
 
 KEY = r"[+~]{0,2}[A-Za-z_][\w./@-]*"
 OPEN, CLOSE = "[({", "])}"
@@ -36,9 +38,11 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
     """The command in the grammar of ib-train."""
     if words and words[0].casefold() in ("report", "ib-report", "ib_report"):
         return Tidied(list(words[1:]), "ib-report", f"{words[0]}: is a program of its own")
+    if len(words) == 1 and Path(words[0]).is_dir():
+        return Tidied(list(words), "ib-report", f"{words[0]}: is a folder, which ib-report reads")
     steps: tuple[tuple[Callable[[Words, KnownKeys], Words], str], ...] = (
         (_plain, "quotes, dashes and = must be plain ones, and letters of keys Latin"),
-        (_once, "is not needed"),
+        (_once, "is not needed, as the same command again goes on with what was interrupted"),
         (_closed, "a list or a call is one word, with commas and without spaces"),
         (_equal, "an override is KEY=VALUE, with = and without spaces"),
         (_separate, "words are separated by spaces, and values by single commas"),
@@ -91,7 +95,7 @@ def plain(words: Sequence[str]) -> Words:
 def _once(words: Words, known: KnownKeys) -> Words:
     """Without the program's own name, a prompt, a verb that other programs have, and wishes that are granted anyway."""
     found = list(words)
-    while found and found[0].casefold() in ("$", ">", "%", "ib-train", "ib_train", "train", "run", "ib_cli"):
+    while found and found[0].casefold() in ("$", ">", "%", "ib-train", "ib_train", "train", "run", "ib_cli", "set"):
         found = found[1:]
     return [word for word in found if squashed(word.partition("=")[0]) not in ("rezume", "resume", "continue")]
 
@@ -131,8 +135,10 @@ def _listed(word: str) -> str:
     if value.startswith("(") and value.endswith(")"):
         value = f"[{value[1:-1]}]"
     if value.startswith("[") and value.endswith("]") and not set(value) & set("'\"{$"):
-        inner = re.sub(r"\s*,[\s,]*|\s+", ",", value[1:-1].strip())
-        return f"{key}=[{inner.strip(',')}]"
+        inner = value[1:-1]
+        if re.search(r"[^,\s]\s+[^,\s]|,\s*,|^\s*,|,\s*$", inner):
+            inner = re.sub(r"\s*,[\s,]*|\s+", ",", inner.strip()).strip(",")
+        return f"{key}=[{inner}]"
     return word
 
 
@@ -141,7 +147,7 @@ def _equal(words: Words, known: KnownKeys) -> Words:
     found: Words = []
     for word in words:
         before = found[-1] if found else ""
-        if word in ("=", ":", "==", ":=", "->") and re.fullmatch(KEY, before):
+        if word in ("=", ":", "==", ":=", "->", "=>", "is", "equals", "to") and re.fullmatch(KEY, before):
             found[-1] += "="
         elif re.match(r"[=:](?!=).", word) and re.fullmatch(KEY, before):
             found[-1] += f"={word[1:]}"
@@ -173,10 +179,7 @@ def _separate(words: Words, known: KnownKeys) -> Words:
     """Overrides in words of their own; values of one key in one word."""
     found: Words = []
     for word in words:
-        parts = [word]
-        if re.match(rf"{KEY}=", word):
-            parts = [part for part in re.split(rf"[,;]\s*(?={KEY}=)", word) if part] if _depth(word) == 0 else [word]
-        for part in parts:
+        for part in _parted(word):
             before = found[-1] if found else ""
             if "=" in before and before[-1] in ",;" and "=" not in part and not is_flag(part):
                 found[-1] = before[:-1] + "," + part.lstrip(",")
@@ -188,8 +191,21 @@ def _separate(words: Words, known: KnownKeys) -> Words:
                 found.append(part)
     if found and "=" in found[-1]:
         found[-1] = found[-1].rstrip(",;")
-    spaced = (re.sub(r",[\s,]*,|,\s+", ",", word) if "=" in word and "'" not in word else word for word in found)
+    spaced = (re.sub(r",[\s,]*,", ",", word) if "=" in word and "'" not in word else word for word in found)
     return [word.replace("=,", "=") for word in spaced if word not in (",", ";", "&&")]
+
+
+def _parted(word: str) -> Words:
+    """The overrides in a word: two in `gamma=1,epochs=2`."""
+    if not re.match(rf"{KEY}=", word):
+        return [word]
+    found: Words = []
+    for part in outside(word, ",;"):
+        if re.match(rf"\s*{KEY}=", part) or not found:
+            found.append(part.strip())
+        else:
+            found[-1] += f",{part}"
+    return found if len(found) > 1 else [word]
 
 
 def _keyed(words: Words, known: KnownKeys) -> Words:
@@ -204,6 +220,12 @@ def _keyed(words: Words, known: KnownKeys) -> Words:
             found.append(word)
         elif word.casefold() in ("help", "version"):
             return [f"--{word.casefold()}"]
+        elif word == "m":
+            found.append("-m")
+        elif NUMBER.fullmatch(word) and before.partition("=")[2].rstrip("(") in SWEEPS:
+            numbers = list(takewhile(NUMBER.fullmatch, (each for each, _ in rest)))
+            found[-1] = f"{before.rstrip('(')}({','.join([word, *numbers])})"
+            rest = rest[len(numbers) :]
         elif NUMBER.fullmatch(word) and re.fullmatch(rf"{KEY}={NUMBER.pattern}(,{NUMBER.pattern})*", before):
             found[-1] += f",{word}"
         elif following is not None and _is_key(word, known):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ class KnownKeys:
 
     own: Sequence[Path] = ()
     words: Sequence[str] = ()
-    _read: dict[Path, dict[str, Any]] = field(default_factory=dict)
 
     def groups(self) -> list[str]:
         """The groups, `hydra/launcher` and `hydra/sweeper` among them."""
@@ -45,14 +44,14 @@ class KnownKeys:
     @cached_property
     def top(self) -> dict[str, Any]:
         """Top-level key → default, without groups and multipliers."""
-        config = self._file(directory("conf") / "config.yaml")
+        config = _content_of(directory("conf") / "config.yaml")
         return {key: value for key, value in config.items() if key not in ("defaults", "hydra")}
 
     @cached_property
     def chosen(self) -> dict[str, str]:
         """Group → its option in this command, as far as the files say it."""
         found: dict[str, str] = {}
-        for entry in self._file(directory("conf") / "config.yaml")["defaults"]:
+        for entry in _content_of(directory("conf") / "config.yaml")["defaults"]:
             if isinstance(entry, Mapping):
                 found |= {group: option for group, option in entry.items() if option is not None}
         found |= {"hydra/launcher": "sequential", "hydra/sweeper": "grid"}
@@ -93,7 +92,7 @@ class KnownKeys:
         """The content of an option's file; empty where it has none that can be read."""
         ours = directory("sweeps") if group == "sweep" else directory("conf") / group
         files = [ours / f"{option}.yaml", *(folder / group / f"{option}.yaml" for folder in self.own)]
-        return next((self._file(file) for file in files if file.is_file()), {})
+        return next((_content_of(file) for file in files if file.is_file()), {})
 
     def _node(self, group: str, option: str) -> dict[str, Any]:
         """The keys of an option, with those of the files that it builds on."""
@@ -117,16 +116,20 @@ class KnownKeys:
                 if str(place).startswith("override ") and (match := _OVERRIDE.match(str(place))):
                     yield match[1], str(name)
 
-    def _file(self, file: Path) -> dict[str, Any]:
-        if file not in self._read:
-            try:
-                content = yaml.load(
-                    file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-                )
-            except (OSError, ValueError, yaml.YAMLError, RecursionError):
-                content = None  # a file that cannot be read has an error line of its own
-            self._read[file] = content if isinstance(content, dict) else {}
-        return self._read[file]
+
+def _content_of(file: Path) -> dict[str, Any]:
+    """The content of a YAML file; empty where it cannot be read, of which another error line tells."""
+    try:
+        about = file.stat()
+        return _parsed(file, about.st_mtime_ns, about.st_size)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return {}
+
+
+@cache
+def _parsed(file: Path, changed: int, size: int) -> dict[str, Any]:
+    content = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return content if isinstance(content, dict) else {}
 
 
 def _listed(group: str, option: str) -> list[str]:

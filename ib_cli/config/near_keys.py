@@ -54,6 +54,11 @@ def meant_option(group: str, typed: str, known: KnownKeys) -> tuple[str, str] | 
     return (group, near) if near else None
 
 
+def file_as_data(group: str, value: str) -> list[str]:
+    """The overrides of a data set given as a file, as in `dataset=my.npz`; empty for anything else."""
+    return ["dataset=npz", f"dataset.path={value}"] if group == "dataset" and value.endswith(".npz") else []
+
+
 def option_alone(typed: str, known: KnownKeys) -> tuple[str, str] | None:
     """The group and option of a word that is an option's name, in whatever letters; None for other words."""
     if typed.casefold() in ("none", "null", "true", "false"):

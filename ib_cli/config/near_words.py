@@ -20,7 +20,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("testbatchsize", "evalbatch", "validationbatchsize"), ("eval_batch_size",)),
     **dict.fromkeys(
         ("latentdim", "latentsize", "latent", "zdim", "zsize", "dimz", "k", "codesize", "bottleneckdim",
-         "embeddingdim", "latentdimension", "ncode", "ncategorie", "kdim"), ("size", "bottleneck.size"),
+         "dim", "dimension", "embeddingdim", "latentdimension", "ncode", "ncategorie"), ("size", "bottleneck.size"),
     ),
     **dict.fromkeys(
         ("hidden", "hiddensize", "hiddendim", "hiddenlayer", "hiddenunit", "layer", "layersize", "unit", "hiddenwidth"),
@@ -59,6 +59,9 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("sweeper", "hydrasweeper"), ("hydra/sweeper",)),
     **dict.fromkeys(("crossentropy", "xent", "classification", "supervised"), ("ce",)),
     **dict.fromkeys(("variationalinformationbottleneck", "informationbottleneck"), ("vib",)),
+    **dict.fromkeys(("fmnist", "fashion"), ("fashion_mnist",)),
+    **dict.fromkeys(("pmnist",), ("permuted_mnist",)),
+    **dict.fromkeys(("weight", "term", "coefficient"), ("minimise", "weights")),
     **dict.fromkeys(("tb",), ("tensorboard",)),
     **dict.fromkeys(("wb", "weightandbiase", "weightbiase", "wanb"), ("wandb",)),
     **dict.fromkeys(("fc", "dense", "fullyconnected", "perceptron"), ("mlp",)),

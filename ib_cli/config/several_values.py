@@ -8,18 +8,22 @@ from ib_cli.config import spacings
 from ib_cli.config.command_flags import Words, is_flag, split
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_keys import meant_key
+from ib_cli.config.near_numbers import meant_number
 from ib_cli.config.near_words import near_word
-from ib_cli.config.spacings import FORMS
+from ib_cli.config.spacings import FORMS, shortest
 
 CALL = re.compile(r"([A-Za-z_][\w.]*)\((.*)\)")
 SWEEPS = ("range", "choice", "interval", "tag", "shuffle", "sort", "glob", *FORMS)
+BRACKETED = re.compile(r"([A-Za-z_][\w.]*)\[(.*)\]")  # a call with the brackets of a list
 CASTS = ("int", "float", "str", "bool")
+LISTS = ("dataset.classes",)  # keys that take lists, whose defaults are none
 TEXTS = ("name", "output")  # keys whose values are texts
 
 
 def spelled(words: Words, known: KnownKeys) -> Words:
     """Lists, several values and calls as Hydra wants them."""
-    return [word if is_flag(word) else _spelled(word, known) for word in words]
+    several = bool({"-m", "--multirun"} & set(words))
+    return [word if is_flag(word) else _spelled(word, known, several) for word in words]
 
 
 def multirun(words: Words, known: KnownKeys) -> Words:
@@ -50,37 +54,61 @@ def is_sweep(word: str) -> bool:
 
 def _values(text: str) -> list[str]:
     """The parts of a value between commas outside brackets and quotes."""
+    return outside(text, ",")
+
+
+def outside(text: str, commas: str) -> list[str]:
+    """The parts of a text between commas, or others of these letters, outside brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         quote = "" if letter == quote else letter if not quote and letter in "'\"" else quote
         depth += (letter in "[({") - (letter in "])}")
-        if letter == "," and depth == 0 and not quote:
+        if letter in commas and depth == 0 and not quote:
             parts.append("")
         else:
             parts[-1] += letter
     return parts
 
 
-def _spelled(word: str, known: KnownKeys) -> str:
-    """A word whose several values are written as Hydra wants them."""
+def _spelled(word: str, known: KnownKeys, several: bool) -> str:
+    """A word whose value, or values, are written as Hydra wants them. `several`: whether it is of a multirun."""
     key, equals, value = word.partition("=")
     if not equals:
         return word
+    if (
+        key == "tracker"
+        and not several
+        and not value.startswith("[")
+        and len(parts := re.split(r"[,+;\s]+", value)) > 1
+    ):
+        return f"{key}=[{','.join(parts)}]"
     default = _default(key, known)
-    if isinstance(default, list) and len(_values(value)) > 1 and all(map(_is_plain, _values(value))):
+    listed = isinstance(default, list) or key in LISTS
+    if listed and len(_values(value)) > 1 and all(map(_is_plain, _values(value))):
         return f"{key}=[{value}]"
     quoted = re.fullmatch(r"(['\"])(.*)\1", value)
     if quoted and CALL.fullmatch(quoted[2]) and key not in TEXTS:
         value = quoted[2]
-    if (call := CALL.fullmatch(value)) and call[1] not in (*SWEEPS, *CASTS):
-        near = near_word(call[1].rpartition(".")[2], SWEEPS)
-        return f"{key}={near}({call[2]})" if near else word
+    if call := CALL.fullmatch(value) or BRACKETED.fullmatch(value):
+        name = call[1] if call[1] in (*SWEEPS, *CASTS) else near_word(call[1].rpartition(".")[2], SWEEPS)
+        return f"{key}={name}({call[2]})" if name else word
     if isinstance(default, int | float) and not isinstance(default, bool):
-        if match := re.fullmatch(r"(\d+)(?:\.\.|-|:|\.\.\.|…)(\d+)", value):
-            return f"{key}=range({match[1]},{int(match[2]) + 1})"
-        if value.startswith("[") and value.endswith("]"):
-            value = value[1:-1]
+        return f"{key}={_numbers(value)}"
     return f"{key}={value}"
+
+
+def _numbers(value: str) -> str:
+    """Numbers of a key that takes one: `0..4`, `1|2` and `[1,2]` as Hydra wants several, `10^-2` as it wants one."""
+    if match := re.fullmatch(r"(\d+)(?:\.\.|-|:|\.\.\.|…)(\d+)", value):
+        return f"range({match[1]},{int(match[2]) + 1})"
+    if value.startswith("[") and value.endswith("]"):
+        value = value[1:-1]
+    parts = re.split(r"\s*[|;,]\s*|\s+", value)
+    if len(parts) > 1 and all(meant_number(part) is not None for part in parts):
+        return ",".join(parts)
+    if re.search(r"[*^%]", value) and (number := meant_number(value)) is not None:
+        return shortest(number)
+    return value
 
 
 def _is_plain(value: str) -> bool:

@@ -1,4 +1,4 @@
-"""Spacings of a multirun's values: numbers as numpy has them, written short, with the ids of the same numbers by hand."""
+"""Spacings of a multirun's values: numbers as numpy has them, written short, with the ids of numbers by hand."""
 
 from __future__ import annotations
 
