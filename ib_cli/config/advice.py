@@ -13,6 +13,7 @@ from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, option_alone
 from ib_cli.config.near_values import meant_value
 from ib_cli.config.no_such import no_override
+from ib_cli.config.several_values import outside
 from ib_cli.config.unreadable_files import config_folders
 from ib_cli.contracts.errors import ConfigError
 
@@ -82,6 +83,8 @@ def _mended(word: str, known: KnownKeys) -> Words:
 
 
 def _mended_option(group: str, value: str, known: KnownKeys) -> str:
+    if len(values := outside(value, ",")) > 1:  # of a multirun
+        return f"{group}=" + ",".join(_mended_option(group, each.strip(), known).partition("=")[2] for each in values)
     if value in known.options(group) or not OPTION.fullmatch(value):
         return f"{group}={value}"
     meant = meant_option(group, value, known)

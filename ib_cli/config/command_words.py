@@ -13,13 +13,16 @@ from pathlib import Path
 
 from ib_cli.config.command_flags import Words, is_flag, marked, split
 from ib_cli.config.known_keys import KnownKeys
+from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.near_flags import flagged
 from ib_cli.config.near_keys import meant_key, option_alone
 from ib_cli.config.near_words import GREEK, near_word, squashed
 from ib_cli.config.several_values import SWEEPS, is_sweep, multirun, one_run, outside, spelled
+from ib_cli.config.unreadable_files import config_folders
 
 KEY = r"[+~]{0,2}[A-Za-z_][\w./@-]*"
 OPEN, CLOSE = "[({", "])}"
+PROGRAM = ("$", ">", "%", "ib-train", "ib_train", "train", "run", "ib_cli", "set", "python", "python3", "sudo", "time")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 PLAIN = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "＝": "=", "−": "-", "–": "-", "—": "-",
                        "，": ",", "\u00a0": " ", "\u200b": None})  # fmt: skip
@@ -38,11 +41,12 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
     """The command in the grammar of ib-train."""
     if words and words[0].casefold() in ("report", "ib-report", "ib_report"):
         return Tidied(list(words[1:]), "ib-report", f"{words[0]}: is a program of its own")
-    if len(words) == 1 and Path(words[0]).is_dir():
+    if len(words) == 1 and words[0] and Path(words[0]).is_dir():
         return Tidied(list(words), "ib-report", f"{words[0]}: is a folder, which ib-report reads")
     steps: tuple[tuple[Callable[[Words, KnownKeys], Words], str], ...] = (
         (_plain, "quotes, dashes and = must be plain ones, and letters of keys Latin"),
-        (_once, "is not needed, as the same command again goes on with what was interrupted"),
+        (_once, "stands before the command, not in it"),
+        (_granted, "is not needed: the same command again goes on with what was interrupted"),
         (_closed, "a list or a call is one word, with commas and without spaces"),
         (_equal, "an override is KEY=VALUE, with = and without spaces"),
         (_separate, "words are separated by spaces, and values by single commas"),
@@ -56,8 +60,9 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
     found, told = list(words), ""
     for step, reason in steps:
         new = step(found, known)
-        if new != found and not told:
-            told = f"{_first_changed(found, new)}: {reason}"
+        if new != found:
+            told = told or f"{_first_changed(found, new)}: {reason}"
+            known = KnownKeys(config_folders(new), new)
         found = new
     return Tidied(found, told=told)
 
@@ -66,8 +71,10 @@ def _first_changed(before: Words, after: Words) -> str:
     """The first word that a step changed; where it only moved or added some, the word that made it do so."""
     if changed := [word for word in before if word not in after]:
         return changed[0]
-    moved = (word for place, word in enumerate(before) if is_flag(word) and place and not is_flag(before[place - 1]))
-    return next((word for word in (*filter(is_sweep, before), *moved)), before[-1] if before else "")
+    moved = [word for place, word in enumerate(before) if is_flag(word) and place and not is_flag(before[place - 1])]
+    sweeps = list(filter(is_sweep, before))
+    told = [*moved, *sweeps] if len(before) == len(after) else [*sweeps, *moved]
+    return told[0] if told else before[-1]
 
 
 def _plain(words: Words, known: KnownKeys) -> Words:
@@ -93,11 +100,16 @@ def plain(words: Sequence[str]) -> Words:
 
 
 def _once(words: Words, known: KnownKeys) -> Words:
-    """Without the program's own name, a prompt, a verb that other programs have, and wishes that are granted anyway."""
+    """Without the program's own name, a prompt, and a verb that other programs have."""
     found = list(words)
-    while found and found[0].casefold() in ("$", ">", "%", "ib-train", "ib_train", "train", "run", "ib_cli", "set"):
-        found = found[1:]
-    return [word for word in found if squashed(word.partition("=")[0]) not in ("rezume", "resume", "continue")]
+    while found and (found[0].casefold() in PROGRAM or found[0].endswith(".py")):
+        found = found[2:] if found[1:3] == ["-m", "ib_cli"] else found[1:]
+    return found
+
+
+def _granted(words: Words, known: KnownKeys) -> Words:
+    """Without wishes that are granted anyway."""
+    return [word for word in words if squashed(word.partition("=")[0]) not in ("rezume", "resume", "continue")]
 
 
 def _closed(words: Words, known: KnownKeys) -> Words:
@@ -169,7 +181,7 @@ def _assigned(word: str, known: KnownKeys) -> str:
 
 def _is_key(word: str, known: KnownKeys) -> bool:
     """Whether a word is a key, or one in other letters."""
-    if word in known.chosen_keys() or word in known.groups():
+    if word in known.chosen_keys() or word in known.groups() or word in MULTIPLIERS:
         return True
     meant = meant_key(word, known)
     return meant is not None and squashed(meant.key.rpartition(".")[2]) == squashed(re.split(r"[./]", word)[-1])
@@ -192,7 +204,7 @@ def _separate(words: Words, known: KnownKeys) -> Words:
     if found and "=" in found[-1]:
         found[-1] = found[-1].rstrip(",;")
     spaced = (re.sub(r",[\s,]*,", ",", word) if "=" in word and "'" not in word else word for word in found)
-    return [word.replace("=,", "=") for word in spaced if word not in (",", ";", "&&")]
+    return [word.replace("=,", "=") for word in spaced if word not in (",", ";", "&&", "and", "with")]
 
 
 def _parted(word: str) -> Words:
@@ -230,6 +242,9 @@ def _keyed(words: Words, known: KnownKeys) -> Words:
             found[-1] += f",{word}"
         elif following is not None and _is_key(word, known):
             found.append(f"{word}={following}")
+            rest = rest[1:]
+        elif rest and f"{word}.{rest[0][0].partition('=')[0]}" in known.chosen_keys():  # bottleneck size=8
+            found.append(f"{word}.{rest[0][0]}")
             rest = rest[1:]
         elif named := _named(word, known):
             found += named

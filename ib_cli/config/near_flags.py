@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ib_cli.config.command_flags import ALONE, LONG, SHORT, WITH_VALUE, Words, is_flag
 from ib_cli.config.known_keys import KnownKeys
-from ib_cli.config.near_keys import meant_key
+from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.config.near_keys import Meant, meant_key, option_alone
 from ib_cli.config.near_words import OTHER_NAMES, squashed
 
 SHOWN = ("job", "hydra", "all")  # what --cfg shows
@@ -48,7 +49,7 @@ def _one(word: str, rest: Words, known: KnownKeys) -> tuple[Words, Words]:
     following = rest[0] if rest and not is_flag(rest[0]) else None
     if name == "--config":
         return _config(value if equals else following, rest if equals or following is None else rest[1:])
-    if name in ("--cfg", "-c"):
+    if name in ("--cfg", "-c") and not (equals and value in SHOWN):
         return _cfg(value if equals else following, rest if equals or following is None else rest[1:])
     if name == "--multirun" and (equals or word != name):
         return ["-m"], rest
@@ -61,29 +62,38 @@ def _one(word: str, rest: Words, known: KnownKeys) -> tuple[Words, Words]:
     return _override(name.lstrip("-"), equals, value, rest, known) or ([word], rest)
 
 
+def _meant(key: str, known: KnownKeys) -> Meant | None:
+    return Meant(key) if key in MULTIPLIERS else meant_key(key, known)
+
+
 def _means_key(flag: str, known: KnownKeys) -> bool:
     """Whether a word with dashes is a key, in whatever letters, or what other programs call one."""
     key = flag.lstrip("-")
     if key in known.chosen_keys() or squashed(key) in OTHER_NAMES:
         return True
-    meant = meant_key(key, known)
+    meant = _meant(key, known)
     return meant is not None and squashed(meant.key) in (squashed(key), squashed(meant.key.rpartition(".")[0] + key))
 
 
 def _override(key: str, equals: str, value: str, rest: Words, known: KnownKeys) -> tuple[Words, Words] | None:
-    """A key with dashes as an override; None where there is none like it."""
-    default = known.chosen_keys()
+    """A key, or an option's name, with dashes as an override; None where there is none like it.
+
+    A key without a value is left without its dashes.
+    """
+    default, meant = known.chosen_keys(), _meant(key, known)
     if equals:
-        return ([f"{key}={value}"], rest) if meant_key(key, known) else None
+        return ([f"{key}={value}"], rest) if meant else None
     off = re.match(r"no[-_]?(.+)", key)
-    if off and (meant := meant_key(off[1], known)) and isinstance(default.get(meant.key), bool):
-        return [f"{meant.key}=false"], rest
-    if not (meant := meant_key(key, known)):
-        return None
+    if off and (not_it := meant_key(off[1], known)) and isinstance(default.get(not_it.key), bool):
+        return [f"{not_it.key}=false"], rest
     takes = rest and "=" not in rest[0] and not is_flag(rest[0])
+    if not takes and (option := option_alone(key, known)):
+        return ["=".join(option)], rest
+    if not meant:
+        return None
     if isinstance(default.get(meant.key), bool) and not (takes and rest[0].casefold() in ("true", "false")):
         return [f"{key}=true"], rest
-    return ([f"{key}={rest[0]}"], rest[1:]) if takes else None
+    return ([f"{key}={rest[0]}"], rest[1:]) if takes else ([key], rest)
 
 
 def _config(value: str | None, rest: Words) -> tuple[Words, Words]:

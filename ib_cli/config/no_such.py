@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def no_override(word: str, arguments: Sequence[str]) -> str:
         group = known.chosen.get(word)
         value = group or known.chosen_keys().get(word, "")
         return f"{word}: needs a value, as in {word}={'null' if value is None else value}"
-    return f"{word}: is no override KEY=VALUE and no name of an option; ib-train --help lists what there is"
+    return (
+        f"{shlex.quote(word)}: is no override KEY=VALUE and no name of an option; ib-train --help lists what there is"
+    )
 
 
 def no_folder(folder: Path) -> str:

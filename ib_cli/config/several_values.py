@@ -82,6 +82,8 @@ def _spelled(word: str, known: KnownKeys, several: bool) -> str:
         and len(parts := re.split(r"[,+;\s]+", value)) > 1
     ):
         return f"{key}=[{','.join(parts)}]"
+    if key in known.groups() and key != "tracker" and re.fullmatch(r"\[.*\]", value):
+        return f"{key}={value[1:-1]}"
     default = _default(key, known)
     listed = isinstance(default, list) or key in LISTS
     if listed and len(_values(value)) > 1 and all(map(_is_plain, _values(value))):
