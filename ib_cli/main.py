@@ -16,6 +16,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from types import FrameType
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -31,8 +32,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli import __version__
 from ib_cli.config.catalogue import choices, directory, help_text
-from ib_cli.config.error_lines import again, check_hydra, check_words, explain, is_of_plugins
+from ib_cli.config.error_lines import UsageError, again, check_hydra, check_words, explain, is_of_plugins
+from ib_cli.config.expansions import expanded
 from ib_cli.config.hydra_parser import whole_parser
+from ib_cli.config.own_studies import check_headers, study_files
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
@@ -76,15 +79,16 @@ def _ended(command: list[str]) -> int:
         print(help_text(config_folders(command)), end="")
         return 0
     if "--version" in command[1:]:
-        print(f"ib-train {__version__} (Hydra {hydra.__version__})")
+        print(f"ib-train {__version__} (torch {version('torch')}, Hydra {hydra.__version__})")
         return 0
     for line in hidden_files(command, directory("conf")):
         print(f"ib-train: {line}", file=sys.stderr)
     try:
         check_words(command[1:])
+        words = [command[0], *expanded(command[1:])]
         with (
             quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
-            mode_known(command), jobs_named(command),
+            mode_known(words), words_for_hydra(words),
         ):  # fmt: skip
             return compose_and_run()
     except (OutputError, BrokenPipeError):
@@ -94,14 +98,14 @@ def _ended(command: list[str]) -> int:
     except (ConfigError, HydraException, OmegaConfBaseException, *UNREADABLE) as error:
         if verbose:
             traceback.print_exc()
-        return _fail(explain(error, command[1:]), 2)
+        return _fail(_advised(error, command), 2)
     except ValueError as error:  # from Hydra: flags that do not go together, such as -m with --cfg
         if verbose:
             traceback.print_exc()
-        return _fail(explain(error, command[1:]), 2)
+        return _fail(_advised(error, command), 2)
     except OSError as error:  # from Hydra, making a multirun's folder; a run reports its own errors
         if own_file(error, command):
-            return _fail(explain(error, command[1:]), 2)
+            return _fail(_advised(error, command), 2)
         told = WriteError(error.filename or "a file of the study", error)
         return _fail(f"output: {told}", 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:
@@ -114,12 +118,18 @@ def _ended(command: list[str]) -> int:
         if verbose:
             traceback.print_exc()
         if is_of_plugins(error):
-            return _fail(explain(error, command[1:]), 2)
+            return _fail(_advised(error, command), 2)
         return _fail(f"{in_a_line(error)} (debug=true shows where)", 1)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
     raise Interrupted(number)
+
+
+def _advised(error: Exception, command: list[str]) -> str:
+    from ib_cli.config.advice import advised  # here, as a command that is right needs none of it
+
+    return advised(error, command[1:])
 
 
 def _fail(line: str, code: int) -> int:
@@ -156,7 +166,7 @@ def usage_in_a_line() -> Iterator[None]:
     """Within the block a wrong flag raises ConfigError, where argparse would print its usage and leave."""
 
     def error(parser: ArgumentParser, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; ib-train --help and --hydra-help list what there is, and flags come first")
+        raise UsageError(f"{message}; ib-train --help and --hydra-help list what there is, and flags come first")
 
     before = ArgumentParser.error
     ArgumentParser.error = error  # type: ignore[assignment, method-assign]
@@ -182,19 +192,20 @@ def warnings_in_a_line() -> Iterator[None]:
 
 
 @contextmanager
-def jobs_named(command: list[str]) -> Iterator[None]:
-    """Within the block, the command line of a multirun holds a token that names its jobs in every process."""
-    multirun = {"-m", "--multirun"} & set(command) or any(
+def words_for_hydra(command: list[str]) -> Iterator[None]:
+    """Within the block these are the words that Hydra reads; those of a multirun with a token that names its jobs."""
+    typed, words = sys.argv, list(command)
+    if {"-m", "--multirun"} & set(command) or any(
         word.startswith(("sweep=", "hydra.mode=MULTIRUN")) for word in command
-    )
-    if multirun:
+    ):
         # Beside the other overrides: argparse wants them together.
         place = next((i for i, word in enumerate(command) if i and "=" in word and word[0] != "-"), len(command))
-        sys.argv = [*command[:place], f"++hydra.job.env_set.{TOKEN}={uuid4().hex}", *command[place:]]
+        words.insert(place, f"++hydra.job.env_set.{TOKEN}={uuid4().hex}")
+    sys.argv = words
     try:
         yield
     finally:
-        sys.argv = command
+        sys.argv = typed
 
 
 @contextmanager
@@ -260,11 +271,17 @@ def imported_run() -> Callable[..., Outcome]:
 
 
 def store_studies() -> None:
-    """Make every file of sweeps/ an option of Hydra's group `sweep`; they take a quarter of a second to read."""
-    store = ConfigStore.instance()
-    for name in choices("sweep"):
-        node = OmegaConf.load(directory("sweeps") / f"{name}.yaml")
-        store.store(name=name, group="sweep", package="_global_", node=node)
+    """Make every file of sweeps/ an option of Hydra's group `sweep`; they take a quarter of a second to read.
+
+    A file that the command names by its path becomes an option of that name. Raises ConfigError where it is none.
+    """
+    store, words = ConfigStore.instance(), sys.argv[1:]
+    check_headers(words)
+    files = {name: directory("sweeps") / f"{name}.yaml" for name in choices("sweep")} | study_files(words)
+    for option, file in files.items():
+        folder, _, name = option.rpartition("/")
+        group = "/".join(["sweep", *folder.split("/")] if folder else ["sweep"])
+        store.store(name=name, group=group, package="_global_", node=OmegaConf.load(file))
 
 
 def job(config: DictConfig) -> Outcome:

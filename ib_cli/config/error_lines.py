@@ -5,41 +5,57 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ib_cli.config.catalogue import choices, directory, groups, multipliers
+from ib_cli.config.catalogue import groups
+from ib_cli.config.command_flags import unknown_flag
 from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.config.spacings import FORMS
 from ib_cli.config.unreadable_files import UNREADABLE, no_file, reading_error
 from ib_cli.contracts.errors import ConfigError
 
+# A list, or a range as other programs write it, where a key takes one number.
+ONE_NUMBER = re.compile(rf"({'|'.join(MULTIPLIERS)}|seed)=(\[.*\]|\d+(\.\.|:|-)\d+)$")
 PLUGINS = "hydra/launcher=… and hydra/sweeper=… choose one, as ib-train --help lists them"
+
+
+class UsageError(ConfigError):
+    """The words of a command are not in its grammar: a flag that there is not, say."""
 
 
 def explain(error: Exception, arguments: Sequence[str]) -> str:
     """One line for an error raised while composing the config; our own errors are one line already."""
+    from ib_cli.config import no_such  # here, as a command that is right needs none of it
+
     if isinstance(error, UNREADABLE) or (isinstance(error, OSError) and error.filename):
         return reading_error(error, arguments)
     text = " ".join(str(error).split())
     if match := re.search(r"In '([^']+)': Could not (?:override|load) '([^']+)'", text):
         return _wrong_default(match[1], match[2], arguments)
     if match := re.search(r"Could not override '([^']+)'", text):
-        return _no_such_key(match[1], arguments)
+        return no_such.no_such_key(match[1], arguments)
     if match := re.search(r"Key '([^']+)' is not in struct", text):
-        return _no_such_key(match[1], arguments)
+        return no_such.no_such_key(match[1], arguments)
     if match := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
         inside = re.match(r"In '(?!config')([^']+)'", text)  # a person's own file, whose defaults list names it
-        told = no_file(f"{match[1]}/{match[2]}", arguments) or _no_such_option(match[1], match[2], text)
+        parts = (word.lstrip("+").partition("=") for word in arguments)  # an option may be a path, with slashes
+        typed = next(((key, to) for key, _, to in parts if f"{key}/{to}" == f"{match[1]}/{match[2]}"), match.groups())
+        told = no_file("/".join(typed), arguments) or no_such.no_such_option(*typed, text, arguments)
         return f"{inside[1]}: defaults: {told}" if inside else told
     if "Config group override must be a string" in text:
-        return _no_option(arguments)
+        return no_such.no_option(arguments)
+    if match := re.match(r"(\w+): no such key; there are ", text):  # a key that was added: + lets it in
+        return no_such.no_such_key(match[1], arguments)
+    if match := re.search(r"parsing override '(.*?)' \w+ while evaluating '(\w+).*?': (.*?)(?: See https|$)", text):
+        return f"{match[1]}: {FORMS[match[2]] if match[2] in FORMS and 'argument' in match[3] else match[3]}"
+    if match := re.search(r"Additional config directory '([^']+)' not found", text):
+        return no_such.no_folder(Path(match[1]))
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         key, _, values = match[1].partition("=")
         return f"{match[1]}: several values need a multirun (ib-train -m …); a list is written {key}=[{values}]"
-    if "LexerNoViableAltException" in text or "missing EQUAL" in text or "mismatched input" in text:
-        return f"{text.split(' See https')[0]}; an override is KEY=VALUE, with quotes around what is not a plain word"
+    if word := getattr(error, "override", None):  # Hydra's parser
+        return no_such.no_override(str(word), arguments)
     if match := re.search(r"Error merging override (.*)", text):
         return f"{match[1]}: {_cause(error)[1]}"
     if not text:
@@ -70,23 +86,6 @@ def _cause(error: Exception) -> tuple[str, str]:
     return str(getattr(cause, "full_key", None) or "config"), (str(cause).splitlines() or [type(cause).__name__])[0]
 
 
-def _no_such_option(group: str, option: str, text: str) -> str:
-    """The line for an option that a group does not have. `text`: Hydra's, which lists those of own folders too."""
-    listed = re.search(r"Available options in '[^']*': (.*?)(?: Config search path|$)", text)
-    options = listed[1].split() if listed else choices(group)
-    near = get_close_matches(option, options, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    there = f"there are {', '.join(options)}" if options else "ib-train --help lists the groups"
-    return f"{group}={option}: no such {group}; {hint}{there}"
-
-
-def _no_option(arguments: Sequence[str]) -> str:
-    """The line for a word that chooses for a group what is no option's name: null, a number, a mapping."""
-    wrong = (word for word in arguments if re.fullmatch(r"\w+=(null|true|false|[-+.\d].*|\{.*)", word, re.IGNORECASE))
-    found = next((word for word in wrong if word.partition("=")[0] in groups()), "a group")
-    return f"{found}: choose one of the group's options, as ib-train --help lists them"
-
-
 def _wrong_default(file: str, entry: str, arguments: Sequence[str]) -> str:
     """The line for an entry of a file's defaults list. `entry`: `group@package`, or the path of a file."""
     group, _, package = entry.partition("@")
@@ -111,9 +110,13 @@ def check_hydra(hydra: Any) -> None:
 
 def check_words(arguments: Sequence[str]) -> None:
     """Raises ConfigError for words that Hydra would take in an unintended way."""
+    if flag := unknown_flag(arguments):
+        raise UsageError(f"{flag}: no such flag; ib-train --help and --hydra-help list what there is")
     for word in arguments:
         if word.startswith("="):
-            raise ConfigError(f"{word}: an override is KEY=VALUE")
+            raise UsageError(f"{word}: an override is KEY=VALUE")
+        if ONE_NUMBER.match(word):
+            raise UsageError(f"{word}: must be one number, or with -m several: a,b or range(n) or logspace(a,b,n)")
         if re.match(r"\+{0,2}objective\.minimise=", word):
             raise ConfigError(
                 f"{word}: terms are changed one by one: objective.minimise.R=0.5 sets a weight, "
@@ -129,34 +132,3 @@ def check_words(arguments: Sequence[str]) -> None:
                 f"{word}: Hydra takes no brackets in a key: set a multiplier of the objective, or write the sum into a "
                 "file of your own, as docs/objectives.md shows"
             )
-
-
-def _chosen_objective(arguments: Sequence[str]) -> str:
-    """The objective of the command line, or the default."""
-    chosen = [word.partition("=")[2] for word in arguments if word.startswith("objective=")]
-    if chosen and chosen[-1] in choices("objective"):
-        return chosen[-1]
-    defaults = yaml.safe_load((directory("conf") / "config.yaml").read_text(encoding="utf-8"))["defaults"]
-    return next(entry["objective"] for entry in defaults if isinstance(entry, dict) and "objective" in entry)
-
-
-def _no_such_key(key: str, arguments: Sequence[str]) -> str:
-    """The line for a key that the composed config does not have."""
-    key = key.lstrip("+~")
-    if key in groups():
-        return _no_option(arguments)
-    if key in MULTIPLIERS:
-        objective = _chosen_objective(arguments)
-        has = ", ".join(multipliers(objective)) or "none"
-        return f"{key} is no multiplier of objective={objective}, which has: {has}"
-    if key.startswith("objective.minimise."):
-        return f"{key}: not in this objective yet; +{key}=… adds it"
-    group, _, inner = key.partition(".")
-    if inner and group in groups():
-        return f"{key}: the chosen {group} has no such key; ib-train --cfg job --package {group} lists what it has"
-    if key.startswith("hydra."):
-        return f"{key}: no such key; ib-train --cfg hydra lists Hydra's own"
-    config = yaml.safe_load((directory("conf") / "config.yaml").read_text(encoding="utf-8"))
-    known = [*groups(), *MULTIPLIERS, *(name for name in config if name not in ("defaults", "hydra"))]
-    near = get_close_matches(key, known, n=1)
-    return f"{key}: no such key; " + (f"did you mean {near[0]}?" if near else "ib-train --help lists the groups")

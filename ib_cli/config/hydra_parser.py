@@ -1,27 +1,60 @@
-"""Hydra's parser of overrides, also under `python -O`, and the values that words such as `gamma=1e-2` stand for."""
+"""Hydra's parser of overrides, with spacings such as `logspace` beside its `range`, also under `python -O`.
+
+`values_of` has the values that words such as `gamma=1e-2` stand for.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser import overrides_visitor
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import OverrideType
+from hydra._internal.grammar.functions import Functions
+from hydra.core.override_parser import overrides_parser, overrides_visitor
+from hydra.core.override_parser.types import ChoiceSweep, OverrideType
 from hydra.errors import OverrideParseException
 
+from ib_cli.config.spacings import geomspace, linspace, logspace
 from ib_cli.contracts.errors import ConfigError
+
+hydras_functions = overrides_parser.create_functions
 
 
 @contextmanager
 def whole_parser() -> Iterator[None]:
-    """Within the block Hydra's parser keeps its assertions, whatever `python -O` and PYTHONOPTIMIZE say.
+    """Within the block Hydra's parser knows spacings, and keeps its assertions, whatever `python -O` says.
 
-    Some of them take a token from the input. Without them `seed=range(5)` and `{a: 1}` are parsed wrongly.
+    Some assertions take a token from the input. Without them `seed=range(5)` and `{a: 1}` are parsed wrongly.
     """
+    before = overrides_parser.create_functions
+    overrides_parser.create_functions = _with_spacings
+    try:
+        with _asserting():
+            yield
+    finally:
+        overrides_parser.create_functions = before
+
+
+def _with_spacings() -> Functions:
+    """Hydra's functions of an override's value, and spacings; each of these is a choice of its numbers."""
+
+    def choice(spacing: Callable[..., list[Any]]) -> Callable[..., ChoiceSweep]:
+        def numbers(*given: Any) -> ChoiceSweep:
+            return ChoiceSweep(list=spacing(*given))
+
+        numbers.__annotations__ = {"given": Any}  # Hydra compares arguments with them, and takes no text
+        return numbers
+
+    functions = hydras_functions()
+    for spacing in (linspace, logspace, geomspace):
+        functions.register(spacing.__name__, choice(spacing))
+    return functions
+
+
+@contextmanager
+def _asserting() -> Iterator[None]:
     if not sys.flags.optimize:
         yield
         return
@@ -45,7 +78,7 @@ def values_of(words: Sequence[str]) -> dict[str, Any]:
     with whole_parser():
         for word in words:
             try:
-                override = OverridesParser.create().parse_override(word)
+                override = overrides_parser.OverridesParser.create().parse_override(word)
             except OverrideParseException as error:
                 raise ConfigError(f"{word}: {' '.join(str(error).split())}: write key=value") from None
             if override.is_sweep_override() or override.type is not OverrideType.CHANGE:

@@ -53,7 +53,7 @@ class TorchvisionDataSet(DataSet):
         if missing and not self.download:
             raise ConfigError(
                 f"dataset.root: there is no {self._home / missing[0]}; set dataset.download=true or point "
-                f"dataset.root at the folder that holds {self.folder}"
+                f"dataset.root, or IB_DATA, at the folder that holds {self.folder}"
             )
         if missing:
             self._fetch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
@@ -92,7 +93,7 @@ class Novelty(Procedure):
         key, config = f"procedure.others={self.others}", measured.config["dataset"]
         if self.others in (config["_target_"], config.get("of")):
             raise ConfigError(f"{key}: the run was trained on these data: leave it out to score the classes left out")
-        root = self.root or config.get("root") or "data"
+        root = self.root or config.get("root") or os.environ.get("IB_DATA", "data")
         try:
             arrays = published(self.others, root, self.download).read()
         except ConfigError as error:

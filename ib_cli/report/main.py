@@ -10,6 +10,7 @@ import importlib
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -19,7 +20,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.system.command_line import Parser, exit_codes
+from ib_cli.report.report_parser import ReportParser
+from ib_cli.system.command_line import exit_codes
 from ib_cli.system.matplotlib_import import import_matplotlib
 from ib_cli.system.uncollected import uncollected
 
@@ -45,9 +47,9 @@ figures/*.png and *.pdf, and report.html, which opens without a network; with --
 """
 
 
-def parser() -> Parser:
+def parser() -> ReportParser:
     """The parser of the command line."""
-    made = Parser(
+    made = ReportParser(
         "ib-report",
         description="Tables, frontiers, figures and one HTML page of the runs in folders.",
         epilog=EPILOG,

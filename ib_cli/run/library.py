@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli.config.catalogue import directory
 from ib_cli.config.error_lines import check_words, explain
+from ib_cli.config.expansions import expanded
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.unreadable_files import UNREADABLE
@@ -64,7 +65,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
             _apart(),
             hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"),
         ):
-            return resolve(hydra.compose("config", overrides=[*own, *words]))
+            return resolve(hydra.compose("config", overrides=[*own, *expanded(words)]))
     except (HydraException, OmegaConfBaseException, OSError, ValueError, *UNREADABLE) as error:
         told = words if config_dir is None else [*words, f"--config-dir={config_dir}"]
         raise ConfigError(explain(error, told)) from None

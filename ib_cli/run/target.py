@@ -60,20 +60,24 @@ class Target:
         return f"{self.group}._target_={self.path}"
 
 
-def target_of(group: str, node: Any) -> Target:
-    """The class or function of a config node, and its keys, checked. Raises ConfigError."""
+def target_of(group: str, node: Any, place: str = "") -> Target:
+    """The class or function of a config node, and its keys, checked. Raises ConfigError.
+
+    `place`: the key of the node, where it is not the group's own.
+    """
+    place = place or group
     if not isinstance(node, Mapping):
-        raise ConfigError(f"{group}={node}: choose one of the group's options, as ib-train --help lists them")
+        raise ConfigError(f"{place}={node}: choose one of the group's options, as ib-train --help lists them")
     if "_target_" not in node:
-        raise ConfigError(f"{group}: has no _target_; a file of your own needs one, as in {_example(group)}")
+        raise ConfigError(f"{place}: has no _target_; a file of your own needs one, as in {_example(group)}")
     path = node["_target_"]
     if not isinstance(path, str) or not path:
-        raise ConfigError(f"{group}._target_={path}: must be the path of a class, as in {_example(group)}")
-    found = imported(f"{group}._target_={path}", path_of(group, path))
+        raise ConfigError(f"{place}._target_={path}: must be the path of a class, as in {_example(group)}")
+    found = imported(f"{place}._target_={path}", path_of(group, path))
     if not callable(found):
-        raise ConfigError(f"{group}._target_={path}: is neither a class nor a function")
+        raise ConfigError(f"{place}._target_={path}: is neither a class nor a function")
     keys = {key: value for key, value in node.items() if key != "_target_"}
-    check(group, found, keys)
+    check(place, found, keys)
     return Target(group, path, found, keys)
 
 

@@ -22,6 +22,7 @@ from ib_cli.functionals.functional import Functional
 from ib_cli.functionals.objective import Objective
 from ib_cli.run.measured import completed
 from ib_cli.run.target import Target, imported, target_of
+from ib_cli.run.tracker import tracker_of, with_public_names
 
 # The parts of a model besides architecture and bottleneck, each with the field of a Pass that it makes.
 PARTS = {
@@ -68,6 +69,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         node = plain.get(group)
         if isinstance(node, dict) and isinstance(node.get("_target_"), str):
             node["_target_"] = public_name(group, node["_target_"])
+    plain["tracker"] = with_public_names(plain.get("tracker"))
     return completed(plain)
 
 
@@ -88,7 +90,8 @@ def validate(config: Mapping[str, Any]) -> ValidConfig:
     given = {key: rest.pop(key) for key in MULTIPLIERS if key in rest}
     _check_multipliers(config, objective, given)
     check("", Settings, rest)
-    targets = {group: target_of(group, config[group]) for group in GROUPS}
+    targets = {group: target_of(group, config[group]) for group in GROUPS if group != "tracker"}
+    targets["tracker"] = tracker_of(config["tracker"])
     return ValidConfig(config, Settings(**rest), objective, targets)
 
 

@@ -1,0 +1,91 @@
+"""The line for an error of a command, with the command as it should be where that can be told."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from ib_cli.config.command_flags import Words, marked, split
+from ib_cli.config.command_words import tidied
+from ib_cli.config.error_lines import UsageError, explain
+from ib_cli.config.known_keys import KnownKeys
+from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, option_alone
+from ib_cli.config.near_values import meant_value
+from ib_cli.config.no_such import no_override
+from ib_cli.config.several_values import outside
+from ib_cli.config.unreadable_files import config_folders
+from ib_cli.contracts.errors import ConfigError
+
+NO_SUCH = re.compile(r": (?:no such|\S+ has no such key|choose one of)")
+OPTION = re.compile(r"[\w./-]+")
+
+
+def advised(error: Exception, words: Sequence[str]) -> str:
+    """One line for an error of the command whose words these are, the program's name not among them."""
+    line = explain(error, words)
+    if isinstance(error, UsageError) or not isinstance(error, ConfigError):
+        tidy = tidied(words, _known(words))
+        if tidy.told:
+            right = tidy.words if tidy.program != "ib-train" else mended(tidy.words)
+            return _left(right, tidy.program) or f"{tidy.told}: {shlex.join([tidy.program, *right])}"
+    right = (
+        mended(words) if NO_SUCH.search(line) or hasattr(error, "override") else meant_value(line, words, _known(words))
+    )
+    if right == list(words):
+        return line
+    return f"{line}{' ' if line.endswith('?') else ': '}{shlex.join(['ib-train', *right])}"
+
+
+def _left(words: Words, program: str) -> str:
+    """The line for the first word that is still nothing; '' where all are something."""
+    if program != "ib-train":
+        return ""
+    left = (word for word, flag in marked(words) if not flag and "=" not in word and not word.startswith("~"))
+    word = next(left, None)
+    return "" if word is None else no_override(word, words)
+
+
+def _known(words: Sequence[str]) -> KnownKeys:
+    return KnownKeys(config_folders(words), list(words))
+
+
+def mended(words: Sequence[str]) -> Words:
+    """The words with keys and options that there are, where those that there are not are near some."""
+    known = _known(words)
+    flags, rest = split(list(words))
+    found: Words = []
+    for word in rest:
+        found += _mended(word, known)
+    chosen = {word.partition("=")[0]: word for word in found if word.partition("=")[0] in known.groups()}
+    kept = [word for word in found if chosen.get(word.partition("=")[0], word) == word]  # the last choice of a group
+    return [*flags, *dict.fromkeys(kept)] if kept != rest else list(words)
+
+
+def _mended(word: str, known: KnownKeys) -> Words:
+    key, equals, value = word.partition("=")
+    bare = key.lstrip("+")
+    if not equals or key.startswith("~") or "@" in key:
+        return [word]
+    if words := file_as_data(bare, value):
+        return words
+    if bare in known.groups():
+        return [_mended_option(bare, value, known)] if known.chosen.get(bare) != value else [word]
+    if bare in known.chosen_keys() or (key != bare and bare.startswith(("objective.", "hydra."))):
+        return [word]
+    if value.casefold() in ("true", "yes", "on", "1", "") and (named := option_alone(bare, known)):
+        return ["=".join(named)]
+    meant = meant_key(bare, known, value)
+    if meant is None:
+        return [word]
+    right = _mended_option(meant.key, value, known) if meant.key in known.groups() else f"{meant.key}={value}"
+    return [*([meant.option] if meant.option else []), right]
+
+
+def _mended_option(group: str, value: str, known: KnownKeys) -> str:
+    if len(values := outside(value, ",")) > 1:  # of a multirun
+        return f"{group}=" + ",".join(_mended_option(group, each.strip(), known).partition("=")[2] for each in values)
+    if value in known.options(group) or not OPTION.fullmatch(value):
+        return f"{group}={value}"
+    meant = meant_option(group, value, known)
+    return "=".join(meant) if meant else f"{group}={value}"

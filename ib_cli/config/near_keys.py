@@ -1,0 +1,170 @@
+"""What a key or an option that there is not was meant to be. For error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ib_cli.config.known_keys import KnownKeys
+from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.config.near_words import near_word, same_word
+
+# Groups in the order in which a key, or an option, that several have is most likely meant.
+LIKELY = ("objective", "dataset", "optimizer", "architecture", "bottleneck", "procedure", "schedule", "sweep",
+          "estimators", "tracker", "marginal", "classifier", "decoder", "weights", "noise")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Meant:
+    """A key as it should be, and the option to choose for it, such as `optimizer=sgd`; '' where it is chosen."""
+
+    key: str
+    option: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.option} {self.key}".strip()
+
+
+def meant_key(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
+    """What a key that there is not was meant to be, at any level; None where nothing is near.
+
+    `value`: what it was to be set to, as `study=information_plane` means another key than `study=mine`.
+    """
+    first, *rest = typed.replace("/", ".").split(".")
+    if rest and first == "hydra":
+        return _of_hydra(typed, known)
+    if rest and (group := _group(first, known)):
+        elsewhere = None if rest[-1] in MULTIPLIERS and group != "objective" else _alone(rest[-1], known)
+        return _within(group, ".".join(rest), known) or elsewhere
+    if rest:
+        if owner := next((group for group in _in_order(known.groups()) if first in known.options(group)), None):
+            return _of_option(owner, first, ".".join(rest), known) or _alone(rest[-1], known)
+        return _alone(rest[-1], known, value)
+    return _alone(typed, known, value)
+
+
+def meant_option(group: str, typed: str, known: KnownKeys) -> tuple[str, str] | None:
+    """The group and option that an option that there is not was meant to be; None where nothing is near."""
+    name = typed.rpartition("/")[2].removesuffix(".yaml")
+    if same := same_word(name, known.options(group)):
+        return group, same[0]
+    if other := option_alone(name, known):
+        return other
+    near = near_word(name, known.options(group))
+    return (group, near) if near else None
+
+
+def file_as_data(group: str, value: str) -> list[str]:
+    """The overrides of a data set given as a file, as in `dataset=my.npz`; empty for anything else."""
+    return ["dataset=npz", f"dataset.path={value}"] if group == "dataset" and value.endswith(".npz") else []
+
+
+def option_alone(typed: str, known: KnownKeys) -> tuple[str, str] | None:
+    """The group and option of a word that is an option's name, in whatever letters; None for other words."""
+    if typed.casefold() in ("none", "null", "true", "false"):
+        return None
+    for group in _in_order(known.groups()):
+        options = known.options(group)
+        if not group.endswith("_options") and (same := [each for each in same_word(typed, options) if each != "none"]):
+            return group, same[0]
+    return None
+
+
+def _group(word: str, known: KnownKeys) -> str | None:
+    """The group, with keys of its own, that a word stands for."""
+    groups = [group for group in known.groups() if group not in ("sweep", "hydra")]
+    if word in groups:
+        return word
+    same = same_word(word, groups)
+    return same[0] if same else near_word(word, [group for group in groups if "/" not in group])
+
+
+def _within(group: str, key: str, known: KnownKeys) -> Meant | None:
+    """The key of a group: of its chosen option, else of another one."""
+    option = known.chosen.get(group, "")
+    prefix = group.replace("/", ".")
+    first, _, inner = key.partition(".")
+    if inner and first in known.options(group):
+        return _of_option(group, first, inner, known)
+    keys = known.keys(group, option)
+    if key in keys:
+        return Meant(f"{prefix}.{key}")
+    deeper = {each.rpartition(".")[2]: each for each in keys}
+    if same := same_word(key, keys) or [deeper[each] for each in same_word(key, deeper)]:
+        return Meant(f"{prefix}.{same[0]}")
+    if group == "objective" and (same := same_word(key, MULTIPLIERS)):
+        return Meant(same[0])
+    for other in known.options(group):
+        if same := same_word(key, known.keys(group, other)):
+            return Meant(f"{prefix}.{same[0]}", f"{group}={other}")
+    if key.casefold() in ("name", "type", "kind", "target", "_target_", "option"):
+        return Meant(group)
+    if near := near_word(key, keys):
+        return Meant(f"{prefix}.{near}")
+    return None
+
+
+def _of_option(group: str, option: str, key: str, known: KnownKeys) -> Meant | None:
+    """`sgd.momentum`, or `optimizer.sgd.momentum`: the key of an option by the option's own name."""
+    chosen = "" if known.chosen.get(group) == option and f"{group}={option}" in known.words else f"{group}={option}"
+    if group == "objective" and (same := same_word(key, known.multipliers(option))):
+        return Meant(same[0], chosen)
+    near = near_word(key, known.keys(group, option))
+    return Meant(f"{group.replace('/', '.')}.{near}", chosen) if near else None
+
+
+def _alone(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
+    """A key without its group: exact before alike, the chosen options before others."""
+    chosen = list(known.chosen_keys())
+    groups = [group for group in known.groups() if not group.startswith("hydra") or "/" in group]
+    upper = [key for key in chosen if "." not in key]
+    leaves = _by_leaf(key for key in chosen if "." in key and not key.startswith(("hydra.", "objective.")))
+    if value and (named := [group for group in same_word(typed, groups) if value in known.options(group)]):
+        return Meant(named[0])
+    if typed in ("study", "experiment", "sweeps") and value in known.options("sweep"):
+        return Meant("sweep")
+    if typed in groups or typed in upper:
+        return Meant(typed)
+    if typed in leaves:
+        return Meant(leaves[typed])
+    if typed in MULTIPLIERS:
+        return None  # the error line says which objectives have it
+    for names in (upper, groups, leaves):
+        if same := same_word(typed, names):
+            return Meant(leaves[same[0]] if names is leaves else same[0])
+    if same := same_word(typed, MULTIPLIERS):
+        return Meant(same[0])
+    for group in _in_order(groups):
+        for option in known.options(group):
+            if group not in ("objective", "sweep") and (same := same_word(typed, known.keys(group, option))):
+                return Meant(f"{group.replace('/', '.')}.{same[0]}", f"{group}={option}")
+    near = near_word(typed, [*upper, *groups, *MULTIPLIERS, *leaves])
+    return Meant(leaves.get(near, near)) if near else None
+
+
+def _of_hydra(typed: str, known: KnownKeys) -> Meant | None:
+    keys = [key for key in known.chosen_keys() if key.startswith("hydra.")]
+    for group in ("hydra/launcher", "hydra/sweeper"):
+        prefix = group.replace("/", ".")
+        if typed == prefix:
+            return Meant(group)
+        if typed.startswith(f"{prefix}."):
+            return _within(group, typed.removeprefix(f"{prefix}."), known)
+    near = near_word(typed, keys)
+    return Meant(near) if near else None
+
+
+def _by_leaf(keys: Iterable[str]) -> dict[str, str]:
+    """The last word of each key → the key; where several share it, the likeliest."""
+    found: dict[str, str] = {}
+    for key in sorted(keys, key=lambda key: _rank(key.partition(".")[0])):
+        found.setdefault(key.rpartition(".")[2], key)
+    return found
+
+
+def _in_order(groups: Iterable[str]) -> list[str]:
+    return sorted(groups, key=_rank)
+
+
+def _rank(group: str) -> int:
+    return LIKELY.index(group) if group in LIKELY else len(LIKELY)

@@ -1,0 +1,56 @@
+"""A value of the wrong kind as it was meant: `figures=yes` is true, `epochs=1e3` is 1000. For error messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ib_cli.config.command_flags import Words
+from ib_cli.config.known_keys import KnownKeys
+from ib_cli.config.near_numbers import meant_number
+from ib_cli.config.near_words import near_word
+from ib_cli.config.several_values import multirun, spelled
+from ib_cli.config.spacings import shortest
+
+TOLD = re.compile(r"([\w./]+?)(?:\.\d+)?=.*?: (?:must be (.*)|a multiplier is (a number).*)")
+TRUE, FALSE = ("true", "yes", "y", "on", "1", "t"), ("false", "no", "n", "off", "0", "f", "none", "null", "never")
+NOTHING = ("none", "null", "all", "full", "never", "no", "off", "nil", "default", "")
+CALLED = {"gpu": "cuda", "float32": "fp32", "float": "fp32", "single": "fp32", "32": "fp32", "bfloat16": "bf16",
+          "16": "bf16", "half": "bf16", "float16": "bf16", "fp16": "bf16", "mixed": "bf16"}  # fmt: skip
+
+
+def meant_value(line: str, words: Sequence[str], known: KnownKeys) -> Words:
+    """The words with the value that an error line names put right; the same words where it cannot be told."""
+    match = TOLD.match(line)
+    if not match:
+        return list(words)
+    key, wanted = match[1], match[2] or match[3]
+    found = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals and name.lstrip("+") == key and (meant := _meant(key, value.strip("'\""), wanted, known)) is not None:
+            word = f"{name}={meant}"
+        found.append(word)
+    return multirun(spelled(found, known), known) if found == list(words) else found
+
+
+def _meant(key: str, value: str, wanted: str, known: KnownKeys) -> str | None:
+    """The value as `wanted` says it must be; None where it cannot be told."""
+    default = known.chosen_keys().get(key, 0)
+    if default is None and value.casefold() in NOTHING:
+        return "null"
+    if re.search(r"\b(boolean|True)\b", wanted) and value.casefold() in (*TRUE, *FALSE):
+        return "true" if value.casefold() in TRUE else "false"
+    if choices := re.findall(r"'([^']+)'", wanted):
+        called = value.casefold().partition(":")[0]
+        called = CALLED.get(called, called)
+        return called if called in choices else near_word(called, choices)
+    if "a list" in wanted and (match := re.fullmatch(r"[-+.\w]+([\s;|]+[-+.\w]+)*|\d+(x\d+)+|\{[^{}:]*\}", value)):
+        parts = re.split(r"[\s;|,x]+" if match[2] else r"[\s;|,]+", value.strip("{}"))
+        return f"[{','.join(filter(None, parts))}]"
+    if "integer" not in wanted and "number" not in wanted:
+        return None
+    number = meant_number(value)
+    if number is None or number.is_integer() or "an integer" not in wanted or " or a number" in wanted:
+        return None if number is None else shortest(number)
+    return None

@@ -1,0 +1,94 @@
+"""Spacings of the values of a multirun: `gamma=logspace(-4,0,9)`, as numpy has them."""
+
+# Without `from __future__ import annotations`: Hydra compares arguments with the annotations themselves.
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+MOST = 100_000  # values of one spacing
+PRECISE = 17  # digits that tell any two floats apart
+FORMS = {
+    "linspace": "linspace(a,b,n): n numbers from a to b, equal distances apart",
+    "logspace": "logspace(a,b,n): n numbers from 10^a to 10^b, equal factors apart",
+    "geomspace": "geomspace(a,b,n): n numbers from a to b, both above 0, equal factors apart",
+}
+
+
+class Short(float):
+    """A number that Hydra writes as a person would: 1e-4, not 0.0001."""
+
+    def __str__(self) -> str:
+        return shortest(self)
+
+
+def linspace(*given: Any) -> list[int | Short]:
+    """n numbers from a to b, equal distances apart. Raises ValueError for other arguments."""
+    a, b, n = _checked("linspace", given)
+    nothing = 1e-12 * max(abs(a), abs(b))  # what rounding leaves of 0
+    return _spaced(a, b, n, lambda x: x if abs(x) > nothing else 0.0)
+
+
+def logspace(*given: Any) -> list[int | Short]:
+    """n numbers from 10^a to 10^b, equal factors apart. Raises ValueError for other arguments."""
+    a, b, n = _checked("logspace", given)
+    return _spaced(a, b, n, lambda x: 10.0**x)
+
+
+def geomspace(*given: Any) -> list[int | Short]:
+    """n numbers from a to b, both above 0, equal factors apart. Raises ValueError for other arguments."""
+    a, b, n = _checked("geomspace", given)
+    if min(a, b) <= 0:
+        raise ValueError(FORMS["geomspace"])
+    return _spaced(math.log(a), math.log(b), n, math.exp, (a, b))
+
+
+def shortest(value: float) -> str:
+    """The shorter of the two ways to write a number: 0.01, 1e-4; whole numbers below 10¹⁵ have no exponent."""
+    if value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    plain = repr(float(value))
+    digits, _, exponent = f"{value:.{_digits(value) - 1}e}".partition("e")
+    scientific = f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(exponent)}"
+    return scientific if len(scientific) < len(plain) else plain
+
+
+def _digits(value: float) -> int:
+    """The digits that a number needs."""
+    return next(n for n in range(1, PRECISE + 1) if float(f"{value:.{n - 1}e}") == value)
+
+
+def _checked(name: str, given: Sequence[Any]) -> tuple[float, float, int]:
+    numbers = [x for x in given if isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)]
+    if len(given) != 3 or len(numbers) != 3 or numbers[2] != int(numbers[2]) or not 1 <= numbers[2] <= MOST:
+        raise ValueError(FORMS[name])
+    if name == "logspace" and max(abs(numbers[0]), abs(numbers[1])) > 300:
+        raise ValueError(f"{FORMS[name]}; a and b are exponents")
+    return float(numbers[0]), float(numbers[1]), int(numbers[2])
+
+
+def _spaced(
+    a: float, b: float, n: int, of: Callable[[float], float], ends: tuple[float, float] | None = None
+) -> list[int | Short]:
+    """The values, with as few digits (4 or more) as leave each within 0.1 % of the distance to its neighbour."""
+    exact = [of(a + (b - a) * i / (n - 1)) if n > 1 else of(a) for i in range(n)]
+    if ends is not None:
+        exact[0], exact[-1] = (ends[0], ends[1]) if n > 1 else (ends[0], ends[0])
+    rounded = [_rounded(value, _distance(exact, i)) for i, value in enumerate(exact)]
+    if len(set(rounded)) < len(rounded):
+        raise ValueError("two of these values are the same number")
+    return [int(value) if value.is_integer() and abs(value) < 1e15 else Short(value) for value in rounded]
+
+
+def _distance(values: Sequence[float], i: int) -> float:
+    """From a value to the nearer of its neighbours; infinite for a single one."""
+    beside = [values[j] for j in (i - 1, i + 1) if 0 <= j < len(values)]
+    return min((abs(values[i] - other) for other in beside), default=math.inf)
+
+
+def _rounded(value: float, distance: float) -> float:
+    for digits in range(4, PRECISE):
+        near = float(f"{value:.{digits - 1}e}")
+        if abs(near - value) <= 1e-3 * distance:
+            return near
+    return value

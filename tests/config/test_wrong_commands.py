@@ -1,0 +1,145 @@
+"""Wrong commands as people type them: each answer is one line, and what it says to type instead works.
+
+wrong_commands.yaml is the list: what was `said`, the answer `before` there was this help, and what is `right`, or what
+the line `names` where no single command is.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from hydra_plugins.ib_train.grid_sweeper import GridSweeper
+from ib_cli.config.advice import advised
+from ib_cli.config.error_lines import UsageError
+from ib_cli.report.main import main as ib_report
+from ib_cli.run.validation import resolve, validate
+from ib_cli.study.job_outcomes import Outcome
+from tests.conftest import Ended
+
+LIST: dict[str, list[dict[str, str]]] = yaml.safe_load(
+    (Path(__file__).parent / "wrong_commands.yaml").read_text("utf-8")
+)
+COMMANDS = [entry for kind in LIST.values() for entry in kind]
+OF_TRAIN = [entry for entry in COMMANDS if entry["said"].startswith("ib-train")]
+OF_REPORT = [entry for entry in COMMANDS if entry["said"].startswith("ib-report")]
+RIGHT = list(dict.fromkeys(entry["right"] for entry in OF_TRAIN if "right" in entry))
+STEP = 12  # every so many of the list in the quick suite, as Hydra takes a quarter of a second for each
+STEPS = [STEP, pytest.param(1, marks=pytest.mark.slow)]
+NET = """class MyNet:
+    def __init__(self, shape, *, depth: int): self.features, self.parameters = 1, None
+"""
+FILES = {
+    "my_conf/architecture/my_net.yaml": "_target_: my_code.MyNet\ndepth: 2\n",
+    "my_conf/sweep/my_sweep.yaml": "# @package _global_\nname: my_sweep\nhydra:\n  mode: MULTIRUN\n",
+    "my_code.py": NET,
+    "outputs/my_study/0123456789/config.yaml": "epochs: 2\n",
+    "outputs/my_study/0123456789/result.json": "{}\n",
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder with a person's own configs, data and study."""
+    for name, content in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    np.savez(tmp_path / "my.npz", x=np.zeros((8, 3), "float32"), y=np.arange(8) % 2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+
+
+@pytest.fixture
+def checked(ib_train: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """ib-train, whose runs end when their config has been checked, and whose studies when they are planned."""
+
+    def run(config: Any, tell: object = None) -> Outcome:
+        validate(resolve(config)).targets["dataset"]()
+        print("checked")
+        return Outcome("done")
+
+    def launch(self: GridSweeper, points: list[list[str]], first: int) -> None:
+        print(f"checked {len(points)}")
+
+    monkeypatch.setattr("ib_cli.run.run.run", run)
+    monkeypatch.setattr(GridSweeper, "_launch", launch)
+    return ib_train
+
+
+def answered(ended: Ended, entry: dict[str, str]) -> None:
+    """The answer is a line that has what the list says."""
+    (line,) = ended.err.splitlines() or [""]
+    assert ended.code == 2 and line.startswith(f"{entry['said'].split()[0]}: "), (entry["said"], ended)
+    if "right" in entry:
+        program = entry["right"].split()[0]
+        assert f" {program} " in line and line.rpartition(f" {program} ")[2] == entry["right"].partition(" ")[2], line
+    else:
+        assert entry["names"] in line, (entry["said"], line)
+
+
+def test_the_list_has_every_class_and_no_command_twice() -> None:
+    said = [entry["said"] for entry in COMMANDS]
+    assert len(said) == len(set(said)) >= 150 and all(("right" in each) != ("names" in each) for each in COMMANDS)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_wrong_command_is_answered_with_the_right_one(place: None, checked: Callable[..., Ended], step: int) -> None:
+    for entry in OF_TRAIN[::step]:
+        answered(checked(*shlex.split(entry["said"])[1:]), entry)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_right_command_works_when_pasted(place: None, checked: Callable[..., Ended], step: int) -> None:
+    """It is composed and checked; a multirun is composed and planned."""
+    for command in RIGHT[step // 2 :: step]:
+        program, *words = shlex.split(command)
+        if program != "ib-train" or "{launcher}" in command:
+            continue
+        ended = checked(*words)
+        shows = {"--help", "--version", "--cfg"} & set(words)
+        assert ended.err == "" and (ended.out if shows else "checked" in ended.out), (command, ended)
+
+
+def test_an_answer_in_the_grammar_needs_no_config(place: None) -> None:
+    """Words that are no overrides are put right without Hydra, and the right command is left as it is."""
+    for entry in OF_TRAIN:
+        words = shlex.split(entry["said"])[1:]
+        line = advised(UsageError("wrong"), words)
+        if "right" in entry and line != "wrong":
+            right = shlex.split(entry["right"])
+            assert line.endswith(f": {entry['right']}"), (entry["said"], line)
+            assert right[0] != "ib-train" or advised(UsageError("wrong"), right[1:]) == "wrong", entry["right"]
+
+
+def test_right_commands_are_not_put_right() -> None:
+    """What the documents say to type."""
+    texts = [Path("README.md"), *Path("docs").glob("*.md")]
+    root = Path(__file__).parents[2]
+    lines = [line for text in texts for line in (root / text).read_text("utf-8").splitlines()]
+    typed = [
+        line.partition("  #")[0].partition(" && ")[0].strip() for line in lines if line.startswith("    ib-train ")
+    ]
+    commands = [line for line in typed if not set(line) & set("…\\|&$") and "-sc" not in line]
+    assert len(commands) > 20
+    for command in commands:
+        assert advised(UsageError("wrong"), shlex.split(command)[1:]) == "wrong", command
+
+
+@pytest.mark.parametrize("entry", OF_REPORT, ids=lambda entry: entry["said"])
+def test_wrong_words_of_ib_report(place: None, capsys: pytest.CaptureFixture, entry: dict[str, str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        ib_report(shlex.split(entry["said"])[1:])
+    answered(Ended(end.value.code, *capsys.readouterr()), entry)
+    if "right" in entry:  # pasted back, its words are taken; the study of this test has no run
+        with pytest.raises(SystemExit) as end:
+            ib_report(shlex.split(entry["right"])[1:])
+        told = capsys.readouterr().err
+        assert end.value.code == 0 or "holds no run" in told or "0123456789" in told, told
