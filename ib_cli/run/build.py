@@ -19,6 +19,7 @@ from ib_cli.experiment.finished_run import FinishedRun, load_final_parameters
 from ib_cli.experiment.generative_measures import GenerativeMeasures
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.records import Records
+from ib_cli.experiment.soft_labels import check_soft_labels
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.model import Model
 from ib_cli.model.weights.averaged_encoder import AveragedEncoder
@@ -84,6 +85,8 @@ def build(
     procedure.check(experiment)
     experiment.noise_measures.check(experiment)
     GenerativeMeasures(experiment).check()
+    if (labelled := config["dataset"].get("labelled")) is not None:
+        check_soft_labels(experiment, data, labelled)
     if procedure.facts(experiment) is None:  # it trains a model
         compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment
