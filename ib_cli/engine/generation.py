@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Generator, Tensor, nn
@@ -39,16 +40,29 @@ class _Decoder(nn.Module):
 def draws_of_prior(
     model: Model, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], count: int, noise: Generator
 ) -> Tensor:
-    """Draws z ~ m(z), (count, K); of codewords by the entropy model where z is quantised. Needs `model.draws`."""
+    """Draws z ~ m(z), (count, K); of codewords by the entropy model where z is quantised. The model must generate."""
     part, named, planner = _Prior(model), _named(params, buffers), Planner(noise.device)
-    functional_call(part, named, (count, planner))
-    return functional_call(part, named, (count, Tape(draw(planner.requests, noise))))
+    with _evaluating(model):
+        functional_call(part, named, (count, planner))
+        return functional_call(part, named, (count, Tape(draw(planner.requests, noise))))
 
 
 @torch.no_grad()
 def decoded(model: Model, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], z: Tensor) -> Tensor:
     """Means of d(x|z) at z (n, K): (n, *input_shape). Needs a decoder."""
-    return functional_call(_Decoder(model), _named(params, buffers), (z,))
+    with _evaluating(model):
+        return functional_call(_Decoder(model), _named(params, buffers), (z,))
+
+
+@contextmanager
+def _evaluating(model: Model) -> Iterator[None]:
+    """Within the block the model is in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def _named(params: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:

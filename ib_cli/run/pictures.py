@@ -18,6 +18,7 @@ from ib_cli.engine.seeds import generator
 from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.run.codebook_pictures import draw_codebook
+from ib_cli.run.latent_pictures import draw_latent
 from ib_cli.system.matplotlib_import import default_style
 from ib_cli.watch.pictures.curves import image_grid, training_curves, write
 from ib_cli.watch.pictures.i_diagram import atoms, i_diagrams
@@ -48,9 +49,9 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
 def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """Draw figures/: training.png; path.png of a path on the equilibrium surface; i_diagram.png if there are estimates;
     reconstructions.png with a decoder, and samples.png with a marginal as well; codebook.png with codewords, and
-    codewords.png, these decoded.
+    codewords.png, these decoded; latent.png, prior.png and interpolations.png of a continuous z.
 
-    Where x and z are both discrete, distributions.png replaces the last two.
+    Where x and z are both discrete, distributions.png replaces all that follow estimates.
     """
     folder, model, data = experiment.records.folder / "figures", experiment.model, experiment.data
     training_curves(
@@ -70,6 +71,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"test split: {caption} nats")
         return
     draw_codebook(experiment, params)
+    draw_latent(experiment, params)
     if model.decoder is None:
         return
     seed, device = experiment.settings.seed, experiment.device
