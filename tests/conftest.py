@@ -103,7 +103,7 @@ def small(overrides: tuple[str, ...]) -> list[str]:
     """The overrides, after those of `SMALL` that suit them."""
     other = any(word.startswith("architecture=") for word in overrides)  # than mlp, which has widths
     # their samples are the cells of a table, drawn from a law, or those of another run
-    of_a_run = {"procedure=nuisance_probe", "procedure=novelty"}
+    of_a_run = {"procedure=nuisance_probe", "procedure=novelty", "procedure=sample_distance"}
     sized = bool({"dataset=therml_toy", "dataset=gaussian", *of_a_run} & set(overrides))
     dropped = ("architecture.",) * other + ("dataset.",) * sized
     return [*(word for word in SMALL if not word.startswith(dropped)), *overrides]

@@ -70,6 +70,7 @@ PROCEDURES = {
     "noise_scaling": (1, ["objective=ce", "bottleneck=zero_entropy_noise"]),
     "novelty": (0, []),
     "nuisance_probe": (1, ["procedure.label=y"]),
+    "sample_distance": (0, ["procedure.samples=20"]),
     "second_law": (1, [*DISCRETE, "weights=point", "sigma=1", "procedure.points=9", "procedure.prior=0.1",
                        "procedure.step_size=0.01", "procedure.chains=8", "procedure.anneal=2"]),
     "zeroth_law": (3, [*DISCRETE, "weights=point", "sigma=1", "epochs=3", "procedure.burn_in=0", "procedure.steps=2",
@@ -106,8 +107,9 @@ def suited(group: str, option: str) -> list[str]:
     return [*chosen, f"{group}={option}", *data]
 
 
-def a_finished_run() -> Path:
-    return ib_cli.train(ib_cli.build(ib_cli.compose([*SMALL, "epochs=1", "dataset.classes=[0,1,2,3,4]"]))).folder
+def a_finished_run(*words: str) -> Path:
+    config = ib_cli.compose([*SMALL, "epochs=1", "dataset.classes=[0,1,2,3,4]", *words])
+    return ib_cli.train(ib_cli.build(config)).folder
 
 
 def suited_to(procedure: str) -> list[str]:
@@ -117,6 +119,8 @@ def suited_to(procedure: str) -> list[str]:
         words = [*words, "batch_size=2000"]
     if procedure in ("novelty", "nuisance_probe"):
         words = [*words, f"procedure.run={a_finished_run()}"]
+    if procedure == "sample_distance":
+        words = [*words, f"procedure.run={a_finished_run('objective=vae')}", f"procedure.classifier={a_finished_run()}"]
     return ["batch_size=30", f"procedure={procedure}", "epochs=1", *words]
 
 

@@ -116,7 +116,8 @@ def test_a_model_with_a_decoder_draws_reconstructions_and_samples(ib_train: Call
     ended = ib_train(*words, "figures=true", "objective=vae", f"marginal={marginal}")
     assert ended.code == 0, ended.out
     (folder,) = Path("outputs").glob("*/*/figures")
-    expected = {"training.png", "i_diagram.png", "reconstructions.png", "samples.png"}
+    of_z = {"latent.png", "prior.png", "interpolations.png"}
+    expected = {"training.png", "i_diagram.png", "reconstructions.png", "samples.png", *of_z}
     assert {file.name for file in folder.iterdir()} == expected
 
 

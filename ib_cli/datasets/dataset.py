@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from annotated_types import Ge, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor
 
 from ib_cli.config.settings import Seed
@@ -22,6 +22,7 @@ from ib_cli.datasets.columns import columns, lost, named, narrowed
 from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.doubts import changed
 from ib_cli.datasets.doubts import doubts as doubts_of
+from ib_cli.datasets.few_labels import with_few_labels
 from ib_cli.datasets.layout import REMEDY, channels_last
 from ib_cli.datasets.layout import doubts as doubts_of_layout
 from ib_cli.datasets.normalisation import INTERVALS, Affine, Normalisation, fit
@@ -85,6 +86,8 @@ class DataSet(ABC):
     flip: bool
     seed: Seed
     label: str | None = None  # which of several named labels is y; None: the first
+    labelled: Annotated[int, Ge(1)] | None = None  # training samples whose label is known, by class; None: all
+    labelled_share: Annotated[float, Gt(0), Le(1)] = 0.1  # of a training batch, where not all are labelled
 
     def fingerprint(self) -> str:
         """Identifies data that may change under the same options; empty for data that cannot.
@@ -106,7 +109,10 @@ class DataSet(ABC):
         if arrays.classes is None:
             self._check_label_options()
         arrays = self._keep_classes(arrays)
-        return self._data(arrays, self._splits(arrays), device)
+        data = self._data(arrays, self._splits(arrays), device)
+        if self.labelled is None or arrays.classes is None:
+            return data
+        return with_few_labels(data, self.labelled, self.labelled_share, self.shuffled, arrays.classes)
 
     @property
     def seen(self) -> list[int] | None:
@@ -177,7 +183,7 @@ class DataSet(ABC):
 
     def _check_label_options(self) -> None:
         """Raises ConfigError for options that apply to labels only."""
-        for key, off in (("classes", None), ("label_noise", 0)):
+        for key, off in (("classes", None), ("label_noise", 0), ("labelled", None)):
             if getattr(self, key) != off:
                 shown = "null" if off is None else off
                 raise ConfigError(f"dataset.{key}: is for labels, and y is continuous here; it must be {shown}")

@@ -30,6 +30,11 @@ class Affine(NamedTuple):
         x = (centred * self.scale).add_(self.shift).float()
         return x if self.bounds is None else x.clamp_(*self.bounds)
 
+    def inverse(self, x: Tensor) -> Tensor:
+        """(B, *input_shape), as a model sees it → as it is stored, but in float32 and not rounded to its levels."""
+        stored = (x - self.shift) / self.scale
+        return stored if self.centre is None else stored + self.centre.float()
+
     def to(self, device: torch.device | str) -> Affine:
         centre = None if self.centre is None else self.centre.to(device)
         return Affine(self.scale.to(device), self.shift.to(device), self.bounds, centre)

@@ -97,6 +97,8 @@ class Transfer(DataSet):
             raise ConfigError(
                 "dataset.classes: must be null; dataset.source and dataset.target choose the classes here"
             )
+        if self.labelled is not None:
+            raise ConfigError("dataset.labelled: must be null; on the way from one law to another all labels are known")
         if self.labels == "mapped" and len(self.source) != len(self.target):
             raise ConfigError(
                 f"dataset.labels=mapped: a class of the source and one of the target share a label, and there are "

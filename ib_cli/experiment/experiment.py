@@ -45,6 +45,7 @@ class Experiment:
     device: torch.device
     noise_measures: NoiseMeasures = field(default_factory=NoNoiseMeasures)
     measured: FinishedRun | None = None  # the run that the procedure measures; None: it measures none
+    judge: FinishedRun | None = None  # the classifier that the procedure judges that run by; None: it needs none
     stop: Callable[[], int | None] = lambda: None  # number of the signal that asks this run to stop, or None
 
     @property

@@ -15,10 +15,12 @@ from torch.distributions import Bernoulli, Independent
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.noise import Request
 from ib_cli.contracts.passes import Pass, needed
+from ib_cli.engine.generation import draws_of_prior
 from ib_cli.engine.loss import Tensors
 from ib_cli.engine.passes import passes
 from ib_cli.engine.portions import Portions
 from ib_cli.engine.seeds import generator
+from ib_cli.estimators.discrepancy import discrepancy_terms
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.recording import stop_if_asked
 from ib_cli.functionals.importance_weighted import log_weights
@@ -26,12 +28,18 @@ from ib_cli.model.blocks.likelihoods import GreyLevels
 
 ACTIVE = 0.01  # least variance over x of the mean of an active unit (Burda et al. 2016, §5.2)
 AT_ONCE = 20_000  # draws of z in one pass
+COMPARED = 2000  # most samples whose z are compared with draws of m(z), pair by pair
+SCALES = (0.5, 1.0, 2.0)  # of the kernel of MMD_prior
 Measures = dict[str, dict[str, float]]  # split → measures
 
 
 class GenerativeMeasures:
-    """Measures by split of a model with a density q(z|x) of a continuous z, m(z) and d(x|z); none of any other model.
+    """Measures by split of a model with an encoder, m(z) and d(x|z); none of any other model.
 
+    `MMD_prior`: the squared maximum mean discrepancy of a continuous z and m(z), by the inverse multiquadric kernel of
+    `discrepancy_terms`; of 2,000 random samples of each split. Unbiased, so it may be negative; about 0 for equal laws.
+
+    The others need the densities of q(z|x) and m(z):
     `active_units`: units of z whose variance over x of E[z|x] exceeds 0.01 (Burda et al. 2016, §5.2).
     `NLL_iw`: −ln (1/S) Σ_s d(x|z_s) m(z_s)/q(z_s|x) with S = `iw_samples` draws, in nats, of all splits but train
     (eq. 8): an upper bound of −ln p(x) in the mean, which falls to it with S.
@@ -57,8 +65,11 @@ class GenerativeMeasures:
     ) -> tuple[Measures, float]:
         """With these parameters, given the other measures of each split; and the seconds. Raises Interrupted."""
         start, found = time.monotonic(), {split: dict[str, float]() for split in measures}
+        if self._has_prior:
+            for split, of_split in found.items():
+                of_split["MMD_prior"] = self._discrepancy(params, buffers, split)
         if not self._suits:
-            return found, 0.0
+            return found, time.monotonic() - start
         for split, of_split in found.items():
             of_split["active_units"] = self._active_units(params, buffers, split)
             if self.experiment.settings.iw_samples and split != "train":
@@ -74,6 +85,26 @@ class GenerativeMeasures:
             return False
         p = self._one()
         return p.encoder is not None and p.marginal is not None and p.z_weight is None
+
+    @property
+    def _has_prior(self) -> bool:
+        """Whether z is continuous and of x, and there are draws of m(z) to compare it with."""
+        model = self.experiment.model
+        weighted = any(split.weight is not None for split in self.experiment.data.splits.values())
+        discrete = model.bottleneck.discrete or model.draws_codewords
+        return model.generates and model.encodes and model.weights is None and not discrete and not weighted
+
+    def _discrepancy(self, params: Tensors, buffers: Tensors, split: str) -> float:
+        device, seed = self.experiment.data.device, self.experiment.settings.seed
+        order = generator(device, seed, "compared with the prior", split)
+        members = torch.randperm(self._size(split), generator=order, device=device)[:COMPARED]
+
+        def encoded() -> Tensor:
+            return torch.cat([p.z[0] for p in self._passes(params, buffers, split, 1, members=members)])
+
+        z = self._portions.fitted(encoded, len(members))
+        prior = draws_of_prior(self.experiment.model, params, buffers, len(z), order)
+        return float(discrepancy_terms(z.float(), prior.float(), "inverse_multiquadric", SCALES).mean())
 
     def _one(self) -> Pass:
         """A pass of one training sample."""

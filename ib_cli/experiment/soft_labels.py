@@ -18,8 +18,10 @@ SAMPLES = 16  # of a batch on which functionals are tried
 
 
 @torch.no_grad()
-def check_soft_labels(experiment: Experiment, data: Data) -> None:
+def check_soft_labels(experiment: Experiment, data: Data, labelled: int | None = None) -> None:
     """Raises ConfigError, naming it, where a functional reads y although p(y|x) counts, and the data have one.
+
+    `labelled`: how many labels are known, where these are why p(y|x) counts; None: it is the way between two laws.
 
     Each is tried: with p(y|x) as it is and other labels y it must stay the same. It holds for a functional of one's own
     as well, and for a part of the model that reads y, such as b(z|y).
@@ -42,10 +44,12 @@ def check_soft_labels(experiment: Experiment, data: Data) -> None:
     known |= {term.symbol: term.functional for term in experiment.objective.terms}
     for symbol, entry in known.items():
         if entry.measurable(first) and not _same(entry, first, second):
-            raise ConfigError(
-                f"dataset.path=transport: labels are probabilities on the way, and {symbol} reads y itself: choose "
-                f"dataset.path=mixture, or an objective without {symbol}"
+            why, remedy = (
+                ("dataset.path=transport: labels are probabilities on the way", "dataset.path=mixture, or ")
+                if labelled is None
+                else (f"dataset.labelled={labelled}: the other labels are not known", "")
             )
+            raise ConfigError(f"{why}, and {symbol} reads y itself: choose {remedy}an objective without {symbol}")
 
 
 def _same(entry: Functional, first: Pass, second: Pass) -> bool:

@@ -105,7 +105,7 @@ class Model(nn.Module):
         if self.window is not None:
             p = replace(p, earlier=self.window(p))
         if self.draws_prior and "prior_z" in wanted:
-            p = replace(p, prior_z=self._prior_draws(1, len(z[0]), tape)[0] if self.encodes else z[0])
+            p = replace(p, prior_z=self.prior_draws(1, len(z[0]), tape)[0] if self.encodes else z[0])
         if self.mmd is not None and "mmd_z" in wanted:
             p = replace(p, mmd_z=self.mmd(p.z[0], needed(p.prior_z)))
         p = self._judged(p, tape, wanted)
@@ -155,7 +155,7 @@ class Model(nn.Module):
         masks, is not known.
         """
         if not self.encodes:
-            return None, self._prior_draws(samples, len(x), tape)
+            return None, self.prior_draws(samples, len(x), tape)
         tape.draws = samples
         features = self.architecture(x, tape)
         if not self.monte_carlo:
@@ -163,7 +163,7 @@ class Model(nn.Module):
         _, z, *_ = self.bottleneck(features, tape, 1)  # (1, S·B, K)
         return None, z.view(samples, len(x), -1)
 
-    def _prior_draws(self, samples: int, count: int, tape: Tape) -> Tensor:
+    def prior_draws(self, samples: int, count: int, tape: Tape) -> Tensor:
         """Draws of m(z), (samples, count, K); of codewords by the entropy model where z is quantised."""
         if self.draws_codewords:
             return self.bottleneck.draw(samples * count, tape).unflatten(0, (samples, count))  # type: ignore[operator]
@@ -215,11 +215,6 @@ class Model(nn.Module):
     def _encode(self, tape: Tape) -> Callable[[Tensor], Distribution]:
         """x → q(z|x), for a marginal that is made of encodings."""
         return lambda x: self.bottleneck.density(self.architecture(x, tape))
-
-    def generate(self, count: int, tape: Tape) -> Tensor:
-        """Means of d(x|z) at `count` draws z ~ m(z), (count, *input_shape). Needs a decoder; an m(z) or codewords."""
-        assert self.decoder is not None, "draws of x need a decoder"
-        return self.decoder(self._prior_draws(1, count, tape)).mean[0]
 
 
 def _classified(classifier: nn.Module, p: Pass) -> Distribution:

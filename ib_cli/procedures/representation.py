@@ -41,7 +41,7 @@ class Representation:
         self.params = {name: run.params[name] for name, _ in self.model.named_parameters()}
         self.buffers = {name: run.buffers[name] for name, _ in self.model.named_buffers()}
         if not noise:
-            self.buffers = self.model.without_noise(self.buffers) | _nothing_dropped(self.model)
+            self.buffers = self.model.without_noise(self.buffers) | nothing_dropped(self.model)
         self._plans: dict[int, list[Request]] = {}
         names = [Z, *noise_layers(self.model)]
         if layer not in names:
@@ -93,7 +93,7 @@ def noise_layers(model: Model) -> list[str]:
     return [module.name for module in model.modules() if isinstance(module, NoiseLayer)]
 
 
-def _nothing_dropped(model: Model) -> dict[str, Tensor]:
+def nothing_dropped(model: Model) -> dict[str, Tensor]:
     """The buffers, by name, with which dropout drops nothing."""
     return {
         f"{path}.{buffer}": torch.zeros_like(getattr(module, buffer))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from copy import deepcopy
+from typing import Any
 
 import torch
 
@@ -19,12 +21,13 @@ from ib_cli.experiment.finished_run import FinishedRun, load_final_parameters
 from ib_cli.experiment.generative_measures import GenerativeMeasures
 from ib_cli.experiment.procedure import Procedure
 from ib_cli.experiment.records import Records
+from ib_cli.experiment.soft_labels import check_soft_labels
 from ib_cli.model.blocks.layers import is_monte_carlo
 from ib_cli.model.model import Model
 from ib_cli.model.weights.averaged_encoder import AveragedEncoder
 from ib_cli.run import compatibility
 from ib_cli.run.codebooks import check_codebook
-from ib_cli.run.measured import content_digest, measured_folder
+from ib_cli.run.measured import content_digest, judging_folder, measured_folder
 from ib_cli.run.noise import check_drawn, check_noise, with_noise
 from ib_cli.run.stored_config import stored_config
 from ib_cli.run.validation import DRAWN, PARTS, ValidConfig, absent, validate
@@ -49,9 +52,9 @@ def build(
     _check_compiler(settings, device)
     procedure = _procedure(valid)
     if like is not None:
-        data, measured = like.data, like.measured
+        data, measured, judge = like.data, like.measured, like.judge
     else:
-        measured = measured_run(valid)
+        measured, judge = measured_run(valid), judging_run(valid)
         data = procedure.data(measured) if measured else (dataset or targets["dataset"]()).load(device)
     objective, multipliers = valid.objective, {name: float(config[name]) for name in valid.objective.multipliers}
     try:
@@ -80,10 +83,13 @@ def build(
         observers=observers,
         device=device,
         measured=measured,
+        judge=judge,
     )
     procedure.check(experiment)
     experiment.noise_measures.check(experiment)
     GenerativeMeasures(experiment).check()
+    if (labelled := config["dataset"].get("labelled")) is not None:
+        check_soft_labels(experiment, data, labelled)
     if procedure.facts(experiment) is None:  # it trains a model
         compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment
@@ -96,11 +102,34 @@ def measured_run(valid: ValidConfig) -> FinishedRun | None:
     """
     if (run := measured_folder(valid.config)) is None:
         return None
-    key, folder, config = f"procedure.run={run}", expanded(run), valid.config
+    return _finished(valid, run, "run", "digest", valid.config["dataset"])
+
+
+def judging_run(valid: ValidConfig) -> FinishedRun | None:
+    """The finished classifier by which the config's procedure judges, on the config's device; None if it needs none.
+
+    Raises ConfigError as `measured_run`.
+    """
+    if (run := judging_folder(valid.config)) is None:
+        return None
+    return _finished(valid, run, "classifier", "classifier_digest", None)
+
+
+def _finished(
+    valid: ValidConfig, run: str, name: str, digest: str, dataset_node: Mapping[str, Any] | None
+) -> FinishedRun:
+    """The run in the folder that the procedure's key `name` holds, which its key `digest` tells from others.
+
+    `dataset_node`: the data set's config; None: that of the run, with its files where the measured run's are.
+    """
+    key, folder, config = f"procedure.{name}={run}", expanded(run), valid.config
     stored = stored_config(folder, {"device": valid.settings.device})
-    if content_digest(folder, stored, key) != config["procedure"].get("digest"):
+    if content_digest(folder, stored, key) != config["procedure"].get(digest):
         raise ConfigError(f"{key}: has changed since this measurement of it began: begin another one")
-    valid = validate({**stored, "dataset": config["dataset"]})
+    if dataset_node is None:
+        both = "root" in stored["dataset"] and "root" in config["dataset"]
+        dataset_node = {**stored["dataset"], **({"root": config["dataset"]["root"]} if both else {})}
+    valid = validate({**stored, "dataset": dataset_node})
     dataset = valid.targets["dataset"]()
     experiment = build(valid, Records(folder), dataset=dataset)
     try:

@@ -28,6 +28,13 @@ def measured_folder(config: Mapping[str, Any]) -> str | None:
     return run if isinstance(run, str) else None
 
 
+def judging_folder(config: Mapping[str, Any]) -> str | None:
+    """The folder of the classifier that a config's procedure judges a run by; None if it needs none."""
+    node = config.get("procedure")
+    run = node.get("classifier") if isinstance(node, Mapping) else None
+    return run if isinstance(run, str) else None
+
+
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config with the data set, the study and the digest of the run that its procedure measures, if any.
 
@@ -47,8 +54,21 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
         "dataset": _dataset(config, stored, key),
         "output": str(output),
         "name": folder.parent.name,
-        "procedure": {**config["procedure"], "run": str(output / folder.parent.name / folder.name), "digest": digest},
+        "procedure": {
+            **config["procedure"],
+            "run": str(output / folder.parent.name / folder.name),
+            "digest": digest,
+            **_judge(config),
+        },
     }
+
+
+def _judge(config: Mapping[str, Any]) -> dict[str, str]:
+    """The digest of the classifier that the procedure judges by, if any. Raises ConfigError as `completed`."""
+    if (run := judging_folder(config)) is None:
+        return {}
+    key, folder = f"procedure.classifier={run}", expanded(run).resolve()
+    return {"classifier_digest": content_digest(folder, _config_of(folder, key), key)}
 
 
 def content_digest(folder: Path, stored: Mapping[str, Any], key: str) -> str:
@@ -81,7 +101,8 @@ def _config_of(folder: Path, key: str) -> dict[str, Any]:
     """The stored config of a run that can be measured."""
     if not (folder / "config.yaml").exists() and holds_runs(folder):
         raise ConfigError(
-            f"{key}: is a study's folder: name one of its runs, or measure all of them by ib-train -m with this key"
+            f"{key}: is a study's folder: name one of its runs"
+            f"{', or measure all of them by ib-train -m with this key' if key.startswith('procedure.run') else ''}"
         )
     try:
         stored = stored_config(folder, {})

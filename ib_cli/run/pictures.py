@@ -7,18 +7,18 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn.functional import one_hot
 
-from ib_cli.contracts.noise import Planner, Tape, draw
+from ib_cli.contracts.noise import Planner
 from ib_cli.contracts.passes import needed
+from ib_cli.engine.generation import decoded, draws_of_prior
 from ib_cli.engine.loss import forward
 from ib_cli.engine.passes import passes
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.estimates import tabulated
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.model.model import Model
 from ib_cli.run.codebook_pictures import draw_codebook
+from ib_cli.run.latent_pictures import draw_latent
 from ib_cli.system.matplotlib_import import default_style
 from ib_cli.watch.pictures.curves import image_grid, training_curves, write
 from ib_cli.watch.pictures.i_diagram import atoms, i_diagrams
@@ -28,17 +28,6 @@ from ib_cli.watch.pictures.tables import Tables, draw_tables
 log = logging.getLogger(__name__)
 COLUMNS = 10  # images a row
 ROWS = 8  # rows of samples
-
-
-class _Generate(torch.nn.Module):
-    """`Model.generate` as a module's forward, so that functional_call can call it with parameters."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, count: int, tape: Tape) -> Tensor:
-        return self.model.generate(count, tape)
 
 
 def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
@@ -60,9 +49,9 @@ def draw_figures(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
 def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     """Draw figures/: training.png; path.png of a path on the equilibrium surface; i_diagram.png if there are estimates;
     reconstructions.png with a decoder, and samples.png with a marginal as well; codebook.png with codewords, and
-    codewords.png, these decoded.
+    codewords.png, these decoded; latent.png, prior.png and interpolations.png of a continuous z.
 
-    Where x and z are both discrete, distributions.png replaces the last two.
+    Where x and z are both discrete, distributions.png replaces all that follow estimates.
     """
     folder, model, data = experiment.records.folder / "figures", experiment.model, experiment.data
     training_curves(
@@ -82,6 +71,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         draw_tables(tables_of(experiment, params), folder / "distributions.png", title, f"test split: {caption} nats")
         return
     draw_codebook(experiment, params)
+    draw_latent(experiment, params)
     if model.decoder is None:
         return
     seed, device = experiment.settings.seed, experiment.device
@@ -95,15 +85,14 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         batch_size=COLUMNS,
         members=torch.arange(min(COLUMNS, len(data.splits["test"])), device=device),
     )
-    decoded = needed(p.decoder).mean[0]
+    made = needed(p.decoder).mean[0]
     if model.encodes:
-        image_grid([p.x.cpu(), decoded.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
+        image_grid([p.x.cpu(), made.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
     if not model.generates:
         return
-    named, planner = {f"model.{name}": value for name, value in params.items()}, Planner(device)
-    functional_call(_Generate(model), named, (ROWS * COLUMNS, planner))
-    numbers = draw(planner.requests, generator(device, seed, "samples"))
-    images = functional_call(_Generate(model), named, (ROWS * COLUMNS, Tape(numbers)))
+    buffers = dict(model.named_buffers())
+    z = draws_of_prior(model, params, buffers, ROWS * COLUMNS, generator(device, seed, "samples"))
+    images = decoded(model, params, buffers, z)
     image_grid([images.cpu()], folder / "samples.png", ["E d(x|z), z ~ m(z)"], data.spec.interval)
 
 

@@ -18,6 +18,8 @@ from ib_cli.run.spellings import one_spelling, spellings
 NEUTRAL: dict[str, Any] = {
     **LATER,
     "dataset.label": None,
+    "dataset.labelled": None,
+    "dataset.labelled_share": 0.1,
     "procedure.kind": "auto",
     "iw_samples": 0,
     "objective.minimise.D_error": 0,

@@ -29,7 +29,8 @@ def one_spelling(config: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
     if run is not None and RUN_ID.fullmatch(name := expanded(run).resolve().name):
         found["weights"] = {**config["weights"], "run": name}
     if isinstance(procedure := config.get("procedure"), Mapping) and isinstance(procedure.get("digest"), str):
-        found["procedure"] = {key: value for key, value in procedure.items() if key != "run"}
+        folders = ("run", "classifier") if isinstance(procedure.get("classifier_digest"), str) else ("run",)
+        found["procedure"] = {key: value for key, value in procedure.items() if key not in folders}
     objective = config.get("objective")
     if isinstance(objective, Mapping) and isinstance(objective.get("minimise"), Mapping):
         found["objective"] = {key: value for key, value in objective.items() if key != "functionals" or value}

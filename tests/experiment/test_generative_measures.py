@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.estimators.discrepancy import discrepancy_terms
 from ib_cli.experiment import generative_measures
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
@@ -80,6 +81,35 @@ def test_the_bound_falls_from_the_elbo_towards_ln_p(experiment: Callable[..., Ex
     assert exact - 0.02 < bounds[2000]["NLL_iw"] < exact + 0.1 < elbo
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
+def test_z_is_as_far_from_its_prior_as_two_such_laws_are(experiment: Callable[..., Experiment], shift: float) -> None:
+    """With q(z|x) = N(shift, I) for every x: 0 within four standard errors for shift 0, and what large sets have."""
+    made = experiment(*LINEAR, "bottleneck.size=2", "dataset.train_size=1000", "dataset.test_size=300")
+    params, buffers = with_values(made, z_bias=torch.tensor([[shift, shift], [0.0, 0.0]]).flatten())
+    found = of(made, params, buffers)
+    numbers = torch.Generator().manual_seed(1)
+    a, b = (torch.randn(4000, 2, generator=numbers) for _ in range(2))
+    terms = discrepancy_terms(a + shift, b, "inverse_multiquadric", (0.5, 1.0, 2.0))
+    for split, size in (("train", 1000), ("test", 300)):
+        error = float(terms.std()) / math.sqrt(size) + 2 / size  # of the mean of its terms, and where they are about 0
+        assert abs(found[split]["MMD_prior"] - float(terms.mean())) < 4 * error, split
+    assert (found["train"]["MMD_prior"] > 0.02) == (shift > 0)
+
+
+def test_mmd_to_the_prior_is_of_drawable_priors_of_a_continuous_z(experiment: Callable[..., Experiment]) -> None:
+    for number, (words, has) in enumerate([
+        (("objective=vamp_vae", "marginal.pseudo_inputs=5"), True),
+        (("objective=bib_ae",), True),
+        (("objective=vq_vae",), False),
+        (("objective=vib",), False),
+    ]):  # fmt: skip
+        made = experiment(*words, folder=str(number))
+        params, buffers = dict(made.model.named_parameters()), dict(made.model.named_buffers())
+        measures = {"test": Evaluation(made).of(params, "test", buffers=buffers)}
+        more, _ = GenerativeMeasures(made).of(params, buffers, measures)
+        assert ("MMD_prior" in more["test"]) == has, words
+
+
 def test_active_units_are_those_whose_mean_varies_by_more_than_a_hundredth(
     experiment: Callable[..., Experiment],
 ) -> None:
@@ -137,7 +167,7 @@ def test_a_model_without_the_parts_has_none_and_refuses_to_be_asked(
 ) -> None:
     made = experiment(*words)
     more, _ = GenerativeMeasures(made).of(dict(made.model.named_parameters()), {}, {"test": {}})
-    assert more == {"test": {}}
+    assert set(more["test"]) == ({"MMD_prior"} if words == ("objective=aae",) else set())
     with pytest.raises(ConfigError, match=r"^iw_samples=5: needs a decoder") as error:
         experiment(*words, "iw_samples=5")
     assert "\n" not in str(error.value)
