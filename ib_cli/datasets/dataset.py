@@ -18,6 +18,7 @@ from ib_cli.config.settings import Seed
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.augmentation import CropFlip
+from ib_cli.datasets.binarised import binarised
 from ib_cli.datasets.columns import columns, difference, lost, named, narrowed
 from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.doubts import changed
@@ -84,6 +85,7 @@ class DataSet(ABC):
     flip: bool
     seed: Seed
     label: str | None = None  # which of several named labels is y; None: the first
+    binarise: bool = False  # see `ib_cli.datasets.binarised`
 
     def fingerprint(self) -> str:
         """Identifies data that may change under the same options; empty for data that cannot.
@@ -101,7 +103,7 @@ class DataSet(ABC):
 
         Raises ConfigError where it cannot be read, or the options ask for more than it has.
         """
-        arrays = self.read().with_label(self.label)
+        arrays = self._stored(self.read().with_label(self.label))
         if arrays.classes is None:
             self._check_label_options()
         arrays = self._keep_classes(arrays)
@@ -117,7 +119,7 @@ class DataSet(ABC):
 
         Their y is the label that the data give them. Raises ConfigError where y is no label, or every class is seen.
         """
-        arrays = self.read().with_label(self.label)
+        arrays = self._stored(self.read().with_label(self.label))
         if arrays.classes is None:
             raise ConfigError("its y is continuous, so there are no other classes")
         seen = list(range(arrays.classes)) if self.seen is None else self.seen
@@ -156,6 +158,10 @@ class DataSet(ABC):
             labels=arrays.labels,
         )
         return Data(spec, splits, affine.to(device), augmentation, doubts=doubts, whitening=whitening)
+
+    def _stored(self, arrays: Arrays) -> Arrays:
+        """Arrays that were read, as this data set stores them. Raises ConfigError as `binarised`."""
+        return binarised(arrays, self.seed) if self.binarise else arrays
 
     def rng(self, purpose: str) -> np.random.Generator:
         """This data set's own stream of random numbers for one purpose."""

@@ -18,6 +18,7 @@ from ib_cli.run.spellings import one_spelling, spellings
 NEUTRAL: dict[str, Any] = {
     **LATER,
     "dataset.label": None,
+    "dataset.binarise": False,
     "procedure.kind": "auto",
     "iw_samples": 0,
     "objective.minimise.D_error": 0,
