@@ -74,8 +74,8 @@ CASES = (
         # pythae takes the dimensions of a vector for places: each has a codeword of one dimension, of one codebook.
         # ‖x − x̂‖² is D of a Gaussian law of variance ½; its codebook losses are means over the places.
         "VQ-VAE, 16 places, 512 codewords",
-        ("objective=vq_vae", "bottleneck.codewords=512", f"bottleneck.groups={SIZE}", "bottleneck.revive=null", "decoder.likelihood=gaussian",
-         f"decoder.scale={0.5**0.5:.8f}", f"objective.minimise.codebook={1 / SIZE}",
+        ("objective=vq_vae", "bottleneck.codewords=512", f"bottleneck.groups={SIZE}", "bottleneck.revive=null",
+         "decoder.likelihood=gaussian", f"decoder.scale={0.5**0.5:.8f}", f"objective.minimise.codebook={1 / SIZE}",
          f"objective.minimise.commitment={0.25 / SIZE}"),
         "VQVAE", "VQVAEConfig", {"num_embeddings": 512}, bound=(), linear=True,
     ),

@@ -2,8 +2,8 @@
 
     python pythae_side.py JOB        # JOB: JSON with the model, its settings and the file of the data
 
-Reads words from standard input and answers each with a line: `epoch` trains for one and answers its processor seconds; any other
-word is a file to write the parameters to. Nothing of ours is imported here.
+Reads words from standard input and answers each with a line: `epoch` trains for one and answers the seconds of the
+processor; any other word is a file to write the parameters to. Nothing of ours is imported here.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ class Cells(NamedTuple):
 
 
 HEADER = Cells(
-    "case; ours / pythae", "processor s an epoch", "ratio (least–greatest), ≤ 0.6", "−ELBO, nats", "D, nats", "sample distance",
-    "not met",
+    "case; ours / pythae", "processor s an epoch", "ratio (least–greatest), ≤ 0.6", "−ELBO, nats", "D, nats",
+    "sample distance", "not met",
 )  # fmt: skip
 
 
