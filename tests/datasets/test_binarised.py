@@ -11,6 +11,7 @@ import torch
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.cluttered_mnist import ClutteredMnist
 from ib_cli.datasets.mnist import Mnist
+from ib_cli.datasets.transfer import Transfer
 from ib_cli.run.run_ids import run_id
 
 
@@ -47,6 +48,18 @@ def test_classes_left_out_are_binarised_as_those_that_are_seen(digits):
     left, _ = digits(binarise=True, classes=[0, 1]).left_out()
     whole = digits(binarise=True).load("cpu").splits["test"]
     assert torch.equal(left.x, whole.x[whole.y > 1])
+
+
+def test_both_tasks_of_a_transfer_are_binarised(options, digits):
+    chosen = {"of": "digits", "of_target": None, "source": [0, 1], "target": [2, 3], "labels": "kept"}
+    way = {"path": "mixture", "regularisation": 0.02, "coupled": 100, "root": "data", "download": False}
+    data = Transfer(**options | chosen | way | {"binarise": True}).load("cpu")
+    whole = digits(binarise=True).load("cpu").splits["train"]
+    for t, classes in ((0.0, [0, 1]), (1.0, [2, 3])):
+        there = data.at(t).splits["train"]
+        seen = there.x if there.weight is None else there.x[there.weight > 0]
+        expected = whole.x[torch.isin(whole.y, torch.tensor(classes))]
+        assert sorted(map(bytes, seen.numpy())) == sorted(map(bytes, expected.numpy()))
 
 
 def test_mnist_keeps_its_mean(published, options):
