@@ -100,7 +100,7 @@ def mistake(arguments: argparse.Namespace) -> str:
         return "--tiny: is for the section gpu alone"
     if "autoencoders" in sections and arguments.peer is None:
         return "--peer: is missing: autoencoders needs the interpreter of an environment with pythae"
-    if arguments.peer is not None and not arguments.peer.is_file():
+    if arguments.peer is not None and not (arguments.peer.is_file() and os.access(arguments.peer, os.X_OK)):
         return f"--peer={arguments.peer}: there is no such interpreter"
     if arguments.epochs < 2:
         return f"--epochs={arguments.epochs}: at least two are needed, as the first is not timed"
