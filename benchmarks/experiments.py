@@ -15,7 +15,8 @@ from ib_cli.config.catalogue import directory
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.group import GroupEpoch
-from ib_cli.engine.loss import loss_of_copies, make_loss
+from ib_cli.engine.loss import fields_of, loss_of_copies, make_loss
+from ib_cli.engine.rivals import rivals
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.train import Epoch, Reporter
 from ib_cli.experiment.evaluation import Evaluation
@@ -71,6 +72,7 @@ class Solo:
         settings = experiment.settings
         loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
         self.backward = Backward(loss, settings.compile, experiment.device)
+        self.critics = rivals(experiment.model, settings, experiment.device)
         self.evaluation = Evaluation(experiment)
         self.requests: dict[int, list] = {}
         self.reporter = Reporter(())
@@ -107,6 +109,8 @@ class Solo:
             experiment.data,
             experiment.settings,
             experiment.multipliers,
+            self.critics,
+            fields_of(experiment.objective),
         )
         epoch.run(self.requests, lambda: None, self.reporter)
         return epoch

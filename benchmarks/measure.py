@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 Measure = Callable[[], float]  # does the work once; seconds, lower is better
 Show = Callable[[float], str]
+
+
+class PeerError(Exception):
+    """The other side could not do what it was asked for; one line."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,9 @@ class Options:
     repeats: int
     seconds: float | None = None  # that the section `gpu` may take
     tiny: bool = False  # whether `gpu` only tries itself
+    peer: Path | None = None  # of `autoencoders`: the interpreter of an environment with pythae
+    images: int | None = None  # of `autoencoders`: training images; None: all
+    epochs: int = 10  # of `autoencoders`
 
 
 class Cells(NamedTuple):
@@ -34,6 +41,21 @@ class Cells(NamedTuple):
     spread: str
     target: str
     met: str
+
+
+class Row(Protocol):
+    """What a section yields, row by row."""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None without one."""
+
+    @property
+    def values(self) -> Any:
+        """The measured values, as JSON has them."""
+
+    def cells(self) -> Any:
+        """What is printed: a NamedTuple of text, in the order of the section's header."""
 
 
 HEADER = Cells("case", "ours", "other", "ratio", "least–greatest", "target", "met")
@@ -62,6 +84,10 @@ class Ratio:
     pairs: Sequence[tuple[float, float]]
     show: Show = seconds
     least: float | None = None  # the target for the median ratio
+
+    @property
+    def values(self) -> Sequence[tuple[float, float]]:
+        return self.pairs
 
     @property
     def ratios(self) -> list[float]:
@@ -110,18 +136,15 @@ class NotRun:
     target: str
     why: str = "not run here"
     met: None = None
+    values: tuple[()] = ()
 
     def cells(self) -> Cells:
         return Cells(self.case, self.why, "", "", "", self.target, "")
 
 
-Row = Ratio | Figure | NotRun
-
-
 def record(row: Row) -> dict[str, Any]:
     """A row as JSON: its cells, the measured values (of a ratio pairs: ours, other) and whether the target is met."""
-    values: Any = row.pairs if isinstance(row, Ratio) else row.values if isinstance(row, Figure) else []
-    return {**row.cells()._asdict(), "values": values, "met": row.met, "measured": not isinstance(row, NotRun)}
+    return {**row.cells()._asdict(), "values": row.values, "met": row.met, "measured": not isinstance(row, NotRun)}
 
 
 def short(ratio: float) -> str:

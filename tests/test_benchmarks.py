@@ -32,6 +32,10 @@ def test_every_section_has_a_title_and_rows(section: str) -> None:
     [
         (["speed"], "speed: no such section; there are loader, step"),
         (["start-up", "--repeats", "0"], "--repeats=0: at least one turn"),
+        (["autoencoders"], "--peer: is missing"),
+        (["autoencoders", "--peer", "nowhere"], "--peer=nowhere: there is no such interpreter"),
+        (["start-up", "--epochs", "1"], "--epochs=1: at least two"),
+        (["start-up", "--images", "99"], "--images=99: must be 100 to 60000"),
         (["step", "--root", "nowhere"], "--root=nowhere: there is no MNIST/raw and no cifar-10-batches-py in it"),
     ],
 )

@@ -18,6 +18,7 @@ from ib_cli.config.settings import Seed
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Spec
 from ib_cli.datasets.augmentation import CropFlip
+from ib_cli.datasets.binarised import binarised
 from ib_cli.datasets.columns import columns, lost, named, narrowed
 from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.doubts import changed
@@ -88,6 +89,7 @@ class DataSet(ABC):
     label: str | None = None  # which of several named labels is y; None: the first
     labelled: Annotated[int, Ge(1)] | None = None  # training samples whose label is known, by class; None: all
     labelled_share: Annotated[float, Gt(0), Le(1)] = 0.1  # of a training batch, where not all are labelled
+    binarise: bool = False  # see `ib_cli.datasets.binarised`
 
     def fingerprint(self) -> str:
         """Identifies data that may change under the same options; empty for data that cannot.
@@ -105,7 +107,7 @@ class DataSet(ABC):
 
         Raises ConfigError where it cannot be read, or the options ask for more than it has.
         """
-        arrays = self.read().with_label(self.label)
+        arrays = self._stored(self.read().with_label(self.label))
         if arrays.classes is None:
             self._check_label_options()
         arrays = self._keep_classes(arrays)
@@ -124,7 +126,7 @@ class DataSet(ABC):
 
         Their y is the label that the data give them. Raises ConfigError where y is no label, or every class is seen.
         """
-        arrays = self.read().with_label(self.label)
+        arrays = self._stored(self.read().with_label(self.label))
         if arrays.classes is None:
             raise ConfigError("its y is continuous, so there are no other classes")
         seen = list(range(arrays.classes)) if self.seen is None else self.seen
@@ -172,6 +174,10 @@ class DataSet(ABC):
             whitening=whitening,
             target_scale=None if target_scale is None else target_scale.to(device),
         )
+
+    def _stored(self, arrays: Arrays) -> Arrays:
+        """Arrays that were read, as this data set stores them. Raises ConfigError as `binarised`."""
+        return binarised(arrays, self.seed) if self.binarise else arrays
 
     def rng(self, purpose: str) -> np.random.Generator:
         """This data set's own stream of random numbers for one purpose."""

@@ -70,8 +70,8 @@ class Transfer(DataSet):
         self._check()
         first = len(self.source) if self.labels == "kept" else 0
         classes = first + len(self.target)
-        given = self.read().with_label(self.label)
-        other = given if self._sets[0] == self._sets[1] else self._set(self._sets[1]).read()
+        given = self._stored(self.read().with_label(self.label))
+        other = given if self._sets[0] == self._sets[1] else self._stored(self._set(self._sets[1]).read())
         if (here := given.train.x.shape[1:]) != (there := other.train.x.shape[1:]):
             shapes = ["×".join(map(str, shape)) for shape in (here, there)]
             raise ConfigError(

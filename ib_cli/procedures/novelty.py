@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import needed
+from ib_cli.datasets.binarised import binarised
 from ib_cli.datasets.data import Data, Split
 from ib_cli.datasets.dataset import Arrays
 from ib_cli.datasets.transfer import Set, published
@@ -101,6 +102,8 @@ class Novelty(Procedure):
             for name in ("root", "download"):  # keys of this procedure here
                 told = told.replace(f"dataset.{name}", f"procedure.{name}")
             raise ConfigError(f"{key}: {told}") from None
+        if config.get("binarise"):
+            arrays = binarised(arrays, config["seed"])
         self._check_alike(key, arrays, measured)
         return arrays.test
 

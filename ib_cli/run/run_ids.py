@@ -20,6 +20,7 @@ NEUTRAL: dict[str, Any] = {
     "dataset.label": None,
     "dataset.labelled": None,
     "dataset.labelled_share": 0.1,
+    "dataset.binarise": False,
     "procedure.kind": "auto",
     "iw_samples": 0,
     "objective.minimise.D_error": 0,

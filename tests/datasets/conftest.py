@@ -28,6 +28,7 @@ OPTIONS: dict[str, Any] = {
     "flip": False,
     "seed": 0,
     "label": None,
+    "binarise": False,
 }
 
 

@@ -145,6 +145,14 @@ def test_new_samples_are_normalised_as_the_runs_own(trained: Callable[..., Run],
     torch.testing.assert_close(x, run.data.affine(images))
 
 
+def test_others_are_binarised_as_the_runs_images(trained: Callable[..., Run], tmp_path: Path) -> None:
+    run = trained(*VAE, "dataset=npz", images(tmp_path / "own.npz", side=8), "dataset.binarise=true", "epochs=1")
+    others = built(run, "procedure.others=digits").data.splits["others"].x
+    grey = ib_cli.build(ib_cli.compose(["dataset=digits", "device=cpu"])).data.splits["test"].x
+    assert set(others.unique().tolist()) == {0, 1}
+    assert (others[grey == 16] == 1).all() and (others[grey == 0] == 0).all()
+
+
 def refused(run: Run, told: str, *words: str) -> None:
     """A measurement that is a wrong command, told in one line."""
     with pytest.raises(ConfigError) as error:
