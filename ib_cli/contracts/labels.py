@@ -15,6 +15,7 @@ GREEK = {
     "lambda": "λ",
     "alpha": "α",
 }
+SLACKS = ("slack_R", "slack_C", "slack_D", "slack_V", "slack_RD", "slack_RCD")  # of TherML's bounds
 NAMES = {
     "J": "objective",
     "R": "rate",
@@ -47,7 +48,7 @@ NAMES = {
     "F": "free energy",
     "KL[P|Q]": "least divergence of the worlds",
     "I[Z;Θ|X]": "information in the weights",
-    **dict.fromkeys(("slack_R", "slack_C", "slack_D", "slack_V", "slack_RD", "slack_RCD"), "slack"),
+    **dict.fromkeys(SLACKS, "slack"),
     "H[Ẑ]": "rate",
     "H_model[Ẑ]": "code length",
     "codebook": "quantisation error",
@@ -74,7 +75,7 @@ SYMBOLS = {  # measures whose symbol differs from their name
 }
 # Measures that are amounts of information.
 INFORMATION = re.compile(
-    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|EDM|TC|KL|log_Var|log_L2)(_\w+)?\[.*\]|slack_\w+"
+    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|EDM|TC|KL|log_Var|log_L2)(_\w+)?\[.*\](_stderr)?|slack_\w+"
     r"|(d[CDR]/d(lambda|gamma|t)|maxwell|hessian_largest)(_stderr)?"  # slopes by λ, γ and t, which have no unit
 )
 RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
@@ -84,8 +85,7 @@ ORDER = (
     "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "NLL_iw", "S", "S/N", "V", "KL",
     "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "EDM[Y;Z]", "I[X;Z]",
     "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
-    "log_Var_window[Z|Y]", "KL[P|Q]", "I[Z;Θ|X]", "slack_R", "slack_C", "slack_D",
-    "slack_V", "slack_RD", "slack_RCD", "accuracy", "error", "error_drawn", "error_bound",
+    "log_Var_window[Z|Y]", "KL[P|Q]", "I[Z;Θ|X]", *SLACKS, "accuracy", "error", "error_drawn", "error_bound",
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 

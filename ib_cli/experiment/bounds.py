@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -12,6 +13,8 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.functionals.worlds import BOUNDS, is_mass, world_sums, worlds
 
 ROUNDING = {"fp32": 1e-5, "bf16": 3e-2}  # relative error of a functional
+ERRORS = 4  # standard errors of an estimate that a bound may be broken by
+ESTIMATED = {"B": "slack_R", "slack_C": "slack_C", "I[X;Y|Z]": "KL[P|Q]"}  # quantity of the estimates → measure
 PARTS = {"C": "classifier", "D": "decoder"}  # functional → the part whose density it has
 
 log = logging.getLogger(__name__)
@@ -42,8 +45,7 @@ class Bounds:
         found = worlds(sums, weights is not None and weights.evaluate == "draw", noise)
         if found is None:
             return {}
-        drawn = set() if weights is None else {weight.path.partition(".")[0] for weight in weights.weights}
-        known = {name: value for name, value in means.items() if PARTS.get(name) not in drawn}
+        known = {name: value for name, value in means.items() if PARTS.get(name) not in self._drawn}
         measures = found.measures(known)
         if found.I_Z_Θ is not None and weights is not None:
             measures["I[Z;Θ|X]"] = found.I_Z_Θ
@@ -51,6 +53,35 @@ class Bounds:
             measures = {name: value for name, value in measures.items() if name.startswith("slack_")}
         self._tell(measures, means, split)
         return measures
+
+    def of_estimates(self, lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+        """The same from estimates of a continuous z, by `mixture`, which knows its noise: measures of their split.
+
+        Flagged estimates give none. KL[P|Q] = I[X;Y|Z] where the weights are numbers.
+        """
+        names = dict(ESTIMATED)
+        if self.experiment.model.weights is not None or self.experiment.procedure.samples_weights:
+            del names["I[X;Y|Z]"]
+        if "classifier" in self._drawn:
+            del names["slack_C"]
+        found: dict[str, float] = {}
+        for line in lines:
+            if line["estimator"] != "mixture" or line["quantity"] not in names or line["saturated"]:
+                continue
+            name, value, error = names[line["quantity"]], line["value"], line["stderr"] or 0.0
+            found |= {name: value, f"{name}_stderr": error}
+            if name in BOUNDS and value < -ERRORS * error:
+                bound, bounded, where = BOUNDS[name]
+                log.warning(
+                    "%s is %.3g ± %.3g nats below %s, which it cannot be (%s)", bound, -value, error, bounded, where
+                )
+        return found
+
+    @property
+    def _drawn(self) -> set[str]:
+        """The parts of the model whose weights are drawn."""
+        weights = self.experiment.model.weights
+        return set() if weights is None else {weight.path.partition(".")[0] for weight in weights.weights}
 
     def _tell(self, measures: Mapping[str, float], means: Mapping[str, float], split: str) -> None:
         """Warn of bounds that are broken."""

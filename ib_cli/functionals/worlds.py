@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
-from torch.special import entr
 
-from ib_cli.contracts.passes import Pass, needed
+from ib_cli.contracts.passes import Pass
 from ib_cli.functionals.categorical import encoded_with_uncertainty, entropy_of_masses
 
 LARGEST = 250_000  # entries of a table p(x, z)
@@ -53,8 +51,8 @@ class Worlds:
     def measures(self, of: Mapping[str, float]) -> dict[str, float]:
         """`KL[P|Q]` and the slacks of `BOUNDS`, given the functionals `of` the same split.
 
-        A slack is a functional less what it bounds from above, 0 where the bound is tight. Those of (12) and (11) are the
-        sums of the slacks of R and D, and of R, C and D; the printed (11) has S/N − I(Θ; data)/N ≥ 0 more.
+        A slack is a functional less what it bounds from above, 0 where the bound is tight. Those of (12) and (11) are
+        the sums of the slacks of R and D, and of R, C and D; the printed (11) has S/N − I(Θ; data)/N ≥ 0 more.
         """
         least = self.least_divergence
         found = {} if least is None else {"KL[P|Q]": least}

@@ -10,6 +10,7 @@ from typing import Any
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.engine.loss import Tensors
+from ib_cli.experiment.bounds import Bounds
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.generative_measures import GenerativeMeasures
 from ib_cli.experiment.noise_measures import record_layers
@@ -108,6 +109,9 @@ class Progress:
         generative, spent = GenerativeMeasures(self.experiment).of(self.params, state.buffers, measures)
         measures = {split: {**of_split, **generative[split]} for split, of_split in measures.items()}
         seconds += spent
+        estimates = estimates_of(self.experiment, state.epoch)
+        if (split := self.experiment.estimates.split) in measures:
+            measures[split] |= Bounds(self.experiment).of_estimates(estimates)
         of_layers = record_layers(self.experiment, state.epoch, self.params, state.buffers)
         if of_layers is not None:
             measures[of_layers.split] |= of_layers.measures
@@ -118,7 +122,7 @@ class Progress:
             epochs=state.epoch,
             seconds=total,
             measures=measures,
-            estimates=estimates_of(self.experiment, state.epoch),
+            estimates=estimates,
             compile_seconds=state.compile_seconds,
             estimate_seconds=state.estimate_seconds,
             params=dict(self.params),

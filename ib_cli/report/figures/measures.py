@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,13 @@ MOST_NAMED = 12  # lines of a panel: above this, no legend
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
     """`measures`: a panel per measure; single runs as small dots, medians with quartiles as lines."""
-    names = contents.swept_metrics
+    return against_multiplier(contents, contents.swept_metrics, folder, "measures")
+
+
+def against_multiplier(
+    contents: Contents, names: Sequence[str], folder: Path, file: str, floor: float | None = None
+) -> list[Path]:
+    """A panel per measure, with a line at `floor` in each; no file without measures."""
     if not names:
         return []
     figure, panels = style.grid(len(names))
@@ -29,9 +36,11 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     for panel, name in zip(panels, names):
         for i, curve in enumerate(contents.points.curves):
             _curve(panel, contents, name, curve, i)
+        if floor is not None:
+            panel.axhline(floor, color="0.6", lw=0.7, zorder=1)
         style.tidy(panel, symbol, label(name, contents.units, contents.own))
     _legend(figure, panels[0], contents, names[0])
-    return style.write(figure, folder, "measures")
+    return style.write(figure, folder, file)
 
 
 def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> None:

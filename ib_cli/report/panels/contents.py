@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.contracts.labels import NATS_PER, has_units, in_order
+from ib_cli.contracts.labels import NATS_PER, SLACKS, has_units, in_order
 from ib_cli.report.laws.thermodynamics import Thermodynamics, measure_laws
 from ib_cli.report.quantities.colours import Colours
 from ib_cli.report.quantities.estimated import Estimated, estimated
@@ -62,8 +62,16 @@ class Contents:
     @cached_property
     def swept_metrics(self) -> list[str]:
         """The drawn measures that some point has; empty if no multiplier varies."""
+        return self._swept(self.metrics)
+
+    @cached_property
+    def swept_slacks(self) -> list[str]:
+        """The slacks of TherML's bounds that some point has, and not drawn among the measures already."""
+        return self._swept([name for name in SLACKS if name not in self.metrics])
+
+    def _swept(self, measures: Sequence[str]) -> list[str]:
         table = self.points.table[self.points.regular]
-        return [m for m in self.metrics if self.colours.vary and m in table.columns and np.isfinite(table[m]).any()]
+        return [m for m in measures if self.colours.vary and m in table.columns and np.isfinite(table[m]).any()]
 
     def repeated_runs(self, rows: DataFrame) -> np.ndarray:
         """Runs of the points `rows` with two runs or more; an only run is its point's median."""
