@@ -56,6 +56,8 @@ NAMES = {
 }
 SYMBOLS = {  # measures whose symbol differs from their name
     "L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$",
+    "log_det[Z]": r"$\frac{1}{2}\log\,\det\,2\pi e\,\mathrm{Cov}[Z]$",
+    "log_det[Z|Y]": r"$\frac{1}{2}\log\,\det\,2\pi e\,\mathrm{Cov}[Z\,|\,Y]$",
     "log_L2[Z]": r"$\mathrm{log}\,L_2[Z]$",
     "EDM[Y;Z]": r"$\mathrm{EDM}[Y;Z]$",
     "MMD": r"$\mathrm{MMD}^2$",
@@ -75,7 +77,7 @@ SYMBOLS = {  # measures whose symbol differs from their name
 }
 # Measures that are amounts of information.
 INFORMATION = re.compile(
-    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|EDM|TC|KL|log_Var|log_L2)(_\w+)?\[.*\](_stderr)?|slack_\w+"
+    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|EDM|TC|KL|log_Var|log_L2|log_det)(_\w+)?\[.*\](_stderr)?|slack_\w+"
     r"|(d[CDR]/d(lambda|gamma|t)|maxwell|hessian_largest)(_stderr)?"  # slopes by λ, γ and t, which have no unit
 )
 RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
@@ -85,7 +87,8 @@ ORDER = (
     "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "NLL_iw", "S", "S/N", "V", "KL",
     "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "EDM[Y;Z]", "I[X;Z]",
     "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
-    "log_Var_window[Z|Y]", "KL[P|Q]", "I[Z;Θ|X]", *SLACKS, "accuracy", "error", "error_drawn", "error_bound",
+    "log_Var_window[Z|Y]", "log_det[Z]", "log_det[Z|Y]", "KL[P|Q]", "I[Z;Θ|X]",
+    *SLACKS, "accuracy", "error", "error_drawn", "error_bound",
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 

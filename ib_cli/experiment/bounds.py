@@ -47,8 +47,8 @@ class Bounds:
             return {}
         known = {name: value for name, value in means.items() if PARTS.get(name) not in self._drawn}
         measures = found.measures(known)
-        if found.I_Z_Θ is not None and weights is not None:
-            measures["I[Z;Θ|X]"] = found.I_Z_Θ
+        if found.told_by_weights is not None and weights is not None:
+            measures["I[Z;Θ|X]"] = found.told_by_weights
         if self.experiment.procedure.samples_weights:  # of given weights, and not of their law
             measures = {name: value for name, value in measures.items() if name.startswith("slack_")}
         self._tell(measures, means, split)

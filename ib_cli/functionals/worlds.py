@@ -32,11 +32,11 @@ BOUNDS = {
 class Worlds:
     """What is known exactly of a split, in nats; None: not known here."""
 
-    I_Z_XΘ: float  # I(Z;X,Θ), what parameters and input tell of z (TherML eq. 10)
-    I_Z_Θ: float | None  # I(Z;Θ|X); 0 where the weights are numbers
-    H_Y_Z: float | None = None  # H[Y|Z]
-    H_Y_X: float | None = None  # H[Y|X]
-    H_X: float | None = None  # H[X]
+    told_by_all: float  # I(Z;X,Θ), what parameters and input tell of z (TherML eq. 10)
+    told_by_weights: float | None  # I(Z;Θ|X); 0 where the weights are numbers
+    labels_left: float | None = None  # H[Y|Z]
+    label_noise: float | None = None  # H[Y|X]
+    input_entropy: float | None = None  # H[X]
 
     @property
     def least_divergence(self) -> float | None:
@@ -44,9 +44,9 @@ class Worlds:
 
         I(Z;X,Θ) + I(X;Y) − I(X;Z) − I(Y;Z) = I(Z;Θ|X) + I(X;Y|Z), as the law of the data is given.
         """
-        if self.I_Z_Θ is None or self.H_Y_Z is None or self.H_Y_X is None:
+        if self.told_by_weights is None or self.labels_left is None or self.label_noise is None:
             return None
-        return self.I_Z_Θ + self.H_Y_Z - self.H_Y_X
+        return self.told_by_weights + self.labels_left - self.label_noise
 
     def measures(self, of: Mapping[str, float]) -> dict[str, float]:
         """`KL[P|Q]` and the slacks of `BOUNDS`, given the functionals `of` the same split.
@@ -57,14 +57,14 @@ class Worlds:
         least = self.least_divergence
         found = {} if least is None else {"KL[P|Q]": least}
         if "R" in of:
-            found["slack_R"] = of["R"] - self.I_Z_XΘ
-        if "C" in of and self.H_Y_Z is not None:
-            found["slack_C"] = of["C"] - self.H_Y_Z
-        if self.I_Z_Θ is not None:
-            if "D" in of and self.H_X is not None:
-                found["slack_D"] = of["D"] - self.H_X + self.I_Z_XΘ - self.I_Z_Θ
+            found["slack_R"] = of["R"] - self.told_by_all
+        if "C" in of and self.labels_left is not None:
+            found["slack_C"] = of["C"] - self.labels_left
+        if self.told_by_weights is not None:
+            if "D" in of and self.input_entropy is not None:
+                found["slack_D"] = of["D"] - self.input_entropy + self.told_by_all - self.told_by_weights
             if "V" in of:
-                found["slack_V"] = of["V"] - self.I_Z_Θ
+                found["slack_V"] = of["V"] - self.told_by_weights
         for name, parts in (("slack_RD", "RD"), ("slack_RCD", "RCD")):
             if all(f"slack_{part}" in found for part in parts):  # the bounds are sums, as I(Z;X,Θ) is
                 found[name] = sum(found[f"slack_{part}"] for part in parts)
@@ -98,15 +98,15 @@ def worlds(sums: Mapping[str, Tensor], drawn: bool, label_noise: float | None) -
         return None
     masses, uncertainty = sums[OF_Z][:, :-1], sums[OF_Z][:, -1]
     of_z = entropy_of_masses(masses)
-    I_Z_XΘ = float(of_z - uncertainty.sum() / masses.sum())
-    of_x, I_Z_Θ = None, None if drawn else 0.0
+    told_by_all = float(of_z - uncertainty.sum() / masses.sum())
+    of_x, told_by_weights = None, None if drawn else 0.0
     if OF_X in sums:
         joint = sums[OF_X]
         of_x = float(entropy_of_masses(joint.sum(1)))
         if drawn:
-            I_Z_Θ = I_Z_XΘ - of_x - float(of_z) + float(entropy_of_masses(joint))
+            told_by_weights = told_by_all - of_x - float(of_z) + float(entropy_of_masses(joint))
     of_y = float(entropy_of_masses(sums[OF_Y]) - of_z) if OF_Y in sums else None
-    return Worlds(I_Z_XΘ, I_Z_Θ, of_y, label_noise, of_x)
+    return Worlds(told_by_all, told_by_weights, of_y, label_noise, of_x)
 
 
 def is_mass(density: Distribution | None) -> bool:

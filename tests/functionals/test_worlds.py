@@ -60,10 +60,10 @@ def test_informations_are_the_sums_over_all_that_there_is(table: Tensor) -> None
     encoder = _encoder(1)
     shared, left, noise = _informations(table, encoder)
     found = worlds(world_sums(_pass(table, encoder), discrete_x=True), drawn=False, label_noise=noise)
-    assert found is not None and found.H_X is not None
-    assert found.I_Z_XΘ == pytest.approx(shared, abs=1e-12) and found.I_Z_Θ == 0
-    assert found.H_Y_Z == pytest.approx(left, abs=1e-12)
-    assert found.H_X == pytest.approx(_entropy(table.sum(1)), abs=1e-12)
+    assert found is not None and found.input_entropy is not None
+    assert found.told_by_all == pytest.approx(shared, abs=1e-12) and found.told_by_weights == 0
+    assert found.labels_left == pytest.approx(left, abs=1e-12)
+    assert found.input_entropy == pytest.approx(_entropy(table.sum(1)), abs=1e-12)
 
 
 def test_least_divergence_is_that_of_the_worlds_written_out(table: Tensor) -> None:
@@ -86,8 +86,8 @@ def test_drawn_weights_tell_of_z(table: Tensor) -> None:
     mean = (first + second) / 2
     of_x = [_entropy(mean[x]) - (_entropy(first[x]) + _entropy(second[x])) / 2 for x in range(X)]
     expected = sum(share * value for share, value in zip(table.sum(1).tolist(), of_x))
-    assert found is not None and found.I_Z_Θ == pytest.approx(expected, abs=1e-12)
-    assert found.I_Z_XΘ == pytest.approx(_informations(table, mean)[0] + expected, abs=1e-12)
+    assert found is not None and found.told_by_weights == pytest.approx(expected, abs=1e-12)
+    assert found.told_by_all == pytest.approx(_informations(table, mean)[0] + expected, abs=1e-12)
 
 
 def test_slacks_are_divergences_of_the_densities(table: Tensor) -> None:
@@ -108,13 +108,13 @@ def test_slacks_are_divergences_of_the_densities(table: Tensor) -> None:
 
 def test_slacks_of_several_functionals_are_those_of_the_paper() -> None:
     """(12) R + D − H[X] − I(Z;Θ|X) and (11) R + C + D − H[X, Y] − KL[P|Q]."""
-    known = Worlds(I_Z_XΘ=0.9, I_Z_Θ=0.2, H_Y_Z=0.5, H_Y_X=0.3, H_X=2.0)
+    known = Worlds(told_by_all=0.9, told_by_weights=0.2, labels_left=0.5, label_noise=0.3, input_entropy=2.0)
     found = known.measures({"R": 1.0, "C": 0.7, "D": 1.6, "V": 0.25})
     assert known.least_divergence == pytest.approx(0.2 + 0.5 - 0.3)
     assert found["slack_RD"] == pytest.approx(1.0 + 1.6 - 2.0 - 0.2)
     assert found["slack_RCD"] == pytest.approx(1.0 + 0.7 + 1.6 - (2.0 + 0.3) - 0.4)
     assert found["slack_V"] == pytest.approx(0.05)
-    lacking = replace(known, I_Z_Θ=None).measures({"R": 1.0, "C": 0.7, "D": 1.6, "V": 0.25})
+    lacking = replace(known, told_by_weights=None).measures({"R": 1.0, "C": 0.7, "D": 1.6, "V": 0.25})
     assert set(lacking) == {"slack_R", "slack_C"}
 
 

@@ -21,6 +21,7 @@ from ib_cli.report.read.measured import Joined, joined
 from ib_cli.report.read.points import Points, gather
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import SPLITS, differing, final_measures, own_functionals, results
+from ib_cli.report.read.words import words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -200,7 +201,7 @@ def _laws(runs: Sequence[RecordedRun], table: DataFrame, split: str, group_by: S
 
 
 def _objective(run: RecordedRun) -> str:
-    return str(run.config.get("objective.name"))
+    return words("objective.name", run.config.get("objective.name"))
 
 
 def _measures(runs: Sequence[RecordedRun], split: str) -> set[str]:
