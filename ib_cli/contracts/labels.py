@@ -51,6 +51,7 @@ NAMES = {
     **dict.fromkeys(SLACKS, "slack"),
     "H[Ẑ]": "rate",
     "H_model[Ẑ]": "code length",
+    "learning_rate": "learning rate",
     "codebook": "quantisation error",
     "commitment": "quantisation error",
 }
@@ -71,6 +72,7 @@ SYMBOLS = {  # measures whose symbol differs from their name
     "slack_RCD": r"$R + C + D - H[X,Y] - \mathrm{KL}[P\,|\,Q]$",
     "I[Z;Θ|X]": r"$I[Z;\Theta\,|\,X]$",
     "KL[P|Q]": r"$\mathrm{KL}[P\,|\,Q]$",
+    "learning_rate": r"$\eta$",
     "loss_x": r"$\mathrm{loss}_x$",
     "loss_z": r"$\mathrm{loss}_z$",
     **{name: rf"$\mathrm{{{name}}}$" for name in ("codebook", "commitment", "perplexity", "revived")},

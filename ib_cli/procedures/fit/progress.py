@@ -34,6 +34,7 @@ class Progress:
         whole = experiment.settings.evaluate_train
         self.evaluated_splits = [split for split in experiment.data.splits if whole or split != "train"]
         self._latest: Mapping[str, Mapping[str, float]] = {}  # evaluations of the present parameters
+        self._rate: dict[str, float] = {}  # the learning rate of the last epoch, of a schedule that drops at plateaus
 
     @property
     def params(self) -> Tensors:
@@ -49,8 +50,11 @@ class Progress:
 
     def trained(self, averages: Mapping[str, float]) -> None:
         """Count an epoch as trained; its averages are recorded unless the train split is evaluated."""
-        self.state.close_epoch()
-        self.state.schedule.observe(averages["J"])
+        state = self.state
+        state.close_epoch()
+        if state.schedule.state():  # it depends on J, so nobody knows it beforehand
+            self._rate = {"learning_rate": state.optimizer.defaults["lr"] * state.schedule.factor(state.epoch)}
+        state.schedule.observe(averages["J"])
         self._latest = {}
         if "train" not in self.evaluated_splits:
             self._record("train", averages)
@@ -129,7 +133,8 @@ class Progress:
         )
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
-        record(self.experiment, self.state.epoch, self.state.step, split, measures)
+        own = self._rate if split == "train" else {}
+        record(self.experiment, self.state.epoch, self.state.step, split, {**measures, **own})
 
 
 def watched(measures: Mapping[str, float], watch: str) -> float:
