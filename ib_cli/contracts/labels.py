@@ -15,6 +15,7 @@ GREEK = {
     "lambda": "λ",
     "alpha": "α",
 }
+SLACKS = ("slack_R", "slack_C", "slack_D", "slack_V", "slack_RD", "slack_RCD")  # of TherML's bounds
 NAMES = {
     "J": "objective",
     "R": "rate",
@@ -45,25 +46,40 @@ NAMES = {
     "I_pairwise": "pairwise bound",
     "L2[Z]": "mean squared norm",
     "F": "free energy",
+    "KL[P|Q]": "least divergence of the worlds",
+    "I[Z;Θ|X]": "information in the weights",
+    **dict.fromkeys(SLACKS, "slack"),
     "H[Ẑ]": "rate",
     "H_model[Ẑ]": "code length",
+    "learning_rate": "learning rate",
     "codebook": "quantisation error",
     "commitment": "quantisation error",
 }
 SYMBOLS = {  # measures whose symbol differs from their name
     "L2[Z]": r"$\mathrm{E}\,\Vert Z\Vert^2$",
+    "log_det[Z]": r"$\frac{1}{2}\log\,\det\,2\pi e\,\mathrm{Cov}[Z]$",
+    "log_det[Z|Y]": r"$\frac{1}{2}\log\,\det\,2\pi e\,\mathrm{Cov}[Z\,|\,Y]$",
     "log_L2[Z]": r"$\mathrm{log}\,L_2[Z]$",
     "EDM[Y;Z]": r"$\mathrm{EDM}[Y;Z]$",
     "MMD": r"$\mathrm{MMD}^2$",
     "NLL": r"$\mathrm{NLL}$",
     "NLL_iw": r"$\mathrm{NLL}_{\mathrm{iw}}$",
+    "slack_R": r"$R - I(Z;X,\Theta)$",
+    "slack_C": r"$C - H[Y\,|\,Z]$",
+    "slack_D": r"$D - H[X\,|\,Z]$",
+    "slack_V": r"$V - I(Z;\Theta\,|\,X)$",
+    "slack_RD": r"$R + D - H[X] - I(Z;\Theta\,|\,X)$",
+    "slack_RCD": r"$R + C + D - H[X,Y] - \mathrm{KL}[P\,|\,Q]$",
+    "I[Z;Θ|X]": r"$I[Z;\Theta\,|\,X]$",
+    "KL[P|Q]": r"$\mathrm{KL}[P\,|\,Q]$",
+    "learning_rate": r"$\eta$",
     "loss_x": r"$\mathrm{loss}_x$",
     "loss_z": r"$\mathrm{loss}_z$",
     **{name: rf"$\mathrm{{{name}}}$" for name in ("codebook", "commitment", "perplexity", "revived")},
 }
 # Measures that are amounts of information.
 INFORMATION = re.compile(
-    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|EDM|TC|KL|log_Var|log_L2)(_\w+)?\[.*\]"
+    r"([JRCDSVIB]|KL|NLL)(_\w+)?|F(_stderr)?|S/N(_stderr)?|(H|I|EDM|TC|KL|log_Var|log_L2|log_det)(_\w+)?\[.*\](_stderr)?|slack_\w+"
     r"|(d[CDR]/d(lambda|gamma|t)|maxwell|hessian_largest)(_stderr)?"  # slopes by λ, γ and t, which have no unit
 )
 RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
@@ -73,7 +89,8 @@ ORDER = (
     "J", "R", "R_Y", "B", "MMD", "C", "D", "D_error", "D_x", "D_features", "NLL", "NLL_iw", "S", "S/N", "V", "KL",
     "KL_N", "H_model[Y|X]", "H[Ẑ]", "H_model[Ẑ]", "H[Y|Z]", "H[Z]", "H[Z|X]", "H[Z|Y]", "EDM[Y;Z]", "I[X;Z]",
     "I[X;Z|Y]", "I[X;Y|Z]", "I_pairwise", "L2[Z]", "log_L2[Z]", "log_Var[Z]", "log_Var[Z|Y]", "log_Var_pooled[Z|Y]",
-    "log_Var_window[Z|Y]", "accuracy", "error", "error_drawn", "error_bound",
+    "log_Var_window[Z|Y]", "log_det[Z]", "log_det[Z|Y]", "KL[P|Q]", "I[Z;Θ|X]",
+    *SLACKS, "accuracy", "error", "error_drawn", "error_bound",
 )  # fmt: skip
 WIDE = 22  # most letters of name and symbol on one line of a figure's axis
 

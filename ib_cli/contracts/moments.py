@@ -31,3 +31,22 @@ def sums_of_all(p: Pass) -> Tensor:
 def sums_of_classes(p: Pass) -> Tensor:
     """Weighted sums of `terms` over the samples of each class, (classes, 1 + 3K)."""
     return p.by_class(terms(p))
+
+
+def products_of_all(p: Pass) -> Tensor:
+    """Weighted sums over the batch of 1, E[z|x], E[z|x] E[z|x]ᵀ and Var[z|x], (1, 1 + K + K² + K), in float64."""
+    return _products(p, p.weighed(torch.ones(len(p.y), 1, dtype=torch.float64, device=p.y.device)))
+
+
+def products_of_classes(p: Pass) -> Tensor:
+    """The same over the samples of each class, (classes, 1 + K + K² + K)."""
+    return _products(p, p.members)
+
+
+def _products(p: Pass, members: Tensor) -> Tensor:
+    """Sums weighed by `members` (B, groups), without a tensor of all samples' products."""
+    mean, variance = (p.of_samples(each.double()) for each in moments(p))
+    groups, K = members.shape[1], mean.shape[1]
+    apart = (members.unsqueeze(2) * mean.unsqueeze(1)).flatten(1)  # (B, groups · K)
+    products = (apart.T @ mean).view(groups, K * K)
+    return torch.cat([members.sum(0).unsqueeze(1), members.T @ mean, products, members.T @ variance], 1)

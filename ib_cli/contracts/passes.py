@@ -109,12 +109,15 @@ class Pass:
         """Weighted sums of values (B, n) or (G, n) over the samples of each label, (classes, n), in float64.
 
         Labels that are not certain count by their probabilities. The sums of q(z|x) are the unnormalised p(y, z)."""
-        if self.y_probabilities is None:
-            labels = torch.arange(needed(self.classes), device=self.y.device)
-            members = (self.y.unsqueeze(1) == labels).double()
-        else:
-            members = self.y_probabilities.double()
-        return self.weighed(members).T @ self.of_samples(values).double()
+        return self.members.T @ self.of_samples(values).double()
+
+    @property
+    def members(self) -> Tensor:
+        """The weight of each sample in each label, (B, classes), in float64: p(y|x) where y is not certain."""
+        if self.y_probabilities is not None:
+            return self.weighed(self.y_probabilities.double())
+        labels = torch.arange(needed(self.classes), device=self.y.device)
+        return self.weighed((self.y.unsqueeze(1) == labels).double())
 
     def right(self, labels: Tensor) -> Tensor:
         """The probability that labels (…, B), or (…, 1) for all samples, are y: (…, B); 1 or 0 where y is certain."""

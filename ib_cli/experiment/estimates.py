@@ -23,7 +23,8 @@ from ib_cli.engine.seeds import generator
 from ib_cli.estimators import Estimate, information_plane
 from ib_cli.estimators.categorical import categorical_information
 from ib_cli.estimators.information_plane import Estimator
-from ib_cli.estimators.latent_divergence import latent_divergence
+from ib_cli.estimators.latent_divergence import latent_divergence, slack
+from ib_cli.functionals.classification_error import classification_error
 from ib_cli.functionals.rate import rate
 from ib_cli.model.model import Model
 
@@ -67,7 +68,7 @@ class Estimates:
         if model.bottleneck.discrete:
             table, y, weight = tabulated(model, data, settings, params, buffers, self.split)
             return list(categorical_information(table, y, weight, noise).values()), time.monotonic() - start
-        z, y, encoder, rates = represented(model, data, settings, params, buffers, self.split, self.samples)
+        z, y, encoder, nats = represented(model, data, settings, params, buffers, self.split, self.samples)
         y_entropy = data.label_entropy(self.split) if data.spec.classes is None else None
         found: list[Estimate] = []
         for name in self.use:
@@ -89,9 +90,12 @@ class Estimates:
                 log.warning("%s could not estimate: %s", name, error)
                 nothing = Estimate("", name, None, n=len(z), saturated=True, reason=str(error))
                 found += [nothing.of("I[X;Z]"), nothing.of("I[Y;Z]")]
-        if rates is not None:
+        if "R" in nats:
             bounds = [each for each in found if each.quantity == "I[X;Z]" and each.lower is not None]
-            found += [latent_divergence(rates, each) for each in bounds]
+            found += [latent_divergence(nats["R"], each) for each in bounds]
+        if "C" in nats:
+            left = [each for each in found if each.quantity == "H[Y|Z]" and each.estimator == "mixture"]
+            found += [slack("slack_C", nats["C"], each) for each in left]
         return found, time.monotonic() - start
 
 
@@ -113,9 +117,9 @@ def tabulated(
 @torch.no_grad()
 def represented(
     model: Model, data: Data, settings: Settings, params: Tensors, buffers: Tensors, split: str, samples: int | None
-) -> tuple[Tensor, Tensor, dict[str, Any], Tensor | None]:
+) -> tuple[Tensor, Tensor, dict[str, Any], dict[str, Tensor]]:
     """z (N, K), one draw for each of `samples` random members of a split, their y (N, …), what is known of q(z|x), and
-    the rate of each, (N,), where the model measures one against m(z).
+    R and C of each, (N,), where the model measures them and q(z|x) is Gaussian.
 
     Members that have weights, such as the cells of a table p(x, y), are drawn with replacement, each as often as it
     weighs: `samples` of them, or `DRAWS` where it is None. A Gaussian q(z|x) gives `mean` and `scale`, (N, K), or (K,)
@@ -129,11 +133,11 @@ def represented(
     parts = _of_passes(_sampled, model, data, settings, params, buffers, split, members=members)
     z, y = torch.cat([part.z for part in parts]), torch.cat([part.y for part in parts])
     if parts[0].moments is None:
-        return z, y, {"drawn": draws_numbers(model, data, split, settings.precision)}, None
+        return z, y, {"drawn": draws_numbers(model, data, split, settings.precision)}, {}
     mean, scale = (torch.cat(of_passes) for of_passes in zip(*(part.moments for part in parts if part.moments)))
-    rates = [part.rate for part in parts if part.rate is not None]
+    nats = {name: torch.cat([part.nats[name] for part in parts]).double() for name in parts[0].nats}
     known = {"mean": mean, "scale": scale[0] if bool((scale == scale[0]).all()) else scale}
-    return z, y, known, torch.cat(rates).double() if rates else None
+    return z, y, known, nats
 
 
 class _Sampled(NamedTuple):
@@ -142,13 +146,15 @@ class _Sampled(NamedTuple):
     z: Tensor  # (B, K)
     y: Tensor  # (B, …)
     moments: tuple[Tensor, Tensor] | None  # mean and deviation of a Gaussian q(z|x)
-    rate: Tensor | None  # (B,)
+    nats: dict[str, Tensor]  # R and C of each sample, (B,)
 
 
 def _sampled(p: Pass) -> _Sampled:
-    rated = _is_gaussian(p.encoder) and p.marginal is not None
-    moments = (p.encoder.mean, p.encoder.stddev) if _is_gaussian(p.encoder) else None
-    return _Sampled(p.z[0], p.y, moments, rate.nats(p) if rated else None)
+    if not _is_gaussian(p.encoder):
+        return _Sampled(p.z[0], p.y, None, {})
+    known = [each for each in (rate, classification_error) if each.measurable(p)]
+    nats = {each.symbol: each.nats(p) for each in known}
+    return _Sampled(p.z[0], p.y, (p.encoder.mean, p.encoder.stddev), nats)
 
 
 def _of_passes(

@@ -20,9 +20,11 @@ from ib_cli.engine.portions import Portions
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
 from ib_cli.engine.state import State
+from ib_cli.experiment.bounds import Bounds
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.functionals.functional import Functional
 from ib_cli.functionals.objective import Objective
+from ib_cli.functionals.worlds import WORLDS
 from ib_cli.model.blocks.refreshed import Refreshed
 
 AT_ONCE = {"cpu": 50_000, "cuda": 1_000_000}  # draws of z in one pass over several runs
@@ -101,6 +103,7 @@ class Evaluation:
         self.samples = samples or experiment.settings.eval_samples
         self._portions = Portions(experiment.settings.eval_batch_size)
         self._plans: dict[int, list[Request]] = {}
+        self._bounds = Bounds(experiment)
 
     def of(
         self,
@@ -118,8 +121,7 @@ class Evaluation:
         experiment, buffers = self._given(experiment, buffers)
         if fresh:
             self.refresh(params, buffers, experiment.settings.seed)
-        objective = self.experiment.objective
-        found = self._summed(lambda p: sums(p, objective), params, buffers, split, experiment.settings.seed)
+        found = self._summed(self._all_sums, params, buffers, split, experiment.settings.seed)
         return self._means(found, split, experiment)
 
     def of_samples(
@@ -153,13 +155,15 @@ class Evaluation:
         """`of` each copy, in their order; `experiments` are theirs."""
         seeds = [each.settings.seed for each in experiments]
         self._refresh_copies(copies.evaluated_params, copies.buffers, seeds)
-        objective = self.experiment.objective
-        found = self._summed_copies(lambda p: sums(p, objective), copies.evaluated_params, copies.buffers, split, seeds)
+        found = self._summed_copies(self._all_sums, copies.evaluated_params, copies.buffers, split, seeds)
         on_cpu = {name: total.cpu() for name, total in found.items()}
         return [
             self._means({name: total[i] for name, total in on_cpu.items()}, split, experiment)
             for i, experiment in enumerate(experiments)
         ]
+
+    def _all_sums(self, p: Pass) -> dict[str, Tensor]:
+        return sums(p, self.experiment.objective) | self._bounds.sums(p)
 
     def begin_epoch(self, state: State) -> None:
         """Refresh the parts that training needs fresh; within an epoch they stay."""
@@ -287,7 +291,8 @@ class Evaluation:
         return 1 if z_is_drawn and not weights.shared else self.experiment.settings.eval_samples
 
     def _means(self, sums: Mapping[str, Tensor], split: str, experiment: Experiment) -> dict[str, float]:
-        N = len(experiment.data.splits[split])
+        N, sums = len(experiment.data.splits[split]), dict(sums)
+        of_worlds = {name: sums.pop(name) for name in list(sums) if name in WORLDS}
         of_sums = {symbol: entry.of_sums for symbol, entry in experiment.objective.known.items() if entry.of_sums}
         means = {name: float(of_sums[name](total) if name in of_sums else total / N) for name, total in sums.items()}
         means["J"] = float(experiment.objective.total(means, experiment.multipliers))
@@ -299,4 +304,4 @@ class Evaluation:
             means["r2"] = 1 - means["mse"] / variance
         if "C" in means and (H := experiment.data.label_entropy(split)) is not None:
             means["H[Y]"] = H
-        return means
+        return means | self._bounds.of(means, of_worlds, split)

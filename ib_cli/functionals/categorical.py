@@ -12,7 +12,7 @@ from ib_cli.contracts.passes import Pass, needed
 from ib_cli.functionals.functional import functional, of_whole
 
 
-def _entropy(masses: Tensor) -> Tensor:
+def entropy_of_masses(masses: Tensor) -> Tensor:
     """−Σ p ln p with p = masses/Σ masses over all entries, (). At p = 0 the term and its gradient are 0."""
     p = masses / masses.sum()
     return -(p * p.where(p > 0, 1).log()).sum()
@@ -28,7 +28,7 @@ def _joint(p: Pass) -> Tensor:
     return p.by_class(needed(p.z_weight).T)
 
 
-def _with_uncertainty(p: Pass) -> Tensor:
+def encoded_with_uncertainty(p: Pass) -> Tensor:
     """q(z|x) and H[Z|x] as the last column, (G, K + 1), in float64."""
     log_q = needed(p.code_logits).double()
     q = log_q.exp()
@@ -37,12 +37,12 @@ def _with_uncertainty(p: Pass) -> Tensor:
 
 def _of_codes_with_uncertainty(p: Pass) -> Tensor:
     """Unnormalised p(z) and E H[Z|x], (1, K + 1)."""
-    return p.weighed(_with_uncertainty(p)).sum(0, keepdim=True)
+    return p.weighed(encoded_with_uncertainty(p)).sum(0, keepdim=True)
 
 
 def _joint_with_uncertainty(p: Pass) -> Tensor:
     """Unnormalised p(y, z) and p(y) E[H[Z|x] | y], (classes, K + 1)."""
-    return p.by_class(_with_uncertainty(p))
+    return p.by_class(encoded_with_uncertainty(p))
 
 
 # The classifier is there so that C, which it bounds, is measured beside it.
@@ -52,38 +52,38 @@ def decoder_uncertainty(joint: Tensor) -> Tensor:
 
     Its gradient is E_{p(x,z)} [∇ ln q(z|x) E_{p(y|x)} (−ln p(y|z))] (App. A.3), which automatic differentiation gives.
     """
-    return _entropy(joint) - _entropy(joint.sum(0))
+    return entropy_of_masses(joint) - entropy_of_masses(joint.sum(0))
 
 
 @of_whole("H[Z]", "encoding entropy", "z_weight", sums=_of_codes, costly=True)
 def encoding_entropy(masses: Tensor) -> Tensor:
     """H[Z] (Unpacking eq. 12), ()."""
-    return _entropy(masses)
+    return entropy_of_masses(masses)
 
 
 @functional("H[Z|X]", "encoding uncertainty", "z_weight", "encoder", costly=True)
 def encoding_uncertainty(p: Pass) -> Tensor:
     """H[Z|X] = −Σ_z q(z|x) ln q(z|x) (Unpacking §3.2), (G,)."""
-    return _with_uncertainty(p)[:, -1]
+    return encoded_with_uncertainty(p)[:, -1]
 
 
 @of_whole("H[Z|Y]", "reverse decoder uncertainty", "z_weight", "classes", sums=_joint, costly=True)
 def reverse_decoder_uncertainty(joint: Tensor) -> Tensor:
     """H[Z|Y] = H[Y,Z] − H[Y] (Unpacking §3.2), ()."""
-    return _entropy(joint) - _entropy(joint.sum(1))
+    return entropy_of_masses(joint) - entropy_of_masses(joint.sum(1))
 
 
 @of_whole("EDM[Y;Z]", "entropy distance of Y and Z", "z_weight", "classes", sums=_joint, costly=True)
 def entropy_distance(joint: Tensor) -> Tensor:
     """H[Y|Z] + H[Z|Y] = 2 H[Y|Z] + H[Z] − H[Y] (Unpacking eqs. 19 and 21), (): 0 where z and y are one to one."""
-    return 2 * _entropy(joint) - _entropy(joint.sum(0)) - _entropy(joint.sum(1))
+    return 2 * entropy_of_masses(joint) - entropy_of_masses(joint.sum(0)) - entropy_of_masses(joint.sum(1))
 
 
 @of_whole("I[X;Z]", "preserved information", "z_weight", "encoder", sums=_of_codes_with_uncertainty, costly=True)
 def preserved_information(sums: Tensor) -> Tensor:
     """I[X;Z] = H[Z] − H[Z|X] (Unpacking eq. 14), (); at most ln B for B samples."""
     masses, uncertainty = sums[:, :-1], sums[:, -1]
-    return _entropy(masses) - uncertainty.sum() / masses.sum()
+    return entropy_of_masses(masses) - uncertainty.sum() / masses.sum()
 
 
 @of_whole(
@@ -92,4 +92,4 @@ def preserved_information(sums: Tensor) -> Tensor:
 def redundant_information(sums: Tensor) -> Tensor:
     """I[X;Z|Y] = H[Z|Y] − H[Z|X] (Unpacking eq. 16), ()."""
     joint, uncertainty = sums[:, :-1], sums[:, -1]
-    return _entropy(joint) - _entropy(joint.sum(1)) - uncertainty.sum() / joint.sum()
+    return entropy_of_masses(joint) - entropy_of_masses(joint.sum(1)) - uncertainty.sum() / joint.sum()

@@ -22,12 +22,20 @@ def _variances(sums: Tensor) -> tuple[Tensor, Tensor]:
     K = (sums.shape[1] - 1) // 3
     n, mean, square, within = sums.split([1, K, K, K], 1)
     there = n > 0
-    n = n.where(there, 1)
-    deviations = square - mean.square() / n
-    free = (n - 1).clamp(min=0)
+    counts = n.where(there, 1)
+    between = pooled_moments(n, square - mean.square() / counts)
+    return n.where(there, 0), between + within / counts
+
+
+def pooled_moments(n: Tensor, deviations: Tensor) -> Tensor:
+    """(Q_g + Q/Σ(n_g − 1)) / n_g from counts (groups, 1) and sums of squared deviations or products, (groups, …).
+
+    One group alone: Q/(n − 1).
+    """
+    there = n > 0
+    free = (n.where(there, 1) - 1).clamp(min=0)
     pooled = deviations.sum(0) / free.where(there, 0).sum().clamp(min=1)
-    between = pooled.expand_as(mean) if len(n) == 1 else (deviations + pooled) / (free + 1)
-    return n.where(there, 0), between + within / n
+    return pooled.expand_as(deviations) if len(n) == 1 else (deviations + pooled) / (free + 1)
 
 
 def _entropy(variances: Tensor) -> Tensor:

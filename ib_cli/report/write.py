@@ -21,6 +21,7 @@ FIGURES = {
     "residual_plane": "residual_plane",
     "i_diagram": "i_diagram",
     "measures": "measures",
+    "slack": "slack",
     "entropies": "entropies",
     "trajectories": "trajectories",
     "cross_entropies": "cross_entropies",

@@ -26,8 +26,9 @@ def one_spelling(config: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
     if fingerprint and _by_content(config):
         found["dataset"] = {key: value for key, value in config["dataset"].items() if key != "path"}
     run = _other_run(config)
-    if run is not None and RUN_ID.fullmatch(name := expanded(run).resolve().name):
-        found["weights"] = {**config["weights"], "run": name}
+    if run is not None:
+        of_runs = _id_of(run) if isinstance(run, str) else [_id_of(each) for each in run]
+        found["weights"] = {**config["weights"], "run": of_runs}
     if isinstance(procedure := config.get("procedure"), Mapping) and isinstance(procedure.get("digest"), str):
         folders = ("run", "classifier") if isinstance(procedure.get("classifier_digest"), str) else ("run",)
         found["procedure"] = {key: value for key, value in procedure.items() if key not in folders}
@@ -42,7 +43,7 @@ def spellings(config: Mapping[str, Any], fingerprint: str) -> Iterator[dict[str,
     """The config as it is and with its paths in the ways that a person may have written them."""
     by_content, run = fingerprint and _by_content(config), _other_run(config)
     for path in _paths(config["dataset"]["path"]) if by_content else [None]:
-        for folder in _paths(run) if run is not None else [None]:
+        for folder in _paths(run) if isinstance(run, str) else [None]:
             found = dict(config)
             if path is not None:
                 found["dataset"] = {**config["dataset"], "path": path}
@@ -58,11 +59,18 @@ def _by_content(config: Mapping[str, Any]) -> bool:
     return public_name("dataset", str(node.get("_target_"))) in BY_CONTENT
 
 
-def _other_run(config: Mapping[str, Any]) -> str | None:
-    """The folder of the run whose posterior is this run's prior."""
+def _other_run(config: Mapping[str, Any]) -> str | list[str] | None:
+    """The folder of the run whose posterior is this run's prior, or the folders of several."""
     node = config.get("weights")
     run = node.get("run") if isinstance(node, Mapping) else None
-    return run if isinstance(run, str) else None
+    several = isinstance(run, list) and all(isinstance(each, str) for each in run)
+    return run if isinstance(run, str) or several else None
+
+
+def _id_of(run: str) -> str:
+    """The id of the run in a folder; the folder as it is spelled where its name is no id."""
+    name = expanded(run).resolve().name
+    return name if RUN_ID.fullmatch(name) else run
 
 
 def _paths(path: str) -> list[str]:

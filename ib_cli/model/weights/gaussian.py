@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import torch
@@ -13,7 +14,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.noise import Tape
 from ib_cli.model.weights.local import Local, is_local, output_deviation
 from ib_cli.model.weights.posterior import Evaluate, Parts, Posterior, Tensors, Weight
-from ib_cli.model.weights.prior import RHO, Prior, centred, trained
+from ib_cli.model.weights.prior import RHO, Prior, centred, mixture, trained
 
 Kind = Literal["standard", "scaled", "posterior"]
 
@@ -29,7 +30,12 @@ class GaussianWeights(Posterior):
     All other weights are drawn once a batch; with `local=none` these are all weights.
 
     `prior=posterior` is the posterior that the run in the folder `run` learned; with `start_there` training starts from
-    it as well.
+    it as well. With several folders q(θ) is the mean of their posteriors (TherML eq. 21), q = Σ_k q_k/K, training
+    starts from the first, and S is the bound
+
+        −ln Σ_k exp(−KL(p ‖ q_k))/K ≥ KL(p ‖ q)
+
+    (Hershey and Olsen 2007), at most ln K above the least KL(p ‖ q_k), and tight where the q_k lie apart.
     """
 
     def __init__(
@@ -40,7 +46,7 @@ class GaussianWeights(Posterior):
         deviation: Annotated[float, Gt(0)],
         prior: Kind,
         scale: Annotated[float, Gt(0)] | None,
-        run: str | None,
+        run: str | list[str] | None,
         start_there: bool,
         local: Local,
         evaluate: Evaluate,
@@ -48,12 +54,13 @@ class GaussianWeights(Posterior):
         """Raises ConfigError for keys that do not go together, or a prior that does not fit the model."""
         super().__init__(model, parts, evaluate)
         found = _prior(prior, scale, run)
+        self.components = len(run) if isinstance(run, list) else None  # of the prior; None: it is one Gaussian
         for weight in self.weights:
             mean, spread = found(weight)
             start: Tensor | float = deviation
             if prior == "posterior" and start_there:
-                weight.value.data.copy_(mean)
-                start = spread
+                weight.value.data.copy_(mean if self.components is None else mean[0])
+                start = spread if self.components is None else spread[0]
             _add(weight, mean, spread, start)
         self.drawn = [weight for weight in self.weights if not is_local(weight.owner, local)]
         self.shared = bool(self.drawn)
@@ -68,16 +75,20 @@ class GaussianWeights(Posterior):
         }
 
     def divergence(self, tensors: Tensors) -> Tensor:
-        """S in closed form."""
-        return sum(
+        """S in closed form; of a mean of posteriors the bound above."""
+        of_weights = [
             divergence(
                 tensors[path],
                 softplus(tensors[RHO.format(path)]),
                 tensors[f"{path}_prior_mean"],
                 tensors[f"{path}_prior_deviation"],
-            ).sum()
+            )
             for _, _, path in self.weights
-        )
+        ]
+        if self.components is None:
+            return sum(nats.sum() for nats in of_weights)
+        of_components = sum(nats.flatten(1).sum(1) for nats in of_weights)
+        return math.log(self.components) - torch.logsumexp(-of_components, 0)
 
     def _with_noise(self, layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         """A layer's output plus the noise of its weights; None, which leaves the output, if the pass draws none."""
@@ -94,15 +105,15 @@ def divergence(mean: Tensor, s: Tensor, m: Tensor, t: Tensor) -> Tensor:
     return (t / s).log() + (s.square() + (mean - m).square()) / (2 * t.square()) - 0.5
 
 
-def _prior(kind: Kind, scale: float | None, run: str | None) -> Prior:
+def _prior(kind: Kind, scale: float | None, run: str | list[str] | None) -> Prior:
     if scale is not None and kind != "scaled":
         raise ConfigError(f"weights.scale={scale}: is for weights.prior=scaled, and the prior is {kind}")
     if run is not None and kind != "posterior":
         raise ConfigError(f"weights.run={run}: is for weights.prior=posterior, and the prior is {kind}")
     if kind == "posterior":
-        if run is None:
+        if not run:
             raise ConfigError("weights.run: prior=posterior needs the folder of a run with weights=gaussian")
-        return trained(run)
+        return trained(run) if isinstance(run, str) else mixture(run)
     return centred(1.0 if kind == "standard" else scale)
 
 

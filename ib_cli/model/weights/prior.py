@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -39,6 +39,17 @@ def _fan_in(owner: nn.Module) -> int:
         case _ConvNd():
             return owner.in_channels // owner.groups * math.prod(owner.kernel_size)
     return 1
+
+
+def mixture(runs: Sequence[str]) -> Prior:
+    """The mean of the posteriors that several runs learned (TherML eq. 21): their means and deviations, (runs, …)."""
+    parts = [trained(run) for run in runs]
+
+    def prior(weight: Weight) -> tuple[Tensor, Tensor]:
+        means, deviations = zip(*(part(weight) for part in parts))
+        return torch.stack(means), torch.stack(deviations)
+
+    return prior
 
 
 def trained(run: str) -> Prior:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.engine.loss import Tensors
+from ib_cli.experiment.bounds import Bounds
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.generative_measures import GenerativeMeasures
 from ib_cli.experiment.noise_measures import record_layers
@@ -33,6 +34,7 @@ class Progress:
         whole = experiment.settings.evaluate_train
         self.evaluated_splits = [split for split in experiment.data.splits if whole or split != "train"]
         self._latest: Mapping[str, Mapping[str, float]] = {}  # evaluations of the present parameters
+        self._rate: dict[str, float] = {}  # the learning rate of the last epoch, of a schedule that drops at plateaus
 
     @property
     def params(self) -> Tensors:
@@ -48,8 +50,11 @@ class Progress:
 
     def trained(self, averages: Mapping[str, float]) -> None:
         """Count an epoch as trained; its averages are recorded unless the train split is evaluated."""
-        self.state.close_epoch()
-        self.state.schedule.observe(averages["J"])
+        state = self.state
+        state.close_epoch()
+        if state.schedule.state():  # it depends on J, so nobody knows it beforehand
+            self._rate = {"learning_rate": state.optimizer.defaults["lr"] * state.schedule.factor(state.epoch)}
+        state.schedule.observe(averages["J"])
         self._latest = {}
         if "train" not in self.evaluated_splits:
             self._record("train", averages)
@@ -108,6 +113,9 @@ class Progress:
         generative, spent = GenerativeMeasures(self.experiment).of(self.params, state.buffers, measures)
         measures = {split: {**of_split, **generative[split]} for split, of_split in measures.items()}
         seconds += spent
+        estimates = estimates_of(self.experiment, state.epoch)
+        if (split := self.experiment.estimates.split) in measures:
+            measures[split] |= Bounds(self.experiment).of_estimates(estimates)
         of_layers = record_layers(self.experiment, state.epoch, self.params, state.buffers)
         if of_layers is not None:
             measures[of_layers.split] |= of_layers.measures
@@ -118,14 +126,15 @@ class Progress:
             epochs=state.epoch,
             seconds=total,
             measures=measures,
-            estimates=estimates_of(self.experiment, state.epoch),
+            estimates=estimates,
             compile_seconds=state.compile_seconds,
             estimate_seconds=state.estimate_seconds,
             params=dict(self.params),
         )
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
-        record(self.experiment, self.state.epoch, self.state.step, split, measures)
+        own = self._rate if split == "train" else {}
+        record(self.experiment, self.state.epoch, self.state.step, split, {**measures, **own})
 
 
 def watched(measures: Mapping[str, float], watch: str) -> float:

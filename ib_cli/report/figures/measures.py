@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +22,27 @@ MOST_NAMED = 12  # lines of a panel: above this, no legend
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
     """`measures`: a panel per measure; single runs as small dots, medians with quartiles as lines."""
-    names = contents.swept_metrics
+    return against_multiplier(contents, contents.swept_metrics, folder, "measures")
+
+
+def against_multiplier(
+    contents: Contents, names: Sequence[str], folder: Path, file: str, floor: float | None = None
+) -> list[Path]:
+    """A panel per measure, with a line at `floor` in each; no file without measures."""
     if not names:
         return []
     figure, panels = style.grid(len(names))
     for panel, name in zip(panels, names):
         paint(contents, panel, name)
+        if floor is not None:
+            panel.axhline(floor, color="0.6", lw=0.7, zorder=1)
     handles = legend_handles(contents, names[0])
     if len(contents.points.curves) > 1 and handles:
         panels[0].legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)
     elif handles:
         place = {"loc": "outside upper left", "ncols": ABREAST}
         figure.legend(handles=handles, fontsize=style.SMALL, frameon=False, **place)
-    return style.write(figure, folder, "measures")
+    return style.write(figure, folder, file)
 
 
 def paint(contents: Contents, panel: Axes, name: str) -> None:

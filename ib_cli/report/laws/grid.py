@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LEAST_FILLED = 0.5  # share of filled cells; with less, the multipliers form no grid
+REPLICAS = 32  # of an only seed's values, to carry recorded standard errors through a relation
 SHAKEN = 10.0  # extents of a measure: the change of doubted values that shows what rests on them, also violations of 0
 
 
@@ -26,7 +27,8 @@ SHAKEN = 10.0  # extents of a measure: the change of doubted values that shows w
 class Grid:
     """A curve's cells (*shape), an axis per varying multiplier; scattered points have one axis without a name.
 
-    `values` maps J and each functional to means (1 + seeds, *shape): over all seeds, then with each seed left out.
+    `values` maps J and each functional to means (1 + seeds, *shape): over all seeds, then with each seed left out; of
+    an only seed with recorded standard errors, values that are moved by these.
     """
 
     curve: str
@@ -156,6 +158,7 @@ def _grid(
         for name in (*lagrangian.functionals, "J")
         if f"{split}/{name}" in results
     }
+    values = _with_sampling_errors(points, results, members, cells, split, values)
     recorded = "J" in values and bool(np.isfinite(values["J"][0]).any())
     if not recorded:
         values["J"] = lagrangian.objective(at, values)
@@ -178,7 +181,37 @@ def _with_entropy(results: DataFrame, lagrangian: Lagrangian, split: str) -> Dat
     F, J = f"{split}/F", f"{split}/J"
     if F not in results or J not in results or not {"S", "S/N"} & set(lagrangian.functionals):
         return results
-    return results.assign(**{J: results[F].where(results[F].notna(), results[J])})
+    sampled = results[F].notna()
+    whole = {J: results[F].where(sampled, results[J])}
+    if f"{F}_stderr" in results and f"{J}_stderr" in results:
+        whole[f"{J}_stderr"] = results[f"{F}_stderr"].where(sampled, results[f"{J}_stderr"])
+    return results.assign(**whole)
+
+
+def _with_sampling_errors(
+    points: Points,
+    results: DataFrame,
+    members: np.ndarray,
+    cells: np.ndarray,
+    split: str,
+    values: dict[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """One seed's means with `REPLICAS` more, moved as much as the standard errors that runs recorded of them.
+
+    They stand where means with a seed left out would, so that the jackknife of a relation is its sampling error. The
+    errors of the measures count as independent. Without recorded errors, or with several seeds, nothing changes.
+    """
+    columns = {name: f"{split}/{name}_stderr" for name in values}
+    known = [name for name, column in columns.items() if column in results and results[column].notna().any()]
+    if not known or any(len(of) > 1 for of in values.values()):
+        return values
+    rng, found = np.random.default_rng(0), {}
+    for name, of in values.items():
+        moves = rng.standard_normal((REPLICAS, *of.shape[1:]))
+        moves = (moves - moves.mean(0)) / moves.std(0) / np.sqrt(REPLICAS - 1)
+        error = _means(points, results, members, cells, columns[name])[0] if name in known else np.zeros(of.shape[1:])
+        found[name] = np.concatenate([of, of + moves * error])
+    return found
 
 
 def _multipliers(

@@ -22,6 +22,7 @@ from ib_cli.report.laws.held_fixed import derivatives_holding
 from ib_cli.report.laws.relation import Relation
 
 LAW = "Maxwell relation"
+SINGULAR = 1e8  # condition of a matrix of derivatives that has no inverse, as far as they can tell
 
 
 def maxwell(grid: Grid) -> tuple[list[Relation], list[str]]:
@@ -38,7 +39,31 @@ def maxwell(grid: Grid) -> tuple[list[Relation], list[str]]:
                 f"{grid.curve}: {where}{x} and {y} are functions of each other, so neither can change while the other "
                 f"is held, and {_natural_text(grid, *pair)} has no meaning"
             )
+    if len(grid.axes) == 3:
+        relations += _holding_all_others(grid)
     return relations, remarks
+
+
+def _holding_all_others(grid: Grid) -> Iterator[Relation]:
+    """(∂δ/∂C)_DS = (∂γ/∂D)_CS and its sisters (TherML eq. 27), as R(C, D, S) has it: not σ but S is held.
+
+    The matrix ∂(γ, δ, σ)/∂(C, D, S) is the inverse of ∂(C, D, S)/∂(γ, δ, σ). NaN where that is singular, as where D is
+    a function of R.
+    """
+    axes = grid.axes
+    rows = [[grid.derivative(grid.conjugates[of], by) * grid.slopes[by] for by in axes] for of in axes]
+    matrix = np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+    known = np.isfinite(matrix).all((-2, -1))
+    matrix = np.where(known[..., None, None], matrix, np.eye(len(axes)))
+    known &= np.linalg.cond(matrix) < SINGULAR
+    inverse = np.linalg.inv(np.where(known[..., None, None], matrix, np.eye(len(axes))))
+    inverse = np.where(known[..., None, None], inverse, np.nan)
+    letters = [grid.lagrangian.letter(name) for name in axes]
+    for i, j in combinations(range(len(axes)), 2):
+        (k,) = {0, 1, 2} - {i, j}
+        sides = (_d(GREEK[axes[j]], letters[i]), letters[j]), (_d(GREEK[axes[i]], letters[j]), letters[i])
+        statement = " = ".join(f"({derivative})_{held},{letters[k]}" for derivative, held in sides)
+        yield Relation(LAW, statement, grid, axes[i], inverse[..., i, j], inverse[..., j, i])
 
 
 def _direct(grid: Grid, m: str, n: str) -> Relation:

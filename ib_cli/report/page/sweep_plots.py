@@ -31,9 +31,9 @@ ZERO = 3.0  # a multiplier of 0 is drawn at the smallest positive one over this,
 
 
 def measures(contents: Contents) -> Iterator[Plot]:
-    """A plot per measure against the swept multiplier; none if no multiplier varies."""
+    """A plot per measure, and per slack of a bound, against the swept multiplier; none if no multiplier varies."""
     symbol = " or ".join(GREEK[name] for name in contents.colours.names)
-    for name in contents.swept_metrics:
+    for name in [*contents.swept_metrics, *contents.swept_slacks]:
         traces = [trace for i in range(len(contents.points.curves)) for trace in _measure(contents, name, i)]
         named = {trace["name"] for trace in traces}
         yield {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.contracts.labels import NATS_PER, has_units, in_order
+from ib_cli.contracts.labels import NATS_PER, SLACKS, has_units, in_order
 from ib_cli.report.laws.thermodynamics import Thermodynamics, measure_laws
 from ib_cli.report.quantities.colours import Colours
 from ib_cli.report.quantities.estimated import Estimated, estimated
@@ -21,6 +21,7 @@ from ib_cli.report.read.measured import Joined, joined
 from ib_cli.report.read.points import Points, gather
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import SPLITS, differing, final_measures, own_functionals, results
+from ib_cli.report.read.words import words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -62,8 +63,16 @@ class Contents:
     @cached_property
     def swept_metrics(self) -> list[str]:
         """The drawn measures that some point has; empty if no multiplier varies."""
+        return self._swept(self.metrics)
+
+    @cached_property
+    def swept_slacks(self) -> list[str]:
+        """The slacks of TherML's bounds that some point has, and not drawn among the measures already."""
+        return self._swept([name for name in SLACKS if name not in self.metrics])
+
+    def _swept(self, measures: Sequence[str]) -> list[str]:
         table = self.points.table[self.points.regular]
-        return [m for m in self.metrics if self.colours.vary and m in table.columns and np.isfinite(table[m]).any()]
+        return [m for m in measures if self.colours.vary and m in table.columns and np.isfinite(table[m]).any()]
 
     def repeated_runs(self, rows: DataFrame) -> np.ndarray:
         """Runs of the points `rows` with two runs or more; an only run is its point's median."""
@@ -192,7 +201,7 @@ def _laws(runs: Sequence[RecordedRun], table: DataFrame, split: str, group_by: S
 
 
 def _objective(run: RecordedRun) -> str:
-    return str(run.config.get("objective.name"))
+    return words("objective.name", run.config.get("objective.name"))
 
 
 def _measures(runs: Sequence[RecordedRun], split: str) -> set[str]:

@@ -13,6 +13,7 @@ from ib_cli.report.panels.contents import Contents
 from ib_cli.report.read.damage import is_number
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import final_measures
+from ib_cli.report.read.words import CHOICES, choice
 
 # Measure → how the noise stands in it: N and D of the paper.
 MODES = {
@@ -21,7 +22,7 @@ MODES = {
     "error_noise_off_bn": "D, batch norm re-estimated",
 }
 MAIN, NONE = "error", "none"
-ORDER = (NONE, "binary", "gaussian", "information")  # of the kinds of noise; others follow
+ORDER = tuple(CHOICES["noise"].values())  # of the kinds of noise; others follow
 WIDTHS, WIDTH = "architecture.widths", "architecture.width"
 UNITS, FRACTION = "units of a hidden layer", "fraction of the filters"
 PROBED = "nuisance_error"  # the names of a probe's errors begin so
@@ -110,8 +111,9 @@ def _kinds(runs: list[RecordedRun]) -> list[str]:
     betas: dict[str, set[float]] = {}
     for run in runs:
         betas.setdefault(noise_of(run), set()).add(run.multipliers.get("beta", 0.0))
+    shown = {name: choice("noise", name) or name for name in betas}
     return [
-        f"{name}, β = {run.multipliers.get('beta', 0.0):g}" if len(betas[name]) > 1 else name
+        f"{shown[name]}, β = {run.multipliers.get('beta', 0.0):g}" if len(betas[name]) > 1 else shown[name]
         for run in runs
         for name in (noise_of(run),)
     ]

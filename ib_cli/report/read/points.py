@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ib_cli.config.multipliers import MULTIPLIERS, parse_weight
-from ib_cli.config.public_names import short_name
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.read.paths import moved
 from ib_cli.report.read.record_files import printable
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import cosmetic, differing
+from ib_cli.report.read.words import words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -202,7 +202,7 @@ def curve_names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str
             break
         if len({tuple(curve[j] for j in (*used, k)) for curve in distinct}) > now:
             used.append(k)
-    names = {curve: ", ".join(_word(keys[k], curve[k]) for k in sorted(used)) for curve in distinct}
+    names = {curve: ", ".join(words(keys[k], curve[k]) for k in sorted(used)) for curve in distinct}
     short = {curve: _shortened(name) for curve, name in names.items()}
     same = Counter(short.values())
     return {curve: f"{name} ({i})" if same[name] > 1 else name for i, (curve, name) in enumerate(short.items(), 1)}
@@ -216,16 +216,7 @@ def _shortened(name: str) -> str:
 
 def _objective(run: RecordedRun) -> str:
     """The name of a curve that needs no keys: the objective."""
-    return str(run.result.get("objective") or run.config.get("objective.name") or "runs")
-
-
-def _word(key: str, value: Any) -> str:
-    if key == "objective.name":
-        return str(value)
-    if key.endswith("._target_") and isinstance(value, str):
-        group = key.removesuffix("._target_")
-        return f"{group} {short_name(group, value)}"
-    return f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+    return words("objective.name", run.result.get("objective") or run.config.get("objective.name") or "runs")
 
 
 def _table(

@@ -141,3 +141,65 @@ def test_normalisations_stay_points() -> None:
 def test_the_first_deviation_is_that_of_the_key() -> None:
     model, _ = made(Linear(4, 3), deviation=1e-4)
     assert torch.allclose(softplus(model.architecture[0].weight_rho), torch.tensor(1e-4).double(), rtol=1e-9)
+
+
+def of_several(posteriors: list[tuple[float, float]]) -> tuple[OfLayers, GaussianWeights]:
+    """One linear layer whose prior is the mean of these N(m, t²) of all weights."""
+    model, weights = made(Linear(2, 1))
+    weights.components = len(posteriors)
+    for name in ("weight", "bias"):
+        layer = model.architecture[0]
+        shape = (len(posteriors), *(1,) * getattr(layer, name).dim())
+        ones = torch.ones_like(getattr(layer, name))
+        for ending, values in zip(("mean", "deviation"), zip(*posteriors)):
+            layer.register_buffer(f"{name}_prior_{ending}", torch.tensor(values).double().view(shape) * ones)
+    return model, weights
+
+
+def test_a_mean_of_posteriors_bounds_the_divergence_from_it() -> None:
+    """S ≥ KL(p ‖ Σ_k q_k/K) by draws, and equal to it where the q_k lie apart."""
+    for apart, tight in ((0.5, False), (40.0, True)):
+        posteriors = [(0.0, 0.5), (apart, 0.3), (-apart, 0.4)]
+        model, weights = of_several(posteriors)
+        spread(model)
+        own = tensors(model)
+        paths = [path for _, _, path in weights.weights]
+        p = [Normal(own[path], softplus(own[f"{path}_rho"])) for path in paths]
+        draws = [q.sample((DRAWS,)) for q in p]
+        log_p = sum(q.log_prob(theta).flatten(1).sum(1) for q, theta in zip(p, draws))
+        of_each = [sum(Normal(m, t).log_prob(theta).flatten(1).sum(1) for theta in draws) for m, t in posteriors]
+        difference = log_p - (torch.stack(of_each).logsumexp(0) - torch.tensor(3.0).log())
+        error = 4 * difference.std().item() / DRAWS**0.5
+        S = weights.divergence(own).item()
+        assert difference.mean().item() - error < S
+        if tight:
+            assert pytest.approx(difference.mean().item(), abs=error) == S
+
+
+def test_equal_posteriors_are_one() -> None:
+    model, several = of_several([(0.2, 0.7)] * 4)
+    spread(model)
+    _, one = of_several([(0.2, 0.7)])
+    own = tensors(model)
+    first = {name: value[:1] if "_prior_" in name else value for name, value in own.items()}
+    torch.testing.assert_close(several.divergence(own), one.divergence(first))
+
+
+def test_the_mean_of_posteriors_is_the_best_prior() -> None:
+    """TherML (21): over data sets, the mean S to the mean posterior is at most ln K, and below that to one Gaussian."""
+    posteriors = [(m, 0.05) for m in (-1.0, 0.0, 2.0)]
+    spread_out = torch.tensor([m for m, _ in posteriors]).double()
+    fitted = [(spread_out.mean().item(), (spread_out.var(correction=0) + 0.05**2).sqrt().item())]
+    S = {}
+    for name, prior in (("mean posterior", posteriors), ("fitted Gaussian", fitted)):
+        model, weights = of_several(prior)
+        found = []
+        for m, s in posteriors:
+            own = tensors(model)
+            rho = torch.tensor(s).double().expm1().log()
+            own = {n: torch.full_like(v, m) if n.endswith(("weight", "bias")) else v for n, v in own.items()}
+            own = {n: torch.full_like(v, rho.item()) if n.endswith("_rho") else v for n, v in own.items()}
+            found.append(weights.divergence(own).item())
+        S[name] = sum(found) / len(found)
+    assert 0 < S["mean posterior"] <= torch.tensor(3.0).log() + 1e-9
+    assert S["fitted Gaussian"] > 2 * S["mean posterior"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from ib_cli.engine import train
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.fit.fit import Fit
+from ib_cli.run.run_ids import run_id
 from ib_cli.system.signals import Interrupted, catch_signals
 from tests.conftest import SMALL
 from tests.procedures.fit.test_fit_together import assert_equal
@@ -125,6 +128,33 @@ def test_the_posterior_of_another_run_is_a_prior(ib_train: Callable, experiment:
     assert pytest.approx(expected, rel=1e-4) == S and expected > 10
 
 
+def test_the_mean_of_several_posteriors_is_a_prior(
+    ib_train: Callable, experiment: Callable[..., Experiment], config: Callable
+) -> None:
+    """TherML (21): posteriors of two other data sets."""
+    words = (*QUICK, "weights=gaussian", "optimizer.lr=1e-2", "weights.scale=0.1", "weights.prior=scaled")
+    for name, seed in (("one", 1), ("two", 2)):
+        assert ib_train(*words, f"name={name}", f"seed={seed}").code == 0
+    folders = [str(folder("one")), str(folder("two"))]
+    of_both = ("weights=gaussian", "weights.prior=posterior", f"weights.run=[{','.join(folders)}]")
+    there = experiment(*of_both).model
+    own = dict(there.named_parameters())
+    one, two = (torch.load(Path(path) / "checkpoint.pt", weights_only=True)["params"] for path in folders)
+    assert all(torch.equal(own[path], one[path]) for _, _, path in there.weights.weights)
+    S = there.weights.divergence({**own, **dict(there.named_buffers())}).item()
+    assert pytest.approx(math.log(2), abs=1e-3) == S  # at the first; the other lies apart
+    assert divergence(one, two) > 10
+    run_ids = {run_id(config(*of_both[:2], f"weights.run=[{spelled}]"), "") for spelled in _spelled(folders)}
+    assert len(run_ids) == 1
+    assert ib_train(*QUICK, *of_both, "name=third").code == 0
+    assert results("third")[0]["train"]["S"] > 0
+
+
+def _spelled(folders: list[str]) -> list[str]:
+    """Two spellings of the same folders."""
+    return [",".join(folders), ",".join(os.path.relpath(each) for each in folders)]
+
+
 def test_evaluations_with_the_means_ask_for_no_weights(experiment: Callable[..., Experiment]) -> None:
     words = ("objective=ce", "weights=gaussian", "weights.deviation=0.5", "eval_samples=4")
     found = {}
@@ -160,6 +190,8 @@ WRONG = [
     (["weights=gaussian", "weights.deviation=0"], "weights.deviation=0: must be greater than 0"),
     (["weights=gaussian", "weights.scale=2"], "weights.scale=2: is for weights.prior=scaled"),
     (["weights=gaussian", "weights.run=a"], "weights.run=a: is for weights.prior=posterior"),
+    (["weights=gaussian", "weights.prior=posterior", "weights.run=[]"], "weights.run: prior"),
+    (["weights=gaussian", "weights.prior=posterior", "weights.run=[nowhere]"], "weights.run=nowhere: no checkpoint.pt"),
     (["weights=gaussian", "weights.prior=posterior"], "weights.run: prior=posterior needs the folder of a run"),
     (["weights=gaussian", "weights.prior=posterior", "weights.run=nowhere"], "weights.run=nowhere: no checkpoint.pt"),
     (["weights=gaussian", "weights.prior=posterior", "weights.run=broken"], "its checkpoint.pt cannot be read"),

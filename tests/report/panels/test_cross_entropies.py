@@ -56,7 +56,7 @@ def test_the_figure_and_the_page_draw_the_records(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(style, "write", lambda figure, folder, name: figures.append(figure) or [])
     cross_entropies.draw(report, tmp_path)
     (figure,) = figures
-    assert [panel.get_title() for panel in figure.axes] == ["bottleneck.size=8", "bottleneck.size=9"]
+    assert [panel.get_title() for panel in figure.axes] == ["K = 8", "K = 9"]
     for panel, plot, factor in zip(figure.axes, on_page(report), (1.0, 2.0)):
         medians = [factor * value * 2 / np.arange(1, EPOCHS + 1) / math.log(2) for value in BASE.values()]
         lines = [trace for trace in plot["traces"] if "name" in trace]
@@ -71,7 +71,7 @@ def test_points_of_a_sweep_have_panels_of_their_own(tmp_path: Path) -> None:
     for gamma in (1e-2, 1e-1):
         write(tmp_path / "s", gamma=gamma)
     titles = [plot["title"] for plot in on_page(contents_of(tmp_path / "s", split="train"))]
-    assert titles == ["Cross-entropies, vib, γ = 0.01", "Cross-entropies, vib, γ = 0.1"]
+    assert titles == ["Cross-entropies, VIB, γ = 0.01", "Cross-entropies, VIB, γ = 0.1"]
 
 
 @pytest.mark.parametrize("lacking", BASE)
@@ -111,9 +111,9 @@ def test_the_studies_leave_what_is_drawn(ib_train: Callable, study: str) -> None
     ended = ib_train(f"sweep={study}", *few, *short)
     assert ended.code == 0 and "6 done" in ended.out
     found = {each.curve: each for each in bands(contents_of(Path("outputs/study"), split="train"))}
-    assert found.keys() == {"decoder_uncertainty", "decoder_ce", "prediction_ce"}
+    assert found.keys() == {"decoder uncertainty", "decoder cross-entropy", "prediction cross-entropy"}
     for each in found.values():
         uncertainty, decoder, prediction = each.values.values()
         assert (uncertainty <= decoder + 1e-6).all() and (prediction <= decoder + 1e-6).all()
-    optimal = found["decoder_uncertainty"].values
+    optimal = found["decoder uncertainty"].values
     assert optimal["H[Y|Z]"] == pytest.approx(optimal["H_model[Y|Z]"], abs=1e-5)

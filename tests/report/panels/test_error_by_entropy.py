@@ -34,7 +34,7 @@ def test_a_run_has_its_errors_by_its_bounds_on_train_and_on_the_split_of_the_rep
     scaled(tmp_path / "a", "deterministic")
     scaled(tmp_path / "b", "noisy", bounds=(21.0, 4.0, 0.5))
     found = {(line.curve, line.split): line for line in error_curves(contents_of(tmp_path))}
-    names = ("bottleneck deterministic", "bottleneck noisy")
+    names = ("no noise", "bottleneck noisy")
     assert set(found) == {(name, split) for name in names for split in ("train", "test")}
     noisy = found["bottleneck noisy", "train"]
     assert noisy.entropy.tolist() == [21.0, 4.0, 0.5] and noisy.error.tolist() == list(ERRORS["noisy"])

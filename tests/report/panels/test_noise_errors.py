@@ -49,16 +49,16 @@ def test_errors_by_width_in_each_mode(widths: Path) -> None:
     counted, found = errors_by_width(contents_of(widths))
     assert counted == UNITS and list(found) == ["error", "error_noise_off"]
     on, off = found["error"], found["error_noise_off"]
-    assert on["none"].y == pytest.approx([0.2, 0.2]) and on["binary"].y == pytest.approx([0.2, 0.2])
-    assert off["binary"].y == pytest.approx([0.1, 0.1]) and off["none"].y == pytest.approx([0.2, 0.2])
-    assert off["none"].x.tolist() == [25, 50] and on["binary"].runs.tolist() == [3, 3]
+    assert on["no noise"].y == pytest.approx([0.2, 0.2]) and on["binary dropout"].y == pytest.approx([0.2, 0.2])
+    assert off["binary dropout"].y == pytest.approx([0.1, 0.1]) and off["no noise"].y == pytest.approx([0.2, 0.2])
+    assert off["no noise"].x.tolist() == [25, 50] and on["binary dropout"].runs.tolist() == [3, 3]
 
 
 def test_a_kind_of_noise_is_named_with_beta_where_its_runs_differ_in_it(widths: Path) -> None:
     for beta in (0.3, 3.0):
         run(widths / f"information_{beta}", "information", [25] * 3, beta, error=0.5, error_noise_off=0.4)
     _, found = errors_by_width(contents_of(widths))
-    assert list(found["error"]) == ["none", "binary", "information, β = 0.3", "information, β = 3"]
+    assert list(found["error"]) == ["no noise", "binary dropout", "information dropout, β = 0.3", "information dropout, β = 3"]
 
 
 def test_filters_count_where_the_network_is_convolutional(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
 def test_a_panel_for_each_estimator_and_curve_has_the_values_of_the_records(study: Path) -> None:
     rows = residual.panels(contents_of(study))
     assert [[(panel.estimator, panel.curve) for panel in row] for row in rows] == [
-        [(name, f"bottleneck.size={size}") for size in (32, 8)] for name in ("mixture", "kraskov")
+        [(name, f"K = {size}") for size in (32, 8)] for name in ("mixture", "kraskov")
     ]
     report = contents_of(study)
     for row, shift in zip(rows, (0, 10)):
@@ -81,7 +81,7 @@ def test_the_saturation_curve_is_the_lower_convex_hull_of_the_ends(study: Path) 
     for row, shift in zip(residual.panels(contents_of(study)), (0, 10)):
         for panel in row[:2]:
             assert panel.saturation == pytest.approx(np.array([] if shift else ON_CURVE).reshape(-1, 2))  # flagged
-        assert row[2].curve == "vib" and row[2].saturation.shape == (0, 2)  # of which of the two curves, nobody knows
+        assert row[2].curve == "VIB" and row[2].saturation.shape == (0, 2)  # of which of the two curves, nobody knows
 
 
 def test_the_saturation_curve_is_level_from_its_least_end_on(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_the_figure_of_the_plane_draws_the_same(study: Path, figures: dict[str, 
     report = contents_of(study)
     assert residual_plane.draw(report, study) == []
     panels = figures["residual_plane"].axes[:4]
-    assert [panel.get_title() for panel in panels] == ["bottleneck.size=32", "bottleneck.size=8", "", ""]
+    assert [panel.get_title() for panel in panels] == ["K = 32", "K = 8", "", ""]
     for panel, shift in zip(panels, (0, 0, 10, 10)):
         curve = next(line for line in panel.lines if line.get_color() == "black")
         assert np.stack(curve.get_data(), 1) == pytest.approx(np.array([] if shift else ON_CURVE).reshape(-1, 2))

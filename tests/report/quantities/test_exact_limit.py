@@ -35,9 +35,9 @@ def test_trained_points_are_so_far_above_the_limit(tmp_path: Path) -> None:
     table = contents(Reader().read([write(tmp_path / "s")])).frontiers.set_index(["curve", "gamma"])
     above = table["above_limit"]
     assert above["exact"].isna().all()
-    trained = above["vib"]
+    trained = above["VIB"]
     assert trained[1e-2] == pytest.approx(0, abs=1e-12) and np.isnan(trained[5e-2])
-    row, least = table.loc["vib", 1e-1], table.loc["exact", 1e-1]
+    row, least = table.loc["VIB", 1e-1], table.loc["exact", 1e-1]
     assert trained[1e-1] == pytest.approx(row["C"] + 0.1 * row["R"] - least["C"] - 0.1 * least["R"])
 
 
@@ -155,7 +155,7 @@ def test_exact_curves_are_called_exact_whatever_tells_them_apart(tmp_path: Path)
         write_study(tmp_path / f"fit{i}", seeds=1, more={"bottleneck": {"size": size}, "dataset": TABLE})
     alone = exact_study(tmp_path / "exact", bottleneck={"size": 32})
     names = set(contents(Reader().read([tmp_path])).frontiers["curve"])
-    assert names == {"bottleneck.size=8", "bottleneck.size=16", "exact"}
+    assert names == {"K = 8", "K = 16", "exact"}
     other = exact_study(tmp_path / "other", dataset={**TABLE, "bins": 12}, bottleneck={"size": 32})
     assert pairs(alone, other) == {"R-C": ["exact limit, dataset.bins=None", "exact limit, dataset.bins=12"]}
 

@@ -52,7 +52,7 @@ def test_probes_are_columns_of_the_runs_that_they_probed(probed: Path) -> None:
     assert "nuisance_error" in report.metrics and "nuisance_error" in report.swept_metrics
     # No other column, curve or point comes of them.
     assert set(table.columns) - set(alone.results.columns) == {"train/nuisance_error", "test/nuisance_error"}
-    assert len(report.points.table) == 3 and report.points.curves == ["vib"]
+    assert len(report.points.table) == 3 and report.points.curves == ["VIB"]
 
 
 def test_an_unusual_probe_has_a_column_of_its_own_and_the_others_keep_their_name(probed: Path) -> None:

@@ -85,9 +85,9 @@ def test_curves_of_two_studies_with_different_objectives(tmp_path: Path) -> None
     write_study(tmp_path / "a")
     write_study(tmp_path / "b", "beta_vae")
     report = contents_of(tmp_path)
-    assert report.points.curves == ["vib", "beta_vae"]
+    assert report.points.curves == ["VIB", "β-VAE"]
     assert set(report.frontiers["frontier"]) == {"R-C", "R-D"}
-    assert report.points.swept == {"vib": "gamma", "beta_vae": "beta"}
+    assert report.points.swept == {"VIB": "gamma", "β-VAE": "beta"}
     rows = report.frontiers[report.frontiers["frontier"] == "R-D"]
     assert report.points.table.loc[rows.index, "beta"].tolist() == rows["beta"].tolist()
 
@@ -95,7 +95,7 @@ def test_curves_of_two_studies_with_different_objectives(tmp_path: Path) -> None
 def test_group_by_joins_what_it_does_not_name(tmp_path: Path) -> None:
     for size in (8, 16):
         write_study(tmp_path / f"size{size}", more={"bottleneck": {"size": size}, "name": "study"})
-    assert contents_of(tmp_path).points.curves == ["bottleneck.size=16", "bottleneck.size=8"]
+    assert contents_of(tmp_path).points.curves == ["K = 16", "K = 8"]
     joined = contents_of(tmp_path, group_by=["objective.name"])
     assert joined.points.table["runs"].tolist() == [6, 6, 6]
     with pytest.raises(ConfigError, match="--group-by nonsense"):
