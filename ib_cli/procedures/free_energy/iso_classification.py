@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
-
-from torch import Tensor
 
 from ib_cli.config.settings import Count
 from ib_cli.contracts.errors import ConfigError, RunFailedError
-from ib_cli.experiment.experiment import Experiment, Finished
-from ib_cli.experiment.procedure import Procedure
+from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.free_energy import rates
-from ib_cli.procedures.free_energy.chosen_surface import begin, check_parameters, check_surface, end, facts_of
-from ib_cli.procedures.free_energy.path import Change, Path
+from ib_cli.procedures.free_energy.chosen_surface import check_surface
+from ib_cli.procedures.free_energy.path import Change
 from ib_cli.procedures.free_energy.preconditions import (
     Copies,
     Difference,
@@ -25,11 +20,12 @@ from ib_cli.procedures.free_energy.preconditions import (
     start_place,
 )
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
+from ib_cli.procedures.free_energy.walk import Walk
 
 NOTHING = 1e-13  # nats by which C changes where λ or γ doubles: below it is rounding
 
 
-class IsoClassification(Procedure):
+class IsoClassification(Walk):
     """Trains a model, brings it to the equilibrium surface and walks there with C constant.
 
     dλ = −α ∂C/∂γ and dγ = α ∂C/∂λ a step (A Free-Energy Principle for Representation Learning, eq. 31). For α > 0 D
@@ -52,8 +48,10 @@ class IsoClassification(Procedure):
         correct: Share,
         surface: Kind = "trained",
     ) -> None:
-        self.steps, self.alpha, self.length = steps, alpha, length
-        self.options = PathOptions(equilibration, peak, copies, difference, tolerance, correct, surface)
+        self.alpha = alpha
+        options = PathOptions(equilibration, peak, copies, difference, tolerance, correct, surface)
+        remedy = "lower procedure.alpha" if length is None else "lower procedure.length"
+        super().__init__(IsoController(steps, alpha, length), steps, remedy, options)
 
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where the experiment has no such surface, or α is 0."""
@@ -61,28 +59,6 @@ class IsoClassification(Procedure):
         check_surface(experiment, self.options, self.name)
         if self.alpha == 0 or not math.isfinite(self.alpha):
             raise ConfigError(f"procedure.alpha={self.alpha:g}: no step leads anywhere: choose a number such as 1")
-
-    def facts(self, experiment: Experiment) -> Mapping[str, str] | None:
-        """Of an exact surface, which trains no model."""
-        return facts_of(experiment, self.options)
-
-    def epochs(self, experiment: Experiment) -> int:
-        """With one equilibration before the first step; there may be more."""
-        return experiment.settings.epochs + (1 + self.steps) * self.options.equilibration
-
-    def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
-        """Train, then walk. Raises as `begin` and `Path.follow`."""
-        surface, seconds = begin(experiment, checkpoint, self.options)
-        controller = IsoController(self.steps, self.alpha, self.length)
-        remedy = "lower procedure.alpha" if self.length is None else "lower procedure.length"
-        tolerance, correct = self.options.tolerance, self.options.correct
-        path = Path(experiment, surface, controller, tolerance, remedy, checkpoint, seconds, correct)
-        return end(experiment, surface, path.follow())
-
-    def parameters(self, experiment: Experiment, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The model's, by name. Raises ValueError for an exact surface, which has none."""
-        check_parameters(self.options, self.name)
-        return super().parameters(experiment, checkpoint)
 
 
 class IsoController:
