@@ -72,6 +72,7 @@ class Attempt:
             experiment.procedure.epochs(experiment) if instead is None else 0,
             first,
             experiment.config,
+            experiment.multipliers,
         )
         log.info("%s; minimise %s; %s", self.command, experiment.lagrangian, dict(facts))
         for doubt in doubts(experiment):

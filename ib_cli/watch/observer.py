@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
+
+from ib_cli.config.public_names import short_name
+from ib_cli.contracts.labels import GREEK
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,23 @@ class RunInfo:
     epochs: int
     first_epoch: int  # 0, or the epoch at which an interrupted run goes on
     config: Mapping[str, Any]  # the resolved config as plain containers
+    multipliers: Mapping[str, float] = field(default_factory=dict)  # those of the objective
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """What is trained on what, by its names: objective, data set, architecture, procedure."""
+        found = {"objective": str((self.config.get("objective") or {}).get("name", ""))}
+        for group in ("dataset", "architecture", "procedure"):
+            if target := (self.config.get(group) or {}).get("_target_"):
+                found[group] = short_name(group, target)
+        return {group: name for group, name in found.items() if name}
+
+    @property
+    def title(self) -> str:
+        """A name for people, such as `vib γ=0.01 seed=0`."""
+        words = [self.kinds.get("objective", self.id)]
+        words += [f"{GREEK.get(name, name)}={value:g}" for name, value in self.multipliers.items()]
+        return " ".join([*words, f"seed={self.config['seed']}"] if "seed" in self.config else words)
 
 
 class Observer:
@@ -48,3 +69,29 @@ class Observer:
 def estimate_name(line: Mapping[str, Any]) -> str:
     """The name of an estimate among all numbers of a run: `train/I[X;Z] (mixture)`."""
     return f"{line['split']}/{line['quantity']} ({line['estimator']})"
+
+
+def final_numbers(result: Mapping[str, Any], estimated: str = "train") -> dict[str, float]:
+    """The numbers of a result by name: `<split>/<measure>`, and `<split>/<quantity> (<estimator>)` of estimates.
+
+    `estimated`: the split that estimates are of.
+    """
+    found = {
+        f"{split}/{name}": value
+        for split in ("train", "validation", "test")
+        for name, value in (result.get(split) or {}).items()
+    }
+    for estimator, quantities in (result.get("estimates") or {}).items():
+        for quantity, told in quantities.items():
+            found[f"{estimated}/{quantity} ({estimator})"] = told["value"]
+    return {name: float(value) for name, value in found.items() if isinstance(value, Real)}
+
+
+def estimated_split(run: RunInfo) -> str:
+    """The split that a run's estimates are of."""
+    return str((run.config.get("estimators") or {}).get("split", "train"))
+
+
+def pictures(run: RunInfo) -> list[Path]:
+    """The pictures that a run has drawn at its end."""
+    return sorted((run.folder / "figures").glob("*.png"))

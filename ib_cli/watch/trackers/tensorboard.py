@@ -8,8 +8,10 @@ from importlib.util import find_spec
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.watch.observer import Observer, RunInfo, estimate_name
+from ib_cli.watch.observer import Observer, RunInfo, estimate_name, estimated_split, final_numbers, pictures
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -23,6 +25,9 @@ FLUSH_SECONDS = 10  # most seconds of the mirror that a killed run can lose
 class Tensorboard(Observer):
     """Mirrors a run to `tensorboard/` in its folder: a scalar `<split>/<measure>` over the epochs.
 
+    At the end of a run that is done come its pictures, and its row of the HParams tab: objective, data set,
+    architecture, multipliers, seed, learning rate and batch size against the final numbers.
+
     Where the mirror cannot be written, the run goes on without it, and a warning in the log says so.
     """
 
@@ -31,6 +36,7 @@ class Tensorboard(Observer):
         if find_spec("tensorboard") is None:
             raise ConfigError("tracker=tensorboard needs a package: pip install 'ib-train[tensorboard]'")
         self._writer: SummaryWriter | None = None
+        self._info: RunInfo | None = None
 
     def start(self, run: RunInfo) -> None:
         """Opens the events file."""
@@ -46,7 +52,9 @@ class Tensorboard(Observer):
         self._guarded(lambda: self._add({estimate_name(line): line["value"] for line in lines}, lines[0]["epoch"]))
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Closes the events file."""
+        """Adds pictures and the row of HParams, and closes the events file."""
+        if result.get("status") == "done":
+            self._guarded(lambda: self._add_end(result))
         self._guarded(self._close)
 
     def interrupt(self, reason: str) -> None:
@@ -56,6 +64,7 @@ class Tensorboard(Observer):
     def _open(self, run: RunInfo) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
+        self._info = run
         self._writer = SummaryWriter(str(run.folder / "tensorboard"), flush_secs=FLUSH_SECONDS)
         self._writer.add_text("minimise", f"`{run.lagrangian}`", run.first_epoch)
 
@@ -63,6 +72,23 @@ class Tensorboard(Observer):
         for name, value in values.items():
             if self._writer is not None and isinstance(value, Real):
                 self._writer.add_scalar(name, value, epoch)
+
+    def _add_end(self, result: Mapping[str, Any]) -> None:
+        if self._writer is None or self._info is None:
+            return
+        from PIL import Image
+        from torch.utils.tensorboard.summary import hparams
+
+        epoch = int(result.get("epochs", 0))
+        for file in pictures(self._info):
+            with Image.open(file) as image:
+                self._writer.add_image(
+                    f"figures/{file.stem}", np.asarray(image.convert("RGB")), epoch, dataformats="HWC"
+                )
+        numbers = final_numbers(result, estimated_split(self._info))
+        for summary in hparams(choices(self._info), numbers):
+            self._writer._get_file_writer().add_summary(summary)  # add_hparams would begin a run of its own
+        self._add(numbers, epoch)
 
     def _close(self) -> None:
         if self._writer is not None:
@@ -75,3 +101,13 @@ class Tensorboard(Observer):
         except OSError as error:
             self._writer = None
             log.warning("TensorBoard's file cannot be written (%s). The run goes on without it.", error)
+
+
+def choices(run: RunInfo) -> dict[str, Any]:
+    """What tells a study's runs apart most often, by name."""
+    found: dict[str, Any] = {**run.kinds, **run.multipliers}
+    for key in ("seed", "batch_size", "optimizer.lr"):
+        group, _, name = key.rpartition(".")
+        value = (run.config.get(group) or {}).get(name) if group else run.config.get(name)
+        found |= {} if value is None else {key: value}
+    return found

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ib_cli.watch.observer import RunInfo
-from ib_cli.watch.trackers.wandb import Wandb, summary, wandb_id
+from ib_cli.watch.trackers.wandb import Wandb, wandb_id
 
 wandb = pytest.importorskip("wandb")
 
@@ -166,10 +166,69 @@ def test_what_can_be_shown_of_a_name_stays_and_the_runs_id_ends_it(study, shown)
     assert found.startswith(shown) and found.endswith(f"-{RUN}")
 
 
-def test_the_summary_holds_the_final_measures():
-    assert summary(RESULT | {"estimates": {"I[X;Z]": {"value": 1.0}}}) == {
-        "status": "done",
-        "seconds": 1.5,
-        "train/R": 2.0,
-        "test/accuracy": 0.9,
-    }
+class Recorded:
+    """A run of W&B that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict] = []
+        self.summary: dict = {}
+        self.code: int | None = None
+
+    def log(self, values: dict) -> None:
+        self.steps.append(dict(values))
+
+    def define_metric(self, *names: str, **options: object) -> None:
+        pass
+
+    def finish(self, exit_code: int) -> None:
+        self.code = exit_code
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> tuple[Recorded, dict]:
+    """A run of W&B, and the options that it is opened with."""
+    run, options = Recorded(), {}
+    monkeypatch.setattr(wandb, "init", lambda **given: options.update(given) or run)
+    return run, options
+
+
+def of_digits(folder: Path) -> RunInfo:
+    config = {
+        "seed": 3, "objective": {"name": "vib"}, "dataset": {"_target_": "ib_cli.datasets.digits.Digits"},
+        "architecture": {"_target_": "my.nets.Net"}, "estimators": {"split": "train"},
+    }  # fmt: skip
+    return RunInfo("study", "ab12", folder, "C + 0.01 R", {}, 3, 0, config, {"gamma": 0.01})
+
+
+def test_an_epoch_is_one_step_and_the_end_holds_estimates_and_pictures(tmp_path, recorded):
+    from PIL import Image
+
+    (tmp_path / "figures").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "figures" / "training.png")
+    run, options = recorded
+    observer = tracker()
+    observer.start(of_digits(tmp_path))
+    for epoch in (1, 2, 3):
+        observer.evaluated(LINE | {"epoch": epoch})
+        if epoch != 2:  # not evaluated then
+            observer.evaluated(LINE | {"epoch": epoch, "split": "validation"})
+            observer.evaluated(LINE | {"epoch": epoch, "split": "test"})
+    observer.finish(RESULT | {"estimates": {"mixture": {"I[X;Z]": {"value": 1.25}, "H[Z]": {"value": None}}}})
+    assert [step["epoch"] for step in run.steps[:3]] == [1, 2, 3]
+    assert [{name.split("/")[0] for name in step} - {"epoch", "step"} for step in run.steps[:3]] == [
+        {"train", "validation", "test"}, {"train"}, {"train", "validation", "test"},
+    ]  # fmt: skip
+    assert list(run.steps[3]) == ["figures/training"] and run.code == 0
+    assert run.summary == {
+        "status": "done", "seconds": 1.5, "train/R": 2.0, "test/accuracy": 0.9, "train/I[X;Z] (mixture)": 1.25,
+    }  # fmt: skip
+    assert options["name"] == "vib γ=0.01 seed=3" and options["tags"] == ["a", "vib", "digits", "Net"]
+
+
+def test_what_an_interrupted_epoch_has_is_logged(tmp_path, recorded):
+    run, _ = recorded
+    observer = tracker()
+    observer.start(of_digits(tmp_path))
+    observer.evaluated(LINE)
+    observer.interrupt("stopped")
+    assert [step["epoch"] for step in run.steps] == [1] and run.code == 130
