@@ -95,3 +95,13 @@ def estimated_split(run: RunInfo) -> str:
 def pictures(run: RunInfo) -> list[Path]:
     """The pictures that a run has drawn at its end."""
     return sorted((run.folder / "figures").glob("*.png"))
+
+
+def choices(run: RunInfo) -> dict[str, Any]:
+    """What tells a study's runs apart most often, by name."""
+    found: dict[str, Any] = {**run.kinds, **run.multipliers}
+    for key in ("seed", "batch_size", "optimizer.lr"):
+        group, _, name = key.rpartition(".")
+        value = (run.config.get(group) or {}).get(name) if group else run.config.get(name)
+        found |= {} if value is None else {key: value}
+    return found

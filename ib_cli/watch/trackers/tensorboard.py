@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.watch.observer import Observer, RunInfo, estimate_name, estimated_split, final_numbers, pictures
+from ib_cli.watch.observer import Observer, RunInfo, choices, estimate_name, estimated_split, final_numbers, pictures
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -101,13 +101,3 @@ class Tensorboard(Observer):
         except OSError as error:
             self._writer = None
             log.warning("TensorBoard's file cannot be written (%s). The run goes on without it.", error)
-
-
-def choices(run: RunInfo) -> dict[str, Any]:
-    """What tells a study's runs apart most often, by name."""
-    found: dict[str, Any] = {**run.kinds, **run.multipliers}
-    for key in ("seed", "batch_size", "optimizer.lr"):
-        group, _, name = key.rpartition(".")
-        value = (run.config.get(group) or {}).get(name) if group else run.config.get(name)
-        found |= {} if value is None else {key: value}
-    return found
