@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -11,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.ib_train._job import copied
 from ib_cli.config.hydra_parser import whole_parser
 
 
@@ -26,14 +26,15 @@ class Composer:
         self.context, self.config = context, config
         self._bases: dict[tuple[str, ...], DictConfig] = {}
         self._tried: dict[tuple[str, ...], DictConfig] = {}
+        self._words: dict[tuple[str, ...], tuple[tuple[str, ...], list[Override]]] = {}  # parsed
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_bases": {}, "_tried": {}}  # another process composes its own
+        return {**self.__dict__, "_bases": {}, "_tried": {}, "_words": {}}  # another process composes its own
 
     def __call__(self, words: list[str]) -> DictConfig:
         """The config for a job's overrides. Raises Hydra's error if it cannot be composed."""
         files, values = self._parsed(words)
-        config = deepcopy(self._base(files))
+        config = copied(self._base(files))
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         config.hydra.overrides.task = list(words)
         OmegaConf.copy_cache(from_config=self.config, to_config=config)
@@ -43,16 +44,18 @@ class Composer:
         """Raises the error that composing would raise. Jobs share a config here: no value depends on earlier ones."""
         files, values = self._parsed(words)
         if files not in self._tried:
-            self._tried[files] = deepcopy(self._base(files))
+            self._tried[files] = copied(self._base(files))
         ConfigLoaderImpl._apply_overrides_to_config(values, self._tried[files])
 
     def _parsed(self, words: list[str]) -> tuple[tuple[str, ...], list[Override]]:
         """The words that choose files, and the overrides that set values."""
-        loader = self.context.config_loader
-        with whole_parser():
-            overrides = OverridesParser.create(config_loader=loader).parse_overrides(words)
-        files = tuple(word for word, override in zip(words, overrides) if not self._is_value(override))
-        return files, [override for override in overrides if self._is_value(override)]
+        if (key := tuple(words)) not in self._words:
+            with whole_parser():
+                parser = OverridesParser.create(config_loader=self.context.config_loader)
+                overrides = parser.parse_overrides(words)
+            files = tuple(word for word, override in zip(words, overrides) if not self._is_value(override))
+            self._words[key] = files, [override for override in overrides if self._is_value(override)]
+        return self._words[key]
 
     def _base(self, files: tuple[str, ...]) -> DictConfig:
         """The config that these files give."""

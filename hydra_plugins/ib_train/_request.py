@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
-from hydra.core.utils import run_job, setup_globals
+from hydra.core.utils import setup_globals
 from hydra.types import TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.ib_train._composer import Composer
+from hydra_plugins.ib_train._job import run_task
 from ib_cli.contracts.errors import ConfigError, OutputError
 
 
@@ -45,15 +45,8 @@ class Request:
         setup_globals()
         Singleton.set_state(dict(self.singletons))
         config = self.compose()
-        HydraConfig.instance().set_config(config)
         try:
-            return run_job(
-                task_function=self.task,
-                config=config,
-                job_dir_key="hydra.sweep.dir",
-                job_subdir_key="hydra.sweep.subdir",
-                hydra_context=self.composer.context,
-            ).return_value
+            return run_task(self.task, config, self.composer.context)
         except ConfigError as error:
             return error
         except (BrokenPipeError, OutputError):  # nobody reads our output any more (| head), or it cannot be written

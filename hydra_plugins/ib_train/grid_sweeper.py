@@ -65,7 +65,7 @@ class GridSweeper(BasicSweeper):
         """Plan, launch, and retry busy runs. If no job can be composed, raises the error of the first."""
         study = present_study()
         points = self._points(arguments)
-        composer = Composer(self.hydra_context, self.config)
+        composer = getattr(self.launcher, "composer", None) or Composer(self.hydra_context, self.config)
         errors = [_error(composer, point) for point in points]
         right = [point for point, error in zip(points, errors) if error is None]
         wrong = [(point, error) for point, error in zip(points, errors) if error is not None]

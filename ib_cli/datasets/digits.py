@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from hashlib import md5
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +33,7 @@ class Digits(DataSet):
 
     def read(self) -> Arrays:
         """Raises ConfigError where scikit-learn holds no digits or others, which a run's id would not know."""
-        values = _values()
+        values = _values(_file())
         images, labels = values[:, :PIXELS].reshape(-1, 1, 8, 8), values[:, PIXELS]
         if md5(images.tobytes() + labels.tobytes()).hexdigest() != CHECKSUM:
             raise ConfigError("dataset=digits: scikit-learn's file is damaged or holds other digits: install it again")
@@ -42,14 +43,19 @@ class Digits(DataSet):
         return Arrays(digits[order[TEST_SIZE:]], digits[order[:TEST_SIZE]], classes=10, levels=17)
 
 
-def _values() -> np.ndarray:
-    """The file's values, (1797, 65), read without the import of scikit-learn, which takes a second."""
+def _file() -> Path:
+    """Where scikit-learn's package has the digits; found without its import, which takes a second."""
     package = find_spec("sklearn")
     if package is None or not package.submodule_search_locations:
         raise ConfigError("dataset=digits: scikit-learn, which brings them, is not installed: pip install scikit-learn")
-    file = Path(package.submodule_search_locations[0]) / FILE
+    return Path(package.submodule_search_locations[0]) / FILE
+
+
+@cache  # the jobs of a multirun read it once
+def _values(file: Path) -> np.ndarray:
+    """The file's values, (1797, 65), read-only."""
     try:
-        rows = [line.split(b",") for line in gzip.decompress(file.read_bytes()).splitlines()]
-        return np.array(rows, dtype=float).astype(np.uint8).reshape(-1, PIXELS + 1)
+        words = gzip.decompress(file.read_bytes()).replace(b"\n", b",").rstrip(b",").split(b",")
+        return np.frombuffer(bytes(map(int, words)), np.uint8).reshape(-1, PIXELS + 1)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ConfigError(f"dataset=digits: scikit-learn's {file} cannot be read ({error}): install it again") from None
