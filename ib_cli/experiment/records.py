@@ -23,6 +23,7 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.begun = ""  # when the run's first attempt began; every checkpoint keeps it
         self.metrics, self.estimates = (JsonLines(folder / name) for name in LINES)  # a line an evaluation, an estimate
         self.checkpoints = Checkpoints(folder)
         self._lock = FolderLock(folder)
@@ -119,7 +120,7 @@ class Records:
             lines.sync()
         counts = [lines.count() for lines in self._lines]
         notes = {lines.file.name: [lines.count(), lines.digest()] for lines in self._lines}
-        self.checkpoints.save({**state, "lines": counts, "run": self.folder.name}, notes)
+        self.checkpoints.save({**state, "lines": counts, "run": self.folder.name, "begun": self.begun}, notes)
 
     def read_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
         """The last checkpoint that is whole, with its tensors on the device, or None; no file changes.

@@ -14,6 +14,7 @@ from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, Wr
 from ib_cli.engine.portions import out_of_memory
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.describe import describe, doubts
+from ib_cli.run.origin import checkout, now, origin
 from ib_cli.run.pictures import draw_figures
 from ib_cli.study.job_outcomes import Outcome
 from ib_cli.system.signals import Interrupted
@@ -57,6 +58,8 @@ class Attempt:
             log.warning("%s is damaged: the end of the run is done again", records.folder / "result.json")
         records.forget_result()  # of an attempt that failed
         checkpoint = records.load_checkpoint(experiment.device)
+        records.begun = (checkpoint or {}).get("begun") or now()
+        checkout()  # asks Git while the run trains
         instead = experiment.procedure.facts(experiment)
         facts = describe(experiment, instead)
         first = checkpoint["epoch"] if checkpoint else 0
@@ -118,7 +121,7 @@ class Attempt:
             measured["measured"] = {"run": of.id, "measures": finished.of_measured}
         if finished.doubts:
             measured["doubts"] = finished.doubts
-        result = {"status": "done", **self._about(), **measured}
+        result = {"status": "done", **self._about(), **measured, "origin": self._origin()}
         self.experiment.records.finish(result)
         outcome = self._told(result)
         for doubt in finished.doubts:
@@ -131,7 +134,7 @@ class Attempt:
         if out_of_memory(error):
             told = f"{told.partition('. GPU')[0].rstrip('.')}: {LESS_MEMORY}"
         log.error("the run failed", exc_info=error)
-        result = {"status": "failed", **self._about(), "error": told}
+        result = {"status": "failed", **self._about(), "error": told, "origin": self._origin()}
         try:
             self.experiment.records.finish(result)
         except WriteError as second:
@@ -164,6 +167,9 @@ class Attempt:
             "multipliers": self.experiment.multipliers,
             "seed": self.experiment.settings.seed,
         }
+
+    def _origin(self) -> dict[str, Any]:
+        return origin(self.command, self.experiment.device, self.experiment.records.begun)
 
     def _told(self, result: dict[str, Any]) -> Outcome:
         for observer in self.experiment.observers:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from ib_cli.config.error_lines import again
+from ib_cli.config.told_command import told_command
 from ib_cli.datasets.dataset import DataSet
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
@@ -21,6 +22,7 @@ from ib_cli.run.run_ids import run_folder
 from ib_cli.run.validation import resolve, validate
 from ib_cli.study.job_outcomes import TOKEN, Outcome
 from ib_cli.system.signals import Interrupted, catch_signals
+from ib_cli.watch.maker import other_maker
 from ib_cli.watch.screen import Screen, own_symbols, show_finished
 
 
@@ -62,7 +64,7 @@ def prepare(plain: dict[str, Any], screen: bool, like: Experiment | None = None)
     observers = (*((Screen(),) if screen else ()), valid.targets["tracker"]())
     experiment = build(valid, records, observers, dataset, like)
     set_up(experiment)
-    command = shlex.join(word for word in sys.argv if TOKEN not in word)
+    command = told_command([Path(sys.argv[0]).name, *(word for word in sys.argv[1:] if TOKEN not in word)])
     attempt = open_attempt(experiment, command, again(sys.argv))
     if (
         not valid.settings.rerun and (skipped := _done_before(records, screen, plain)) is not None
@@ -79,4 +81,5 @@ def _done_before(records: Records, screen: bool, config: Mapping[str, Any]) -> O
         return None
     if screen:
         show_finished(done, records.folder, own=own_symbols(config))
-    return Outcome("skipped", folder=str(records.folder), test=done.get("test", {}), seconds=done.get("seconds"))
+    known = {"folder": str(records.folder), "test": done.get("test", {}), "seconds": done.get("seconds")}
+    return Outcome("skipped", **known, maker=other_maker(done))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import threading
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from ib_cli.config.told_command import told_command
 from ib_cli.contracts.errors import ConfigError, OutputError
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.study_log import StudyLog
@@ -68,7 +68,7 @@ class Study(Callback):
         log = StudyLog(folder / "study.log", jobs.name)
         self.screen = StudyScreen(str(config.name), log, config_flags(sys.argv[1:]))
         self.jobs = jobs  # from here on, `end` shows the table
-        log.write(shlex.join(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
+        log.write(told_command(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 

@@ -33,6 +33,7 @@ class Outcome:
     test: dict[str, float | None] = field(default_factory=dict)  # measures of the test split
     seconds: float | None = None
     error: str = ""
+    maker: str = ""  # of a skipped run: the version that made it, if another than this one
 
     @property
     def exit_code(self) -> int:

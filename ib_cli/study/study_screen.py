@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ib_cli.contracts.labels import counted
 from ib_cli.study.job_outcomes import FAILED, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_table import STYLES, end_table, live_table, varying
@@ -74,6 +75,8 @@ class StudyScreen:
                     print(f"ib-train: {told}", file=sys.stderr)
                 else:
                     self._print(told, "red")
+        for maker, count in Counter(outcome.maker for outcome in outcomes if outcome.maker).items():
+            self._print(f"{counted(count, 'run')} made by {maker}, not by this one: rerun=true repeats", "")
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
         if failed and len(outcomes) > 1:
             self._print("to run just the failed ones again:", "")

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ib_cli.contracts.labels import unit
+from ib_cli.watch.maker import made, other_maker
 from ib_cli.watch.observer import Observer, RunInfo
 
 LIVE = ("R", "C", "D", "J", "accuracy", "mse")  # measures shown during a run
@@ -168,11 +169,15 @@ def show_finished(
     `own`: symbols of a person's own functionals, which are amounts of information as all functionals are.
     """
     console = console or Terminal()
-    console.print(Text("done before", style="bold green"), Text("rerun=true repeats it"), sep="; ", soft_wrap=True)
+    maker = other_maker(result)
+    done = f"done before{f', by {maker}' if maker else ''}"
+    console.print(Text(done, style="bold green"), Text("rerun=true repeats it"), sep="; ", soft_wrap=True)
     if "lagrangian" in result:
         lagrangian = readable(str(result["lagrangian"]), console.encoding)
         console.print(Text(lagrangian, style="bold"), soft_wrap=True)
     _print_result(console, result, folder, own)
+    if when := made(result):
+        _print_rows(console, {"made": when})
 
 
 def show_measures(

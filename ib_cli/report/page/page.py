@@ -19,6 +19,7 @@ from ib_cli.report.page.plot_parts import Plot, point_texts
 from ib_cli.report.page.plots import plots
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
+from ib_cli.report.read.origins import origins
 from ib_cli.report.read.paths import SUMMARY
 from ib_cli.report.read.tables import FLAGGED, converted, cosmetic
 from ib_cli.watch.screen import number
@@ -54,6 +55,7 @@ def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: flo
         "tables": [_runs_table(contents, table), *_frontier_tables(contents), *_law_tables(contents)],
         "differences": _differences(contents),
         "shared": _shared(contents),
+        "origins": origins(contents.runs),
         "data": _json(
             {"runs": _hovers(contents), "points": point_texts(contents), "plots": [_sent(plot) for plot in drawn]}
         ),

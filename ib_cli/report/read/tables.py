@@ -13,6 +13,8 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.settings import COSMETIC
 from ib_cli.contracts.labels import NATS_PER, has_units, in_order
 from ib_cli.report.read.damage import SPLITS, is_number
+from ib_cli.report.read.origins import COLUMNS as ORIGIN
+from ib_cli.report.read.origins import origin_of
 from ib_cli.report.read.paths import summary
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.system.atomic import replacing
@@ -24,7 +26,7 @@ LARGEST_INTEGER = 2**63  # a file's column of integers holds less
 HEAD = ("id", "study", "status", "objective", "lagrangian", "seed", "epochs", "planned_epochs", "seconds")
 FLAGGED = ": flagged"  # ends the name of a column that says whether an estimate is to be trusted
 OWN = "objective.functionals."
-TAIL = ("unread_lines", "problem", "doubts", "folder")
+TAIL = (*ORIGIN, "unread_lines", "problem", "doubts", "folder")
 
 
 def differing(runs: Sequence[RecordedRun]) -> list[str]:
@@ -88,7 +90,7 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
 
     Columns: id, study, status, objective, lagrangian, the multipliers, seed, epochs, planned_epochs, seconds,
     `split/measure`, `split/quantity (estimator)`, the same with `: flagged`, the differing config keys,
-    unread_lines, problem, doubts (if a run has any), folder.
+    when, where and by what the run was made (if a run says), unread_lines, problem, doubts (if a run has any), folder.
     """
     import pandas as pd
 
@@ -103,11 +105,12 @@ def results(runs: Sequence[RecordedRun]) -> DataFrame:
     rows = [_row(run, final, names, keys) for run, final in zip(runs, finals)]
     estimates = dict.fromkeys(name for run in runs for name in final_estimates(run))
     flags = [name + FLAGGED for name in estimates]
-    tail = [name for name in TAIL if name != "doubts" or any(run.doubts for run in runs)]
+    optional = {"doubts", *ORIGIN}
+    tail = [name for name in TAIL if name not in optional or any(row[name] not in (None, "") for row in rows)]
     table = pd.DataFrame(rows, columns=[*HEAD[:5], *names, *HEAD[5:], *measures, *estimates, *flags, *keys, *tail])
     for name in (*names, "seconds", *measures, *estimates):
         table[name] = table[name].astype(float)
-    for name in ("seed", "epochs", "planned_epochs", *flags, *keys):
+    for name in ("seed", "epochs", "planned_epochs", *flags, *keys, *(name for name in ORIGIN if name in tail)):
         table[name] = _of_one_type([row.get(name) for row in rows])
     return table
 
@@ -201,6 +204,7 @@ def _row(run: RecordedRun, final: Mapping[str, Mapping[str, float]], names: Iter
         **{name: value for name, (value, _) in final_estimates(run).items()},
         **{name + FLAGGED: flagged for name, (_, flagged) in final_estimates(run).items()},
         **{key: run.config.get(key) for key in keys},
+        **origin_of(run),
         "unread_lines": run.unread,
         "problem": run.problem,
         "doubts": "; ".join(run.doubts),
