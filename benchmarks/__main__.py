@@ -2,6 +2,7 @@
 
     python -m benchmarks [SECTION …] [--root DIR] [--repeats N] [--page FILE] [--json FILE] [--seconds N] [--tiny]
     python -m benchmarks autoencoders --peer PYTHON [--images N] [--epochs N] …
+    python -m benchmarks waiting --before COMMIT …
 
 Prints a table of each section and puts its rows into docs/benchmarks.md, row by row, so that what is measured stays
 where the command is cut short. Exit codes: 0, also where a target is missed, and 2 where the command is wrong.
@@ -32,11 +33,12 @@ SECTIONS = {
     "sweep": "sweep",
     "toy": "toy",
     "start-up": "start_up",
+    "waiting": "waiting",
     "estimators": "estimates",
     "gpu": "gpu",
     "autoencoders": "autoencoders.section",
 }
-WITHOUT_DATA = {"toy", "start-up", "estimators", "gpu"}
+WITHOUT_DATA = {"toy", "start-up", "waiting", "estimators", "gpu"}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
@@ -49,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 160)
     options = Options(
         arguments.root.resolve(), arguments.repeats, arguments.seconds, arguments.tiny, arguments.peer,
-        arguments.images, arguments.epochs,
+        arguments.images, arguments.epochs, arguments.before,
     )  # fmt: skip
     records: dict[str, list[dict[str, Any]]] = {}
     for section in chosen(arguments):
@@ -85,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--peer", type=Path, help="of `autoencoders`: the interpreter of an environment with pythae")
     parser.add_argument("--images", type=int, help="of `autoencoders`: training images; by default all 60,000")
     parser.add_argument("--epochs", type=int, default=10, help="of `autoencoders`; the first is not timed")
+    parser.add_argument("--before", metavar="COMMIT", help="an earlier commit that `waiting` is compared with")
     return parser
 
 

@@ -29,6 +29,7 @@ class Options:
     peer: Path | None = None  # of `autoencoders`: the interpreter of an environment with pythae
     images: int | None = None  # of `autoencoders`: training images; None: all
     epochs: int = 10  # of `autoencoders`
+    before: str | None = None  # an earlier commit that `waiting` is compared with
 
 
 class Cells(NamedTuple):

@@ -29,6 +29,7 @@ class Settings:
     evaluate_every: Count
     evaluate_train: bool
     checkpoint_every: Count
+    keep_best: bool = False  # stored configs of earlier versions lack it
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["fp32", "bf16"]
     compile: Literal[False, True, "step"]
@@ -51,6 +52,7 @@ COSMETIC = (
     "threads",
     "compile",
     "checkpoint_every",
+    "keep_best",
     "wait",
     "tracker",
     "dataset.root",

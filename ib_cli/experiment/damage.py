@@ -13,11 +13,12 @@ from ib_cli.system.json_lines import JsonLines, parsed
 
 LINES = ("metrics.jsonl", "estimates.jsonl")
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
+BEST = "best.pt"  # the parameters of the best evaluation of the validation split
 NOISE_LAYERS = "noise_layers.npz"  # arrays that a run with layers of noise may measure at its end
 NOVELTY = "novelty.npz"  # scores of samples, of a run that measures how new they are to another one
 MORE = ("thermodynamics.jsonl", "tables.npz", NOISE_LAYERS, NOVELTY)  # what some runs write at their end
 PLACE = ("split", "path_step", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
-FILES = (".lock", "run.log", "config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS)
+FILES = (".lock", "run.log", "config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS, BEST)
 REMEDY = "put it back as it was, or start this run anew with rerun=true"
 
 

@@ -73,17 +73,35 @@ class FinishedRun:
         return self.experiment.records
 
 
+def load_best_parameters(experiment: Experiment) -> None:
+    """Give an experiment's model the parameters of its run's best.pt, in evaluation mode.
+
+    Raises ConfigError without that file, or where it does not fit the config; DamagedError where it is not whole.
+    """
+    best = experiment.records.read_best(experiment.device)
+    if best is None:
+        raise ConfigError(
+            f"{experiment.records.folder}: has no best.pt: dataset.validation_size makes the split that it is chosen on"
+        )
+    _load(experiment, best["params"], best["buffers"], "best.pt")
+
+
 def load_final_parameters(experiment: Experiment) -> None:
     """Give an experiment's model the parameters of its run's end, or of its last checkpoint, in evaluation mode.
 
     Raises ConfigError where there is no checkpoint, as of a procedure that trains no model, or the checkpoint's
     parameters do not fit the config; DamagedError where no checkpoint is whole.
     """
-    folder, model = experiment.records.folder, experiment.model
+    folder = experiment.records.folder
     checkpoint = experiment.records.read_checkpoint(experiment.device)
     if checkpoint is None:
         raise ConfigError(f"{folder}: has no checkpoint.pt, so there is no model to load")
-    params, buffers = experiment.procedure.parameters(experiment, checkpoint), checkpoint.get("buffers", {})
+    parameters = experiment.procedure.parameters(experiment, checkpoint)
+    _load(experiment, parameters, checkpoint.get("buffers", {}), "checkpoint.pt")
+
+
+def _load(experiment: Experiment, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], file: str) -> None:
+    folder, model = experiment.records.folder, experiment.model
     own = [*model.named_parameters(), *model.named_buffers()]
     try:
         with torch.no_grad():
@@ -92,5 +110,5 @@ def load_final_parameters(experiment: Experiment) -> None:
                     tensor.copy_(params[name] if name in params else buffers[name])
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{folder}: checkpoint.pt does not fit this config ({reason})") from None
+        raise ConfigError(f"{folder}: {file} does not fit this config ({reason})") from None
     model.eval()

@@ -11,11 +11,12 @@ import torch
 
 from ib_cli.contracts.errors import BusyError, ConfigError, DamagedError, WriteError
 from ib_cli.experiment.checkpoints import Checkpoints
-from ib_cli.experiment.damage import LINES, MORE, check_finished, check_order, check_places
+from ib_cli.experiment.damage import BEST, LINES, MORE, check_finished, check_order, check_places
 from ib_cli.system.atomic import as_json, write_atomically, writing
-from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums
+from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums, zip_notes
 from ib_cli.system.folder_lock import FolderLock
 from ib_cli.system.json_lines import JsonLines
+from ib_cli.system.torch_files import read_torch, torch_bytes
 
 
 class Records:
@@ -99,6 +100,7 @@ class Records:
         """Forget what an earlier run left here, so that this one starts at the beginning."""
         self.forget_result()
         self.checkpoints.delete()
+        (self.folder / BEST).unlink(missing_ok=True)
         for lines in self._lines:
             lines.delete()
 
@@ -121,6 +123,32 @@ class Records:
         counts = [lines.count() for lines in self._lines]
         notes = {lines.file.name: [lines.count(), lines.digest()] for lines in self._lines}
         self.checkpoints.save({**state, "lines": counts, "run": self.folder.name, "begun": self.begun}, notes)
+
+    def save_best(self, state: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        """Replace best.pt; `about`: its epoch, and what is best of it. Raises WriteError where it cannot be written."""
+        content = torch_bytes({**state, **about, "run": self.folder.name}, about)
+        write_atomically(self.folder / BEST, content)
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """Of best.pt: `epoch`, `split`, and `value` of the measure `watch` there; None without one that is whole."""
+        try:
+            return zip_notes((self.folder / BEST).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def read_best(self, device: torch.device) -> dict[str, Any] | None:
+        """The content of best.pt, with its tensors on the device; None without one.
+
+        Raises DamagedError where it is not whole, or another run's.
+        """
+        file = self.folder / BEST
+        if not file.exists():
+            return None
+        state, _ = read_torch(file, device)
+        if state.get("run") != (self.result or {}).get("run", self.folder.name) or "params" not in state:
+            raise DamagedError(f"{file} is not of this run")
+        return state
 
     def read_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
         """The last checkpoint that is whole, with its tensors on the device, or None; no file changes.

@@ -120,6 +120,8 @@ class Attempt:
             measured |= {"estimates": nested(finished.estimates), "estimate_seconds": finished.estimate_seconds}
         if (of := self.experiment.measured) is not None:
             measured["measured"] = {"run": of.id, "measures": finished.of_measured}
+        if (best := self.experiment.records.best) is not None:
+            measured["best"] = best
         if finished.doubts:
             measured["doubts"] = finished.doubts
         result = {"status": "done", **self._about(), **measured, "origin": self._origin()}

@@ -168,18 +168,21 @@ def _check_start(experiment: Experiment) -> None:
         raise ConfigError(f"experiment: its model {told}: build it anew, or use train_copies, which records nothing")
 
 
-def load_run(folder: str | Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> Run:
+def load_run(
+    folder: str | Path, device: str = "auto", overrides: Mapping[str, Any] | None = None, best: bool = False
+) -> Run:
     """A run from its folder, finished or not.
 
     `device`: auto, cpu or cuda, wherever it was trained. `overrides`: config values that hold here, such as
-    `{"dataset.root": "/data"}`. Raises ConfigError where there is no run, or its config is damaged; a warning in the
+    `{"dataset.root": "/data"}`. `best`: the model is that of best.pt, the best evaluation of the validation split,
+    instead of the run's end. Raises ConfigError where there is no run, or its config is damaged; a warning in the
     log says where another record is.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device={device}: must be auto, cpu or cuda")
     if overrides is not None and not isinstance(overrides, Mapping):
         raise TypeError('overrides: a mapping of keys to values, such as {"dataset.root": "/data"}')
-    run = Run(Path(folder), device, overrides)
+    run = Run(Path(folder), device, overrides, best)
     try:
         check_digests(run.folder)
     except DamagedError as error:  # the rest can be read all the same

@@ -24,7 +24,7 @@ from ib_cli.engine.seeds import generator
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
-from ib_cli.experiment.finished_run import load_final_parameters
+from ib_cli.experiment.finished_run import load_best_parameters, load_final_parameters
 from ib_cli.experiment.noise_off import NoiseOff
 from ib_cli.experiment.records import Records
 from ib_cli.experiment.represented_split import represented_split
@@ -38,10 +38,12 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run's records and, loaded on first use, its data and its model with the final parameters."""
+    """A run's records and, loaded on first use, its data and its model with the final or the best parameters."""
 
-    def __init__(self, folder: Path, device: str = "auto", overrides: Mapping[str, Any] | None = None) -> None:
-        self.folder, self._records = folder, Records(folder)
+    def __init__(
+        self, folder: Path, device: str = "auto", overrides: Mapping[str, Any] | None = None, best: bool = False
+    ) -> None:
+        self.folder, self._records, self._best = folder, Records(folder), best
         self.config = stored_config(folder, {**(overrides or {}), "device": device})
         self._unlabelled: set[str] = set()  # splits of a person's own without y
 
@@ -82,10 +84,10 @@ class Run:
     def model(self) -> Model:
         """The model with the parameters of the run's end, or of its last checkpoint, in evaluation mode.
 
-        Raises ConfigError where there is no checkpoint, as of a procedure that trains no model, or the checkpoint's
-        parameters do not fit the config.
+        With `best`, those of best.pt. Raises ConfigError where there is no such file, as of a procedure that trains no
+        model, or its parameters do not fit the config.
         """
-        load_final_parameters(self.experiment)
+        (load_best_parameters if self._best else load_final_parameters)(self.experiment)
         return self.experiment.model
 
     def encode(self, x: Tensor | np.ndarray, seed: int = 0) -> Distribution:

@@ -14,13 +14,14 @@ def without_shaping() -> Iterator[None]:
     """Within the block fonts are cut down without their tables for shaping text, which takes two thirds of the time."""
     from fontTools import subset
 
-    class Options(subset.Options):
-        def __init__(self, **given: Any) -> None:
-            super().__init__(**given)
-            self.drop_tables = [*self.drop_tables, *SHAPING]
-
     before = subset.Options
-    subset.Options = Options
+
+    def options(**given: Any) -> Any:
+        made = before(**given)
+        made.drop_tables = [*made.drop_tables, *SHAPING]
+        return made
+
+    subset.Options = options
     try:
         yield
     finally:

@@ -249,6 +249,8 @@ def _print_result(console: Console, result: Mapping[str, Any], folder: Path | No
     for part, what in (("compile_seconds", "to compile"), ("estimate_seconds", "for estimates")):
         if isinstance(result.get(part), Real):
             rows["time"] += f", {duration(result[part])} of it {what}"
+    if isinstance(best := result.get("best"), Mapping):
+        rows["best"] = f"epoch {best.get('epoch')}: {best.get('split')} {best.get('watch')} {number(best.get('value'))}"
     if folder is not None:
         rows["folder"] = _from_here(folder)
         if (folder / "result.json").exists():  # not where the disk is full

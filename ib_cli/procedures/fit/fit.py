@@ -52,7 +52,7 @@ class Fit(Procedure):
         """Train to the end."""
         settings = experiment.settings
         loss = make_loss(experiment.model, experiment.objective, settings.samples, settings.precision)
-        return complete(Progress(experiment, checkpoint, self.patience, self.watch), loss)
+        return complete(Progress(experiment, checkpoint, self.patience, self.watch, settings.keep_best), loss)
 
     def together(
         self, experiments: Sequence[Experiment], checkpoints: Sequence[dict[str, Any] | None]

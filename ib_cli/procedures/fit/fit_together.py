@@ -33,7 +33,10 @@ def fit_together(
     parts are not finite, or whose files cannot be written, ends with RunFailedError and does not affect the others.
     Runs that an interruption left behind the others catch up first. Raises Interrupted at a signal, after saving all.
     """
-    runs = [Progress(each, checkpoint, patience, watch) for each, checkpoint in zip(experiments, checkpoints)]
+    runs = [
+        Progress(each, checkpoint, patience, watch, each.settings.keep_best)
+        for each, checkpoint in zip(experiments, checkpoints)
+    ]
     group = _Group(experiments, runs)
     under_way = [i for i, run in enumerate(runs) if not run.over]
     for i in sorted(set(range(len(runs))) - set(under_way)):

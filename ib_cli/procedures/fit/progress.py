@@ -24,10 +24,15 @@ class Progress:
     """The epochs of one run. The training loop hands in the averages and evaluations of each epoch."""
 
     def __init__(
-        self, experiment: Experiment, checkpoint: dict[str, Any] | None, patience: int | None, watch: str
+        self,
+        experiment: Experiment,
+        checkpoint: dict[str, Any] | None,
+        patience: int | None,
+        watch: str,
+        keep_best: bool = False,
     ) -> None:
-        """At the start, or at a checkpoint."""
-        self.experiment, self.patience, self.watch = experiment, patience, watch
+        """At the start, or at a checkpoint. `keep_best`: keep the parameters of the best evaluation in best.pt."""
+        self.experiment, self.patience, self.watch, self.keep_best = experiment, patience, watch, keep_best
         self.state = starting_state(experiment)
         if checkpoint is not None:
             self.state.restore(checkpoint)
@@ -72,15 +77,26 @@ class Progress:
             self._record(split, measures)
             if broken := [name for name, value in measures.items() if not math.isfinite(value)]:
                 log.warning("epoch %d, %s: %s not finite", self.state.epoch, split, ", ".join(broken))
-        if self.patience is not None:
-            value = watched(found["validation"], self.watch)
+        of_validation = found.get("validation", {})
+        if self.patience is not None or (self.keep_best and self.watch in of_validation):
+            value = watched(of_validation, self.watch)
             state, better = self.state, value < self.state.best
             state.best, state.flat_evaluations = (value, 0) if better else (state.best, state.flat_evaluations + 1)
+            if better and self.keep_best:
+                self._save_best(of_validation[self.watch])
 
     def estimate(self) -> None:
         """Estimate the information in the representation, where that is due after this epoch."""
         state = self.state
         state.estimate_seconds += record_estimates(self.experiment, state.epoch, self.over, self.params, state.buffers)
+
+    def _save_best(self, value: float) -> None:
+        state = {
+            part: {name: tensor.detach().clone() for name, tensor in of.items()}  # of a stack, it is a part of a tensor
+            for part, of in (("params", self.params), ("buffers", self.state.buffers))
+        }
+        about = {"epoch": self.state.epoch, "split": "validation", "watch": self.watch, "value": value}
+        self.experiment.records.save_best(state, about)
 
     @property
     def save_due(self) -> bool:
