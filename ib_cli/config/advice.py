@@ -78,6 +78,8 @@ def _mended(word: str, known: KnownKeys) -> Words:
     meant = meant_key(bare, known, value)
     if meant is None:
         return [word]
+    if meant.key == "device" and bare != "device":  # gpu=0
+        value = "cpu" if value.casefold() in ("false", "no", "none", "-1") else "cuda"
     right = _mended_option(meant.key, value, known) if meant.key in known.groups() else f"{meant.key}={value}"
     return [*([meant.option] if meant.option else []), right]
 
