@@ -14,7 +14,7 @@ from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, optio
 from ib_cli.config.near_values import meant_value
 from ib_cli.config.no_such import no_override
 from ib_cli.config.several_values import outside
-from ib_cli.config.unreadable_files import config_folders
+from ib_cli.config.unreadable_files import UNREADABLE, config_folders
 from ib_cli.contracts.errors import ConfigError
 
 NO_SUCH = re.compile(r": (?:no such|\S+ has no such key|choose one of)")
@@ -24,6 +24,8 @@ OPTION = re.compile(r"[\w./-]+")
 def advised(error: Exception, words: Sequence[str]) -> str:
     """One line for an error of the command whose words these are, the program's name not among them."""
     line = explain(error, words)
+    if isinstance(error, (OSError, *UNREADABLE)):  # of a file, not of the words
+        return line
     if isinstance(error, UsageError) or not isinstance(error, ConfigError):
         tidy = tidied(words, _known(words))
         if tidy.told:
