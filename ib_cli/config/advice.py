@@ -24,7 +24,7 @@ OPTION = re.compile(r"[\w./-]+")
 def advised(error: Exception, words: Sequence[str]) -> str:
     """One line for an error of the command whose words these are, the program's name not among them."""
     line = explain(error, words)
-    if isinstance(error, (OSError, *UNREADABLE)):  # of a file, not of the words
+    if isinstance(error, UNREADABLE) or (isinstance(error, OSError) and error.filename):  # of a file, not of the words
         return line
     if isinstance(error, UsageError) or not isinstance(error, ConfigError):
         tidy = tidied(words, _known(words))
