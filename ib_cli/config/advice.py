@@ -14,7 +14,7 @@ from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, optio
 from ib_cli.config.near_values import meant_value
 from ib_cli.config.no_such import no_override
 from ib_cli.config.several_values import outside
-from ib_cli.config.unreadable_files import config_folders
+from ib_cli.config.unreadable_files import UNREADABLE, config_folders
 from ib_cli.contracts.errors import ConfigError
 
 NO_SUCH = re.compile(r": (?:no such|\S+ has no such key|choose one of)")
@@ -24,6 +24,8 @@ OPTION = re.compile(r"[\w./-]+")
 def advised(error: Exception, words: Sequence[str]) -> str:
     """One line for an error of the command whose words these are, the program's name not among them."""
     line = explain(error, words)
+    if isinstance(error, UNREADABLE) or (isinstance(error, OSError) and error.filename):  # of a file, not of the words
+        return line
     if isinstance(error, UsageError) or not isinstance(error, ConfigError):
         tidy = tidied(words, _known(words))
         if tidy.told:
@@ -78,6 +80,8 @@ def _mended(word: str, known: KnownKeys) -> Words:
     meant = meant_key(bare, known, value)
     if meant is None:
         return [word]
+    if meant.key == "device" and bare != "device":  # gpu=0
+        value = "cpu" if value.casefold() in ("false", "no", "none", "-1") else "cuda"
     right = _mended_option(meant.key, value, known) if meant.key in known.groups() else f"{meant.key}={value}"
     return [*([meant.option] if meant.option else []), right]
 

@@ -17,6 +17,7 @@ from ib_cli.contracts.errors import ConfigError
 
 # A list, or a range as other programs write it, where a key takes one number.
 ONE_NUMBER = re.compile(rf"({'|'.join(MULTIPLIERS)}|seed)=(\[.*\]|\d+(\.\.|:|-)\d+)$")
+CALLS = FORMS | {"range": "range(n), range(a,b) or range(a,b,step): numbers from 0 or a, below n or b"}
 PLUGINS = "hydra/launcher=… and hydra/sweeper=… choose one, as ib-train --help lists them"
 
 
@@ -40,15 +41,18 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
     if match := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
         inside = re.match(r"In '(?!config')([^']+)'", text)  # a person's own file, whose defaults list names it
         parts = (word.lstrip("+").partition("=") for word in arguments)  # an option may be a path, with slashes
-        typed = next(((key, to) for key, _, to in parts if f"{key}/{to}" == f"{match[1]}/{match[2]}"), match.groups())
-        told = no_file("/".join(typed), arguments) or no_such.no_such_option(*typed, text, arguments)
+        typed = ((key, to) for key, _, to in parts if f"{key}/{to}" == f"{match[1]}/{match[2]}")
+        group, option = next(typed, (match[1], match[2]))
+        told = no_file(f"{group}/{option}", arguments) or no_such.no_such_option(group, option, text, arguments)
         return f"{inside[1]}: defaults: {told}" if inside else told
     if "Config group override must be a string" in text:
         return no_such.no_option(arguments)
     if match := re.match(r"(\w+): no such key; there are ", text):  # a key that was added: + lets it in
         return no_such.no_such_key(match[1], arguments)
     if match := re.search(r"parsing override '(.*?)' \w+ while evaluating '(\w+).*?': (.*?)(?: See https|$)", text):
-        return f"{match[1]}: {FORMS[match[2]] if match[2] in FORMS and 'argument' in match[3] else match[3]}"
+        return f"{match[1]}: {CALLS[match[2]] if match[2] in CALLS and 'argument' in match[3] else match[3]}"
+    if match := re.search(r"Cannot find primary config '([^']+)'", text):
+        return f"--config-name: there is no config {match[1]}; options and studies of your own need --config-dir only"
     if match := re.search(r"Additional config directory '([^']+)' not found", text):
         return no_such.no_folder(Path(match[1]))
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):

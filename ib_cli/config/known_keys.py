@@ -13,6 +13,7 @@ import yaml
 
 from ib_cli.config.catalogue import choices, directory, groups
 from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.config.quick_yaml import bounded
 
 PLUGINS = ("hydra/launcher", "hydra/sweeper")
 OF_HYDRA = {f"hydra.{key}": "" for key in ("sweep.dir", "sweep.subdir", "run.dir", "mode", "verbose", "searchpath")}
@@ -94,24 +95,23 @@ class KnownKeys:
         files = [ours / f"{option}.yaml", *(folder / group / f"{option}.yaml" for folder in self.own)]
         return next((_content_of(file) for file in files if file.is_file()), {})
 
-    def _node(self, group: str, option: str) -> dict[str, Any]:
-        """The keys of an option, with those of the files that it builds on."""
-        content = self._content(group, option)
+    def _node(self, group: str, option: str, above: frozenset[tuple[str, str]] = frozenset()) -> dict[str, Any]:
+        """The keys of an option, with those of the files that it builds on. `above`: those that build on it."""
+        content, above = self._content(group, option), above | {(group, option)}
         found: dict[str, Any] = {}
-        for entry in content.get("defaults", ()):
-            if isinstance(entry, str) and entry != "_self_" and entry != option:
-                found |= self._node(group, entry.rpartition("/")[2])
-            elif isinstance(entry, Mapping):
-                for place, name in entry.items():
-                    if str(place).endswith("@_here_"):
-                        found |= self._node(str(place).strip("/").partition("@")[0], str(name))
+        for entry in content.get("defaults") or ():
+            places = entry if isinstance(entry, Mapping) else {f"{group}@_here_": entry}
+            for place, name in places.items():
+                base = (str(place).strip("/").partition("@")[0], str(name).rpartition("/")[2])
+                if str(place).endswith("@_here_") and name != "_self_" and base not in above:
+                    found |= self._node(*base, above)
         inner = content.get(group)
         own = inner if isinstance(inner, Mapping) else content if group != "sweep" else {}
         return found | {key: value for key, value in own.items() if key != "defaults"}
 
     def _brought(self, group: str, option: str) -> Iterator[tuple[str, str]]:
         """The options of other groups that an option chooses."""
-        for entry in self._content(group, option).get("defaults", ()):
+        for entry in self._content(group, option).get("defaults") or ():
             for place, name in entry.items() if isinstance(entry, Mapping) else ():
                 if str(place).startswith("override ") and (match := _OVERRIDE.match(str(place))):
                     yield match[1], str(name)
@@ -128,7 +128,8 @@ def _content_of(file: Path) -> dict[str, Any]:
 
 @cache
 def _parsed(file: Path, changed: int, size: int) -> dict[str, Any]:
-    content = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    with file.open("rb") as stream:
+        content = yaml.load(stream, Loader=bounded(getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     return content if isinstance(content, dict) else {}
 
 

@@ -92,6 +92,8 @@ def _within(group: str, key: str, known: KnownKeys) -> Meant | None:
     deeper = {each.rpartition(".")[2]: each for each in keys}
     if same := same_word(key, keys) or [deeper[each] for each in same_word(key, deeper)]:
         return Meant(f"{prefix}.{same[0]}")
+    if inner and f"{(same_word(first, keys) or [''])[0]}.{inner}" in keys:
+        return Meant(f"{prefix}.{same_word(first, keys)[0]}.{inner}")
     if group == "objective" and (same := same_word(key, MULTIPLIERS)):
         return Meant(same[0])
     for other in known.options(group):

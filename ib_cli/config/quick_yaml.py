@@ -22,14 +22,16 @@ def quick_yaml() -> Iterator[None]:
     one that is no mapping, or whose defaults list is none.
     """
     before = yaml.SafeLoader
-    yaml.SafeLoader = _bounded(getattr(yaml, "CSafeLoader", before))  # type: ignore[misc]
+    yaml.SafeLoader = bounded(getattr(yaml, "CSafeLoader", before))  # type: ignore[misc]
     try:
         yield
     finally:
         yaml.SafeLoader = before  # type: ignore[misc]
 
 
-def _bounded(loader: type[Any]) -> type[Any]:
+def bounded(loader: type[Any]) -> type[Any]:
+    """A loader of config files that refuses what `quick_yaml` does."""
+
     class Bounded(loader):
         def get_single_node(self) -> yaml.Node | None:
             node = super().get_single_node()

@@ -68,7 +68,8 @@ def _line(key: str, fields: list[str], error: ErrorDetails, others: list[ErrorDe
     same = [found for found in others if found["input"] == error["input"]]
     messages = dict.fromkeys(_plain(found["msg"]) for found in (error, *same))
     shown = "null" if error["input"] is None else error["input"]
-    return f"{name}={shown}: must be {' or '.join(message.removeprefix('must be ') for message in messages)}"
+    told = " or ".join(message.removeprefix("must be ") for message in messages)
+    return f"{name}={shown}: {told if told.startswith('must ') else f'must be {told}'}"
 
 
 def _plain(message: str) -> str:
@@ -79,4 +80,5 @@ def _plain(message: str) -> str:
         r"string should match pattern .*", "must be a plain word: letters, digits and _ - + . only", message
     )
     message = re.sub(r"\w+ should have (.*?) after validation, not.*", r"must be one with \1", message)
+    message = message.replace("string should have", "must have")
     return re.sub(r"\ba valid (?=[aeiou])", "an ", message).replace("valid ", "")

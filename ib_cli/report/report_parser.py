@@ -25,7 +25,7 @@ class ReportParser(argparse.ArgumentParser):
 
     words: Sequence[str] = ()
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """The options of the words; ends the program with code 2 where they are wrong."""
         self.words = list(sys.argv[1:] if args is None else args)
         options = super().parse_args(self.words, namespace)
@@ -91,7 +91,8 @@ class ReportParser(argparse.ArgumentParser):
 
     def _complete(self, words: list[str]) -> list[str]:
         """With folders before the flags that would swallow them, and with one where none was named."""
-        flagged, folders = [], []
+        flagged: list[str] = []
+        folders: list[str] = []
         for place, word in enumerate(words):
             before = words[place - 1] if place else ""
             folder = (Path(word).is_dir() and before != "--output") or not before.startswith("-")

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ib_cli.config.error_lines import explain
+from ib_cli.config.advice import advised
+from ib_cli.config.error_lines import UsageError, explain
 from ib_cli.config.unreadable_files import own_file
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.library import compose
+from ib_cli.run.run_ids import run_id
 from ib_cli.run.target import target_of
 from tests.conftest import SMALL
 
@@ -138,3 +140,48 @@ def test_a_file_with_the_name_of_one_of_ours_is_told(ib_train: Callable, tmp_pat
     ended = ib_train("--config-dir", str(tmp_path / "mine"), "--cfg", "job")
     told = [line.split(": ")[1] for line in ended.err.splitlines() if "is not read" in line]
     assert ended.code == 0 and [Path(file).name for file in told] == ["mlp.yaml", "config.yaml"]
+
+
+def test_ib_data_is_the_default_of_root_and_no_part_of_an_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for there in ("/some/where", None):
+        monkeypatch.setenv("IB_DATA", there) if there else monkeypatch.delenv("IB_DATA", raising=False)
+        found[there] = [compose([f"dataset={name}"]) for name in ("mnist", "cifar10", "occluded", "transfer")]
+        assert {config["dataset"]["root"] for config in found[there]} == {there or "data"}
+        assert compose(["dataset=mnist", "dataset.root=here"])["dataset"]["root"] == "here"
+    assert [run_id(config, "") for config in found["/some/where"]] == [run_id(config, "") for config in found[None]]
+
+
+@pytest.mark.parametrize("name", [*FILES, "folder", "link"])
+def test_help_with_wrong_words_survives_wrong_files(own: Path, name: str) -> None:
+    words = ["--config-dir", str(own), f"architecture={name}", "lr=1", "vib"]
+    line = advised(UsageError("wrong"), words)
+    assert line.startswith("vib: ") and line.endswith(f"architecture={name} optimizer.lr=1 objective=vib"), line
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["architecture=mine", "dept=3"], "dept: no such key; did you mean architecture.depth? "),
+        (
+            ["architecture=mine", "architecture.dept=3"],
+            "architecture.dept: no such key; did you mean architecture.depth? ",
+        ),
+        (["depth=3"], "depth: architecture=mlp has no such key; architecture=base has architecture.depth: "),
+        (["architecture=Mine"], "architecture=Mine: no such architecture; did you mean mine? "),
+        (["mine"], "mine: an override is KEY=VALUE: "),
+        (["sweep=Weighs"], "sweep=Weighs: no such sweep; did you mean weighs? "),
+    ],
+)
+def test_wrong_words_are_answered_with_ones_own(
+    ib_train: Callable, tmp_path: Path, words: list[str], told: str
+) -> None:
+    for file, content in {
+        "architecture/mine.yaml": "defaults:\n  - base\n  - _self_\n_target_: m.Mine\n",
+        "architecture/base.yaml": "_target_: m.Base\ndepth: 2\n",
+        "sweep/weighs.yaml": "# @package _global_\nname: x\n",
+    }.items():
+        (tmp_path / "mine" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / file).write_text(content)
+    ended = ib_train("--config-dir", "mine", *words)
+    assert ended.code == 2 and ended.err.startswith(f"ib-train: {told}ib-train --config-dir mine "), ended.err

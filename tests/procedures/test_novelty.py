@@ -160,7 +160,10 @@ def refused(run: Run, told: str, *words: str) -> None:
     assert told in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_wrong_command_is_a_line(trained: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_wrong_command_is_a_line(
+    trained: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IB_DATA", raising=False)
     run = trained(*VAE, "epochs=1", "dataset.classes=[3]")
     for words, told in {
         ("procedure.others=mnist", "procedure.download=false"): "procedure.others=mnist: procedure.root: there is no",
