@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from ib_cli.contracts.passes import needed
 from ib_cli.datasets.data import Augmentation, Data, Split
 from ib_cli.datasets.source import Drawn
 
+DIGITS = 9  # of share · B: 0.07 · 100 is 7.000000000000001 in floating point
+
 
 @dataclass(frozen=True, eq=False)
 class FewLabels:
@@ -24,7 +27,8 @@ class FewLabels:
     that the batch's mean of C is the mean over its labelled samples.
     """
 
-    split: Split  # the train split; its `y_probabilities` say which samples are labelled
+    split: Split  # the train split; its `y_probabilities` are 0 where a label is not known
+    members: Tensor  # (L,): indices of the labelled samples
     share: float  # of a batch
     augmentation: Augmentation | None = None
 
@@ -37,8 +41,8 @@ class FewLabels:
         """The samples at `indices` (B,), the first ones replaced by labelled ones."""
         B, device = len(indices), indices.device
         count = self.labelled_of(B)
-        drawn = torch.randint(len(self._members), (count,), generator=generator, device=generator.device)
-        chosen = torch.cat([self._members[drawn.to(device)], indices[count:]])
+        drawn = torch.randint(len(self.members), (count,), generator=generator, device=generator.device)
+        chosen = torch.cat([self.members[drawn.to(device)], indices[count:]])
         x = self.split.x[chosen] if self.augmentation is None else self.augmentation(chosen, generator)
         rows = needed(self.split.y_probabilities)
         probabilities = (rows[chosen] > 0).to(rows.dtype) * (B / count)
@@ -46,13 +50,8 @@ class FewLabels:
         return Drawn(x, self.split.y[chosen], probabilities)
 
     def labelled_of(self, batch: int) -> int:
-        """How many samples of a batch have a label: at least one."""
-        return max(1, min(batch, -int(-self.share * batch // 1)))
-
-    @property
-    def _members(self) -> Tensor:
-        """Indices of the labelled samples, (L,)."""
-        return needed(self.split.y_probabilities).sum(1).nonzero().squeeze(1)
+        """How many samples of a batch have a label: at least one, as share and batch are above 0."""
+        return min(batch, math.ceil(round(self.share * batch, DIGITS)))
 
 
 def with_few_labels(data: Data, labelled: int, share: float, order: Callable[[int, str], Tensor], classes: int) -> Data:
@@ -70,7 +69,9 @@ def with_few_labels(data: Data, labelled: int, share: float, order: Callable[[in
     rows = torch.zeros(len(train), classes, device=data.device)
     rows[members] = one_hot(train.y[members], classes).float() * (len(train) / labelled)
     known = replace(train, y_probabilities=rows)
-    return replace(data, splits={**data.splits, "train": known}, source=FewLabels(known, share, data.augmentation))
+    return replace(
+        data, splits={**data.splits, "train": known}, source=FewLabels(known, members, share, data.augmentation)
+    )
 
 
 def _balanced(y: Tensor, labelled: int, order: Callable[[int, str], Tensor], classes: int) -> Tensor:

@@ -36,7 +36,7 @@ def check_soft_labels(experiment: Experiment, data: Data, labelled: int | None =
         batch = data.batch("train", indices)
         numbers = draw(plan(model, batch, 1, precision), generator(data.device, 0, "soft labels"))
         params, buffers = dict(model.named_parameters()), dict(model.named_buffers())
-        other = batch._replace(y=(batch.y + 1) % data.spec.classes)
+        other = batch._replace(y=(batch.y + 1) * (batch.y + 1 < data.spec.classes))
         first, second = (forward(model, params, buffers, of, Tape(numbers), 1, precision) for of in (batch, other))
     finally:
         model.train(was_training)

@@ -117,7 +117,7 @@ class Model(nn.Module):
         """The fields of a pass to make: those of `only`, or all, and those that they are made from."""
         if only is None:
             return frozenset(field.name for field in fields(Pass))
-        made_from = set[str]()
+        made_from: set[str] = set()  # set[str]() is beyond torch.compile
         if only & {"judged_z", "loss_z", "mmd_z"}:
             made_from.add("prior_z")
         if self.critic_x is not None and only & {"judged_x", "loss_x", "feature_distance"}:

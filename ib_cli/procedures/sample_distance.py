@@ -28,7 +28,8 @@ class SampleDistance(Procedure):
 
     `sample_distance` is the squared Fréchet distance of its features between `samples` of them and the samples of
     `split` (Heusel et al. 2017, eq. 6, whose features are those of another network: compare with one classifier and one
-    number of samples only). `data_distance` is that of as many training samples, in place of the model's.
+    number of samples only). `data_distance` is that of as many training samples, in place of the model's; the distance
+    of these and the model's samples is `sample_distance` of train.
     Features are z of the classifier, without noise; a label is the one that it finds most probable.
 
     `share_3` is the share of the samples with label 3, `least_share` the least of them, and `sample_classes` the number
@@ -51,7 +52,8 @@ class SampleDistance(Procedure):
         least: Annotated[float, Interval(gt=0, le=1)],
     ) -> None:
         self.run_folder, self.classifier, self.samples = run, classifier, samples
-        self.split, self.least = split, least
+        self.split: str = split
+        self.least = least
 
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where the run makes no samples, or the classifier cannot judge them."""
@@ -84,24 +86,24 @@ class SampleDistance(Procedure):
         """Draw, judge and measure. There is no checkpoint to go on from; raises Interrupted."""
         clock = Clock()
         measured, judge = needed(experiment.measured), needed(experiment.judge)
-        features, labels = [], []
-        for x in self._made(experiment, measured):
-            f, label = _judged(judge, _as_seen_by(judge, measured, x))
-            features.append(f)
-            labels.append(label)
-            stop_if_asked(experiment)
-        data, train = (
-            torch.cat([_judged(judge, _as_seen_by(judge, measured, x))[0] for x in self._of(experiment, measured, *of)])
-            for of in ((self.split, None), ("train", self.samples))
-        )
+
+        def judged(images: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
+            features, labels = zip(*(_judged(judge, _as_seen_by(judge, measured, x)) for x in images))
+            return torch.cat(features), torch.cat(labels)
+
+        made, labels = judged(self._made(experiment, measured))
+        data, _ = judged(self._of(experiment, measured, self.split, None))
+        train, _ = judged(self._of(experiment, measured, "train", self.samples))
         found = {
-            "sample_distance": frechet_distance(torch.cat(features), data),
+            "sample_distance": frechet_distance(made, data),
             "data_distance": frechet_distance(train, data),
-            **self._shares(torch.cat(labels), needed(judge.data.spec.classes)),
+            **self._shares(labels, needed(judge.data.spec.classes)),
         }
-        record(experiment, 0, 0, self.split, found)
-        measures = {self.split: found}
-        return Finished(epochs=0, seconds=clock.read(), measures=measures, of_measured=measures)
+        of_train = {"sample_distance": frechet_distance(made, train)}
+        measures: dict[str, dict[str, float]] = {"train": of_train, self.split: found}
+        for split, each in measures.items():
+            record(experiment, 0, 0, split, each)
+        return Finished(epochs=0, seconds=clock.read(), measures=measures, of_measured={self.split: found})
 
     def _made(self, experiment: Experiment, measured: FinishedRun) -> Iterator[Tensor]:
         """The run's samples, as its decoder makes them."""
@@ -109,6 +111,7 @@ class SampleDistance(Procedure):
         z = draws_of_prior(measured.model, measured.params, measured.buffers, self.samples, noise)
         for part in z.split(experiment.settings.eval_batch_size):
             yield decoded(measured.model, measured.params, measured.buffers, part)
+            stop_if_asked(experiment)
 
     def _of(self, experiment: Experiment, measured: FinishedRun, split: str, count: int | None) -> Iterator[Tensor]:
         """Samples of a split as the run sees them: all, or the first `count` of them, in an order of `seed`."""

@@ -54,7 +54,7 @@ def test_a_batch_has_its_share_of_labelled_samples_and_the_rest_of_the_order(dig
 
 
 @pytest.mark.parametrize(
-    "batch, share, labelled", [(1, 0.1, 1), (10, 0.1, 1), (100, 0.29, 29), (7, 1.0, 7), (3, 0.5, 2)]
+    "batch, share, labelled", [(1, 0.1, 1), (10, 0.1, 1), (100, 0.29, 29), (100, 0.07, 7), (7, 1.0, 7), (3, 0.5, 2)]
 )
 def test_how_many_of_a_batch_have_a_label(
     digits: Callable[..., Digits], batch: int, share: float, labelled: int

@@ -22,3 +22,8 @@ def test_an_option_trains(tiny: Callable[..., Experiment], other: Other, group: 
 def test_a_procedure_runs(tiny: Callable[..., Experiment], other: Other, option: str) -> None:
     one_epoch(tiny(*suited_to(option)), PROCEDURES[option][0])
     assert not other.waits
+
+
+def test_few_labels_wait_for_nothing(tiny: Callable[..., Experiment], other: Other) -> None:
+    one_epoch(tiny("objective=semi_supervised_vae", "dataset.labelled=20", "epochs=1", "batch_size=30"))
+    assert not other.waits

@@ -95,7 +95,7 @@ def farthest(z: np.ndarray, prior: np.ndarray) -> list[int]:
 def _pair(panel: Axes, z: np.ndarray, prior: np.ndarray) -> None:
     both = np.concatenate([z, prior])
     low, high = np.quantile(both[np.isfinite(both)], [0.001, 0.999]) if np.isfinite(both).any() else (0.0, 1.0)
-    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1).tolist()
     panel.hist(z, bins=edges, density=True, color=BLUE, alpha=0.5, linewidth=0, label="q(z), test")
     panel.hist(prior, bins=edges, density=True, color=RED, histtype="step", linewidth=0.9, label="m(z)")
     panel.set_yticks([])
