@@ -182,6 +182,8 @@ def test_a_row_says_what_ours_does_not_meet() -> None:
     assert record(even)["values"]["seconds"] == [(1.0, 2.0), (1.2, 2.0)]
     behind = Beside("VAE", [(1.3, 2.0)], Quality(100.6, 80.6, 11.1), theirs)
     assert behind.worse == ["time", "−ELBO", "D", "distance"] and not behind.met
+    aae = Beside("AAE", [(1.0, 2.0)], Quality(120.0, 80.0, 10.0), theirs, minimises_bound=False)
+    assert aae.met and aae.cells().bound == "120.00 / 100.00"
     unbounded = Beside("VQ-VAE", [(1.0, 2.0)], Quality(None, 80.0, 10.0), Quality(None, 80.0, 10.0))
     assert unbounded.met and unbounded.cells().bound == "–"
     lines = table([even, behind], HEADER).splitlines()
