@@ -37,6 +37,7 @@ class Case:
     trainer: str = "BaseTrainer"  # its settings' class is this and `Config`
     training: dict[str, Any] = field(default_factory=lambda: dict(PLAIN))
     bound: tuple[str, ...] = ("D", "R")  # measures whose sum is the bound of −ln p(x); (): it has none
+    minimises_bound: bool = True  # or one with a weight on R; else ours need not have a bound as low
     linear: bool = False  # pythae's decoder ends without a sigmoid
 
     def words(self) -> tuple[str, ...]:
@@ -48,19 +49,19 @@ CASES = (
     Case("VAE", ("objective=vae", *GAUSSIAN), "VAE", "VAEConfig", BCE),
     Case("β-VAE, β = 4", ("objective=beta_vae", "beta=4", *GAUSSIAN), "BetaVAE", "BetaVAEConfig", {**BCE, "beta": 4.0}),
     Case(
-        # ½ B and D: β stands on D. ln q/m of the critic where pythae has −ln σ of its negative.
+        # pythae's term of the critic is −½ ln σ(−T), T → ln q/m; ours is T/4, of the same slope at q = m. β is D's.
         "AAE, Gaussian encoder",
-        ("objective=aae", "beta=2", *GAUSSIAN, "critic_z.widths=[256]", "critic_z.activation=relu", f"critic_z.lr={LR}",
+        ("objective=aae", "beta=4", *GAUSSIAN, "critic_z.widths=[256]", "critic_z.activation=relu", f"critic_z.lr={LR}",
          "critic_z.betas=[0.9,0.999]"),
         "Adversarial_AE", "Adversarial_AE_Config", {**BCE, "adversarial_loss_scale": 0.5},
-        "AdversarialTrainer", WITH_CRITIC,
+        "AdversarialTrainer", WITH_CRITIC, minimises_bound=False,
     ),
     Case(
         "InfoVAE, ½ R + 100 MMD²",
         ("objective=info_vae", "rho=0.5", f"lambda={MMD_WEIGHT}", *GAUSSIAN,
          f"mmd.scales=[{','.join(f'{scale**0.5:.8f}' for scale in SCALES)}]"),
         "INFOVAE_MMD", "INFOVAE_MMD_Config",
-        {**BCE, "alpha": 0.5, "lbd": 0.5 + MMD_WEIGHT / len(SCALES), "scales": list(SCALES)},
+        {**BCE, "alpha": 0.5, "lbd": 0.5 + MMD_WEIGHT / len(SCALES), "scales": list(SCALES)}, minimises_bound=False,
     ),
     Case(
         # pythae's encoder gets the gradients of both losses: R + 1½ D_features.
@@ -68,7 +69,7 @@ CASES = (
         ("objective=vae_gan_features", "beta=1.5", *GAUSSIAN, "critic_x.widths=[256]", "critic_x.activation=relu",
          "critic_x.sees=samples", f"critic_x.lr={CRITIC_LR}", "critic_x.betas=[0.9,0.999]"),
         "VAEGAN", "VAEGANConfig", {**BCE, "reconstruction_layer": 1, "adversarial_loss_scale": 0.5},
-        "CoupledOptimizerAdversarialTrainer", THREE,
+        "CoupledOptimizerAdversarialTrainer", THREE, minimises_bound=False,
     ),
     Case(
         # pythae takes the dimensions of a vector for places: each has a codeword of one dimension, of one codebook.

@@ -6,30 +6,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.experiments import Solo
-from ib_cli.contracts.noise import Planner, Tape, draw
+from ib_cli.contracts.noise import Tape
+from ib_cli.engine.generation import decoded, draws_of_prior
 from ib_cli.engine.passes import passes
 from ib_cli.engine.seeds import generator
+from ib_cli.estimators.frechet import frechet_distance
 from ib_cli.experiment.experiment import Experiment
 
 COUNT = 5000  # samples
 CLASSIFIER = ("objective=ce", "architecture.widths=[256,64]", "device=cpu", "threads=1", "estimators=none")
-
-
-def frechet(a: Tensor, b: Tensor) -> float:
-    """|μ_a − μ_b|² + tr(Σ_a + Σ_b − 2 (Σ_a Σ_b)^½) of two sets of features, (n, F) and (m, F).
-
-    The squared Wasserstein distance of Gaussian laws of these means and covariances (Dowson and Landau 1982).
-    """
-    a, b = a.double(), b.double()
-    root = _root(torch.cov(a.T))
-    cross = torch.linalg.eigvalsh(root @ torch.cov(b.T) @ root).clamp(min=0).sqrt().sum()
-    return float((a.mean(0) - b.mean(0)).square().sum() + a.var(0).sum() + b.var(0).sum() - 2 * cross)
-
-
-def _root(covariance: Tensor) -> Tensor:
-    """Its symmetric square root."""
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors * values.clamp(min=0).sqrt() @ vectors.T
 
 
 class SampleDistance:
@@ -59,7 +44,7 @@ class SampleDistance:
 
     def __call__(self, images: Tensor) -> float:
         """The distance of images (n, 1, 28, 28) in [0, 1] from the test images."""
-        return frechet(self.features(images.clamp(0, 1)), self.test)
+        return frechet_distance(self.features(images.clamp(0, 1)), self.test)
 
 
 @torch.no_grad()
@@ -71,13 +56,9 @@ def samples(experiment: Experiment, count: int = COUNT) -> Tensor:
     model = experiment.model
     if model.draws_codewords:
         model.bottleneck.quantiser.usage.copy_(frequencies(experiment))
-    was_training = model.training
-    model.eval()
-    planner = Planner(experiment.device)
-    model.generate(count, planner)
-    found = model.generate(count, Tape(draw(planner.requests, generator(experiment.device, 0, "samples"))))
-    model.train(was_training)
-    return found
+    params, buffers = dict(model.named_parameters()), dict(model.named_buffers())
+    z = draws_of_prior(model, params, buffers, count, generator(experiment.device, 0, "samples"))
+    return decoded(model, params, buffers, z)
 
 
 def frequencies(experiment: Experiment) -> Tensor:
