@@ -87,7 +87,7 @@ class GaussianWeights(Posterior):
         ]
         if self.components is None:
             return sum(nats.sum() for nats in of_weights)
-        of_components = sum(nats.flatten(1).sum(1) for nats in of_weights)
+        of_components = torch.stack([nats.flatten(1).sum(1) for nats in of_weights]).sum(0)
         return math.log(self.components) - torch.logsumexp(-of_components, 0)
 
     def _with_noise(self, layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor | None:

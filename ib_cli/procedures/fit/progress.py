@@ -129,14 +129,14 @@ class Progress:
         generative, spent = GenerativeMeasures(self.experiment).of(self.params, state.buffers, measures)
         measures = {split: {**of_split, **generative[split]} for split, of_split in measures.items()}
         seconds += spent
-        estimates = estimates_of(self.experiment, state.epoch)
-        if (split := self.experiment.estimates.split) in measures:
-            measures[split] |= Bounds(self.experiment).of_estimates(estimates)
         of_layers = record_layers(self.experiment, state.epoch, self.params, state.buffers)
         if of_layers is not None:
             measures[of_layers.split] |= of_layers.measures
             state.estimate_seconds += of_layers.seconds
             seconds += of_layers.seconds
+        estimates = estimates_of(self.experiment, state.epoch)  # those of layers among them
+        if (split := self.experiment.estimates.split) in measures:
+            measures[split] |= Bounds(self.experiment).of_estimates(estimates)
         total = state.seconds + seconds
         return Finished(
             epochs=state.epoch,

@@ -24,6 +24,7 @@ COMPARED = {"first law": "first_law", "derivative of J": "derivatives_of_J", "Ma
 NAMED = 6  # lines of a panel in its legend; of more lines, every second, third, …
 COLUMNS = 3
 LETTERS = 72  # per row of a legend
+FEW = 40  # points of a relation: more bars hide one another
 LEAST = 1e-6  # smaller relative differences are drawn at this value
 SMALLEST = 1e-9  # relative violations: the axis is linear below this
 
@@ -63,6 +64,10 @@ def _compared(relations: list[Relation], folder: Path, name: str) -> list[Path]:
             _marks(panel, a, b, sure, i)
         ends += [*x[x > 0], *y[y > 0]]
         colour, marker = _look(i)
+        if len(x) <= FEW:
+            error = relation.error[shown]
+            bars = np.stack([np.minimum(error, (1 - LEAST) * y), error])  # the axis is logarithmic
+            left.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.6, zorder=1.5)
         left.plot([], [], marker, color=colour, ms=3.5, label=_text(relation, relations))
     left.plot([min(ends), max(ends)], [min(ends), max(ends)], "--", color="0.35", lw=0.8, zorder=1)
     for panel in (left, right):

@@ -53,7 +53,7 @@ def _holding_all_others(grid: Grid) -> Iterator[Relation]:
     axes = grid.axes
     rows = [[grid.derivative(grid.conjugates[of], by) * grid.slopes[by] for by in axes] for of in axes]
     matrix = np.moveaxis(np.array(rows), (0, 1), (-2, -1))
-    known = np.isfinite(matrix).all((-2, -1))
+    known = np.asarray(np.isfinite(matrix).all((-2, -1)))
     matrix = np.where(known[..., None, None], matrix, np.eye(len(axes)))
     known &= np.linalg.cond(matrix) < SINGULAR
     inverse = np.linalg.inv(np.where(known[..., None, None], matrix, np.eye(len(axes))))

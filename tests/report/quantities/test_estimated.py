@@ -213,7 +213,7 @@ def test_runs_that_are_not_done_go_with_their_objective(study: Path) -> None:
         run = write_run(study / status, "beta_vae", status=status, multiplier=0.3)
         write_estimates(run, "mixture", plane(1.0, 1.0))
     first, _ = residual.panels(contents_of(study))
-    assert [(panel.curve, len(panel.paths)) for panel in first][-1] == ("beta_vae", 2)
+    assert [(panel.curve, len(panel.paths)) for panel in first][-1] == ("β-VAE", 2)
     symbols = [
         trace["marker"]["symbol"]
         for trace in plots_of(contents_of(study))["residual-plane"]["traces"]
