@@ -78,6 +78,15 @@ def test_geodesic_transfer_keeps_the_error_and_the_direction(k: float) -> None:
     assert of_d == pytest.approx(k * of_r, rel=1e-3, abs=1e-4)
 
 
+@pytest.mark.parametrize("k", [-0.4, -2.0, 1.5])
+def test_along_a_geodesic_the_rate_follows_from_how_much_harder_the_law_becomes(k: float) -> None:
+    envelope = slopes().envelope
+    assert envelope is not None
+    of_r, of_d, _ = moved(geodesic_transfer(slopes(), PLACE[0], k), 1)
+    assert of_r == pytest.approx(envelope.value / (1 + k * PLACE[0]), rel=1e-2)
+    assert of_r + PLACE[0] * of_d == pytest.approx(envelope.value, rel=1e-2)
+
+
 def test_heuristic_transfer_keeps_the_error() -> None:
     rates = heuristic_transfer(slopes(), -1.5)
     assert rates.lambda_ == (-1.5, 0.0)
