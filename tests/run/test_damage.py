@@ -79,7 +79,9 @@ def numbers(folder: Path) -> dict:
     """All numbers of a run but for the time that it took, and without its name."""
     run = the_run(folder)
     found = json.loads((run / "result.json").read_text())
-    found = {name: value for name, value in found.items() if not name.endswith("seconds") and name != "run"}
+    found = {
+        name: value for name, value in found.items() if not name.endswith("seconds") and name not in ("run", "origin")
+    }
     return found | {name: (run / name).read_bytes() for name in RECORDS if (run / name).exists()}
 
 

@@ -131,7 +131,7 @@ def records(folder: Path) -> dict[str, tuple[str, dict]]:
     found = {}
     for file in folder.glob("outputs/*/*/result.json"):
         result = json.loads(file.read_text())
-        result = {key: value for key, value in result.items() if not key.endswith("seconds")}
+        result = {key: value for key, value in result.items() if not key.endswith("seconds") and key != "origin"}
         found[file.parent.name] = (file.with_name("metrics.jsonl").read_text(), result)
     return found
 
