@@ -45,12 +45,21 @@ def _meant(key: str, value: str, wanted: str, known: KnownKeys) -> str | None:
         called = value.casefold().partition(":")[0]
         called = CALLED.get(called, called)
         return called if called in choices else near_word(called, choices)
-    if "a list" in wanted and (match := re.fullmatch(r"[-+.\w]+([\s;|]+[-+.\w]+)*|\d+(x\d+)+|\{[^{}:]*\}", value)):
-        parts = re.split(r"[\s;|,x]+" if match[2] else r"[\s;|,]+", value.strip("{}"))
-        return f"[{','.join(filter(None, parts))}]"
+    if "a list" in wanted and (listed := _list(value)):
+        return listed
     if "integer" not in wanted and "number" not in wanted:
         return None
     number = meant_number(value)
     if number is None or number.is_integer() or "an integer" not in wanted or " or a number" in wanted:
         return None if number is None else shortest(number)
+    return None
+
+
+def _list(value: str) -> str | None:
+    """The list that a text stands for: `64`, `64 32`, `64x32`, `{64,32}`; None for others."""
+    if re.fullmatch(r"\d+(x\d+)+", value):
+        return f"[{value.replace('x', ',')}]"
+    if re.fullmatch(r"[-+.\w]+([\s;|]+[-+.\w]+)*|\{[^{}:]*\}", value):
+        parts = re.split(r"[\s;|,]+", value.strip("{}"))
+        return f"[{','.join(filter(None, parts))}]"
     return None

@@ -7,6 +7,7 @@ the line `names` where no single command is.
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hydra.core.plugins import Plugins
 
-from hydra_plugins.ib_train.grid_sweeper import GridSweeper
 from ib_cli.config.advice import advised
 from ib_cli.config.error_lines import UsageError
 from ib_cli.report.main import main as ib_report
@@ -67,11 +68,12 @@ def checked(ib_train: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> 
         print("checked")
         return Outcome("done")
 
-    def launch(self: GridSweeper, points: list[list[str]], first: int) -> None:
+    def launch(self: object, points: list[list[str]], first: int) -> None:
         print(f"checked {len(points)}")
 
+    Plugins.instance()  # which imports the plugins anew
     monkeypatch.setattr("ib_cli.run.run.run", run)
-    monkeypatch.setattr(GridSweeper, "_launch", launch)
+    monkeypatch.setattr(sys.modules["hydra_plugins.ib_train.grid_sweeper"].GridSweeper, "_launch", launch)
     return ib_train
 
 
