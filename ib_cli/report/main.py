@@ -159,7 +159,7 @@ def _write(runs: Sequence[RecordedRun], output: Path, options: argparse.Namespac
     from ib_cli.report.panels.contents import contents
     from ib_cli.report.write import write_figures, write_page, write_tables
 
-    metrics, keys = _split_commas(options.metric), _split_commas(options.group_by)
+    metrics, keys = _split_commas(options.metric) or (), _split_commas(options.group_by)
     made = contents(runs, options.split, options.units, metrics, keys, options.thermodynamics)
     notes = _notes(made, options.split or "test")
     problems = [run for run in (*made.runs, *made.measured.undone) if run.status != "done"]

@@ -76,7 +76,7 @@ def _encode(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise ConfigError(f"{options.data or run.folder}: {error}") from None
     content = io.BytesIO()
-    np.savez_compressed(content, **found)
+    np.savez_compressed(content, **found)  # type: ignore[arg-type]
     write_atomically(options.output, content.getvalue())
     shapes = ", ".join(f"{name} {values.shape}" for name, values in found.items())
     print(f"{options.output}: {shapes}")

@@ -53,7 +53,7 @@ def named_output() -> Iterator[None]:
     if stream is None:
         raise OutputError(NAME, OSError("it is closed"))
     named = _Named(stream)
-    sys.stdout = named  # type: ignore[assignment]
+    sys.stdout = named
     try:
         yield
         named.flush()

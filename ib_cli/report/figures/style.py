@@ -16,7 +16,7 @@ from ib_cli.system.pdf_fonts import without_shaping
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 DPI = 300
 PNG = {"compress_level": 3}  # a few per cent larger than at 6, in half the time
@@ -84,7 +84,9 @@ def whole_numbers(axis: Axis) -> None:
     axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
-def colour_bar(figure: Figure, panels: list[Axes], colours: Colours, pad: float = 0.02, shrink: float = 1.0) -> None:
+def colour_bar(
+    figure: Figure | SubFigure, panels: list[Axes], colours: Colours, pad: float = 0.02, shrink: float = 1.0
+) -> None:
     """The multiplier's logarithmic scale beside the panels; nothing if it does not vary."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm

@@ -9,6 +9,7 @@ uses Akima splines instead, which shows how far splines may be off.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,9 @@ BISECTIONS = 50
 FLAT = 1e-4  # relative to a row's mean slope: where X changes less, places cannot be told apart
 
 
-def derivatives_holding(grid: Grid, held: np.ndarray, by: str, along: str, wanted: Mapping[str, np.ndarray]) -> dict:
+def derivatives_holding(
+    grid: Grid, held: np.ndarray, by: str, along: str, wanted: Mapping[str, np.ndarray]
+) -> dict[Any, Any]:
     """∂/∂u of `wanted`, and of `by`'s own u, along the axis `along`; moving along the axis `by` keeps `held` constant.
 
     Arrays (1 + seeds, *shape) give derivatives (4, 1 + seeds, *shape); the key of `by`'s u is the name `by`. NaN where
@@ -67,7 +70,9 @@ def _followed(u: np.ndarray, held: np.ndarray, *wanted: np.ndarray, kind: str) -
     return found
 
 
-def _places(spline: Callable, u: np.ndarray, line: np.ndarray, levels: np.ndarray, near: np.ndarray) -> np.ndarray:
+def _places(
+    spline: Callable[..., Any], u: np.ndarray, line: np.ndarray, levels: np.ndarray, near: np.ndarray
+) -> np.ndarray:
     """Places where a row's spline has these levels (m, columns), by bisection between the points nearest to `near`.
 
     `near` (columns,). NaN for levels that the row does not reach, and where it is too flat to tell places apart.

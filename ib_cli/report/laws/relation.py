@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -116,7 +116,7 @@ class Relation:
         moved = [_moved(side, other) for side, other in pairs]
         return replace(self, doubted=~self.trusted | self.grid.doubted | np.logical_or(*moved))
 
-    def lines(self) -> Iterator[tuple[dict[str, float], tuple]]:
+    def lines(self) -> Iterator[tuple[dict[str, float], tuple[Any, ...]]]:
         """Lines along the axis `along`: the other axes' multipliers, and the index of the line's cells in (*shape)."""
         grid = self.grid
         if self.along not in grid.axes:

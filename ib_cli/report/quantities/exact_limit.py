@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def _gap(run: RecordedRun) -> float:
     return float(train.get("gap") or 0.0) if proven else np.nan
 
 
-def _distribution(run: RecordedRun, split: str) -> tuple | None:
+def _distribution(run: RecordedRun, split: str) -> tuple[Any, ...] | None:
     """Config of the distribution behind a split; None for an exact optimum of drawn samples, off the train split."""
     sampled = run.config.get("dataset.infinite") is False
     if split != "train" and sampled and run.exact:

@@ -135,7 +135,7 @@ def gather(
     done = _once(runs, done)
     curve_of = {i: tuple(_value(runs[i], key) for key in keys) for i in done}
     merged = group_by is None and len(set(curve_of.values())) > MOST_CURVES
-    points: dict[tuple, list[int]] = {}
+    points: dict[tuple[Any, ...], list[int]] = {}
     for i in done:
         points.setdefault((curve_of[i], tuple(sorted(runs[i].multipliers.items()))), []).append(i)
     order = list(dict.fromkeys(curve for curve, _ in points))
@@ -182,7 +182,7 @@ def _value(run: RecordedRun, key: str) -> Any:
 
 def _once(runs: Sequence[RecordedRun], done: Sequence[int]) -> list[int]:
     """The rows `done`, with the newest result only of runs with the same config and seed, in any study."""
-    newest: dict[tuple, int] = {}
+    newest: dict[tuple[Any, ...], int] = {}
     for i in done:
         key = tuple(sorted((name, repr(value)) for name, value in runs[i].config.items() if not cosmetic(name)))
         key = key or (i,)
@@ -191,7 +191,7 @@ def _once(runs: Sequence[RecordedRun], done: Sequence[int]) -> list[int]:
     return sorted(newest.values())
 
 
-def curve_names(curves: Sequence[tuple], keys: Sequence[str]) -> dict[tuple, str]:
+def curve_names(curves: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> dict[tuple[Any, ...], str]:
     """Curve, its values of the config keys → name, made of the fewest keys that tell the curves apart."""
     distinct = list(curves)
     order = sorted(range(len(keys)), key=lambda k: (keys[k] not in FIRST_KEYS, "." in keys[k]))

@@ -188,7 +188,9 @@ def write_csv(table: DataFrame, file: Path) -> None:
         table.to_csv(part, index=False)
 
 
-def _row(run: RecordedRun, final: Mapping[str, Mapping[str, float]], names: Iterable[str], keys: Iterable[str]) -> dict:
+def _row(
+    run: RecordedRun, final: Mapping[str, Mapping[str, float]], names: Iterable[str], keys: Iterable[str]
+) -> dict[str, Any]:
     return {
         "id": run.id,
         "study": run.study,
