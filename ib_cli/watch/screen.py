@@ -24,6 +24,7 @@ LIVE = ("R", "C", "D", "J", "accuracy", "mse")  # measures shown during a run
 # Order of the closing table; all other measures follow.
 ORDER = ("J", "R", "C", "D", "S", "S/N", "V", "KL", "H_model[Y|X]", "accuracy", "error")
 SPLITS = ("train", "validation", "test")
+FOR_REPORTS = ("slack_", "KL[P|Q]", "I[Z;Θ|X]")  # measures that begin so are recorded, and not in the closing table
 REASONS = 3  # most reasons shown for the flagged estimates of one estimator
 LINE_WIDTH = 80  # columns of a plain line; a log file has no width of its own
 PLAIN = str.maketrans(
@@ -263,7 +264,10 @@ def _print_result(console: Console, result: Mapping[str, Any], folder: Path | No
 
 def _table(splits: Mapping[str, Mapping[str, Any]], encoding: str, own: Collection[str]) -> Table:
     found = dict.fromkeys(
-        name for measures in splits.values() for name, value in measures.items() if isinstance(value, Real)
+        name
+        for measures in splits.values()
+        for name, value in measures.items()
+        if isinstance(value, Real) and not name.startswith(FOR_REPORTS)
     )
     names = [name for name in ORDER if name in found] + [name for name in found if name not in ORDER]
     table = Table(header_style="bold")
