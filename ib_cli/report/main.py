@@ -77,6 +77,7 @@ def parser() -> ReportParser:
         help="measure the laws of TherML on the grid of multipliers: first law, Maxwell relations, susceptibilities, "
         "convexity, free rate; on the train split unless --split names another",
     )
+    made.add_argument("--latex", action="store_true", help="also write points.tex: the points as a table for a paper")
     made.add_argument(
         "--watch",
         nargs="?",
@@ -171,7 +172,7 @@ def _write(runs: Sequence[RecordedRun], output: Path, options: argparse.Namespac
         print(f"note        {note}")
     for line in _laws(made):
         print(f"law         {line}")
-    _told("tables", output, write_tables, made, output)
+    _told("tables", output, write_tables, made, output, options.latex)
     _told("figures", output / "figures", write_figures, made, output / "figures")
     title = ", ".join(dict.fromkeys(run.study for run in runs))
     _told("page", output, write_page, made, output, title, notes, options.watch)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from ib_cli.report.latex import latex
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
 from ib_cli.report.read.tables import converted, trajectory, write_csv, write_parquet
@@ -43,8 +44,11 @@ FIGURES = {
 }
 
 
-def write_tables(contents: Contents, folder: Path) -> list[Path]:
-    """Write results.parquet and .csv, trajectory.parquet, frontier.csv; with measured laws also thermodynamics.csv."""
+def write_tables(contents: Contents, folder: Path, as_latex: bool = False) -> list[Path]:
+    """Write results.parquet and .csv, trajectory.parquet, frontier.csv; with measured laws also thermodynamics.csv.
+
+    `as_latex`: also points.tex.
+    """
     names = ("results.csv", "results.parquet", "trajectory.parquet", "frontier.csv")
     files = [folder / name for name in names]
     results = converted(contents.results, contents.units, own=contents.own)
@@ -52,6 +56,10 @@ def write_tables(contents: Contents, folder: Path) -> list[Path]:
     write_parquet(results, files[1], contents.units)
     write_parquet(converted(trajectory(contents.runs), contents.units, own=contents.own), files[2], contents.units)
     write_csv(converted(contents.frontiers, contents.units, DISTANCES), files[3])
+    if as_latex:
+        files.append(folder / "points.tex")
+        with replacing(files[-1]) as part:
+            part.write_text(latex(contents), encoding="utf-8")
     laws = folder / "thermodynamics.csv"
     if contents.thermodynamics is None:
         laws.unlink(missing_ok=True)

@@ -2,6 +2,9 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
 
+  // "rate R (nats)" is "R" in a hover text, "epoch" itself.
+  const named = (title) => (title || "").replace(/\s*\([^()]*\)$/, "").split(/[\s,]+/).at(title?.startsWith("I(") ? 0 : -1);
+
   // Hover texts are made here from the run's row or the point's, so that the page carries each of them once.
   function prepare(plot) {
     for (const trace of plot.traces) {
@@ -12,7 +15,8 @@
           const step = trace.steps ? `<br>step ${trace.steps[i]}` : "";
           return data.runs[run] + epoch + step;
         });
-        trace.hovertemplate ||= `%{text}<br>x = %{x:.4g}, y = %{y:.4g}${z}<extra></extra>`;
+        const [x, y] = ["xaxis", "yaxis"].map((axis) => named(plot.layout[axis]?.title?.text) || axis[0]);
+        trace.hovertemplate ||= `%{text}<br>${x} = %{x:.4g}<br>${y} = %{y:.4g}${z}<extra></extra>`;
         delete trace.epochs;
         delete trace.steps;
       }

@@ -17,6 +17,7 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.contracts.labels import GREEK, in_order
 from ib_cli.report.page.plot_parts import Plot, point_texts
 from ib_cli.report.page.plots import plots
+from ib_cli.report.page.study_lines import study_lines
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
 from ib_cli.report.read.origins import origins
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 12  # listed values of a differing config key; further ones are counted
 MOST_MEASURES = 12
-MOST_LAGRANGIANS = 6
 
 
 def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: float | None = None) -> str:
@@ -48,7 +48,7 @@ def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: flo
         "split": contents.split,
         "units": contents.units,
         "written": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "lagrangians": _lagrangians(contents),
+        "studies": study_lines(contents.runs),
         "notes": notes,
         "sections": _sections(drawn),
         "problems": _problems(contents),
@@ -88,24 +88,6 @@ def _sent(plot: Plot) -> Plot:
 def _sections(drawn: list[Plot]) -> list[dict[str, Any]]:
     titles = dict.fromkeys(plot["section"] for plot in drawn)
     return [{"title": title, "plots": [plot for plot in drawn if plot["section"] == title]} for title in titles]
-
-
-def _lagrangians(contents: Contents) -> list[dict[str, Any]]:
-    """The minimised sums and their numbers of runs: with numbers if they are few, else with letters for multipliers."""
-    written = (str(run.result.get("lagrangian") or "").removeprefix("minimise ") for run in contents.runs)
-    texts = Counter(text or _symbols(run.minimise) for text, run in zip(written, contents.runs))
-    if len(texts) > MOST_LAGRANGIANS:
-        texts = Counter(_symbols(run.minimise) for run in contents.runs)
-    texts = Counter(dict(sorted(texts.items())))
-    return [{"text": text, "runs": count} for text, count in texts.most_common(MOST_LAGRANGIANS) if text]
-
-
-def _symbols(minimise: Any) -> str:
-    return " + ".join(
-        f"{'·'.join(GREEK.get(f.strip(), f.strip()) for f in str(weight).split('*'))} {name}".removeprefix("1 ")
-        for name, weight in minimise.items()
-        if weight != 0  # a term that is only measured
-    )
 
 
 def _multipliers(run: Any) -> str:
@@ -159,16 +141,34 @@ def _runs_table(contents: Contents, table: DataFrame) -> dict[str, Any]:
     head = ["id", "study", "status", "objective", *(m for m in MULTIPLIERS if m in table), "seed", "epochs", "seconds"]
     head += [name for of in SUMMARY for name in (f"train/{of}", f"train/{of}{suffix}") if name in table]
     keys = [key for key in contents.differing if key in table and not key.startswith("objective.")]
-    columns = list(dict.fromkeys([*head, *(measured[name] for name in measures), *keys, "folder"]))
-    cells = [[_marked(*pair) for pair in zip(table[name].tolist(), _flags(contents, name))] for name in columns]
+    chosen = {*MULTIPLIERS, *keys}  # what a person chose is written as one writes it
+    columns = list(dict.fromkeys([*head, *keys, *(measured[name] for name in measures), "folder"]))
+    order = _by_what_differs(contents, table, [name for name in columns if name in chosen])
+    cells = [
+        [_marked(*pair, short=name in chosen) for pair in zip(table[name].tolist(), _flags(contents, name))]
+        for name in columns
+    ]
+    rows = [{"run": i, "cells": list(row)} for i, row in enumerate(zip(*cells))]
     return {
         "id": "runs",
         "title": f"Runs ({len(table):,})",
         "note": f"Measures in {contents.units}; ? after a flagged estimate. A click on a column's name sorts. "
         "All columns: results.csv.",
         "columns": [GREEK.get(name, name) for name in columns],
-        "rows": [{"run": i, "cells": list(row)} for i, row in enumerate(zip(*cells))],
+        "rows": [rows[i] for i in order],
     }
+
+
+def _by_what_differs(contents: Contents, table: DataFrame, names: Sequence[str]) -> list[int]:
+    """The rows' order: by the keys that differ between runs, then by seed."""
+    columns = [name for name in [*names, "seed"] if name in table and table[name].nunique() > 1]
+    if not columns:
+        return list(range(len(table)))
+    sortable = {name: table[name].map(lambda value: (isinstance(value, str), value)) for name in columns}
+    keys = list(zip(*(sortable[name].tolist() for name in columns)))
+    missing = [tuple((value != value or value is None or str(value) == "<NA>") for _, value in key) for key in keys]
+    plain = [tuple((False, 0) if lost else value for value, lost in zip(key, of)) for key, of in zip(keys, missing)]
+    return sorted(range(len(table)), key=lambda i: (missing[i], plain[i]))
 
 
 def _flags(contents: Contents, name: str) -> Any:
@@ -177,8 +177,10 @@ def _flags(contents: Contents, name: str) -> Any:
     return contents.results[column].tolist() if column in contents.results else repeat(False)
 
 
-def _marked(value: Any, flagged: Any) -> dict[str, Any]:
+def _marked(value: Any, flagged: Any, short: bool = False) -> dict[str, Any]:
     cell = _cell(value)
+    if short and cell["number"]:
+        return cell | {"text": f"{value:g}"}
     return cell | {"text": f"{cell['text']}?"} if flagged is True and cell["number"] else cell
 
 
@@ -202,7 +204,13 @@ def _frontier_tables(contents: Contents) -> list[dict[str, Any]]:
             "title": "Points of the frontiers",
             "note": note,
             "columns": [GREEK.get(name, name) for name in shown],
-            "rows": [{"run": None, "cells": [_cell(value) for value in row]} for row in rows],
+            "rows": [
+                {
+                    "run": None,
+                    "cells": [_marked(value, False, name in MULTIPLIERS) for name, value in zip(shown, row)],
+                }
+                for row in rows
+            ],
         }
     ]
 

@@ -84,7 +84,7 @@ def test_the_prior_is_drawn_in_each_dimension(tmp_path: Path, K: int) -> None:
         (("objective=vq_vae",), set()),
         (("objective=vib", "dataset=gaussian"), {"latent", "prior"}),
     ],
-    ids=lambda value: "+".join(value),
+    ids=lambda value: "+".join(sorted(value)),
 )
 def test_each_model_has_the_pictures_of_its_parts(
     experiment: Callable[..., Experiment], words: tuple[str, ...], files: set[str]
