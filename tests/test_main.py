@@ -215,7 +215,7 @@ def test_own_arrays(ib_train: Callable) -> None:
             "bottleneck=dropout: this objective has H[Y|Z], which is measured for",
         ),
         (["objective=surrogate_l2", "bottleneck=categorical"], "bottleneck=categorical: this objective has L2[Z]"),
-        (["objective=vib", "bottleneck=dropout"], "bottleneck=dropout: this objective measures a rate"),
+        (["objective=vib", "bottleneck=dropout"], "bottleneck=dropout: this objective has R"),
         (
             ["objective=vib", "classifier=optimal"],
             "classifier=optimal is made for a discrete z, and this bottleneck's is",

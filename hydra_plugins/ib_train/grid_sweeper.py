@@ -65,6 +65,9 @@ class GridSweeper(BasicSweeper):
         """Plan, launch, and retry busy runs. If no job can be composed, raises the error of the first."""
         study = present_study()
         points = self._points(arguments)
+        if not points:
+            ranges = next((word for word in arguments if "range(" in word), "a range")
+            raise ConfigError(f"{ranges}: has no values: write range(START,STOP) with START below STOP")
         composer = getattr(self.launcher, "composer", None) or Composer(self.hydra_context, self.config)
         errors = [_error(composer, point) for point in points]
         right = [point for point, error in zip(points, errors) if error is None]

@@ -14,7 +14,7 @@ from pathlib import Path
 from ib_cli.config.command_flags import Words, is_flag, marked, split
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.multipliers import MULTIPLIERS
-from ib_cli.config.near_flags import flagged
+from ib_cli.config.near_flags import GRANTED, flagged
 from ib_cli.config.near_keys import meant_key, option_alone
 from ib_cli.config.near_words import GREEK, near_word, squashed
 from ib_cli.config.several_values import SWEEPS, is_sweep, multirun, one_run, outside, spelled
@@ -109,7 +109,7 @@ def _once(words: Words, known: KnownKeys) -> Words:
 
 def _granted(words: Words, known: KnownKeys) -> Words:
     """Without wishes that are granted anyway."""
-    return [word for word in words if squashed(word.partition("=")[0]) not in ("rezume", "resume", "continue")]
+    return [word for word in words if squashed(word.partition("=")[0]) not in GRANTED]
 
 
 def _closed(words: Words, known: KnownKeys) -> Words:

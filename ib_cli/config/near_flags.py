@@ -12,6 +12,7 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.near_keys import Meant, meant_key, option_alone
 from ib_cli.config.near_words import OTHER_NAMES, squashed
 
+GRANTED = ("resume", "rezume", "continue")
 SHOWN = ("job", "hydra", "all")  # what --cfg shows
 OTHER_FLAGS = {"-v": "--version", "-V": "--version", "-?": "--help", "-H": "--help", "-help": "--help", "-M": "-m",
                "--multi": "-m", "--multi-run": "-m", "--sweeps": "-m", "--m": "-m", "--conf": "--config",
@@ -47,6 +48,8 @@ def _one(word: str, rest: Words, known: KnownKeys) -> tuple[Words, Words]:
         near = get_close_matches(name.replace("_", "-").casefold(), LONG, n=1, cutoff=0.8) if len(name) > 4 else []
         name = near[0] if near else name
     following = rest[0] if rest and not is_flag(rest[0]) else None
+    if squashed(name) in GRANTED:  # the same command goes on anyway, whatever folder is named
+        return [], rest[1:] if following is not None and "=" not in following else rest
     if name == "--config":
         return _config(value if equals else following, rest if equals or following is None else rest[1:])
     if name in ("--cfg", "-c") and not (equals and value in SHOWN):

@@ -22,12 +22,19 @@ def binarised(arrays: Arrays, seed: int) -> Arrays:
 
     This is static binarisation (Larochelle and Murray 2011, §5): drawn once, so every epoch and every evaluation sees
     the same images. A sample's draw depends on `seed` and on its place in the stored split, not on which others are
-    kept. Raises ConfigError for values that are no levels, and for images that are made only when they are kept.
+    kept. Raises ConfigError for values that are no levels, or use fewer than half of them, and for images that are
+    made only when they are kept.
     """
     if arrays.levels is None:
         raise ConfigError("dataset.binarise: must be false for real numbers: it is for pixels of equally spaced levels")
     if arrays.paint is not None:
         raise ConfigError("dataset.binarise: must be false for images that are made as they are loaded")
+    largest = int(arrays.train.x.max())
+    if largest < arrays.levels // 2:
+        raise ConfigError(
+            f"dataset.binarise: a pixel v becomes 1 with probability v/{arrays.levels - 1}, and the largest is "
+            f"{largest}: store levels 0 … {arrays.levels - 1}, or set it to false"
+        )
     train, test = (
         replace(split, x=_drawn(split.x, arrays.levels, StableDraws(seed, f"binarise, {name}")))
         for name, split in (("train", arrays.train), ("test", arrays.test))

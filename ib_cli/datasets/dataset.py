@@ -310,6 +310,12 @@ def _doubts(
         found += doubts_of(x, "x", normalise != "none", lambda some: affine(train.x[some]))
     if arrays.levels is None or normalise == "standard":  # else the levels scale x, and no column's own values
         found += changed(x, "x")
+    largest = given["train"].x.max().item() if arrays.levels == 256 else 255
+    if largest < 128 and normalise in INTERVALS:
+        found.append(
+            f"dataset: the largest byte of x is {largest}, and normalise={normalise} takes bytes for 0 … 255: store "
+            "other levels as numbers, or choose normalise=standard"
+        )
     if arrays.classes is None:
         y = {name: split.y for name, split in given.items()}
         found += doubts_of(y, "y", arrays.standardise_y, lambda some: train.y[some])

@@ -74,6 +74,16 @@ def with_few_labels(data: Data, labelled: int, share: float, order: Callable[[in
     )
 
 
+def check_few_labels(data: Data, batch_size: int) -> None:
+    """Raises ConfigError where batches have room for labelled samples only, though the share is less than 1."""
+    of = data.source
+    if isinstance(of, FewLabels) and of.share < 1 and of.labelled_of(batch_size) >= batch_size:
+        raise ConfigError(
+            f"dataset.labelled_share={of.share:g}: of a batch of {batch_size} leaves no room for samples without a "
+            "label: raise batch_size"
+        )
+
+
 def _balanced(y: Tensor, labelled: int, order: Callable[[int, str], Tensor], classes: int) -> Tensor:
     """Indices of `labelled` samples: of each class as many, or one more."""
     shuffled = order(len(y), "which samples are labelled").to(y.device)

@@ -19,13 +19,15 @@ def stored_x(x: Tensor | np.ndarray, data: Data) -> Tensor:
     Grey images may lack their channel: (N, H, W). Raises ValueError for another shape, for what is no number or not
     finite, and where there is no sample. Warns of values that can hardly be in the units of the run's data.
     """
-    given, shape = torch.as_tensor(x).to(data.device), data.spec.input_shape
+    given, shape = _tensor(x, "x").to(data.device), data.spec.input_shape
+    if len(given) == 0:
+        raise ValueError("x has no samples")
     if shape[:1] == (1,) and tuple(given.shape[1:]) == shape[1:]:
         given = given.unsqueeze(1)
-    if tuple(given.shape[1:]) != shape or len(given) == 0:
+    if tuple(given.shape[1:]) != shape:
         raise ValueError(f"x has shape {tuple(given.shape)}: a sample's shape is {shape}, and one is needed")
-    if given.is_complex() or (given.is_floating_point() and not given.isfinite().all()):
-        raise ValueError("x must hold real, finite numbers: no NaN and none infinite")
+    if given.is_complex() or not given.double().float().isfinite().all():
+        raise ValueError("x must hold real, finite numbers that fit float32: no NaN and none infinite")
     if data.whitening is not None and given.dtype == torch.uint8:
         return data.whitening(given)
     stored = data.splits["train"].x.dtype
@@ -40,9 +42,9 @@ def stored_y(y: Tensor | np.ndarray, count: int, data: Data) -> Tensor:
 
     Raises ValueError for another shape, labels that the data do not have, and numbers that are not finite.
     """
-    given, classes = torch.as_tensor(y).to(data.device), data.spec.classes
+    given, classes = _tensor(y, "y").to(data.device), data.spec.classes
     if classes is not None:
-        if given.shape != (count,) or given.is_floating_point() or given.is_complex():
+        if given.shape != (count,) or given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
             raise ValueError(f"y must be {count} whole numbers, a label for each x, not {_told(given)}")
         if given.min() < 0 or given.max() >= classes:
             raise ValueError(f"y must be labels 0 … {classes - 1}, as in training, not {given.min()} … {given.max()}")
@@ -50,8 +52,8 @@ def stored_y(y: Tensor | np.ndarray, count: int, data: Data) -> Tensor:
     given = given.unsqueeze(1) if given.dim() == 1 and data.spec.target_shape == (1,) else given
     if tuple(given.shape) != (count, *data.spec.target_shape) or given.is_complex():
         raise ValueError(f"y must have shape {(count, *data.spec.target_shape)}, not {_told(given)}")
-    if not given.double().isfinite().all():
-        raise ValueError("y must hold finite numbers: no NaN and none infinite")
+    if not given.double().float().isfinite().all():
+        raise ValueError("y must hold finite numbers that fit float32: no NaN and none infinite")
     return given.float() if data.target_scale is None else data.target_scale(given)
 
 
@@ -59,6 +61,14 @@ def unknown_y(count: int, data: Data) -> Tensor:
     """Zeros in the place of a y that nobody knows, for passes that do not use it."""
     kind = torch.float32 if data.spec.classes is None else torch.int64
     return torch.zeros(count, *data.spec.target_shape, dtype=kind, device=data.device)
+
+
+def _tensor(values: Tensor | np.ndarray, name: str) -> Tensor:
+    """Raises ValueError for what is no array of numbers."""
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name} must hold numbers, not {np.asarray(values).dtype}") from None
 
 
 def _told(given: Tensor) -> str:

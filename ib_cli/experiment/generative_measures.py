@@ -66,12 +66,13 @@ class GenerativeMeasures:
         """With these parameters, given the other measures of each split; and the seconds. Raises Interrupted."""
         start, found = time.monotonic(), {split: dict[str, float]() for split in measures}
         if self._has_prior:
-            for split, of_split in found.items():
+            for split, of_split in ((name, of) for name, of in found.items() if self._size(name) > 1):
                 of_split["MMD_prior"] = self._discrepancy(params, buffers, split)
         if not self._suits:
             return found, time.monotonic() - start
         for split, of_split in found.items():
-            of_split["active_units"] = self._active_units(params, buffers, split)
+            if self._size(split) > 1:  # else there is no variance
+                of_split["active_units"] = self._active_units(params, buffers, split)
             if self.experiment.settings.iw_samples and split != "train":
                 of_split["NLL_iw"] = self._importance_weighted(params, buffers, split)
             if self._counts_values(split):

@@ -40,6 +40,14 @@ def check_soft_labels(experiment: Experiment, data: Data, labelled: int | None =
         first, second = (forward(model, params, buffers, of, Tape(numbers), 1, precision) for of in (batch, other))
     finally:
         model.train(was_training)
+    if labelled is not None:
+        for term in experiment.objective.terms:
+            if term.functional.continuous and "classes" in term.functional.needs:
+                symbol = term.functional.symbol
+                raise ConfigError(
+                    f"dataset.labelled={labelled}: {symbol} counts the samples of each class, and most labels are not "
+                    f"known: choose an objective without {symbol}"
+                )
     known = {entry.symbol: entry for entry in measurable(first, experiment.objective)}
     known |= {term.symbol: term.functional for term in experiment.objective.terms}
     for symbol, entry in known.items():

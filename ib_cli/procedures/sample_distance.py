@@ -28,8 +28,8 @@ class SampleDistance(Procedure):
 
     `sample_distance` is the squared Fréchet distance of its features between `samples` of them and the samples of
     `split` (Heusel et al. 2017, eq. 6, whose features are those of another network: compare with one classifier and one
-    number of samples only). `data_distance` is that of as many training samples, in place of the model's; the distance
-    of these and the model's samples is `sample_distance` of train.
+    number of samples only). `data_distance` is that of as many training samples, in place of the model's (of all, where
+    there are fewer, which a doubt says); the distance of these and the model's samples is `sample_distance` of train.
     Features are z of the classifier, without noise; a label is the one that it finds most probable.
 
     `share_3` is the share of the samples with label 3, `least_share` the least of them, and `sample_classes` the number
@@ -103,7 +103,25 @@ class SampleDistance(Procedure):
         measures: dict[str, dict[str, float]] = {"train": of_train, self.split: found}
         for split, each in measures.items():
             record(experiment, 0, 0, split, each)
-        return Finished(epochs=0, seconds=clock.read(), measures=measures, of_measured={self.split: found})
+        doubts = self._doubts(len(data), len(train), data.shape[1])
+        return Finished(
+            epochs=0, seconds=clock.read(), measures=measures, of_measured={self.split: found}, doubts=doubts
+        )
+
+    def _doubts(self, of_split: int, of_train: int, features: int) -> list[str]:
+        """What the distances cannot be compared by."""
+        told = []
+        if of_train < self.samples:
+            told.append(
+                f"data_distance is of the {of_train:,} training samples there are, and sample_distance of "
+                f"{self.samples:,}: fewer samples are farther away"
+            )
+        if min(of_split, of_train, self.samples) <= features:
+            told.append(
+                f"distances of {min(of_split, of_train, self.samples):,} samples by {features} features are mostly "
+                "chance: procedure.samples and the split must have many more"
+            )
+        return told
 
     def _made(self, experiment: Experiment, measured: FinishedRun) -> Iterator[Tensor]:
         """The run's samples, as its decoder makes them."""

@@ -14,6 +14,7 @@ from ib_cli.config.settings import Settings
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Data
 from ib_cli.datasets.dataset import DataSet
+from ib_cli.datasets.few_labels import check_few_labels
 from ib_cli.engine.seeds import derived_seed
 from ib_cli.experiment.estimates import Estimates
 from ib_cli.experiment.experiment import Experiment
@@ -90,6 +91,7 @@ def build(
     GenerativeMeasures(experiment).check()
     if (labelled := config["dataset"].get("labelled")) is not None:
         check_soft_labels(experiment, data, labelled)
+        check_few_labels(data, config["batch_size"])
     if procedure.facts(experiment) is None:  # it trains a model
         compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment

@@ -48,13 +48,13 @@ def check_functionals(
             elif noise == "none":
                 cause, drawn, remedy = "architecture.monte_carlo=true", "dropout", "architecture.monte_carlo=false"
             raise ConfigError(
-                f"{cause}: this objective measures a rate, but a z drawn by {drawn} has no density that is known: "
+                f"{cause}: this objective has {each.symbol}, but a z drawn by {drawn} has no density that is known: "
                 f"choose {remedy}"
             )
         if "encoder" in each.needs and not has_density:
             raise ConfigError(
-                f"{chosen}: this objective measures a rate, which needs a bottleneck with noise of known density, such "
-                "as bottleneck=gaussian"
+                f"{chosen}: this objective has {each.symbol}, which needs a bottleneck with noise of known density, "
+                "such as bottleneck=gaussian"
             )
         if not getattr(bottleneck, "encodes", True) and not each.needs <= {"decoder", "judged_x"}:
             raise ConfigError(

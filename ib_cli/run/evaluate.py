@@ -60,7 +60,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         raise ConfigError("--split: is of the run's data, and --data names others: give one of them")
     if options.output is not None and options.output.suffix not in FORMATS:
         raise ConfigError(f"--output {options.output}: must end in {', '.join(FORMATS)}")
-    estimated = any(word.startswith("estimators.use=") for word in options.words)
+    estimated = any(word.startswith("estimators.use=") and word != "estimators.use=[]" for word in options.words)
     runs = runs_of(options.words)
     if not runs:
         raise ConfigError("none of these runs is done")
@@ -78,7 +78,10 @@ def _measured(run: Run, data: Path | None, split: str, estimated: bool) -> dict[
 
     try:
         if data is not None:
-            run.add_split(OWN, *own_samples(data))
+            x, y = own_samples(data)
+            if y is None:
+                raise ConfigError(f"--data {data}: must hold an array y as well: measures are of x and y")
+            run.add_split(OWN, x, y)
             split = OWN
         set_threads(run.experiment.settings, run.model)
         measures = run.evaluate(split)

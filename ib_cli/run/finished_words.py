@@ -25,6 +25,7 @@ def runs_of(words: Sequence[str]) -> list[Run]:
     Raises ConfigError for a folder without a finished run with a model, and for a key that would make another run.
     """
     folders = [Path(word) for word in words if "=" not in word or Path(word).is_dir()]
+    words = ["estimators.use=[]" if word == "estimators=none" else word for word in words]  # none is no estimator
     values = values_of([word for word in words if "=" in word and not Path(word).is_dir()])
     for key in values:
         if not (key in CHANGEABLE or key.startswith("estimators.")):

@@ -56,7 +56,8 @@ def _draw_encoded(experiment: Experiment, z: Tensor, prior: Tensor | None, folde
     y = experiment.data.splits["test"].y[: len(z)]
     if z.shape[1] > 1:
         labels = y if spec.classes is not None else y.flatten(1)[:, 0]
-        draw_scatter(z.cpu().numpy(), labels.cpu().numpy(), folder / "latent.png", spec.classes)
+        name = "first of y" if spec.classes is None and y.flatten(1).shape[1] > 1 else "y"
+        draw_scatter(z.cpu().numpy(), labels.cpu().numpy(), folder / "latent.png", spec.classes, name)
     if prior is not None:
         draw_prior(z.cpu().numpy(), prior.float().cpu().numpy(), folder / "prior.png")
 

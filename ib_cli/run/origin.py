@@ -16,7 +16,10 @@ import torch
 import ib_cli
 
 # Libraries whose version may change a run's numbers or pictures; those that the run has not imported are left out.
-LIBRARIES = ("torch", "numpy", "scipy", "torchvision", "sklearn", "hydra", "omegaconf", "matplotlib", "wandb")
+LIBRARIES = (
+    "torch", "numpy", "scipy", "torchvision", "sklearn", "hydra", "omegaconf", "matplotlib", "wandb", "tensorboard",
+    "mlflow",
+)  # fmt: skip
 CODE = ("ib_cli", "conf", "sweeps", "hydra_plugins")  # folders of a checkout that hold the program
 PATIENCE = 10.0  # seconds that Git may take in all before its word is done without
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ib_cli.contracts.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 
 def own_samples(file: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -26,4 +29,6 @@ def own_samples(file: Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise ConfigError(f"--data {file}: must be an .npz file of plain arrays, as numpy.savez writes it") from None
     if "x" not in found:
         raise ConfigError(f"--data {file}: must hold an array x (and y), but has {', '.join(names) or 'none'}")
+    if "x_test" in names:
+        log.warning("--data %s: x is taken, and x_test is not", file)
     return found["x"], found.get("y")

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ib_cli.config.error_lines import again
+from ib_cli.config.public_names import short_name
 from ib_cli.config.told_command import told_command
 from ib_cli.datasets.dataset import DataSet
 from ib_cli.experiment.experiment import Experiment
@@ -80,6 +81,7 @@ def _done_before(records: Records, screen: bool, config: Mapping[str, Any]) -> O
     if done is None:
         return None
     if screen:
-        show_finished(done, records.folder, own=own_symbols(config))
+        tracked = short_name("tracker", str(config["tracker"]["_target_"])) != "none"
+        show_finished(done, records.folder, own=own_symbols(config), tracked=tracked)
     known = {"folder": str(records.folder), "test": done.get("test", {}), "seconds": done.get("seconds")}
     return Outcome("skipped", **known, maker=other_maker(done))

@@ -163,16 +163,23 @@ def own_symbols(config: Mapping[str, Any]) -> frozenset[str]:
 
 
 def show_finished(
-    result: Mapping[str, Any], folder: Path, console: Console | None = None, own: Collection[str] = ()
+    result: Mapping[str, Any],
+    folder: Path,
+    console: Console | None = None,
+    own: Collection[str] = (),
+    tracked: bool = False,
 ) -> None:
     """Prints the result of a run that was done before, and how to repeat the run; by default to standard output.
 
-    `own`: symbols of a person's own functionals, which are amounts of information as all functionals are.
+    `own`: symbols of a person's own functionals, which are amounts of information as all functionals are. `tracked`: a
+    tracker was asked for, which a run that is done tells nothing.
     """
     console = console or Terminal()
     maker = other_maker(result)
     done = f"done before{f', by {maker}' if maker else ''}"
     console.print(Text(done, style="bold green"), Text("rerun=true repeats it"), sep="; ", soft_wrap=True)
+    if tracked:
+        console.print(Text("its tracker is told nothing, as nothing was run"), soft_wrap=True)
     if "lagrangian" in result:
         lagrangian = readable(str(result["lagrangian"]), console.encoding)
         console.print(Text(lagrangian, style="bold"), soft_wrap=True)

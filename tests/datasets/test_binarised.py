@@ -81,6 +81,18 @@ def test_what_has_no_levels_or_is_made_later_is_refused(kind, npz, published, op
         data.load("cpu")
 
 
+@pytest.mark.parametrize("most", [1, 16, 126])
+def test_bytes_that_are_other_levels_are_refused_and_told_of(most, npz):
+    x = np.random.default_rng(0).integers(0, most + 1, (20, 1, 4, 4)).astype(np.uint8)
+    x[0] = most
+    y = np.arange(20) % 2
+    with pytest.raises(ConfigError, match=f"^dataset.binarise: a pixel v becomes 1 .* the largest is {most}"):
+        npz(x=x, y=y, test_fraction=0.1, binarise=True).load("cpu")
+    doubts = npz(x=x, y=y, test_fraction=0.1, normalise="unit").load("cpu").doubts
+    assert any(f"the largest byte of x is {most}, and normalise=unit" in doubt for doubt in doubts)
+    assert not npz(x=x, y=y, test_fraction=0.1, normalise="standard").load("cpu").doubts
+
+
 def test_grey_images_keep_their_ids(config):
     plain, drawn = config("dataset=mnist"), config("dataset=mnist", "dataset.binarise=true")
     assert plain["dataset"].pop("binarise") is False

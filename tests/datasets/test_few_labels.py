@@ -137,6 +137,20 @@ def test_a_run_with_few_labels_learns_from_these_and_keeps_its_augmentation(
     assert made.data.source.augmentation is made.data.augmentation is not None
 
 
+@pytest.mark.parametrize("symbol", ["log_Var[Z|Y]", "log_det[Z|Y]", "log_Var_pooled[Z|Y]"])
+def test_what_counts_the_samples_of_each_class_is_refused(experiment: Callable[..., Experiment], symbol: str) -> None:
+    name = {"log_Var[Z|Y]": "logvar_given_y", "log_det[Z|Y]": "logdet_given_y", "log_Var_pooled[Z|Y]": "logvar_pooled"}
+    with pytest.raises(ConfigError) as error:
+        experiment("dataset.labelled=20", f"objective=surrogate_{name[symbol]}")
+    assert f"dataset.labelled=20: {symbol} counts the samples of each class" in str(error.value)
+
+
+def test_batches_without_room_for_the_others_are_refused(experiment: Callable[..., Experiment]) -> None:
+    with pytest.raises(ConfigError, match=r"labelled_share=0\.6: of a batch of 2 leaves no room"):
+        experiment("dataset.labelled=20", "dataset.labelled_share=0.6", "batch_size=2")
+    experiment("dataset.labelled=20", "dataset.labelled_share=1", "batch_size=2", folder="on purpose")
+
+
 def test_all_labels_have_the_id_that_runs_had_before(config: Callable[..., dict]) -> None:
     today = config("dataset=mnist")
     before = {**today, "dataset": {k: v for k, v in today["dataset"].items() if not k.startswith("labelled")}}

@@ -96,6 +96,15 @@ def test_z_is_as_far_from_its_prior_as_two_such_laws_are(experiment: Callable[..
     assert (found["train"]["MMD_prior"] > 0.02) == (shift > 0)
 
 
+def test_one_sample_has_neither_a_discrepancy_nor_active_units(experiment: Callable[..., Experiment]) -> None:
+    made = experiment("objective=vae", "dataset.test_size=1")
+    params, buffers = dict(made.model.named_parameters()), dict(made.model.named_buffers())
+    measures = {split: Evaluation(made).of(params, split, buffers=buffers) for split in ("train", "test")}
+    more, _ = GenerativeMeasures(made).of(params, buffers, measures)
+    assert {"MMD_prior", "active_units"} <= set(more["train"])
+    assert not {"MMD_prior", "active_units"} & set(more["test"])
+
+
 def test_mmd_to_the_prior_is_of_drawable_priors_of_a_continuous_z(experiment: Callable[..., Experiment]) -> None:
     for number, (words, has) in enumerate([
         (("objective=vamp_vae", "marginal.pseudo_inputs=5"), True),

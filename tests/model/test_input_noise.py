@@ -65,8 +65,8 @@ def test_convolutions_get_channels_of_noise(experiment: Callable[..., Experiment
 @pytest.mark.parametrize(
     ("words", "start"),
     [
-        (["objective=vae", "input_noise=added"], "input_noise=added: this objective measures a rate"),
-        (["objective=ceb", "input_noise=appended"], "input_noise=appended: this objective measures a rate"),
+        (["objective=vae", "input_noise=added"], "input_noise=added: this objective has R"),
+        (["objective=ceb", "input_noise=appended"], "input_noise=appended: this objective has R"),
         (["objective=gan", "input_noise=added"], "input_noise=added: bottleneck=prior has no encoder"),
         (
             ["objective=aae", "input_noise=added", "bottleneck=gaussian", "marginal=vampprior"],

@@ -128,7 +128,7 @@ def test_it_learns(experiment: Callable[..., Experiment]) -> None:
 @pytest.mark.parametrize(
     "words, told",
     [
-        (("objective=vib", *MASKED), "architecture.monte_carlo=true: this objective measures a rate, but"),
+        (("objective=vib", *MASKED), "architecture.monte_carlo=true: this objective has R, but"),
         (
             ("objective=ce", "architecture.monte_carlo=true"),
             "architecture.monte_carlo=true: nothing is dropped; set architecture.dropout above 0",

@@ -123,6 +123,14 @@ def test_a_generator_without_an_encoder_is_judged_too(outputs: Path) -> None:
     assert found["sample_distance"] > 0 and sum(found[f"share_{label}"] for label in range(10)) == pytest.approx(1)
 
 
+def test_what_distances_cannot_be_compared_by_is_a_doubt(outputs: Path) -> None:
+    run, judge = only(outputs / "made"), only(outputs / "judge")
+    (doubt,) = ib_cli.train(built(run, judge, "procedure.samples=2")).result["doubts"]
+    assert doubt.startswith("distances of 2 samples by")
+    doubts = ib_cli.train(built(run, judge, "procedure.samples=5000")).result["doubts"]
+    assert any("training samples there are, and sample_distance of 5,000" in doubt for doubt in doubts)
+
+
 def test_what_cannot_be_judged_is_one_line(outputs: Path) -> None:
     run, judge = only(outputs / "made"), only(outputs / "judge")
     white = trained(outputs, *JUDGE, "name=white", "epochs=1", "dataset.normalise=zca").folder

@@ -65,12 +65,14 @@ def test_evaluate_a_study_by_another_estimator(run: Run, capsys: pytest.CaptureF
         (evaluate.main, ["RUN", "eval_samples=1,2"], "must be one value"),
         (evaluate.main, ["RUN", "eval_samples=0"], "eval_samples=0: must be"),
         (evaluate.main, ["RUN", "--output", "rows.xlsx"], "must end in .csv, .jsonl, .parquet"),
+        (evaluate.main, ["RUN", "--data", "blind.npz"], "must hold an array y as well"),
         (evaluate.main, ["RUN", "--frobnicate"], "ib-evaluate --help lists"),
     ],
 )
 def test_what_is_wrong_is_one_line(
     run: Run, capsys: pytest.CaptureFixture, command: Callable[[list[str]], None], words: list[str], told: str
 ) -> None:
+    np.savez("blind.npz", x=np.zeros((2, 8, 8)))
     with pytest.raises(SystemExit) as end:
         command([word.replace("RUN", str(run.folder)) for word in words])
     error = capsys.readouterr().err

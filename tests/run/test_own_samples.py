@@ -89,7 +89,11 @@ def test_estimates_of_a_finished_run(trained: Callable[..., Run]) -> None:
     ("x", "y", "told"),
     [
         (np.zeros((3, 9, 8)), None, r"x has shape \(3, 9, 8\)"),
-        (np.zeros((0, 8, 8)), None, "one is needed"),
+        (np.zeros((0, 8, 8)), None, "no samples"),
+        (np.full((2, 8, 8), 1e39), None, "fit float32"),
+        (np.array([["a"]]), None, "x must hold numbers, not <U1"),
+        (np.zeros((2, 8, 8)), np.array(["a", "b"]), "y must hold numbers, not <U1"),
+        (np.zeros((2, 8, 8)), np.array([True, False]), "whole numbers"),
         (np.full((2, 8, 8), np.nan), None, "finite"),
         (np.zeros((2, 8, 8)), np.array([0, 10]), "labels 0 … 9"),
         (np.zeros((2, 8, 8)), np.array([0.0, 1.0]), "whole numbers"),

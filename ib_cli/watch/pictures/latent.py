@@ -20,8 +20,10 @@ NAMED = 20  # most labels with a colour of their own
 BLUE, RED = STYLES["train"]["color"], STYLES["test"]["color"]
 
 
-def draw_scatter(z: np.ndarray, y: np.ndarray, file: Path, classes: int | None) -> None:
+def draw_scatter(z: np.ndarray, y: np.ndarray, file: Path, classes: int | None, name: str = "y") -> None:
     """Draws z (N, K), K ≥ 2, by y (N,) as a PNG that replaces `file`; labels below `classes`, or None for numbers.
+
+    `name`: of what y is.
 
     More dimensions than two are seen along their two directions of largest variance.
     """
@@ -35,10 +37,10 @@ def draw_scatter(z: np.ndarray, y: np.ndarray, file: Path, classes: int | None) 
         for label in range(classes):
             of = places[y == label]
             panel.scatter(of[:, 0], of[:, 1], s=3, color=colours[label], linewidths=0, alpha=0.7, label=str(label))
-        figure.legend(loc="outside right center", fontsize=SMALL, frameon=False, markerscale=3, title="y")
+        figure.legend(loc="outside right center", fontsize=SMALL, frameon=False, markerscale=3, title=name)
     else:
         shown = panel.scatter(places[:, 0], places[:, 1], s=3, c=y, cmap="viridis", linewidths=0, alpha=0.7)
-        figure.colorbar(shown, ax=panel, label="y")
+        figure.colorbar(shown, ax=panel, label=name)
     panel.set_xlabel(names[0], fontsize=MEDIUM)
     panel.set_ylabel(names[1], fontsize=MEDIUM)
     panel.tick_params(labelsize=SMALL)

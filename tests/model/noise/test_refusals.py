@@ -37,7 +37,7 @@ CASES = [
     (VAE, RELU | {"noise.prior": "log_uniform"}, "noise.prior=log_uniform: a ReLU's log-uniform prior is no density"),
     (VAE, {"noise.prior": "log_uniform"}, "noise.prior=log_uniform: is for relu activations"),
     (INFORMATION, {"architecture.dropout": 0.2}, "noise=information: architecture.dropout=0.2 would be a second noise"),
-    (("objective=vib", "noise=gaussian"), {}, "noise=gaussian: this objective measures a rate, but a z drawn by noise"),
+    (("objective=vib", "noise=gaussian"), {}, "noise=gaussian: this objective has R, but a z drawn by noise"),
     (BINARY, {"architecture.widths": []}, "noise=binary: architecture=mlp has no place for noise"),
     (("objective=decoder_ce", "noise=binary"), {}, "noise=binary: a discrete z is not drawn"),
     ((*ID, "noise=binary"), {}, "noise=binary: this objective has KL_N, a divergence from a prior, which this noise"),
