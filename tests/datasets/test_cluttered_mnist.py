@@ -139,7 +139,7 @@ def test_a_run_trains_on_them_and_is_found_again_without_the_files(ib_train, pub
     assert ib_train(*words, f"dataset.root={published}").code == 0
     again = ib_train(*words, "dataset.root=elsewhere", "dataset.download=false")
     assert again.code == 0 and "done before" in again.out
-    ended = ib_train(*words, "dataset.distractors=145")
+    ended = ib_train(*words, "dataset.distractors=145", f"dataset.root={published}")
     assert ended.code == 2 and ended.err.startswith("ib-train: dataset.distractors: ") and ended.err.count("\n") == 1
 
 

@@ -91,7 +91,9 @@ def test_what_cannot_be_is_refused_in_one_line(options, changed, right):
 def test_a_missing_background_is_refused_by_the_command(ib_train, published):
     ended = ib_train("dataset=occluded", f"dataset.root={published}", "dataset.download=false")
     assert ended.code == 2 and ended.err.count("\n") == 1
-    assert "cifar-10-batches-py/data_batch_1; set dataset.download=true or point dataset.root at" in ended.err
+    assert (
+        "cifar-10-batches-py/data_batch_1; set dataset.download=true or point dataset.root, or IB_DATA, at" in ended.err
+    )
 
 
 def test_each_label_is_another_run(config):

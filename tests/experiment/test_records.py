@@ -31,7 +31,9 @@ def test_lines_after_the_checkpoint_are_dropped_when_it_is_loaded(records: Recor
         records.metrics.append({"epoch": epoch})
     records.save_checkpoint({"epoch": 2})
     records.metrics.append({"epoch": 3})
-    assert records.load_checkpoint(CPU) == {"epoch": 2, "lines": [2, 0], "run": records.folder.name}
+    assert records.load_checkpoint(CPU) == {
+        "epoch": 2, "lines": [2, 0], "run": records.folder.name, "begun": "",
+    }  # fmt: skip
     records.metrics.append({"epoch": 3, "again": True})
     assert records.metrics.read() == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
 

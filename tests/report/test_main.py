@@ -144,7 +144,7 @@ def test_what_is_counted_is_named_in_its_number(ib_report: Command, study: Path)
     (folder / "result.json").unlink()
     alone = ib_report(folder).out
     assert "read        1 run (" in alone and "1 line of records could not be read" in alone
-    assert 'minimise <b>C + γ R</b> <span class="soft">(1 run)' in (folder / "report" / "report.html").read_text()
+    assert "minimise C + γ R; γ = 0.001; seed 0; 1 run<" in (folder / "report" / "report.html").read_text()
     assert "read        15 runs (" in ib_report(study).out
 
 
