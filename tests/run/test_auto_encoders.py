@@ -40,7 +40,7 @@ OWN = "tests.model.test_priors"
         (["objective=aae", "bottleneck=prior"], "bottleneck=prior: z is drawn without x, so B says nothing"),
         (
             ["objective=info_vae_glasses", "bottleneck=deterministic"],
-            "bottleneck=deterministic: this objective measures",
+            "bottleneck=deterministic: this objective has",
         ),
         (["objective=aae", "bottleneck=categorical", "marginal=categorical"], "bottleneck=categorical: this objective"),
         (["objective=aae", "+objective.minimise.loss_z=1"], "objective.minimise.loss_z: a critic minimises this"),
