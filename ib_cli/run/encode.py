@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
 
-OWN = "own"  # the name of the split of a person's own samples
 EPILOG = """\
 The file holds z (N, K), or (S, N, K) with --samples S; mean and scale (N, K) where q(z|x) is Gaussian; probabilities
 (N, K) in place of z where z is discrete; and y, where it is known.
@@ -35,8 +35,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="RUN",
         help="the run's folder; also key=value, as dataset.root=/data or device=cpu",
     )
-    made.add_argument("--data", type=Path, metavar="FILE", help="an .npz file with x as the data set stores it, and y")
-    made.add_argument("--split", help="train, validation or test, where there is no --data; default: test")
+    add_flags(made, "x as the data set stores it, and y if it is known")
     made.add_argument("--samples", type=int, default=1, metavar="S", help="draws of z for each x; default: 1")
     made.add_argument("--seed", type=int, default=0, help="of the draws; default: 0")
     made.add_argument("--output", type=Path, default=Path("z.npz"), metavar="FILE", help="default: z.npz")
@@ -53,30 +52,22 @@ def _encode(options: argparse.Namespace) -> None:
     import numpy as np
 
     from ib_cli.run.finished_words import runs_of
-    from ib_cli.run.own_archive import own_samples
     from ib_cli.system.atomic import write_atomically
 
-    if options.data is not None and options.split is not None:
-        raise ConfigError("--split: is of the run's data, and --data names others: give one of them")
+    check_flags(options)
     if options.samples < 1:
         raise ConfigError(f"--samples {options.samples}: must be at least 1")
     if options.output.suffix != ".npz":
         raise ConfigError(f"--output {options.output}: must end in .npz")
     runs = runs_of(options.words)
-    if len(runs) > 1:
-        raise ConfigError(f"{len(runs)} runs: name one, such as {runs[0].folder}")
-    (run,), split = runs, options.split or "test"
-    try:
-        if options.data is not None:
-            run.add_split(OWN, *own_samples(options.data))
-            split = OWN
-        found = run.represent_split(split, options.samples, options.seed)
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"{options.data or run.folder}: {error}") from None
+    if len(runs) != 1:
+        found = f"{len(runs)} runs: name one, such as {runs[0].folder}" if runs else "none of these runs is done"
+        raise ConfigError(found)
+    (run,) = runs
+    with named(options.data or run.folder):
+        arrays = run.represent_split(chosen_split(run, options, labelled=False), options.samples, options.seed)
     content = io.BytesIO()
-    np.savez_compressed(content, **found)  # type: ignore[arg-type]
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     write_atomically(options.output, content.getvalue())
-    shapes = ", ".join(f"{name} {values.shape}" for name, values in found.items())
+    shapes = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
     print(f"{options.output}: {shapes}")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
 
 if TYPE_CHECKING:
     from ib_cli.run.loaded_run import Run
 
-OWN = "own"  # the name of the split of a person's own samples
 # What a row has of each estimate → the end of the column's name.
 ENDS = {"value": "", "stderr": "_stderr", "saturated": "_saturated", "reason": "_reason"}
 FORMATS = (".csv", ".jsonl", ".parquet")
@@ -39,8 +39,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("words", nargs="+", metavar="RUN", help="folders of runs or studies; also key=value")
-    made.add_argument("--data", type=Path, metavar="FILE", help="an .npz file with x and y as the data set stores them")
-    made.add_argument("--split", help="train, validation or test, where there is no --data; default: test")
+    add_flags(made, "x and y as the data set stores them")
     made.add_argument(
         "--output", type=Path, metavar="FILE", help=f"a row per run, in nats: {', '.join(FORMATS)} by its ending"
     )
@@ -56,40 +55,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from ib_cli.run.finished_words import runs_of
 
-    if options.data is not None and options.split is not None:
-        raise ConfigError("--split: is of the run's data, and --data names others: give one of them")
+    check_flags(options)
     if options.output is not None and options.output.suffix not in FORMATS:
         raise ConfigError(f"--output {options.output}: must end in {', '.join(FORMATS)}")
     estimated = any(word.startswith("estimators.use=") and word != "estimators.use=[]" for word in options.words)
     runs = runs_of(options.words)
     if not runs:
         raise ConfigError("none of these runs is done")
-    rows = [_measured(run, options.data, options.split or "test", estimated) for run in runs]
+    rows = [_measured(run, options, estimated) for run in runs]
     if options.output is not None:
         _write(rows, options.output)
         print(f"{options.output}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
 
 
-def _measured(run: Run, data: Path | None, split: str, estimated: bool) -> dict[str, Any]:
+def _measured(run: Run, options: argparse.Namespace, estimated: bool) -> dict[str, Any]:
     """Shows the measures of a run, and returns them as a row."""
-    from ib_cli.run.own_archive import own_samples
     from ib_cli.run.process import set_threads
     from ib_cli.watch.screen import own_symbols, show_measures
 
-    try:
-        if data is not None:
-            x, y = own_samples(data)
-            if y is None:
-                raise ConfigError(f"--data {data}: must hold an array y as well: measures are of x and y")
-            run.add_split(OWN, x, y)
-            split = OWN
+    with named(options.data or run.folder):
+        split = chosen_split(run, options, labelled=True)
         set_threads(run.experiment.settings, run.model)
         measures = run.evaluate(split)
         table = run.estimate(split) if estimated else None
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"{data or run.folder}: {error}") from None
     chosen = ", ".join(f"{name}={run.config[name]:g}" for name in run.experiment.multipliers)
     print(f"{run.folder}  {chosen}")
     by_estimator: dict[str, dict[str, Any]] = {}

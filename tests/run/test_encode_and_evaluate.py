@@ -49,6 +49,14 @@ def test_evaluate_a_study_by_another_estimator(run: Run, capsys: pytest.CaptureF
     assert "gaussian" in capsys.readouterr().out
 
 
+def test_a_study_without_a_finished_run_is_one_line(run: Run, capsys: pytest.CaptureFixture) -> None:
+    (run.folder / "result.json").unlink()
+    with pytest.raises(SystemExit) as end:
+        encode.main([str(run.folder.parent)])
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and error.count("\n") == 1 and "finish it first" in error
+
+
 @pytest.mark.parametrize(
     ("command", "words", "told"),
     [
