@@ -31,7 +31,7 @@ def check_flags(options: argparse.Namespace) -> None:
 def chosen_split(run: Run, options: argparse.Namespace, labelled: bool) -> str:
     """The name of the split, to which the run has been given the person's own samples.
 
-    `labelled`: they need y. Raises ConfigError for a file without the arrays, ValueError where the run cannot take them.
+    `labelled`: they need y. Raises ConfigError for a file without the arrays; ValueError where they do not suit.
     """
     from ib_cli.run.own_archive import own_samples
 
