@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,11 @@ def present_study() -> Study:
     return studies[-1]
 
 
+def at_end_of_study(close: Callable[[], None]) -> None:
+    """Have something closed when the multirun of this process ends, however it ends."""
+    present_study().closers.append(close)
+
+
 def config_flags(words: Sequence[str]) -> list[str]:
     """The words of a command line that say where configs are: --config-dir X and the like."""
     flags = []
@@ -47,7 +52,8 @@ class Study(Callback):
 
     def __init__(self) -> None:
         self.jobs: Jobs | None = None
-        self.plan: list[tuple[str, ...]] = []  # each job's overrides, if the sweeper knows them
+        self.plan: list[tuple[str, ...]] = []  # each job's overrides, as far as the sweeper knows them
+        self.closers: list[Callable[[], None]] = []  # of what launchers keep between two batches of jobs
         self.error: Exception | None = None  # why the jobs cannot be watched
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -89,10 +95,11 @@ class Study(Callback):
             self.close()
 
     def outcomes(self) -> list[Outcome]:
-        """The outcome of every job, in order; a job that has not begun is waiting."""
+        """The outcome of every job, by its number from 0; a job that has not begun is waiting."""
         begun = self.jobs.read() if self.jobs else {}
-        waiting = {number: Outcome("waiting", overrides) for number, overrides in enumerate(self.plan)}
-        return [outcome for _, outcome in sorted({**waiting, **begun}.items())]
+        known = dict(enumerate(self.plan))
+        count = max([len(self.plan), *(number + 1 for number in begun)])
+        return [begun.get(number, Outcome("waiting", known.get(number, ()))) for number in range(count)]
 
     @property
     def begun(self) -> bool:
@@ -107,7 +114,9 @@ class Study(Callback):
             return
 
     def close(self) -> None:
-        """Stop watching; show the last state."""
+        """End what launchers have kept, stop watching, and show the last state."""
+        while self.closers:
+            self.closers.pop()()
         if self._thread is not None:
             self._stop.set()
             self._thread.join()
