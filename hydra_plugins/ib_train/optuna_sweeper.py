@@ -79,18 +79,19 @@ class OptunaSweeper(Sweeper):
         overrides = {override.get_key_element(): override for override in parser.parse_overrides(words)}
         space = {key: _distribution(override) for key, override in overrides.items() if override.is_sweep_override()}
         fixed = [f"{key}={o.get_value_element_as_str()}" for key, o in overrides.items() if key not in space]
-        if not space:
+        trials_wanted = self.n_trials if space else 1  # of a study whose keys all have values on the command line
+        if not space and not self.params:
             raise ConfigError(
                 "hydra/sweeper=optuna: nothing to search; give a key a range, as in 'gamma=tag(log,interval(1e-4,1))'"
             )
         shown = present_study()
         shown.check()
-        shown.plan = [(*fixed, *(f"{key}=?" for key in space))] * self.n_trials  # the sampler has yet to choose
+        shown.plan = [(*fixed, *(f"{key}=?" for key in space))] * trials_wanted  # the sampler has yet to choose
         busy = BusyRuns.of(self.launcher, self.config, shown.tell)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(sampler=instantiate(self.sampler), directions=_listed(self.direction))
-        for first in range(0, self.n_trials, self.n_jobs):
-            trials = [study.ask(space) for _ in range(min(self.n_jobs, self.n_trials - first))]
+        for first in range(0, trials_wanted, self.n_jobs):
+            trials = [study.ask(space) for _ in range(min(self.n_jobs, trials_wanted - first))]
             points = [(*fixed, *_words(trial.params)) for trial in trials]
             shown.plan[first : first + len(points)] = points
             returns = dict(enumerate(self.launcher.launch(points, initial_job_idx=first), first))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen
 
+_ABOUT_POINTS = re.compile(r"[+~]*hydra([./]sweeper\b|\.mode=)")
 POLL = 0.5  # seconds between two looks at the jobs
 studies: list[Study] = []  # the multiruns of this process; main ends them and takes their exit codes
 
@@ -47,6 +49,15 @@ def config_flags(words: Sequence[str]) -> list[str]:
     return flags
 
 
+def launching_words(words: Sequence[str]) -> list[str]:
+    """Of the words about Hydra itself those that a job needs to be launched in the same way, after `-m`; or none.
+
+    A job's own words say which point it is: how points are searched for is left out.
+    """
+    found = [word for word in words if TOKEN not in word and not _ABOUT_POINTS.match(word)]
+    return ["-m", *found] if found else []
+
+
 class Study(Callback):
     """Hydra's callback: watches the jobs, and reports when the last one has ended."""
 
@@ -72,7 +83,8 @@ class Study(Callback):
             self.error = error
             return
         log = StudyLog(folder / "study.log", jobs.name)
-        self.screen = StudyScreen(str(config.name), log, config_flags(sys.argv[1:]))
+        flags = [*config_flags(sys.argv[1:]), *launching_words(config.hydra.overrides.hydra)]
+        self.screen = StudyScreen(str(config.name), log, flags)
         self.jobs = jobs  # from here on, `end` shows the table
         log.write(told_command(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
