@@ -24,8 +24,8 @@ from ib_cli.config.error_lines import check_hydra
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.callback import at_end_of_study
 from ib_cli.study.job_outcomes import Jobs, Outcome
-from ib_cli.system.plain_text import plain_line
 from ib_cli.system.signals import held
+from ib_cli.system.uncoloured import plain_line
 
 
 @dataclass(frozen=True)

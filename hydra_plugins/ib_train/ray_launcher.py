@@ -13,8 +13,8 @@ from annotated_types import Ge, Gt
 from hydra_plugins.ib_train._launcher import JobLauncher, Lost
 from hydra_plugins.ib_train._request import Request
 from ib_cli.contracts.errors import ConfigError
-from ib_cli.system.plain_text import plain_line
 from ib_cli.system.signals import kept_handlers
+from ib_cli.system.uncoloured import plain_line
 
 
 class RayLauncher(JobLauncher):

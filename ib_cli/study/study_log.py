@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ib_cli.contracts.errors import WriteError
 from ib_cli.system.atomic import check_regular
-from ib_cli.system.plain_text import plain
 
 
 class StudyLog:
@@ -24,7 +23,7 @@ class StudyLog:
         try:
             check_regular(self.file)
             with self.file.open("a", encoding="utf-8") as handle:
-                handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} [{self.multirun}] {plain(line)}\n")
+                handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} [{self.multirun}] {line}\n")
         except OSError as error:
             if not self._failed:
                 print(f"ib-train: {WriteError(self.file, error)}", file=sys.stderr)
