@@ -89,28 +89,28 @@ def test_a_job_is_repeated_through_its_launcher(words: list[str], kept: list[str
     "launcher, sweeper, rates",
     [
         (["hydra/launcher=vectorized", "hydra.launcher.max_points=3"], [], "1e-2,1e24"),
-        (["hydra/launcher=vectorized"], ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4"], "choice(1e-2,1e24)"),
+        (["hydra/launcher=vectorized"], ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2"], "choice(1e-2,1e24)"),
         ([], [], "1e-2,1e24"),
     ],
 )
 def test_the_command_for_failed_runs_works(
     ib_train: Callable, launcher: list[str], sweeper: list[str], rates: str
 ) -> None:
-    ended = ib_train("-m", *SMALL, "optimizer=sgd", *sweeper, *launcher, f"optimizer.lr={rates}")
+    ended = ib_train("-m", *SMALL, "epochs=1", "optimizer=sgd", *sweeper, *launcher, f"optimizer.lr={rates}")
     assert ended.code == 1 and "failed" in ended.out, ended.out + ended.err
     told = ended.out.partition("to run just the failed ones again:\n")[2].splitlines()[0]
     words = shlex.split(told)
-    assert (
-        words[0] == "ib-train"
-        and words[1 : len(launcher) + 2] == [*(["-m"] if launcher else []), *launcher, SMALL[0]][: len(launcher) + 1]
-    )
+    head = ["ib-train", *(["-m", *launcher] if launcher else []), SMALL[0]]
+    assert words[: len(head)] == head
     again = ib_train(*words[1:])
     assert again.code == 1 and not again.err.startswith("ib-train:"), again.err
     assert "1 failed in" in again.out if launcher else "in epoch 1" in again.out + again.err, again.out
 
 
 def test_a_study_whose_search_is_fixed_by_the_command_runs_that_point(ib_train: Callable) -> None:
-    ended = ib_train("sweep=optuna_vib", *SMALL, "gamma=0.1", "optimizer.lr=1e-2")
+    ended = ib_train(
+        "sweep=optuna_vib", *SMALL, "epochs=1", "gamma=0.1", "optimizer.lr=1e-2", "hydra.sweeper.n_trials=3"
+    )
     assert ended.code == 0 and "1 done in" in ended.out, ended.out + ended.err
 
 
