@@ -136,9 +136,8 @@ def _answer(job: Any) -> Any:
 
 def _lost(job: Any) -> Lost:
     """What is known of a job that left the queue without an answer."""
-    state = _state(job.job_id)
-    log = job.paths.stderr
-    return Lost(f"Slurm ended it: {state}; {log if log.exists() else 'it had not begun'}")
+    state, log = _state(job.job_id), job.paths.stderr
+    return Lost(f"Slurm ended it: {state}; {log}" if log.exists() else f"Slurm ended it before it began: {state}")
 
 
 def _reason(trace: str) -> str:
@@ -164,4 +163,4 @@ def _state(job: str) -> str:
     """The state in which a job ended, if Slurm still remembers it."""
     said = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True).stdout.split()
     found = [word.partition("=")[2] for word in said if word.startswith("JobState=")]
-    return found[0] if found else "it is no longer in the queue"
+    return found[0] if found else "no longer in the queue"
