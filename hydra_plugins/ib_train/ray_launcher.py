@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt
 
 from hydra_plugins.ib_train._launcher import JobLauncher, Lost
 from hydra_plugins.ib_train._request import Request
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.system.signals import kept_handlers
 from ib_cli.system.uncoloured import plain_line
 
@@ -50,7 +50,7 @@ class RayLauncher(JobLauncher):
     def _started(self) -> Any:
         """The module ray, connected to a cluster until the study's end: a Ray of our own takes many seconds to start.
 
-        Raises ConfigError where there is no cluster at the address.
+        Raises ConfigError where there is no cluster at the address, RunFailedError where none starts here.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report over the network that it was used
         os.environ.setdefault("RAY_COLOR_PREFIX", "0")
@@ -68,6 +68,8 @@ class RayLauncher(JobLauncher):
                 )
             except ConnectionError as error:
                 raise ConfigError(f"hydra.launcher.address={self.address}: {str(error).splitlines()[0]}") from None
+            except Exception as error:  # Ray's own, of no class: a machine too busy to start it in time, say
+                raise RunFailedError(f"hydra/launcher=ray: Ray did not start: {plain_line(str(error))}") from error
         return ray
 
     def close(self) -> None:

@@ -150,7 +150,7 @@ def test_a_job_that_slurm_ended_is_told_while_the_others_go_on(tmp_path: Path, m
     jobs = {number: Job(tmp_path, number) for number in range(3)}
     jobs[1].paths.stderr.write_text("began")
     answers = slurm_launcher._answers(jobs, ["7"])
-    assert next(answers) == (0, Lost("Slurm ended it: CANCELLED; it had not begun"))
+    assert next(answers) == (0, Lost("Slurm ended it before it began: CANCELLED"))
     assert next(answers) == (1, Lost(f"Slurm ended it: CANCELLED; {tmp_path}/1.err"))
     jobs[2].paths.result_pickle.touch()  # only now
     assert list(answers) == [(2, "answer")]
