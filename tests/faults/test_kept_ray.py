@@ -71,5 +71,5 @@ def test_ray_is_kept_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", NotingRay(broken=True))
     launcher = RayLauncher(address=None, cpus=1.0, gpus=None, max_retries=0)
-    with pytest.raises(RunFailedError, match="^hydra/launcher=ray: Ray did not start: The current node timed out$"):
+    with pytest.raises(RunFailedError, match=r"^hydra/launcher=ray: Ray did not start: The current node timed out$"):
         next(launcher.answers([Answering(0)]))
