@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -165,7 +166,7 @@ def test_optuna_searches_and_goes_on_where_it_stopped(ib_train: Callable) -> Non
               "optimizer.lr=choice(1e-3,1e-2)", "epochs=range(1,4)")  # fmt: skip
     ended = ib_train(*search, "hydra.sweeper.n_trials=3")
     assert ended.code == 0 and "3 done" in ended.out, ended.out + ended.err
-    assert {line.split()[0] for line in ended.out.splitlines() if " done  " in line} == {"1/3", "2/3", "3/3"}
+    assert set(re.findall(r"^(\d/\d) done  ", ended.out, re.MULTILINE)) == {"1/3", "2/3", "3/3"}
     ended = ib_train(*search, "hydra.sweeper.n_trials=5")
     assert ended.code == 0 and "3 skipped" in ended.out and "2 done" in ended.out, ended.out + ended.err
     results = [json.loads(file.read_text()) for file in Path("outputs").glob("*/*/result.json")]
