@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 from hydra_plugins.ib_train._composer import Composer
 from hydra_plugins.ib_train._job import run_task
 from ib_cli.contracts.errors import ConfigError, OutputError
+from ib_cli.system.signals import raise_if_asked
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Request:
         except (BrokenPipeError, OutputError):  # nobody reads our output any more (| head), or it cannot be written
             raise
         except Exception as error:
+            raise_if_asked()  # else it may be what an import made of a stop
             if config.get("debug"):
                 traceback.print_exc()
             # One line for the study's table. The error itself may be of a class that cannot be sent to another process.

@@ -146,6 +146,7 @@ class Attempt:
 
     def interrupt(self, stop: Interrupted) -> None:
         """Notify the observers that the run stops for now."""
+        stop.told = True
         if (self.folder / "checkpoint.pt").exists():
             told = f"{stop}: saved in {self.folder}. To go on: {self.again}"
         else:  # some procedures save no checkpoint on the way
