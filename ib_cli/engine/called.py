@@ -25,7 +25,7 @@ def called(
     """What `torch.func.functional_call` returns: the module's result with these parameters and buffers, by name.
 
     A tensor that stands in several places is replaced in all of them. Afterwards the module has its own tensors again.
-    torch's function looks for them through all modules several times, which takes half a millisecond of each step.
+    torch's function looks for them through all modules several times: 0.2 ms more for a VAE of four layers.
     """
     if torch.compiler.is_compiling():  # which knows torch's function
         return functional_call(module, dict(tensors), arguments, dict(keys))
