@@ -37,7 +37,11 @@ PARTS = {
     "critic_z": "judged_z",
     "critic_x": "judged_x",
 }
-OF_OBJECTIVE = ("name", "minimise", "functionals")  # its keys
+# The keys of an objective; those of the second line are what it prefers for other parts, whose YAMLs read them.
+OF_OBJECTIVE = (
+    "name", "minimise", "functionals",
+    "activation", "added", "entropy_model", "learned", "noise_layers", "offset", "parts", "revive", "standardise",
+)  # fmt: skip
 DRAWN = frozenset({"prior_z", "judged_x"})  # fields made with draws of m(z), or that may be
 GROUPS = (
     "dataset", "input_noise", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule",

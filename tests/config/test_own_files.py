@@ -124,7 +124,7 @@ def test_parameters_of_ones_own_class_need_no_types(own: Path) -> None:
         "from __future__ import annotations\n"
         "import torch\nclass Free(torch.nn.Module):\n    def __init__(self, shape, *, width=3):\n"
         "        super().__init__()\n        self.features = width\n"
-        "class Unknown:\n    def __init__(self, shape, *, width: Nothing = 3): pass\n"
+        "class Unknown(torch.nn.Module):\n    def __init__(self, shape, *, width: Nothing = 3): pass\n"
     )
     try:
         assert target_of("architecture", {"_target_": "mine.Free", "width": 5}, trust=["mine"])((3,)).features == 5
