@@ -92,13 +92,13 @@ def check_composed(config: DictConfig, trust: Sequence[str]) -> None:
     if not set(said if isinstance(said, ListConfig) else [said] if said else []) <= set(trust):
         raise ConfigError(f"trust={said}: no file may say whom you trust: type trust=[…] on the command line")
     left = MOST_VALUES
-    for key, value in _leaves(config, OmegaConf.to_container(config, resolve=False), "", 0):
+    for key, name, value in _leaves(config, OmegaConf.to_container(config, resolve=False), "", 0):
         left -= 1
         if left < 0:
             raise ConfigError(f"{key.split('.')[0]}: stands for more than {MOST_VALUES} values: write fewer")
         if key.startswith(LOGGING):
             _check_logging(key, value, trust)
-        elif key.rpartition(".")[2] == "_target_":
+        elif name == "_target_":
             _check_target(key, value, trust)
         elif key.startswith("objective.functionals.") and isinstance(value, str):
             check_path(f"{key}={value}", value, trust)
@@ -110,8 +110,8 @@ def check_words(words: Sequence[str], config: DictConfig, trust: Sequence[str]) 
         check_composed(config, trust)
 
 
-def _leaves(node: Any, plain: Any, key: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of all in a config, interpolations resolved. `plain`: the node as it is written.
+def _leaves(node: Any, plain: Any, key: str, depth: int) -> Iterator[tuple[str, str | int, Any]]:
+    """Dotted key, its last part and value of all there is, interpolations resolved. `plain`: the node as it is written.
 
     What cannot be resolved is left out, as Hydra cannot use it either; a `_target_` is then a text that is no path.
     """
@@ -127,10 +127,10 @@ def _leaves(node: Any, plain: Any, key: str, depth: int) -> Iterator[tuple[str, 
             if OmegaConf.is_config(value):
                 value = OmegaConf.to_container(value, resolve=False)
         if isinstance(value, Mapping | list):
-            yield place, None
+            yield place, name, None
             yield from _leaves(node[name], value, place, depth + 1)
         elif value != MISSING:
-            yield place, value
+            yield place, name, value
 
 
 def _may_hide(key: str, value: str) -> bool:

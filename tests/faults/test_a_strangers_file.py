@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import re
 import shlex
@@ -27,7 +26,8 @@ STUDY = "# @package _global_\nname: evil\nhydra:\n  mode: MULTIRUN\n  sweeper: {
 GROUP = "# @package _global_\nname: evil\nepochs: 1\n"
 ONLY = "of Hydra, a file may set hydra.sweeper, hydra.launcher and hydra.mode only"
 CLUSTER = "sweep=evil.yaml hydra/launcher=slurm"
-SEARCH = "# @package _global_\nhydra: {sweeper: {sampler: {_target_: os.mkdir, path: {canary}}, params: {seed: 'range(2)'}}}\n"
+SEARCH = "hydra: {sweeper: {sampler: {_target_: os.mkdir, path: '{canary}'}, params: {seed: 'range(2)'}}}\n"
+MAKES = "version: 1\nroot: {handlers: [x]}\nhandlers: {x: {(): os.mkdir, path: '{canary}'}}\n"
 
 FORMS: dict[str, tuple[dict[str, str], str, str]] = {
     "pickle as a callback": (
@@ -39,11 +39,11 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
         "sweep=evil.yaml", f"evil.yaml: hydra.callbacks.x._args_: {ONLY}",
     ),
     "deep in our own callback": (
-        {"evil.yaml": STUDY + "  callbacks: {study: {y: [{_partial_: false, _target_: os.mkdir, path: '{canary}'}]}}\n"},
+        {"evil.yaml": STUDY + "  callbacks: {study: {y: [{_partial_: no, _target_: os.mkdir, path: '{canary}'}]}}\n"},
         "sweep=evil.yaml", f"evil.yaml: hydra.callbacks.study.y: {ONLY}",
     ),
     "factory of a log handler": (
-        {"evil.yaml": STUDY + "  job_logging: {version: 1, root: {handlers: [x]}, handlers: {x: {(): os.mkdir, path: '{canary}'}}}\n"},
+        {"evil.yaml": STUDY + "  job_logging: {version: 1, handlers: {x: {(): os.mkdir, path: '{canary}'}}}\n"},
         "sweep=evil.yaml", f"evil.yaml: hydra.job_logging.version: {ONLY}",
     ),
     "file of a log handler": (
@@ -51,13 +51,13 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
         "sweep=evil.yaml", f"evil.yaml: hydra.hydra_logging.handlers.x.class: {ONLY}",
     ),
     "an option of Hydra's own group": (
-        {"conf/hydra/job_logging/evil.yaml": "version: 1\nroot: {handlers: [x]}\nhandlers: {x: {(): os.mkdir, path: '{canary}'}}\n",
+        {"conf/hydra/job_logging/evil.yaml": MAKES,
          "evil.yaml": "defaults:\n  - override /hydra/job_logging: evil\n  - _self_\n" + GROUP},
         "--config-dir conf sweep=evil.yaml", f"conf/hydra/job_logging/evil.yaml: hydra.job_logging.version: {ONLY}",
     ),
     "a header that places a file within Hydra": (
         {"conf/dataset/evil.yaml": "# @package hydra.callbacks.x\n_target_: os.mkdir\npath: '{canary}'\n"},
-        "--config-dir conf +dataset=evil", "conf/dataset/evil.yaml: hydra.callbacks.x._target_",
+        "--config-dir conf dataset=evil", "conf/dataset/evil.yaml: hydra.callbacks.x._target_",
     ),
     "a defaults list that places a file within Hydra": (
         {"conf/mine/evil.yaml": "_target_: os.mkdir\npath: '{canary}'\n",
@@ -76,7 +76,7 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
     "a sampler": ({"evil.yaml": SEARCH}, "-m sweep=evil.yaml hydra/sweeper=optuna",
                   "hydra.sweeper.sampler._target_=os.mkdir: is no sampler"),
     "a sampler within a sampler": (
-        {"evil.yaml": "hydra: {sweeper: {sampler: {_target_: optuna.samplers.PartialFixedSampler, fixed_params: {}, "
+        {"evil.yaml": "hydra: {sweeper: {sampler: {_target_: optuna.samplers.PartialFixedSampler, "
                       "base_sampler: {_target_: os.mkdir, path: '{canary}'}}, params: {seed: 'range(2)'}}}\n"},
         "-m sweep=evil.yaml hydra/sweeper=optuna", "hydra.sweeper.sampler.base_sampler._target_=os.mkdir: is no sampler",
     ),
@@ -85,7 +85,7 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
         "sweep=evil.yaml", "hydra.sweeper.params.seed._target_=os.mkdir: Hydra would run it at once",
     ),
     "a key to sweep over": (
-        {"evil.yaml": "hydra: {mode: MULTIRUN, sweeper: {params: {'+hydra.callbacks.x._target_': 'os.mkdir,os.rmdir'}}}\n"},
+        {"evil.yaml": "hydra: {mode: MULTIRUN, sweeper: {params: {'+hydra.callbacks.x._target_': 'a.b,c.d'}}}\n"},
         "sweep=evil.yaml", "hydra.sweeper.params: '+hydra.callbacks.x._target_' is no key of a run",
     ),
     "a package in a key to sweep over": (
@@ -98,7 +98,7 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
     ),
     "classes to sweep over": (
         {"evil.yaml": "hydra: {mode: MULTIRUN, sweeper: {params: {architecture._target_: 'evil_code.A,evil_code.B'}}}\n"},
-        "sweep=evil.yaml", "architecture._target_=evil_code.A: runs code of evil_code; if you trust that package, add trust=[",
+        "sweep=evil.yaml", "architecture._target_=evil_code.A: runs code of evil_code; if you trust that package",
     ),
     "trust in a study": (
         {"evil.yaml": STUDY + "trust: [evil_code]\narchitecture: {_target_: evil_code.Net}\n"},
@@ -106,7 +106,7 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
     ),
     "trust in an option": (
         {"conf/architecture/evil.yaml": "# @package _global_\ntrust: [evil_code]\n"},
-        "--config-dir conf +architecture=evil", "evil.yaml: trust: no file may say whom you trust",
+        "--config-dir conf architecture=evil", "evil.yaml: trust: no file may say whom you trust",
     ),
     "a launcher": (
         {"evil.yaml": STUDY + "  launcher: {_target_: os.mkdir}\n"},
@@ -227,10 +227,8 @@ def test_the_battery_has_teeth(
 ) -> None:
     """Without the guard the first form does make the canary."""
     monkeypatch.setattr(ib_cli.main, "guarded_hydra", lambda trust: nullcontext())
-    monkeypatch.setattr("ib_cli.config.guarded_hydra.check_composed", lambda config, trust: None)
-    monkeypatch.setattr("hydra_plugins.ib_train._composer.guarded_hydra", lambda trust: nullcontext())
     stranger.add("evil.yaml", FORMS["pickle as a callback"][0]["evil.yaml"])
-    ib_train("sweep=evil.yaml", "seed=0", "wait=-1")
+    assert ib_train("sweep=evil.yaml", "seed=-1").code == 2  # none of its runs is right, but the callback is made
     assert stranger.file.exists()
 
 
@@ -328,13 +326,13 @@ def test_the_keys_of_an_objective_are_those_that_some_yaml_reads() -> None:
 
 def test_no_code_of_ours_unpickles_or_evaluates_what_it_was_given() -> None:
     """The few places that do are listed: they read what this program's own processes sent, or bytes that were checked."""
-    risky = re.compile(
-        r"pickle\.loads?\(|joblib|\beval\(|\bexec\(|read_pickle|allow_pickle=True|weights_only=False|__import__"
-    )
+    words = "pickle.loads?\\(|Unpickler|joblib|\\beval\\(|\\bexec\\(|read_pickle|allow_pickle=True|weights_only=False"
+    risky = re.compile(f"{words}|__import__")
     allowed = {
         "config/hydra_parser.py": 1,  # Hydra's own source, from its own file
         "config/near_words.py": 1,  # a word that a person may type
         "config/trust.py": 1,  # the name of a launcher
+        "datasets/plain_pickle.py": 1,  # of arrays alone
         "_job.py": 1, "_worker.py": 2,  # between the processes of one command
     }  # fmt: skip
     found: dict[str, int] = {}
@@ -350,6 +348,5 @@ def test_no_code_of_ours_unpickles_or_evaluates_what_it_was_given() -> None:
 
 def test_a_pickle_runs_what_it_holds(stranger: Canary) -> None:
     """The canary of the files below does sing."""
-    with Path("evil.pkl").open("rb") as file:
-        pickle.load(file)
-    assert stranger.file.exists() and os.path.samefile(Path("evil.pkl").parent, stranger.file.parent)
+    pickle.loads(stranger.pickled())
+    assert stranger.file.exists()
