@@ -78,7 +78,7 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
     "a sampler within a sampler": (
         {"evil.yaml": "hydra: {sweeper: {sampler: {_target_: optuna.samplers.PartialFixedSampler, "
                       "base_sampler: {_target_: os.mkdir, path: '{canary}'}}, params: {seed: 'range(2)'}}}\n"},
-        "-m sweep=evil.yaml hydra/sweeper=optuna", "hydra.sweeper.sampler.base_sampler._target_=os.mkdir: is no sampler",
+        "-m sweep=evil.yaml hydra/sweeper=optuna", "sampler.base_sampler._target_=os.mkdir: is no sampler",
     ),
     "a value to sweep over": (
         {"evil.yaml": "hydra: {mode: MULTIRUN, sweeper: {params: {seed: {_target_: os.mkdir, path: '{canary}'}}}}\n"},
@@ -97,8 +97,8 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
         "sweep=evil.yaml", "hydra.sweeper.points.a: 'trust' is no key of a run",
     ),
     "classes to sweep over": (
-        {"evil.yaml": "hydra: {mode: MULTIRUN, sweeper: {params: {architecture._target_: 'evil_code.A,evil_code.B'}}}\n"},
-        "sweep=evil.yaml", "architecture._target_=evil_code.A: runs code of evil_code; if you trust that package",
+        {"evil.yaml": "hydra: {mode: MULTIRUN, sweeper: {params: {schedule._target_: 'evil_code.A,evil_code.B'}}}\n"},
+        "sweep=evil.yaml", "schedule._target_=evil_code.A: runs code of evil_code; if you trust that package",
     ),
     "trust in a study": (
         {"evil.yaml": STUDY + "trust: [evil_code]\narchitecture: {_target_: evil_code.Net}\n"},
@@ -188,7 +188,7 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
         {"evil.yaml": GROUP + "objective: {functionals: {Q: evil_code.q}}\n"}, "sweep=evil.yaml",
         "objective.functionals.Q=evil_code.q: runs code of evil_code",
     ),
-    "a pickled command": ({}, "--experimental-rerun evil.pkl", "--experimental-rerun: this flag of Hydra reads a pickle"),
+    "a pickled command": ({}, "--experimental-rerun evil.pkl", "--experimental-rerun: this flag of Hydra reads a pi"),
     "a pickled command, in one word": ({}, "--experimental-rerun=evil.pkl", "reads a pickle, which may run anything"),
     "a class on the command line": (
         {}, "+hydra.callbacks.x._target_=os.mkdir +hydra.callbacks.x.path={canary}",
@@ -269,11 +269,14 @@ def test_trust_must_name_packages(ib_train: Callable[..., Ended], word: str) -> 
 
 
 def test_trust_makes_no_other_kind_of_class_a_part(ib_train: Callable[..., Ended], stranger: Canary) -> None:
-    for target, told in {
-        "torch.load": "is no class", "torch.optim.Adam": "is no class for dataset", "evil_code.os.mkdir": "is defined in posix",
-    }.items():  # fmt: skip
-        ended = ib_train("trust=[torch,evil_code]", f"dataset._target_={target}")
-        assert ended.code == 2 and (told in ended.err or "dataset" in ended.err), ended.err
+    for word, told in {
+        "dataset._target_=torch.optim.Adam": "is no class for dataset, which must be or have load and fingerprint",
+        "architecture._target_=torch.utils.data.Dataset": "is no class for architecture, which must be or have Module",
+        "dataset._target_=torch.load": "dataset.seed: no such key",  # a function may make a part; it gets no path
+        "dataset._target_=evil_code.os.mkdir": "is defined in posix",
+    }.items():
+        ended = ib_train("trust=[torch,evil_code]", word)
+        assert ended.code == 2 and told in ended.err, ended.err
     for python in ("os.mkdir", "builtins.exec", "subprocess.Popen"):
         ended = ib_train("trust=[os,builtins,subprocess]", f"dataset._target_={python}")
         assert ended.code == 2 and "is no part of a model" in ended.err, ended.err
@@ -325,7 +328,7 @@ def test_the_keys_of_an_objective_are_those_that_some_yaml_reads() -> None:
 
 
 def test_no_code_of_ours_unpickles_or_evaluates_what_it_was_given() -> None:
-    """The few places that do are listed: they read what this program's own processes sent, or bytes that were checked."""
+    """The few places that do are listed: they read what our own processes sent, or bytes that were checked."""
     words = "pickle.loads?\\(|Unpickler|joblib|\\beval\\(|\\bexec\\(|read_pickle|allow_pickle=True|weights_only=False"
     risky = re.compile(f"{words}|__import__")
     allowed = {
