@@ -34,9 +34,11 @@ from ib_cli import __version__
 from ib_cli.config.catalogue import choices, directory, help_text
 from ib_cli.config.error_lines import UsageError, again, check_hydra, check_words, explain, is_of_plugins
 from ib_cli.config.expansions import expanded
+from ib_cli.config.guarded_hydra import STUDY, guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.own_studies import check_headers, study_files
 from ib_cli.config.quick_yaml import quick_yaml
+from ib_cli.config.trust import typed_trust
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.study.callback import studies
@@ -118,7 +120,7 @@ def _done(command: list[str]) -> int:
     words = [command[0], *expanded(command[1:])]
     with (
         quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
-        mode_known(words), words_for_hydra(words),
+        mode_known(words), words_for_hydra(words), guarded_hydra(typed_trust(words)),
     ):  # fmt: skip
         return compose_and_run()
 
@@ -291,11 +293,13 @@ def store_studies() -> None:
     """
     store, words = ConfigStore.instance(), sys.argv[1:]
     check_headers(words)
-    files = {name: directory("sweeps") / f"{name}.yaml" for name in choices("sweep")} | study_files(words)
+    own = study_files(words)
+    files = {name: directory("sweeps") / f"{name}.yaml" for name in choices("sweep")} | own
     for option, file in files.items():
         folder, _, name = option.rpartition("/")
         group = "/".join(["sweep", *folder.split("/")] if folder else ["sweep"])
-        store.store(name=name, group=group, package="_global_", node=OmegaConf.load(file))
+        provider = f"{STUDY}{file}" if option in own else "main"
+        store.store(name=name, group=group, package="_global_", node=OmegaConf.load(file), provider=provider)
 
 
 def job(config: DictConfig) -> Outcome:

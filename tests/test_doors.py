@@ -62,6 +62,7 @@ ROOMS = [*PARTS, "estimators", "estimators/neighbours", "functionals", "sampling
 SEEN_BY_FUNCTIONALS = ("ib_cli.contracts", "ib_cli.estimators", "ib_cli.config")
 HYDRA = {
     "main.py",
+    "config/guarded_hydra.py",
     "config/hydra_parser.py",
     "run/validation.py",
     "run/run.py",

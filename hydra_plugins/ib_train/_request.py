@@ -45,7 +45,10 @@ class Request:
         sys.argv = list(self.command)
         setup_globals()
         Singleton.set_state(dict(self.singletons))
-        config = self.compose()
+        try:
+            config = self.compose()
+        except ConfigError as error:
+            return error
         try:
             return run_task(self.task, config, self.composer.context)
         except ConfigError as error:

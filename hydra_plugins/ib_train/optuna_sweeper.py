@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._busy_runs import BusyRuns
 from hydra_plugins.ib_train._launcher import require
+from ib_cli.config.trust import check_samplers, packages
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.callback import present_study
 from ib_cli.system.atomic import replacing
@@ -62,6 +63,7 @@ class OptunaSweeper(Sweeper):
         check("hydra.sweeper", type(self), {key: getattr(self, key) for key in keys})
         if len(_listed(self.measure)) != len(_listed(self.direction)):
             raise ConfigError("hydra.sweeper.direction: needs one entry for each of hydra.sweeper.measure")
+        check_samplers(self.sampler, packages(config.get("trust") or ()))
         self.context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config

@@ -11,6 +11,8 @@ from io import StringIO
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._launcher import JobLauncher, Lost
 from hydra_plugins.ib_train._request import Request
@@ -57,6 +59,17 @@ class SlurmLauncher(JobLauncher):
         self.gpus_per_node, self.mem_gb, self.array_parallelism = gpus_per_node, mem_gb, array_parallelism
         self.max_num_timeout, self.signal_delay_s = max_num_timeout, signal_delay_s
         self.setup_lines, self.additional_parameters = setup_lines, additional_parameters
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Raises ConfigError for a value of several lines, the second of which the batch script would run."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        values = {key: value for key, value in vars(self).items() if isinstance(value, str)}
+        values |= {
+            f"additional_parameters.{key}": f"{key}={value}" for key, value in self.additional_parameters.items()
+        }
+        for key, value in values.items():
+            if not value.isprintable():
+                raise ConfigError(f"hydra.launcher.{key}={value!r}: must be one line of plain text")
 
     def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Any], None, None]:
         """Submit the requests as an array and wait until each has answered or has left the queue."""

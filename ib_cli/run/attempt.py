@@ -32,7 +32,7 @@ def open_attempt(experiment: Experiment, command: str, again: str) -> Attempt:
 
     Raises ConfigError where the folder cannot be written, BusyError where another process holds the lock.
     """
-    config = dict(experiment.config)
+    config = {key: value for key, value in experiment.config.items() if key != "trust"}  # each reader says it anew
     experiment.records.open(yaml.dump(config, Dumper=DUMPER, sort_keys=False, allow_unicode=True))
     return Attempt(experiment, command, again)
 

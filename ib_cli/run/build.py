@@ -125,7 +125,7 @@ def _finished(
     `dataset_node`: the data set's config; None: that of the run, with its files where the measured run's are.
     """
     key, folder, config = f"procedure.{name}={run}", expanded(run), valid.config
-    stored = stored_config(folder, {"device": valid.settings.device})
+    stored = stored_config(folder, {"device": valid.settings.device}, valid.settings.trust)
     if content_digest(folder, stored, key) != config["procedure"].get(digest):
         raise ConfigError(f"{key}: has changed since this measurement of it began: begin another one")
     if dataset_node is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ from ib_cli.system.atomic import check_regular
 from ib_cli.system.digests import text_is_whole
 
 
-def stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """config.yaml of a run's folder, with some values replaced. Raises ConfigError."""
+def stored_config(folder: Path, overrides: Mapping[str, Any], trust: Sequence[str] = ()) -> dict[str, Any]:
+    """config.yaml of a run's folder, with some values replaced. Raises ConfigError.
+
+    `trust`: the packages whose code the config may name; the file itself has no say in it.
+    """
     file = folder / "config.yaml"
     try:
         check_regular(file)
@@ -36,4 +39,5 @@ def stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
         if name not in node:
             raise ConfigError(f"overrides: this run's config has no key {key}")
         node[name] = value
-    return config
+    config.pop("trust", None)
+    return {**config, "trust": list(trust)} if trust else config

@@ -103,7 +103,7 @@ def test_local_gives_the_same_folders_and_results(ib_train: Callable, tmp_path: 
 
 def test_a_process_that_dies_takes_only_its_own_run_with_it(ib_train: Callable) -> None:
     targets = "architecture._target_=tests.launchers.dying.Dying,ib_cli.model.architectures.mlp.Mlp"
-    ended = ib_train("-m", *SMALL, targets, "hydra/launcher=local", "hydra.launcher.n_jobs=1")
+    ended = ib_train("-m", *SMALL, "trust=tests", targets, "hydra/launcher=local", "hydra.launcher.n_jobs=1")
     assert ended.code == 1 and "1 done, 1 failed" in ended.out, ended.out + ended.err
     assert "Dying: its process was killed by SIGKILL, as a machine does that is out of memory" in ended.out
     assert (
@@ -276,5 +276,5 @@ def test_ray_tells_which_run_died(ib_train: Callable, monkeypatch: pytest.Monkey
     pytest.importorskip("ray", reason="pip install 'ib-train[ray]'")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # Ray's workers look for tests.launchers.dying there
     targets = "architecture._target_=tests.launchers.dying.Dying,ib_cli.model.architectures.mlp.Mlp"
-    ended = ib_train("-m", *SMALL, targets, "hydra/launcher=ray", "hydra.launcher.max_retries=0")
+    ended = ib_train("-m", *SMALL, "trust=tests", targets, "hydra/launcher=ray", "hydra.launcher.max_retries=0")
     assert ended.code == 1 and "1 done, 1 failed" in ended.out and "Ray lost it" in ended.out, ended.out + ended.err
