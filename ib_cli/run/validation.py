@@ -40,7 +40,8 @@ PARTS = {
 # The keys of an objective; those of the second line are what it prefers for other parts, whose YAMLs read them.
 OF_OBJECTIVE = (
     "name", "minimise", "functionals",
-    "activation", "added", "entropy_model", "learned", "noise_layers", "offset", "parts", "revive", "standardise",
+    "activation", "added", "entropy_model", "learned", "noise_layers", "offset", "parts", "pseudo_inputs_start",
+    "revive", "standardise",
 )  # fmt: skip
 DRAWN = frozenset({"prior_z", "judged_x"})  # fields made with draws of m(z), or that may be
 GROUPS = (
