@@ -13,7 +13,8 @@ mkdir -p "$work/outputs"
 store=(--root "$work/images" --runroot "$work/run" --storage-driver "${STORAGE_DRIVER:-overlay}")
 failures=0
 
-say() { printf '%s\n' "$*"; }
+exec 3>&1  # what is said, also while a command's own output goes to the log
+say() { printf '%s\n' "$*" >&3; }
 check() { # check WHAT COMMAND…: say whether the command succeeds
   local what="$1"; shift
   if "$@"; then say "ok      $what"; else say "FAILED  $what"; failures=$((failures + 1)); fi
@@ -80,9 +81,9 @@ inside() {
   ' sh "$root" "$outputs" "$uid" "$@"
 }
 folder() { mkdir -p "$work/outputs/$1" && chown "$2:$2" "$work/outputs/$1" && printf '%s' "$work/outputs/$1"; }
-first_process() { # first_process PARENT: the namespace's process 1, once it is there
-  local pid=
-  until pid=$(pgrep -P "$1") && [ -n "$pid" ]; do sleep 0.02; done
+first_process() { # first_process PARENT: the namespace's process 1, a child of unshare, once it is there
+  local unshared= pid=
+  until unshared=$(pgrep -P "$1") && pid=$(pgrep -P "$unshared"); do sleep 0.02; done
   printf '%s' "$pid"
 }
 owners() { find "$1" -mindepth 1 -printf '%U\n' | sort -u; }
@@ -110,7 +111,7 @@ inside 1234 "$stopped" $entrypoint "${long[@]}" >"$work/stopped.log" 2>&1 &
 parent=$!
 first=$(first_process $parent)
 until [ "$(cat "$stopped"/*/*/metrics.jsonl 2>/dev/null | wc -l)" -ge 5 ]; do sleep 0.05; done
-kill -TERM "$first"
+kill -TERM "$first" || true
 wait $parent && status=0 || status=$?
 check "SIGTERM in training: status $status, $(tail -1 "$work/stopped.log")" test "$status" = 143
 check "the same command goes on" inside 1234 "$stopped" $entrypoint "${long[@]}" >>"$work/log" 2>&1
@@ -122,10 +123,10 @@ for tenths in 0 1 2 3 4 5 6 8 10 12 15 20; do
   parent=$!
   first=$(first_process $parent)
   sleep "$(awk "BEGIN {print $tenths / 10}")"
-  kill -TERM "$first"
+  kill -TERM "$first" || true
   ( sleep 20; kill -KILL "$first" 2>/dev/null ) & watch=$!
   wait $parent && status=0 || status=$?
-  kill $watch 2>/dev/null
+  kill $watch 2>/dev/null || true
   [ "$status" = 143 ] || { ignored=$((ignored + 1)); say "  after 0.$tenths s: status $status"; }
   ! grep -q Traceback "$work/early.log" || traces=$((traces + 1))
 done
