@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ib_cli.contracts.errors import WriteError
-from ib_cli.system.atomic import check_regular
+from ib_cli.system.own_files import own_file
 
 
 class StudyLog:
@@ -21,8 +21,7 @@ class StudyLog:
     def write(self, line: str) -> None:
         """Append a line with the time. Where that fails, standard error says so once, and the study goes on."""
         try:
-            check_regular(self.file)
-            with self.file.open("a", encoding="utf-8") as handle:
+            with open(self.file, "a", encoding="utf-8", opener=own_file) as handle:
                 handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} [{self.multirun}] {line}\n")
         except OSError as error:
             if not self._failed:
