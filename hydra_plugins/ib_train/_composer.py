@@ -37,6 +37,7 @@ class Composer:
         config = copied(self._base(files))
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         config.hydra.overrides.task = list(words)
+        config.hydra.sweep.dir = self.config.hydra.sweep.dir  # the study's, whatever name the job has
         OmegaConf.copy_cache(from_config=self.config, to_config=config)
         return config
 

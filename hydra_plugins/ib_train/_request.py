@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 from hydra_plugins.ib_train._composer import Composer
 from hydra_plugins.ib_train._job import run_task
 from ib_cli.contracts.errors import ConfigError, OutputError
+from ib_cli.system.secrets import told_words
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Request:
         """The task's return value, or its error: a ConfigError unchanged, others as a RuntimeError of one line."""
         os.chdir(self.folder)
         sys.argv = list(self.command)
+        told_words(self.command)  # its secrets are hidden in this process, too
         setup_globals()
         Singleton.set_state(dict(self.singletons))
         config = self.compose()

@@ -11,9 +11,25 @@ from typing import TextIO
 
 from ib_cli.system.atomic import writing
 from ib_cli.system.own_files import own_file
+from ib_cli.system.plain_text import printable_lines
+from ib_cli.system.secrets import hidden, told_line
 
 LOGGER = logging.getLogger("ib_cli")
-FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+
+
+class _Format(logging.Formatter):
+    """A line for each message, whatever it holds, without secrets; below it the traceback of an error."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (a name of logging's)
+        record.message = told_line(record.message)
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Called by logging."""
+        return printable_lines(hidden(super().format(record)))
+
+
+FORMAT = _Format("%(asctime)s %(levelname)s %(message)s")
 
 
 class _Warnings(logging.Handler):
@@ -21,7 +37,7 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.WARNING:
-            print(f"ib-train: {record.getMessage()}", file=sys.stderr)
+            print(f"ib-train: {told_line(record.getMessage())}", file=sys.stderr)
 
 
 class _File(logging.FileHandler):

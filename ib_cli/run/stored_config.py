@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ib_cli.config.environment import from_environment, is_hidden
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.system.atomic import check_regular
 from ib_cli.system.digests import text_is_whole
@@ -36,4 +38,17 @@ def stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
         if name not in node:
             raise ConfigError(f"overrides: this run's config has no key {key}")
         node[name] = value
-    return config
+    return {key: _present(file, (key,), value, key == "tracker") for key, value in config.items()}
+
+
+def _present(file: Path, place: tuple[str, ...], value: Any, optional: bool) -> Any:
+    """The value with environment variables as they are now. Raises ConfigError for one that the file hides."""
+    if isinstance(value, dict):
+        return {key: _present(file, (*place, str(key)), inner, optional) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_present(file, place, inner, optional) for inner in value]
+    found = from_environment(value, os.environ) if isinstance(value, str) else value
+    if is_hidden(found) and not optional:
+        key = ".".join(place)
+        raise ConfigError(f"{file}: {key}={found} was secret, and is not there: give it as overrides={{'{key}': …}}")
+    return found

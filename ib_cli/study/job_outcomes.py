@@ -14,6 +14,7 @@ from ib_cli.contracts.errors import WriteError
 from ib_cli.system.atomic import replacing
 from ib_cli.system.folder_lock import FolderLock
 from ib_cli.system.own_files import make_own_folder
+from ib_cli.system.secrets import hidden, told_words
 
 FAILED = ("failed", "wrong")
 UNWRITTEN: dict[Path, Outcome] = {}  # file → what this process could not write to it
@@ -35,6 +36,11 @@ class Outcome:
     seconds: float | None = None
     error: str = ""
     maker: str = ""  # of a skipped run: the version that made it, if another than this one
+
+    def __post_init__(self) -> None:
+        """Leaves secrets out: an outcome is written to a file, and shown."""
+        object.__setattr__(self, "overrides", tuple(told_words(self.overrides)))
+        object.__setattr__(self, "error", hidden(self.error))
 
     @property
     def exit_code(self) -> int:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ib_cli.study.job_outcomes import Outcome
+from ib_cli.system.plain_text import printable
 from ib_cli.watch.screen import number, readable
 
 STYLES = {
@@ -55,7 +56,10 @@ def live_table(
     if any(texts):
         table.add_column("", no_wrap=True, overflow="ellipsis", max_width=columns.text)
     for outcome, text in zip(shown, texts):
-        ends: list[str | Text] = [*([run_name(outcome)] if columns.ids else []), *([Text(text)] if any(texts) else [])]
+        ends: list[str | Text] = [
+            *([Text(run_name(outcome))] if columns.ids else []),
+            *([Text(text)] if any(texts) else []),
+        ]
         table.add_row(*_values(outcome, columns, every, encoding), _status(outcome), *ends)
     return table
 
@@ -83,7 +87,7 @@ def end_table(
     for name in shown:
         table.add_column(Text(name), justify="right", no_wrap=True)
     for position, outcome in enumerate(ended):
-        first = [run_name(outcome)] if columns.ids else []
+        first = [Text(run_name(outcome))] if columns.ids else []
         values = _values(outcome, columns, every, encoding)
         table.add_row(*first, *values, _status(outcome), *(cells[name][position] for name in shown))
     return table
@@ -178,6 +182,7 @@ def _add_keys(table: Table, columns: Columns) -> None:
     shorts = [_short(key) for key in columns.keys]
     for key, width in columns.keys.items():
         header = _short(key) if shorts.count(_short(key)) == 1 else key
+        header = printable(header)
         lines = [header[start : start + width] for start in range(0, len(header), width)]
         table.add_column(Text("\n".join(lines)), no_wrap=True, overflow="ellipsis", min_width=width, max_width=width)
 

@@ -43,7 +43,7 @@ def _keep(file: Path, previous: Path) -> None:
     link = previous.with_name(f".{previous.name}.part")
     try:
         link.unlink(missing_ok=True)
-        os.link(file, link, follow_symlinks=False)
+        os.link(file, link)
         link.replace(previous)
     except OSError as error:
         if error.errno not in NO_LINKS:

@@ -28,7 +28,7 @@ class FolderLock:
 
     def take(self) -> bool:
         """Take the lock; False where another holds it. Raises OSError where the file cannot be written."""
-        held = open(self.file, "a", encoding="utf-8", opener=own_file)
+        held = open(self.file, "a", encoding="utf-8", opener=own_file)  # noqa: SIM115 (held open)
         try:
             if not _locked(held):
                 time.sleep(MOMENT)

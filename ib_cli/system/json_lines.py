@@ -29,7 +29,7 @@ class JsonLines:
         content = as_json(line).encode() + b"\n"
         with writing(self.file):
             if self._open is None:
-                self._open = open(self.file, "ab", buffering=0, opener=own_file)
+                self._open = open(self.file, "ab", buffering=0, opener=own_file)  # noqa: SIM115 (held open)
             _append(self._open.fileno(), content)
         if self._count is not None:
             self._count += 1

@@ -189,8 +189,3 @@ def _check_text(name: str, value: Any) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise DamagedError(f"{name} has text that is no Unicode") from None
-
-
-def printable(value: str | Path) -> str:
-    """A name or a path on one line, for screens and pages: control characters and stray bytes as escapes."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
