@@ -142,7 +142,7 @@ def telling(outcomes: Sequence[Outcome]) -> list[str]:
 
 def run_name(outcome: Outcome) -> str:
     """The id of a job's run, or a dash before it is known."""
-    return Path(outcome.folder).name or "-"
+    return printable(Path(outcome.folder).name) or "-"
 
 
 def _least(shown: Sequence[Outcome], every: Sequence[Outcome]) -> int:

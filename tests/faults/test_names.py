@@ -5,15 +5,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from ib_cli.config.schema import check
 from ib_cli.config.settings import Settings
-from ib_cli.config.study_folder import is_plain
+from ib_cli.config.study_folder import check_study_folder, is_plain
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.mnist import Mnist
+from ib_cli.system.torchvision_import import import_torchvision
 from tests.conftest import SMALL
 
 QUICK = (*SMALL, "epochs=1")
@@ -28,7 +29,7 @@ PLAIN = ("runs", "a b", "опыт", "v1.2+x-3_", "_x", "é", unicodedata.normali
 def test_which_names_are_plain(name: str) -> None:
     assert is_plain(name) == (name in PLAIN)
     try:  # the settings, which check the name again, say the same
-        check("", _Named, {"name": name})
+        check("", _named, {"name": name})
         taken = True
     except ConfigError as error:
         taken = False
@@ -36,19 +37,28 @@ def test_which_names_are_plain(name: str) -> None:
     assert taken == is_plain(name)
 
 
-def _Named(*, name: Any) -> None:  # noqa: N802 (stands for a class)
+def _named(*, name: Any) -> None:
     """Takes the settings' name alone."""
 
 
-_Named.__annotations__["name"] = Settings.__annotations__["name"]
+_named.__annotations__["name"] = get_type_hints(Settings, include_extras=True)["name"]
 
 
 def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-@pytest.mark.parametrize("name", ["../../evil", "/abs", "a\nb", "a\x1b[2J", "[red]x", "<script>"])
-@pytest.mark.parametrize("mode", [[], ["-m"]], ids=["run", "multirun"])
+@pytest.mark.parametrize(
+    "mode, name",
+    [
+        ([], "a\nb"),
+        ([], "../../evil"),
+        (["-m"], "../../evil"),
+        (["-m"], "/abs"),
+        (["-m"], "[red]<b>"),
+        (["-m"], "a\x1b[2J"),
+    ],
+)
 def test_a_name_that_is_no_plain_word_makes_no_folder(
     ib_train: Callable, tmp_path: Path, mode: list[str], name: str
 ) -> None:
@@ -68,26 +78,47 @@ def test_a_name_among_others_is_refused_and_the_others_run(ib_train: Callable, t
 
 
 @pytest.mark.parametrize(
-    "word",
+    "words",
     [
-        "hydra.run.dir=evil",
-        "hydra.sweep.dir=evil",
-        "hydra.sweep.dir=${output}/../evil",
-        "hydra.sweep.subdir=../../evil",
-        "hydra.output_subdir=.hydra",
-        "hydra/sweeper=basic",
-        "hydra/launcher=basic",
-        r"output='a\nb'",
-        "output='a\x1b[2Jb'",
-        "output='a\u202eb'",
+        ["hydra.run.dir=evil"],
+        ["-m", "hydra.sweep.dir=${output}/../evil"],
+        ["-m", "hydra/sweeper=basic"],
+        ["output='a\nb'"],
+        ["-m", "output='a\x1b[2J\u202eb'"],
     ],
 )
-def test_folders_are_hydras_in_no_way(ib_train: Callable, tmp_path: Path, word: str) -> None:
-    word = word.replace(r"\n", "\n")
-    for mode in ([], ["-m"]) if word.startswith("hydra.") else (["-m"],):
-        ended = ib_train(*mode, *QUICK, word)
-        assert ended.code == 2 and ended.err.count("\n") == 1 and ended.err[:-1].isprintable(), ended.err
-        assert list(tmp_path.iterdir()) == []
+def test_a_command_that_names_another_folder_makes_none(ib_train: Callable, tmp_path: Path, words: list[str]) -> None:
+    ended = ib_train(*words[:-1], *QUICK, words[-1])
+    assert ended.code == 2 and ended.err.count("\n") == 1 and ended.err[:-1].isprintable(), ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+RIGHT = {"run": {"dir": "."}, "sweep": {"dir": "${output}/${name}", "subdir": "."}, "output_subdir": None}
+
+
+@pytest.mark.parametrize(
+    "hydra, told",
+    [
+        ({"run": {"dir": "evil"}}, r"hydra\.run\.dir: leave it"),
+        ({"sweep": {"dir": "${output}/../x", "subdir": "."}}, r"hydra\.sweep\.dir: leave it"),
+        ({"sweep": {"dir": "${output}/${name}", "subdir": "../.."}}, r"hydra\.sweep\.subdir: leave it"),
+        ({"output_subdir": ".hydra"}, r"hydra\.output_subdir: leave it"),
+        ({"launcher": {"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}}, "hydra/launcher: "),
+        ({"sweeper": {"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"}}, "hydra/sweeper: "),
+    ],
+)
+def test_hydras_own_folders_are_fixed(hydra: dict[str, Any], told: str) -> None:
+    check_study_folder({"hydra": RIGHT}, "runs", "outputs")
+    with pytest.raises(ConfigError, match=told):
+        check_study_folder({"hydra": RIGHT | hydra}, "runs", "outputs")
+
+
+def test_an_output_folder_is_any_that_can_be_told() -> None:
+    for output in ("/abs/x", "../up", "~/x", "a b", "é[red]", "s3:x"):
+        check_study_folder({"hydra": RIGHT}, "runs", output)
+    for output in ("a\nb", "a\x1b", "a\u202e", "a\u2028"):
+        with pytest.raises(ConfigError, match="without line breaks"):
+            check_study_folder({"hydra": RIGHT}, "runs", output)
 
 
 @pytest.mark.parametrize("mode", [[], ["-m"]], ids=["run", "multirun"])
@@ -104,7 +135,7 @@ def test_a_failed_download_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.
         assert Path(root).is_dir()
         raise RuntimeError("no network")
 
-    monkeypatch.setattr("torchvision.datasets.MNIST", fails)
+    monkeypatch.setattr(import_torchvision().datasets, "MNIST", fails)
     (tmp_path / "mine").mkdir()
     if there:
         (tmp_path / "mine/data/MNIST").mkdir(parents=True)
@@ -124,7 +155,6 @@ def _keys() -> dict[str, Any]:
 
 def test_the_remedy_is_no_folder_that_all_know() -> None:
     root = Path(__file__).parents[2]
-    files = [
-        file for folder in ("ib_cli", "hydra_plugins", "docs", "conf", "sweeps") for file in (root / folder).rglob("*")
-    ]
-    assert not [file for file in files if file.suffix in (".py", ".md", ".yaml") and "=/tmp" in file.read_text()]
+    for folder in ("ib_cli", "hydra_plugins", "docs", "conf", "sweeps"):
+        files = [file for file in (root / folder).rglob("*") if file.suffix in (".py", ".md", ".yaml")]
+        assert files and not [file for file in files if "=/tmp" in file.read_text()]

@@ -247,8 +247,8 @@ def _sound(
         multipliers={name: float(value) for name, value in multipliers.items()},
         metrics=columns,
         splits=splits,
-        estimates=tuple(estimates.lines),
-        laws=tuple(laws.lines),
+        estimates=_printable_lines(estimates),
+        laws=_printable_lines(laws),
         unread=metrics.cut + estimates.cut + laws.cut,
         begun=(_stamp(folder / "config.yaml") or (0,))[0],
         written=(_stamp(folder / "result.json") or (0,))[0],
@@ -283,8 +283,15 @@ def _columns(lines: list[dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.nda
     for name in dict.fromkeys(name for line in lines for name in line):
         values = [line.get(name) for line in lines]
         if not {int, float}.isdisjoint(map(type, values)):  # else a remark, no measure
-            columns[name] = np.array(values, dtype=float)
+            columns[printable(name)] = np.array(values, dtype=float)
     return columns, np.array([line["split"] for line in lines], dtype=object)
+
+
+def _printable_lines(lines: Lines) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {printable(key): printable(value) if isinstance(value, str) else value for key, value in line.items()}
+        for line in lines.lines
+    )
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -128,7 +128,10 @@ def _of_one_type(values: Sequence[Any]) -> Any:
         return pd.array(list(values), dtype="Int64" if whole else "boolean")
     if small and kinds <= {int, float} and all(value is None or is_number(value) for value in values):
         return pd.array([np.nan if value is None else float(value) for value in values], dtype=float)
-    return pd.array([None if value is None else _as_text(value) for value in values], dtype=object)
+    texts = [None if value is None else _as_text(value) for value in values]
+    if any(isinstance(text, NumberText) for text in texts):
+        return pd.Series(texts, dtype=object)  # pandas' own texts would forget which are numbers
+    return pd.array(texts, dtype=object)
 
 
 def _as_text(value: Any) -> str:
