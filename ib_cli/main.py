@@ -44,7 +44,7 @@ from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
 from ib_cli.system.output import drop_output, named_output
-from ib_cli.system.secrets import forget, told_line, told_words
+from ib_cli.system.secrets import begin, told_line
 from ib_cli.system.signals import Interrupted
 from ib_cli.system.uncollected import uncollected
 from ib_cli.watch.opening import show_opening
@@ -74,8 +74,7 @@ def _ended(command: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminated)  # without a handler, the first process of a container ignores it
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
     studies.clear()
-    forget()
-    told_words(command)  # its secrets are hidden from here on
+    begin(command, os.environ)  # its secrets are hidden from here on
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without γ and ≤ gets a ? instead of an error

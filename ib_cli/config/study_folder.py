@@ -8,6 +8,7 @@ from typing import Any
 
 from ib_cli.config.environment import check_names
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.system.secrets import holds_secret
 
 # Keys of Hydra's own that name folders, and what a config has to have there.
 FIXED = {"run.dir": ".", "sweep.dir": "${output}/${name}", "sweep.subdir": ".", "output_subdir": None}
@@ -37,6 +38,9 @@ def check_study_folder(raw: Mapping[str, Any], name: Any, output: Any) -> None:
     check_names(raw)
     if isinstance(name, str) and not is_plain(name):
         raise ConfigError(f"name={name}: must be a plain word: letters, digits and _ - + . only")
+    for key, value in (("name", name), ("output", output)):
+        if isinstance(value, str) and holds_secret(value):
+            raise ConfigError(f"{key}={value}: holds a secret, and this key becomes the name of a folder: write a name")
     if isinstance(output, str) and any(unicodedata.category(c) in STRANGE or c in TURNS for c in output):
         raise ConfigError(f"output={output}: must be a folder's name without line breaks and control characters")
 

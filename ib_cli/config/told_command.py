@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from ib_cli.system.secrets import told_words
+from ib_cli.system.secrets import hidden, told_words
 
 
 def told_command(words: Iterable[str]) -> str:
@@ -13,4 +13,4 @@ def told_command(words: Iterable[str]) -> str:
 
     All that is put into the environment counts as secret.
     """
-    return shlex.join(told_words(words))
+    return hidden(shlex.join(told_words(words)))

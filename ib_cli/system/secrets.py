@@ -57,9 +57,18 @@ def remember(value: Any, shown: str = HIDDEN, least: int = LEAST) -> str:
     return shown
 
 
-def forget() -> None:
-    """Another command begins: what was remembered of the last one is gone."""
+def begin(words: Iterable[str], environment: Mapping[str, str]) -> None:
+    """A command begins: remember its secrets and those of its environment, and forget those of the last command."""
     _known.clear()
+    for name, value in environment.items():
+        if sounds_secret(name):
+            remember(value, least=LEAST_COMMON)
+    told_words(words)
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a text has a secret within it that is remembered and long enough to be no word."""
+    return any(shown == HIDDEN and len(value) >= LEAST_COMMON and value in text for value, shown in _known.items())
 
 
 def hidden(text: str) -> str:
@@ -120,7 +129,9 @@ def without_secrets(value: Any, secret: bool = False) -> Any:
     if secret and not isinstance(value, bool) and value not in (None, "", "???"):
         kept = isinstance(value, str) and _INTERPOLATION.fullmatch(value)
         return value if kept else remember(value)
-    return masked(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return HIDDEN if holds_secret(value) else masked(value)
+    return value
 
 
 def _inner(found: re.Match[str]) -> str:
