@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.ib_train._job import copied
 from ib_cli.config.hydra_parser import whole_parser
+from ib_cli.config.study_folder import check_name
 
 
 class Composer:
@@ -47,6 +48,7 @@ class Composer:
         if files not in self._tried:
             self._tried[files] = copied(self._base(files))
         ConfigLoaderImpl._apply_overrides_to_config(values, self._tried[files])
+        check_name(self._tried[files].get("name"))  # a launcher that is not ours would make its folder
 
     def _parsed(self, words: list[str]) -> tuple[tuple[str, ...], list[Override]]:
         """The words that choose files, and the overrides that set values."""

@@ -36,13 +36,18 @@ def check_study_folder(raw: Mapping[str, Any], name: Any, output: Any) -> None:
         if isinstance(node, Mapping) and str(node.get("_target_")).startswith(OF_HYDRA):
             raise ConfigError(f"hydra/{kind}: ib-train's own are needed, which check what they write: {instead}, say")
     check_names(raw)
-    if isinstance(name, str) and not is_plain(name):
-        raise ConfigError(f"name={name}: must be a plain word: letters, digits and _ - + . only")
+    check_name(name)
     for key, value in (("name", name), ("output", output)):
         if isinstance(value, str) and holds_secret(value):
             raise ConfigError(f"{key}={value}: holds a secret, and this key becomes the name of a folder: write a name")
     if isinstance(output, str) and any(unicodedata.category(c) in STRANGE or c in TURNS for c in output):
         raise ConfigError(f"output={output}: must be a folder's name without line breaks and control characters")
+
+
+def check_name(name: Any) -> None:
+    """Raises ConfigError where a study's name is a text and no plain word."""
+    if isinstance(name, str) and not is_plain(name):
+        raise ConfigError(f"name={name}: must be a plain word: letters, digits and _ - + . only")
 
 
 def is_plain(name: str) -> bool:

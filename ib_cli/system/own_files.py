@@ -46,9 +46,14 @@ def open_new(file: Path) -> BinaryIO:
     return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "wb")
 
 
+def check_own_folder(folder: Path) -> None:
+    """Raises OSError where a link stands in the place of a folder of the program's own."""
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, LINK, str(folder))
+
+
 def make_own_folder(folder: Path) -> None:
     """Make a folder, and those above it, where there is none. Raises OSError for a link in its place."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.is_symlink():
-        raise OSError(errno.ELOOP, LINK, str(folder))
+    check_own_folder(folder)
     folder.mkdir(exist_ok=True)
