@@ -58,9 +58,9 @@ def _is_open(key: str, value: Any) -> bool:
 def _marked(value: Any, raw: Any, root: Mapping[str, Any], place: tuple[str, ...], open_to_all: bool) -> Any:
     """The value at a place with its texts from variables marked. `raw`: what stands there, not resolved."""
     if isinstance(value, Mapping):
-        inner = raw if isinstance(raw, Mapping) else dict.fromkeys(value, raw)
+        nodes = raw if isinstance(raw, Mapping) else dict.fromkeys(value, raw)
         return {
-            key: _marked(each, inner.get(key), root, (*place, str(key)), open_to_all or _is_open("", value))
+            key: _marked(each, nodes.get(key), root, (*place, str(key)), open_to_all or _is_open("", value))
             for key, each in value.items()
         }
     if isinstance(value, list):

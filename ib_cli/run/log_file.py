@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 from ib_cli.system.atomic import writing
 from ib_cli.system.own_files import own_file
@@ -43,7 +43,7 @@ class _Warnings(logging.Handler):
 class _File(logging.FileHandler):
     """A file that stops being written where it cannot be, with one line on standard error."""
 
-    def _open(self) -> TextIO:
+    def _open(self) -> Any:
         return open(self.baseFilename, self.mode, encoding=self.encoding, errors=self.errors, opener=own_file)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (a name of logging's)

@@ -68,8 +68,8 @@ def named_output() -> Iterator[None]:
     if stream is None:
         raise OutputError(NAME, OSError("it is closed"))
     named = _Named(stream)
-    sys.stdout = named  # type: ignore[assignment]
-    sys.stderr = None if errors is None else _Hiding(errors)  # type: ignore[assignment]
+    sys.stdout = named
+    sys.stderr = None if errors is None else _Hiding(errors)
     try:
         yield
         named.flush()

@@ -38,7 +38,7 @@ class FromEnvironment(str):
         made.shown = shown
         return made
 
-    def __getnewargs__(self) -> tuple[str, str]:
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
         return str(self), self.shown
 
 
