@@ -159,7 +159,7 @@ def test_processes_and_a_search(tmp_path: Path, variables: None, own: Path) -> N
 
 
 @pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
-@pytest.mark.parametrize("mode", [[], ["-m", "gamma=0.1,x"]], ids=["run", "multirun"])
+@pytest.mark.parametrize("mode", [[], pytest.param(["-m", "gamma=0.1,x"], marks=pytest.mark.slow)])
 def test_a_wrong_command_is_answered_without_its_secrets(
     ib_train: Callable, tmp_path: Path, mode: list[str], words: list[str]
 ) -> None:
