@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in typing, whose import would delay the first statement of a command
 if TYPE_CHECKING:
+    from typing import Any
+
     from ib_cli.procedures.fit.train_copies import train_copies
     from ib_cli.report.library import draw_frontier, draw_information_plane, draw_measure, draw_trajectories, results
     from ib_cli.run.library import build, compose, load_run, train, varied
@@ -39,6 +39,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Imported when first asked for: `ib-train --help` needs none of it, nor torch."""
+    from importlib import import_module
+
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

@@ -1,6 +1,6 @@
 """`python -m ib_cli` is `ib-train`."""
 
-from ib_cli.main import main
+from ib_cli.commands import train
 
 if __name__ == "__main__":
-    main()
+    train()

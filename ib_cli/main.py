@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
-from types import FrameType
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -25,6 +24,7 @@ import hydra
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -34,10 +34,12 @@ from ib_cli import __version__
 from ib_cli.config.catalogue import choices, directory, help_text
 from ib_cli.config.error_lines import UsageError, again, check_hydra, check_words, explain, is_of_plugins
 from ib_cli.config.expansions import expanded
+from ib_cli.config.guarded_hydra import STUDY, guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.own_studies import check_headers, study_files
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.study_folder import check_study_folder
+from ib_cli.config.trust import typed_trust
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.study.callback import studies
@@ -45,7 +47,7 @@ from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.secrets import begin, told_line
-from ib_cli.system.signals import Interrupted
+from ib_cli.system.signals import acting, held
 from ib_cli.system.uncollected import uncollected
 from ib_cli.watch.opening import show_opening
 
@@ -71,7 +73,6 @@ def main() -> None:
 
 def _ended(command: list[str]) -> int:
     """Do what the command says; returns the exit code. Raises OutputError and BrokenPipeError."""
-    signal.signal(signal.SIGTERM, _terminated)  # without a handler, the first process of a container ignores it
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
     studies.clear()
     begin(command, os.environ)  # its secrets are hidden from here on
@@ -84,16 +85,9 @@ def _ended(command: list[str]) -> int:
     if "--version" in command[1:]:
         print(f"ib-train {__version__} (torch {version('torch')}, Hydra {hydra.__version__})")
         return 0
-    for line in hidden_files(command, directory("conf")):
-        print(f"ib-train: {told_line(line)}", file=sys.stderr)
     try:
-        check_words(command[1:])
-        words = [command[0], *expanded(command[1:])]
-        with (
-            quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
-            mode_known(words), words_for_hydra(words), folders_checked(),
-        ):  # fmt: skip
-            return compose_and_run()
+        with acting():
+            return _done(command)
     except (OutputError, BrokenPipeError):
         raise
     except RunFailedError as error:  # it could not begin: a full disk, a checkpoint that is damaged
@@ -112,11 +106,7 @@ def _ended(command: list[str]) -> int:
         told = WriteError(error.filename or "a file of the study", error)
         return _fail(f"output: {told}", 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:
-        code = getattr(stop, "exit_code", 130)
-        _end_study(stopped=True)
-        if studies and studies[-1].jobs is not None:
-            print(f"stopped; to go on: {again(command)}", file=sys.stderr)
-        return code
+        return _stopped(stop, command)
     except Exception as error:
         if verbose:
             traceback.print_exc()
@@ -125,8 +115,32 @@ def _ended(command: list[str]) -> int:
         return _fail(f"{in_a_line(error)} (debug=true shows where)", 1)
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(number)
+def _done(command: list[str]) -> int:
+    """Compose and run what the words say; returns the exit code."""
+    for line in hidden_files(command, directory("conf")):
+        print(f"ib-train: {told_line(line)}", file=sys.stderr)
+    check_words(command[1:])
+    words = [command[0], *expanded(command[1:])]
+    with (
+        quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
+        mode_known(words), words_for_hydra(words), guarded_hydra(typed_trust(words)), folders_checked(),
+    ):  # fmt: skip
+        return compose_and_run()
+
+
+def _stopped(stop: KeyboardInterrupt, command: list[str]) -> int:
+    """End a command that a signal stops; returns the exit code. The table of a multirun, or one line."""
+    if studies and studies[-1].jobs is not None:
+        if studies[-1].begun:
+            _end_study(stopped=True)
+            print(f"stopped; to go on: {again(command)}", file=sys.stderr)
+        else:
+            studies[-1].give_up("stopped before the first run began")
+            print(f"stopped before the first run began; to go on: {again(command)}", file=sys.stderr)
+    elif not getattr(stop, "told", False):
+        why = f"{stop or 'Ctrl-C'}: stopped before the run began"
+        print(f"ib-train: {why}; the same command starts it", file=sys.stderr)
+    return getattr(stop, "exit_code", 130)
 
 
 def _advised(error: Exception, command: list[str]) -> str:
@@ -258,6 +272,8 @@ def compose_and_run() -> int:
     """
     if any("sweep" in word or word.startswith(OWN_CONFIG) for word in sys.argv[1:]):  # else none can be chosen
         store_studies()
+    with held():
+        Plugins.instance()  # imports them
     ended: list[int] = []
     wrong: list[Exception] = []  # kept from Hydra, which would print it in its own way
 
@@ -305,11 +321,13 @@ def store_studies() -> None:
     """
     store, words = ConfigStore.instance(), sys.argv[1:]
     check_headers(words)
-    files = {name: directory("sweeps") / f"{name}.yaml" for name in choices("sweep")} | study_files(words)
+    own = study_files(words)
+    files = {name: directory("sweeps") / f"{name}.yaml" for name in choices("sweep")} | own
     for option, file in files.items():
         folder, _, name = option.rpartition("/")
         group = "/".join(["sweep", *folder.split("/")] if folder else ["sweep"])
-        store.store(name=name, group=group, package="_global_", node=OmegaConf.load(file))
+        provider = f"{STUDY}{file}" if option in own else "main"
+        store.store(name=name, group=group, package="_global_", node=OmegaConf.load(file), provider=provider)
 
 
 def job(config: DictConfig) -> Outcome:
@@ -326,7 +344,8 @@ def job(config: DictConfig) -> Outcome:
         return told[-1]
 
     try:
-        return tell(run(config, tell))
+        with acting():
+            return tell(run(config, tell))
     except BusyError as error:
         return tell(Outcome("busy", folder=error.folder, error=f"{error.holder} is at this run"))
     except ConfigError as error:  # the other runs go on

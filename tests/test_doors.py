@@ -56,12 +56,13 @@ FLOORS = (
     "report/page",
     "report",
 )
-LOOSE = {"__init__.py", "__main__.py", "main.py"}
+LOOSE = {"__init__.py", "__main__.py", "commands.py", "main.py"}
 PARTS = [folder for folder in FLOORS if folder.startswith("model/")]
 ROOMS = [*PARTS, "estimators", "estimators/neighbours", "functionals", "sampling"]
 SEEN_BY_FUNCTIONALS = ("ib_cli.contracts", "ib_cli.estimators", "ib_cli.config")
 HYDRA = {
     "main.py",
+    "config/guarded_hydra.py",
     "config/hydra_parser.py",
     "run/validation.py",
     "run/run.py",

@@ -33,9 +33,7 @@ def test_every_requirement_has_a_tested_version(setup: ConfigParser) -> None:
 
 def test_the_image_gets_what_it_installs(setup: ConfigParser) -> None:
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    rooms = {
-        package.split(".")[0] for package in setup["options"]["packages"].split() if not package.startswith("ib_cli.")
-    }
+    rooms = {name.split(".")[0] for name in setup["options"]["packages"].split() if not name.startswith("ib_cli.")}
     moved = {line.split("=")[1].strip() for line in setup["options"]["package_dir"].splitlines() if "=" in line}
     assert kept == rooms | moved | {"LICENSE", "README.md", "constraints.txt", "pyproject.toml", "setup.cfg"}
     assert all((ROOT / name).exists() for name in kept)

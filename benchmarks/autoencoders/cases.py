@@ -9,8 +9,7 @@ WIDTH, SIZE = 512, 16  # of pythae's own perceptrons: one hidden layer of 512 un
 LR, CRITIC_LR, BATCH = 1e-3, 2e-4, 100
 DRAWS = 10  # of z: in IWAE's bound, and in every evaluation
 
-# s = exp ρ where pythae has s = exp(½ ln s²): the same family, and the same law at ρ = 0.
-GAUSSIAN = ("bottleneck=gaussian", "bottleneck.scale=exp", "bottleneck.offset=0")
+GAUSSIAN = ("bottleneck=gaussian", "bottleneck.scale=log_variance", "bottleneck.offset=0")  # s = exp(½ρ), as pythae's
 SHARED = (
     "device=cpu", "threads=1", "estimators=none", f"architecture.widths=[{WIDTH}]", f"decoder.widths=[{WIDTH}]",
     f"bottleneck.size={SIZE}", f"batch_size={BATCH}", f"optimizer.lr={LR}", f"eval_samples={DRAWS}",

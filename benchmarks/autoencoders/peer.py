@@ -18,7 +18,6 @@ from benchmarks.measure import PeerError
 from ib_cli.model.model import Model
 
 SCRIPT = Path(__file__).with_name("pythae_side.py")
-EDGE = 1e-6  # pseudo-inputs of exactly 0 or 1 have no finite logit
 
 
 class Peer:
@@ -84,10 +83,10 @@ def translated(theirs: Mapping[str, Tensor], model: Model) -> dict[str, Tensor]:
         return found | {f"bottleneck.quantiser.{name}": value for name, value in kept.items()}
     mean, rho = (_linear(theirs, f"encoder.{name}", "") for name in ("embedding", "log_var"))
     for part in ("weight", "bias"):
-        found[f"bottleneck.parameters_of_z.{part}"] = torch.cat([mean[f".{part}"], rho[f".{part}"] / 2], -1)  # ½ ln s²
+        found[f"bottleneck.parameters_of_z.{part}"] = torch.cat([mean[f".{part}"], rho[f".{part}"]], -1)
     if "pseudo_inputs.0.weight" in theirs:
         u = (theirs["pseudo_inputs.0.weight"].T + theirs["pseudo_inputs.0.bias"]).clamp(0, 1)
-        found["marginal.u"] = u.logit(EDGE).view(found["marginal.u"].shape)
+        found["marginal.u"] = u.view(found["marginal.u"].shape)
     return found
 
 

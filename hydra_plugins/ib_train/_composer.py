@@ -11,8 +11,10 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.ib_train._job import copied
+from ib_cli.config.guarded_hydra import check_words, guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.study_folder import check_name
+from ib_cli.config.trust import packages
 
 
 class Composer:
@@ -25,6 +27,7 @@ class Composer:
     def __init__(self, context: HydraContext, config: DictConfig) -> None:
         """`config` is the config of the multirun."""
         self.context, self.config = context, config
+        self.trust = packages(config.get("trust") or ())
         self._bases: dict[tuple[str, ...], DictConfig] = {}
         self._tried: dict[tuple[str, ...], DictConfig] = {}
         self._words: dict[tuple[str, ...], tuple[tuple[str, ...], list[Override]]] = {}  # parsed
@@ -37,6 +40,7 @@ class Composer:
         files, values = self._parsed(words)
         config = copied(self._base(files))
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        check_words(words, config, self.trust)
         config.hydra.overrides.task = list(words)
         config.hydra.sweep.dir = self.config.hydra.sweep.dir  # the study's, whatever name the job has
         OmegaConf.copy_cache(from_config=self.config, to_config=config)
@@ -48,6 +52,7 @@ class Composer:
         if files not in self._tried:
             self._tried[files] = copied(self._base(files))
         ConfigLoaderImpl._apply_overrides_to_config(values, self._tried[files])
+        check_words(words, self._tried[files], self.trust)
         check_name(self._tried[files].get("name"))  # a launcher that is not ours would make its folder
 
     def _parsed(self, words: list[str]) -> tuple[tuple[str, ...], list[Override]]:
@@ -63,7 +68,8 @@ class Composer:
     def _base(self, files: tuple[str, ...]) -> DictConfig:
         """The config that these files give."""
         if files not in self._bases:
-            self._bases[files] = self.context.config_loader.load_sweep_config(self.config, list(files))
+            with guarded_hydra(self.trust):  # in another process, nobody has checked these files
+                self._bases[files] = self.context.config_loader.load_sweep_config(self.config, list(files))
         return self._bases[files]
 
     def _is_value(self, override: Override) -> bool:

@@ -18,6 +18,7 @@ from hydra_plugins.ib_train._composer import Composer
 from hydra_plugins.ib_train._job import run_task
 from ib_cli.contracts.errors import ConfigError, OutputError
 from ib_cli.system.secrets import begin, hidden
+from ib_cli.system.signals import raise_if_asked
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Request:
         begin(self.command, os.environ)  # its secrets are hidden in this process, too
         setup_globals()
         Singleton.set_state(dict(self.singletons))
-        config = self.compose()
+        try:
+            config = self.compose()
+        except ConfigError as error:
+            return error
         try:
             return run_task(self.task, config, self.composer.context)
         except ConfigError as error:
@@ -54,6 +58,7 @@ class Request:
         except (BrokenPipeError, OutputError):  # nobody reads our output any more (| head), or it cannot be written
             raise
         except Exception as error:
+            raise_if_asked()  # else it may be what an import made of a stop
             if config.get("debug"):
                 print(hidden(traceback.format_exc()), file=sys.stderr)
             # One line for the study's table. The error itself may be of a class that cannot be sent to another process.

@@ -29,6 +29,7 @@ from ib_cli.study.job_outcomes import Jobs, Outcome
 from ib_cli.system.atomic import replacing
 from ib_cli.system.home import expanded
 from ib_cli.system.secrets import hidden, without_secrets
+from ib_cli.system.signals import held
 
 MEASURED = "procedure.run"  # the folder of the run that a procedure measures
 PLAIN = re.compile(r"[\w./-]+", re.ASCII)  # values that need no quotes
@@ -56,7 +57,8 @@ class GridSweeper(BasicSweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Raises ConfigError for a wrong key, before anything starts."""
-        from ib_cli.config.schema import check  # here, as it imports pydantic
+        with held():
+            from ib_cli.config.schema import check  # here, as it imports pydantic
 
         keys = {"max_batch_size": self.max_batch_size, "params": self.params, "points": self.points}
         check("hydra.sweeper", type(self), keys)

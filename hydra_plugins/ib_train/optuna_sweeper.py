@@ -19,10 +19,12 @@ from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._busy_runs import BusyRuns
 from hydra_plugins.ib_train._launcher import require
+from ib_cli.config.trust import check_samplers, packages
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.callback import present_study
 from ib_cli.system.atomic import replacing
 from ib_cli.system.secrets import without_secrets
+from ib_cli.system.signals import held
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -54,13 +56,15 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Raises ConfigError for a missing extra or a wrong key, before anything starts."""
-        from ib_cli.config.schema import check  # here, as it imports pydantic
+        with held():
+            from ib_cli.config.schema import check  # here, as it imports pydantic
 
         require("hydra/sweeper", "optuna", "optuna")
         keys = inspect.signature(type(self)).parameters
         check("hydra.sweeper", type(self), {key: getattr(self, key) for key in keys})
         if len(_listed(self.measure)) != len(_listed(self.direction)):
             raise ConfigError("hydra.sweeper.direction: needs one entry for each of hydra.sweeper.measure")
+        check_samplers(self.sampler, packages(config.get("trust") or ()))
         self.context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -68,26 +72,31 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the trials, in batches of n_jobs, and write the best ones to optuna.yaml in the study's folder."""
-        import optuna
-        from hydra.utils import instantiate
-        from optuna.trial import TrialState
+        with held():
+            import optuna
+            from hydra.utils import instantiate
+            from optuna.trial import TrialState
 
         words = [f"{key}={value}" for key, value in (self.params or {}).items()] + arguments
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         overrides = {override.get_key_element(): override for override in parser.parse_overrides(words)}
         space = {key: _distribution(override) for key, override in overrides.items() if override.is_sweep_override()}
         fixed = [f"{key}={o.get_value_element_as_str()}" for key, o in overrides.items() if key not in space]
-        if not space:
+        trials_wanted = self.n_trials if space else 1  # of a study whose keys all have values on the command line
+        if not space and not self.params:
             raise ConfigError(
                 "hydra/sweeper=optuna: nothing to search; give a key a range, as in 'gamma=tag(log,interval(1e-4,1))'"
             )
-        present_study().check()
-        busy = BusyRuns.of(self.launcher, self.config, present_study().tell)
+        shown = present_study()
+        shown.check()
+        shown.plan = [(*fixed, *(f"{key}=?" for key in space))] * trials_wanted  # the sampler has yet to choose
+        busy = BusyRuns.of(self.launcher, self.config, shown.tell)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(sampler=instantiate(self.sampler), directions=_listed(self.direction))
-        for first in range(0, self.n_trials, self.n_jobs):
-            trials = [study.ask(space) for _ in range(min(self.n_jobs, self.n_trials - first))]
+        for first in range(0, trials_wanted, self.n_jobs):
+            trials = [study.ask(space) for _ in range(min(self.n_jobs, trials_wanted - first))]
             points = [(*fixed, *_words(trial.params)) for trial in trials]
+            shown.plan[first : first + len(points)] = points
             returns = dict(enumerate(self.launcher.launch(points, initial_job_idx=first), first))
             returns |= busy.finish(dict(enumerate(points, first)))
             for trial, (_, returned) in zip(trials, sorted(returns.items())):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Generator, Sequence
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt
 
 from hydra_plugins.ib_train._launcher import JobLauncher, Lost
 from hydra_plugins.ib_train._request import Request
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.system.signals import kept_handlers
+from ib_cli.system.uncoloured import plain_line
 
 
 class RayLauncher(JobLauncher):
@@ -29,38 +32,51 @@ class RayLauncher(JobLauncher):
     ) -> None:
         self.address, self.cpus, self.gpus, self.max_retries = address, cpus, gpus, max_retries
 
-    def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
+    def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Any], None, None]:
         """Submit all requests and take the answers as they come."""
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report over the network that it was used
-        import ray
-
-        try:
-            ray.init(
-                address=self.address,
-                include_dashboard=None if self.address else False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        except ConnectionError as error:
-            raise ConfigError(f"hydra.launcher.address={self.address}: {str(error).splitlines()[0]}") from None
-        try:
-            return self._answers(ray, requests)
-        finally:
-            ray.shutdown()
-
-    def _answers(self, ray: Any, requests: Sequence[Request]) -> dict[int, Any]:
+        ray = self._started()
         has_gpus = bool(ray.cluster_resources().get("GPU")) and self.config.get("device") != "cpu"
         gpus = float(has_gpus) if self.gpus is None else self.gpus
         run = ray.remote(_call).options(num_cpus=self.cpus, num_gpus=gpus, max_retries=self.max_retries)
-        numbers = {run.remote(request): request.number for request in requests}
-        answers: dict[int, Any] = {}
-        while waiting := [reference for reference, number in numbers.items() if number not in answers]:
-            (reference,), _ = ray.wait(waiting)
+        waiting = {run.remote(request): request.number for request in requests}
+        while waiting:
+            (reference,), _ = ray.wait(list(waiting))
+            number = waiting.pop(reference)
             try:
-                answers[numbers[reference]] = ray.get(reference)
+                yield number, ray.get(reference)
             except ray.exceptions.RayError as error:
-                answers[numbers[reference]] = Lost(f"Ray lost it: {' '.join(str(error).split())}")
-        return answers
+                yield number, Lost(f"Ray lost it: {plain_line(str(error))}")
+
+    def _started(self) -> Any:
+        """The module ray, connected to a cluster until the study's end: a Ray of our own takes many seconds to start.
+
+        Raises ConfigError where there is no cluster at the address, RunFailedError where none starts here.
+        """
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report over the network that it was used
+        os.environ.setdefault("RAY_COLOR_PREFIX", "0")
+        with kept_handlers():  # Ray would take SIGTERM for itself
+            import ray
+
+            if ray.is_initialized():
+                return ray
+            try:
+                ray.init(
+                    address=self.address,
+                    include_dashboard=None if self.address else False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+            except ConnectionError as error:
+                raise ConfigError(f"hydra.launcher.address={self.address}: {str(error).splitlines()[0]}") from None
+            except Exception as error:  # Ray's own, of no class: a machine too busy to start it in time, say
+                raise RunFailedError(f"hydra/launcher=ray: Ray did not start: {plain_line(str(error))}") from error
+        return ray
+
+    def close(self) -> None:
+        """Leave the cluster; a Ray of our own ends."""
+        if (ray := sys.modules.get("ray")) is not None and ray.is_initialized():
+            with kept_handlers():
+                ray.shutdown()
 
 
 def _call(request: Request) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from hydra_plugins.ib_train._launcher import JobLauncher
@@ -14,6 +14,7 @@ class SequentialLauncher(JobLauncher):
 
     name, module = "sequential", "hydra"
 
-    def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
+    def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Any], None, None]:
         """Run them in order."""
-        return {request.number: request() for request in requests}
+        for request in requests:
+            yield request.number, request()

@@ -5,20 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._launcher import JobLauncher, Lost
 from hydra_plugins.ib_train._request import Request
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.system.signals import held
 
 POLL = 1.0  # seconds between two looks at the jobs' answers, which are files
 QUEUE_POLL = 10.0  # seconds between two questions to Slurm's controller
+SOON = 2.0  # seconds to the next question where a job was missing: its answer's file may take a while to be seen here
 # Lines of the batch script. Since Slurm 22.05 srun must be given the job's cores again; torch takes no more threads.
 SETUP = (
     "export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}",
@@ -57,14 +61,28 @@ class SlurmLauncher(JobLauncher):
         self.max_num_timeout, self.signal_delay_s = max_num_timeout, signal_delay_s
         self.setup_lines, self.additional_parameters = setup_lines, additional_parameters
 
-    def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Raises ConfigError for a value of several lines, the second of which the batch script would run."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        values = {key: value for key, value in vars(self).items() if isinstance(value, str)}
+        values |= {
+            f"additional_parameters.{key}": f"{key}={value}" for key, value in self.additional_parameters.items()
+        }
+        for key, value in values.items():
+            if not value.isprintable():
+                raise ConfigError(f"hydra.launcher.{key}={value!r}: must be one line of plain text")
+
+    def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Any], None, None]:
         """Submit the requests as an array and wait until each has answered or has left the queue."""
-        jobs = {request.number: job for request, job in zip(requests, self._submitted(requests))}
-        arrays = sorted({job.job_id.partition("_")[0] for job in jobs.values()})
+        arrays: list[str] = []
         try:
-            return _answers(jobs, arrays)
+            with held():  # so that no job is submitted and then forgotten
+                jobs = {request.number: job for request, job in zip(requests, self._submitted(requests))}
+                arrays = sorted({job.job_id.partition("_")[0] for job in jobs.values()})
+            yield from _answers(jobs, arrays)
         except KeyboardInterrupt:
-            subprocess.run(["scancel", *arrays], check=False)  # the runs save themselves; the same command continues
+            if arrays:  # the runs save themselves; the same command continues
+                subprocess.run(["scancel", *arrays], check=False)
             raise
 
     def _submitted(self, requests: Sequence[Request]) -> list[Any]:
@@ -105,30 +123,37 @@ class SlurmLauncher(JobLauncher):
             raise ConfigError(f"hydra/launcher=slurm: {error}") from None
 
 
-def _answers(jobs: Mapping[int, Any], arrays: Sequence[str]) -> dict[int, Any]:
+def _answers(jobs: Mapping[int, Any], arrays: Sequence[str]) -> Generator[tuple[int, Any], None, None]:
+    waiting = dict(jobs)
+    absent: set[int] = set()  # jobs without an answer that were not in the queue at the last question
+    ask_at = time.monotonic() + QUEUE_POLL
+    while waiting:
+        for number in [number for number, job in waiting.items() if job.paths.result_pickle.exists()]:
+            yield number, _answer(waiting.pop(number))
+        if time.monotonic() > ask_at:
+            queue = _queue(arrays)
+            gone = set() if queue is None else {number for number, job in waiting.items() if job.job_id not in queue}
+            for number in sorted(gone & absent):  # twice in a row
+                yield number, _lost(waiting.pop(number))
+            absent = gone
+            ask_at = time.monotonic() + (SOON if gone & set(waiting) else QUEUE_POLL)
+        time.sleep(POLL)
+
+
+def _answer(job: Any) -> Any:
+    """The answer in a job's file, or a Lost with the error that is there."""
     from submitit.core.utils import UncompletedJobError
 
-    answers: dict[int, Any] = {}
-    absent: set[int] = set()  # jobs without an answer that were not in the queue at the last question
-    asked = time.monotonic()
-    while len(answers) < len(jobs):
-        for number, job in jobs.items():
-            if number not in answers and job.paths.result_pickle.exists():
-                try:
-                    answers[number] = job.result()
-                except UncompletedJobError as error:
-                    answers[number] = Lost(_reason(str(error)))
-        if time.monotonic() - asked > QUEUE_POLL:
-            asked = time.monotonic()
-            queue = _queue(arrays)
-            if queue is not None:
-                gone = {number for number, job in jobs.items() if number not in answers and job.job_id not in queue}
-                for number in gone & absent:  # twice in a row, as an answer's file may take a while to be seen here
-                    job = jobs[number]
-                    answers[number] = Lost(f"Slurm ended it: {_state(job.job_id)}; {job.paths.stderr}")
-                absent = gone
-        time.sleep(POLL)
-    return answers
+    try:
+        return job.result()
+    except UncompletedJobError as error:
+        return Lost(_reason(str(error)))
+
+
+def _lost(job: Any) -> Lost:
+    """What is known of a job that left the queue without an answer."""
+    state, log = _state(job.job_id), job.paths.stderr
+    return Lost(f"Slurm ended it: {state}; {log}" if log.exists() else f"Slurm ended it before it began: {state}")
 
 
 def _reason(trace: str) -> str:
@@ -154,4 +179,4 @@ def _state(job: str) -> str:
     """The state in which a job ended, if Slurm still remembers it."""
     said = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True).stdout.split()
     found = [word.partition("=")[2] for word in said if word.startswith("JobState=")]
-    return found[0] if found else "it is no longer in the queue"
+    return found[0] if found else "no longer in the queue"

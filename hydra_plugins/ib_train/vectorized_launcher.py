@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
@@ -27,24 +27,26 @@ class VectorizedLauncher(JobLauncher):
     def __init__(self, *, max_points: Annotated[int, Gt(0)] | None) -> None:
         self.max_points = max_points
 
-    def answers(self, requests: Sequence[Request]) -> Mapping[int, Any]:
+    def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Any], None, None]:
         """Run group after group, then the jobs without a group."""
         from ib_cli.study.stackable import apart, grouped
 
         by_number = {request.number: request for request in requests}
         plains = self._resolved(requests)
-        answers: dict[int, Any] = {}
+        answered: set[int] = set()
         reasons = [f"they differ in {', '.join(keys)}"] if (keys := apart(plains)) else []
         for group in grouped(plains):
             if len(group) > 1:
                 found, reason = self._together({number: plains[number] for number in group}, by_number)
-                answers |= found
+                answered |= set(found)
+                yield from found.items()
                 reasons = [*([reason] if reason else []), *reasons]
-        alone = sorted(set(by_number) - set(answers))
+        alone = sorted(set(by_number) - answered)
         if alone and len(requests) > 1:
             why = reasons[0] if reasons else "their configs are wrong"
             print(f"vectorized: {len(alone)} of {len(requests)} jobs run one by one: {why}", file=sys.stderr)
-        return answers | {number: by_number[number]() for number in alone}
+        for number in alone:
+            yield number, by_number[number]()
 
     def _resolved(self, requests: Sequence[Request]) -> dict[int, dict[str, Any]]:
         """Number → resolved config. A job whose config cannot be resolved is left out: it runs alone and says why."""

@@ -117,6 +117,10 @@ def check_words(arguments: Sequence[str]) -> None:
     if flag := unknown_flag(arguments):
         raise UsageError(f"{flag}: no such flag; ib-train --help and --hydra-help list what there is")
     for word in arguments:
+        if word.partition("=")[0] == "--experimental-rerun":
+            raise ConfigError(
+                f"{word}: this flag of Hydra reads a pickle, which may run anything: type the run's own command again"
+            )
         if word.startswith("="):
             raise UsageError(f"{word}: an override is KEY=VALUE")
         if ONE_NUMBER.match(word):

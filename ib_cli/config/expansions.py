@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ib_cli.config.trust import spelled_out
 from ib_cli.contracts.errors import ConfigError
 
 TRACKERS = re.compile(r"\+{0,2}tracker=\[(.*)\]")
@@ -13,11 +14,12 @@ TRACKERS = re.compile(r"\+{0,2}tracker=\[(.*)\]")
 def expanded(words: Sequence[str]) -> list[str]:
     """The words of a command as Hydra takes them: `tracker=[wandb,tensorboard]` is both, each with keys of its own.
 
-    Their keys are `tracker.wandb.mode` and the like. Raises ConfigError for a list of what are no names.
+    Their keys are `tracker.wandb.mode` and the like; `trust=a,b` is `trust=[a,b]`. Raises ConfigError for a list of
+    what are no names.
     """
     found: list[str] = []
     for word in words:
-        found += _trackers(word, match[1]) if (match := TRACKERS.fullmatch(word)) else [word]
+        found += _trackers(word, match[1]) if (match := TRACKERS.fullmatch(word)) else [spelled_out(word)]
     return found
 
 

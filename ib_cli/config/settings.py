@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -39,6 +40,7 @@ class Settings:
     figures: bool
     rerun: bool
     debug: bool
+    trust: Sequence[str] = ()  # stored configs lack it
 
 
 # Keys that do not enter a run's id: they do not change its numbers, or only in the last bits (device, threads).
@@ -49,6 +51,7 @@ COSMETIC = (
     "figures",
     "rerun",
     "debug",
+    "trust",
     "threads",
     "compile",
     "checkpoint_every",
@@ -59,6 +62,7 @@ COSMETIC = (
     "dataset.download",
     "procedure.root",
     "procedure.download",
+    "objective.pseudo_inputs_start",  # the default of marginal.start, which enters
 )
 
 # Groups that came later → the option that is what the program did before. Stored configs of earlier versions lack them.

@@ -6,7 +6,9 @@ K dimensions of z, N samples of a split.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -48,14 +50,33 @@ class Judged(NamedTuple):
     of_p: Tensor  # (B,): T at the samples of the first law, a mean over their draws; T → ln p/q for most divergences
 
 
-class Codes(NamedTuple):
+@dataclass(frozen=True)
+class Codes:
     """The codewords that a quantised z is made of: one of L at each of P places, of d = K/P dimensions."""
 
-    chosen: Tensor  # (B, P, L): 1 at the codeword chosen, 0 elsewhere; in training with the gradient of a soft choice
+    index: Tensor  # (B, P) int64: the number of the codeword chosen
     encoding: Tensor  # (B, P, d): what has been quantised
     codeword: Tensor  # (B, P, d): the codeword chosen
     log_m: Tensor  # (P, L): ln m(ẑ), the entropy model
     revived: Tensor  # (): codewords moved so far because no sample chose them
+    soft: Callable[[], Tensor] | None = None  # makes q(j|e), (B, P, L), differentiable in e; None outside training
+
+    @cached_property
+    def chosen(self) -> Tensor:
+        """1 at the codeword chosen, 0 elsewhere, (B, P, L); in training with the gradient of the soft choice.
+
+        It is made when it is first read: B·P·L numbers, which a loss without a rate of codewords has no use for.
+        """
+        hard = one_hot(self.index, self.log_m.shape[-1], self.encoding.dtype)
+        if self.soft is None:
+            return hard
+        soft = self.soft()
+        return hard + (soft - soft.detach())  # in brackets exactly 0
+
+
+def one_hot(index: Tensor, size: int, dtype: torch.dtype) -> Tensor:
+    """Integers (…) → unit vectors (…, size)."""
+    return (index.unsqueeze(-1) == torch.arange(size, device=index.device)).to(dtype)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """CIFAR-10."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 
 from ib_cli.datasets.data import Split
+from ib_cli.datasets.plain_pickle import plain_pickle
 from ib_cli.datasets.torchvision_dataset import TorchvisionDataSet
 
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
@@ -31,8 +31,8 @@ class Cifar10(TorchvisionDataSet):
     }
 
     def split(self, name: str) -> Split:
-        """Pickled batches, which are loaded as their checksums have shown that they are the published ones."""
-        batches = [pickle.loads(self.content(file), encoding="latin1") for file in BATCHES[name]]
+        """Pickled batches, read once their checksums have shown that they are the published ones."""
+        batches = [plain_pickle(self.content(file)) for file in BATCHES[name]]
         images = torch.from_numpy(np.concatenate([batch["data"] for batch in batches]))
         return Split(
             images.view(-1, 3, 32, 32), torch.tensor([label for batch in batches for label in batch["labels"]])

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from ib_cli.contracts.noise import Planner, Request, Tape
 from ib_cli.contracts.passes import Batch, Pass
+from ib_cli.engine.called import called
 from ib_cli.functionals.objective import Objective
 from ib_cli.model.model import Model
 
@@ -32,7 +33,7 @@ def forward(
 
     `only`: the fields that are read; what else a pass has need not be made. Buffers are updated in place (batch norm).
     """
-    call = functional_call if model.weights is None else model.weights.functional_call
+    call = called if model.weights is None else model.weights.functional_call
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=precision == "bf16"):
         return call(model, {**params, **buffers}, (batch, tape, samples), {"only": only})
 

@@ -1,6 +1,7 @@
 """ib-report: records → tables, frontiers, figures and one page.
 
-Exit codes: 0, written; 1, a full disk and the like; 2, a wrong command or nothing to report; 130, stopped by Ctrl-C.
+Exit codes: 0, written; 1, a full disk and the like; 2, a wrong command or nothing to report; 128 + n, stopped by
+signal n, as 130 by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ib_cli.report.report_parser import ReportParser
 from ib_cli.system.command_line import exit_codes
 from ib_cli.system.matplotlib_import import import_matplotlib
 from ib_cli.system.plain_text import printable
+from ib_cli.system.signals import STOPS, Interrupted
 from ib_cli.system.uncollected import uncollected
 
 if TYPE_CHECKING:
@@ -272,20 +274,22 @@ def _laws(made: Contents) -> list[str]:
 
 
 def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:
-    """Report again after each change, until Ctrl-C; then raise KeyboardInterrupt.
+    """Report again after each change, until Ctrl-C or SIGTERM; then raise Interrupted.
 
-    The first Ctrl-C ends the watch between two reports. Raised during a report it could get lost: Python ignores
+    The first signal ends the watch between two reports. Raised during a report it could get lost: Python ignores
     exceptions in callbacks of weak references, and Matplotlib has many. A second Ctrl-C ends the watch at once.
     """
     from ib_cli.report.write import stop_refreshing
 
-    asked = threading.Event()
+    asked, numbers = threading.Event(), []
 
     def ask(number: int, frame: FrameType | None) -> None:
+        numbers.append(number)
         asked.set()
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, usual[signal.Signals(number)])
 
-    usual, before = signal.signal(signal.SIGINT, ask), reader.state
+    usual: dict[signal.Signals, Any] = {number: signal.signal(number, ask) for number in STOPS}  # handlers
+    before = reader.state
     print(f"watching    every {options.watch:g} s; Ctrl-C ends", flush=True)
     try:
         while not asked.wait(options.watch):
@@ -296,9 +300,10 @@ def _watch(reader: Reader, output: Path, options: argparse.Namespace) -> None:
                 if runs:
                     _write(runs, output, options)
             before = reader.state
-        raise KeyboardInterrupt
+        raise Interrupted(numbers[0])
     finally:
-        signal.signal(signal.SIGINT, usual)
+        for number, handler in usual.items():
+            signal.signal(number, handler)
         stop_refreshing(output)
 
 

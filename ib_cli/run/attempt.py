@@ -33,7 +33,8 @@ def open_attempt(experiment: Experiment, command: str, again: str) -> Attempt:
 
     Raises ConfigError where the folder cannot be written, BusyError where another process holds the lock.
     """
-    config = without_secrets(experiment.config)
+    kept = {key: value for key, value in experiment.config.items() if key != "trust"}  # each reader says it anew
+    config = without_secrets(kept)
     experiment.records.open(yaml.dump(config, Dumper=DUMPER, sort_keys=False, allow_unicode=True))
     return Attempt(experiment, command, again)
 
@@ -147,6 +148,7 @@ class Attempt:
 
     def interrupt(self, stop: Interrupted) -> None:
         """Notify the observers that the run stops for now."""
+        stop.told = True
         if (self.folder / "checkpoint.pt").exists():
             told = f"{stop}: saved in {self.folder}. To go on: {self.again}"
         else:  # some procedures save no checkpoint on the way

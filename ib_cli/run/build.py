@@ -125,7 +125,7 @@ def _finished(
     `dataset_node`: the data set's config; None: that of the run, with its files where the measured run's are.
     """
     key, folder, config = f"procedure.{name}={run}", expanded(run), valid.config
-    stored = stored_config(folder, {"device": valid.settings.device})
+    stored = stored_config(folder, {"device": valid.settings.device}, valid.settings.trust)
     if content_digest(folder, stored, key) != config["procedure"].get(digest):
         raise ConfigError(f"{key}: has changed since this measurement of it began: begin another one")
     if dataset_node is None:
@@ -183,6 +183,7 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
         parts = {part: targets[part](size, spec) for part in made}
         if "averaged_encoder" in needs:
             parts["averaged_encoder"] = AveragedEncoder(architecture, bottleneck)
+        _start_at_samples(parts.get("marginal"), data)
     if not getattr(bottleneck, "encodes", True):
         architecture = torch.nn.Identity()
     model = Model(architecture, bottleneck, **parts, train_size=spec.train_size, classes=spec.classes)
@@ -207,6 +208,13 @@ def build_model(valid: ValidConfig, data: Data, procedure: Procedure) -> Model:
     compatibility.check_marginal(config, model, required)
     compatibility.check_discrete(config, model, spec)
     return model
+
+
+def _start_at_samples(marginal: Any, data: Data) -> None:
+    """Set the parameters of a marginal that starts from training samples, from torch's present random numbers."""
+    if count := getattr(marginal, "samples_to_start", 0):  # one of a person's own need not say it
+        indices = torch.randperm(len(data.splits["train"]))[:count]
+        marginal.start(data.batch("train", indices.to(data.device)).x.cpu())
 
 
 def _estimates(valid: ValidConfig, data: Data) -> Estimates:

@@ -11,6 +11,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
 from ib_cli.system.plain_text import printable
+from ib_cli.system.uncollected import uncollected
 
 EPILOG = """\
 The file holds z (N, K), or (S, N, K) with --samples S; mean and scale (N, K) where q(z|x) is Gaussian; probabilities
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _encode(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from ib_cli.run.finished_words import runs_of
+    with uncollected():
+        from ib_cli.run.finished_words import runs_of
     from ib_cli.system.atomic import write_atomically
 
     check_flags(options)

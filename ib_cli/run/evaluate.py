@@ -12,6 +12,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
 from ib_cli.system.plain_text import printable
+from ib_cli.system.uncollected import uncollected
 
 if TYPE_CHECKING:
     from ib_cli.run.loaded_run import Run
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from ib_cli.run.finished_words import runs_of
+    with uncollected():
+        from ib_cli.run.finished_words import runs_of
 
     check_flags(options)
     if options.output is not None and options.output.suffix not in FORMATS:

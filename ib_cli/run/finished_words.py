@@ -6,7 +6,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from ib_cli.config.expansions import expanded
 from ib_cli.config.hydra_parser import values_of
+from ib_cli.config.trust import typed_trust
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.library import load_run
 from ib_cli.run.loaded_run import Run
@@ -15,7 +17,7 @@ from ib_cli.study.finished_runs import holds_runs, runs_to_measure
 # What does not change what a run is: where its data lie, how it is measured, and on what.
 CHANGEABLE = (
     "dataset.root", "dataset.path", "dataset.download", "device", "precision", "eval_samples", "eval_batch_size",
-    "estimators.…",
+    "estimators.…", "trust",
 )  # fmt: skip
 
 
@@ -26,7 +28,9 @@ def runs_of(words: Sequence[str]) -> list[Run]:
     """
     folders = [Path(word) for word in words if "=" not in word or Path(word).is_dir()]
     words = ["estimators.use=[]" if word == "estimators=none" else word for word in words]  # none is no estimator
-    values = values_of([word for word in words if "=" in word and not Path(word).is_dir()])
+    words = expanded([word for word in words if "=" in word and not Path(word).is_dir()])
+    trust, values = typed_trust(words), values_of(words)
+    values.pop("trust", None)
     for key in values:
         if not (key in CHANGEABLE or key.startswith("estimators.")):
             raise ConfigError(f"{key}: would be another run; what can be given here: {', '.join(CHANGEABLE)}")
@@ -36,7 +40,7 @@ def runs_of(words: Sequence[str]) -> list[Run]:
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device={device}: must be auto, cpu or cuda")
     logging.basicConfig(format="%(message)s")
-    found = [load_run(of, device, values) for folder in folders for of in _expanded(folder)]
+    found = [load_run(of, device, values, trust=trust) for folder in folders for of in _expanded(folder)]
     return [run for run in found if _is_done(run, alone=len(found) == 1)]
 
 

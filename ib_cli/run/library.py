@@ -20,8 +20,10 @@ from omegaconf.errors import OmegaConfBaseException
 from ib_cli.config.catalogue import directory
 from ib_cli.config.error_lines import check_words, explain
 from ib_cli.config.expansions import expanded
+from ib_cli.config.guarded_hydra import guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.quick_yaml import quick_yaml
+from ib_cli.config.trust import packages, typed_trust
 from ib_cli.config.unreadable_files import UNREADABLE
 from ib_cli.contracts.errors import ConfigError, DamagedError, RunFailedError
 from ib_cli.contracts.passes import needed
@@ -43,8 +45,9 @@ log = logging.getLogger(__name__)
 def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> dict[str, Any]:
     """The resolved config of a command's words, such as `["objective=vib", "gamma=1e-2"]`, as plain containers.
 
-    `config_dir`: a folder with configs of your own, as `--config-dir` on the command line. Raises ConfigError, one line
-    that names the key; TypeError for overrides that are no list of words.
+    `config_dir`: a folder with configs of your own, as `--config-dir` on the command line; code of your own that they
+    name needs the word `trust=[my_package]` among the overrides. Raises ConfigError, one line that names the key;
+    TypeError for overrides that are no list of words.
     """
     if isinstance(overrides, str) or not all(isinstance(word, str) for word in overrides):
         raise TypeError('overrides: a list of words, such as ["objective=vib", "gamma=1e-2"]')
@@ -53,6 +56,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
         if word.startswith(("-", "sweep=", "hydra")):
             raise ConfigError(f"{word}: is for the command line; compose takes the keys of one run")
     check_words(words)
+    words = expanded(words)
     own = []
     if config_dir is not None:
         if not Path(config_dir).is_dir():
@@ -63,9 +67,10 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
             quick_yaml(),
             whole_parser(),
             _apart(),
+            guarded_hydra(typed_trust(words)),
             hydra.initialize_config_dir(str(directory("conf")), version_base="1.3"),
         ):
-            return resolve(hydra.compose("config", overrides=[*own, *expanded(words)]))
+            return resolve(hydra.compose("config", overrides=[*own, *words]))
     except (HydraException, OmegaConfBaseException, OSError, ValueError, *UNREADABLE) as error:
         told = words if config_dir is None else [*words, f"--config-dir={config_dir}"]
         raise ConfigError(explain(error, told)) from None
@@ -130,7 +135,7 @@ def train(experiment: Experiment, screen: bool = False) -> Run:
     records, settings = experiment.records, experiment.settings
     _check_start(experiment)
     if not settings.rerun and records.done is not None:
-        return Run(records.folder)
+        return Run(records.folder, trust=settings.trust)
     observers = (Screen(), *experiment.observers) if screen else experiment.observers
     own = replace(
         experiment,
@@ -146,7 +151,7 @@ def train(experiment: Experiment, screen: bool = False) -> Run:
         attempt.close()
     if outcome.status != "done":
         raise RunFailedError(outcome.error)
-    return Run(records.folder)
+    return Run(records.folder, trust=settings.trust)
 
 
 def _check_start(experiment: Experiment) -> None:
@@ -169,20 +174,27 @@ def _check_start(experiment: Experiment) -> None:
 
 
 def load_run(
-    folder: str | Path, device: str = "auto", overrides: Mapping[str, Any] | None = None, best: bool = False
+    folder: str | Path,
+    device: str = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    best: bool = False,
+    trust: Sequence[str] = (),
 ) -> Run:
     """A run from its folder, finished or not.
 
     `device`: auto, cpu or cuda, wherever it was trained. `overrides`: config values that hold here, such as
     `{"dataset.root": "/data"}`. `best`: the model is that of best.pt, the best evaluation of the validation split,
-    instead of the run's end. Raises ConfigError where there is no run, or its config is damaged; a warning in the
-    log says where another record is.
+    instead of the run's end. `trust`: packages of your own whose code the run's config may name, as `["my_package"]`.
+    Raises ConfigError where there is no run, or its config is damaged; a warning in the log says where another record
+    is.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device={device}: must be auto, cpu or cuda")
     if overrides is not None and not isinstance(overrides, Mapping):
         raise TypeError('overrides: a mapping of keys to values, such as {"dataset.root": "/data"}')
-    run = Run(Path(folder), device, overrides, best)
+    if isinstance(trust, str):
+        raise TypeError('trust: a list of packages, such as ["my_package"]')
+    run = Run(Path(folder), device, overrides, best, packages(trust))
     try:
         check_digests(run.folder)
     except DamagedError as error:  # the rest can be read all the same

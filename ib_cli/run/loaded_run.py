@@ -41,10 +41,15 @@ class Run:
     """A run's records and, loaded on first use, its data and its model with the final or the best parameters."""
 
     def __init__(
-        self, folder: Path, device: str = "auto", overrides: Mapping[str, Any] | None = None, best: bool = False
+        self,
+        folder: Path,
+        device: str = "auto",
+        overrides: Mapping[str, Any] | None = None,
+        best: bool = False,
+        trust: Sequence[str] = (),
     ) -> None:
         self.folder, self._records, self._best = folder, Records(folder), best
-        self.config = stored_config(folder, {**(overrides or {}), "device": device})
+        self.config = stored_config(folder, {**(overrides or {}), "device": device}, trust)
         self._unlabelled: set[str] = set()  # splits of a person's own without y
 
     def __repr__(self) -> str:

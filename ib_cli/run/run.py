@@ -45,7 +45,7 @@ def run(config: DictConfig, tell: Callable[[Outcome], object] | None = None) -> 
             if (number := stop()) is not None:  # too late for this run, which is done, but not for the next ones
                 if tell is not None:
                     tell(outcome)
-                raise Interrupted(number)
+                raise Interrupted(number, told=True)
     finally:
         prepared.close()
     return outcome

@@ -22,6 +22,7 @@ NEUTRAL: dict[str, Any] = {
     "dataset.labelled_share": 0.1,
     "dataset.binarise": False,
     "procedure.kind": "auto",
+    "marginal.start": "noise",
     "iw_samples": 0,
     "objective.minimise.D_error": 0,
     "objective.minimise.log_L2[Z]": 0,

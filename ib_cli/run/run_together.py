@@ -20,7 +20,7 @@ from ib_cli.run.run import prepare
 from ib_cli.study.job_outcomes import Outcome
 from ib_cli.system import idle_cores as processors
 from ib_cli.system.open_files import room
-from ib_cli.system.signals import Interrupted, catch_signals
+from ib_cli.system.signals import Interrupted, catch_signals, raise_if_asked
 
 Tell = Callable[[int, Outcome], object]
 FILES = 6  # that a run holds open in training: its lock, metrics, estimates and what a tracker writes
@@ -94,6 +94,7 @@ def _prepared(plains: Mapping[int, dict[str, Any]], tell: Tell) -> Iterator[tupl
         except (BrokenPipeError, OutputError):
             raise
         except Exception as error:  # of this run alone: its folder cannot be written, or its records are damaged
+            raise_if_asked()  # else it may be what an import made of a stop
             if plain.get("debug") and not isinstance(error, RunFailedError):
                 raise
             tell(number, Outcome("failed", error=in_a_line(error)))

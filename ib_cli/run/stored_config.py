@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from ib_cli.system.atomic import check_regular
 from ib_cli.system.digests import text_is_whole
 
 
-def stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """config.yaml of a run's folder, with some values replaced. Raises ConfigError."""
+def stored_config(folder: Path, overrides: Mapping[str, Any], trust: Sequence[str] = ()) -> dict[str, Any]:
+    """config.yaml of a run's folder, with some values replaced. Raises ConfigError.
+
+    `trust`: the packages whose code the config may name; the file itself has no say in it.
+    """
     file = folder / "config.yaml"
     try:
         check_regular(file)
@@ -38,7 +41,9 @@ def stored_config(folder: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
         if name not in node:
             raise ConfigError(f"overrides: this run's config has no key {key}")
         node[name] = value
-    return {key: _present(file, (key,), value, key == "tracker") for key, value in config.items()}
+    config.pop("trust", None)
+    found = {key: _present(file, (key,), value, key == "tracker") for key, value in config.items()}
+    return {**found, "trust": list(trust)} if trust else found
 
 
 def _present(file: Path, place: tuple[str, ...], value: Any, optional: bool) -> Any:
@@ -47,8 +52,10 @@ def _present(file: Path, place: tuple[str, ...], value: Any, optional: bool) -> 
         return {key: _present(file, (*place, str(key)), inner, optional) for key, inner in value.items()}
     if isinstance(value, list):
         return [_present(file, place, inner, optional) for inner in value]
-    found = from_environment(value, os.environ) if isinstance(value, str) else value
-    if is_hidden(found) and not optional:
+    if optional or not isinstance(value, str):
+        return value  # nothing is built of it, so that another's file brings no variable into a tracker
+    found = from_environment(value, os.environ)
+    if is_hidden(found):
         key = ".".join(place)
         raise ConfigError(f"{file}: {key}={found} was secret, and is not there: give it as overrides={{'{key}': …}}")
     return found

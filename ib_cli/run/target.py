@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import isclass, isfunction
 from numbers import Integral
 from pkgutil import resolve_name
 from typing import Any
 
-from ib_cli.config.public_names import path_of
+from torch import nn
+from torch.optim import Optimizer
+
+from ib_cli.config.public_names import path_of, paths
 from ib_cli.config.schema import check
+from ib_cli.config.trust import check_origin, check_path, is_ours
 from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.experiment.procedure import Procedure
 
 # What the program asks of a part before it uses it, by group; CONTRIBUTING.md has all of it.
 ASKED: dict[str, dict[str, type]] = {
@@ -22,6 +28,15 @@ ASKED: dict[str, dict[str, type]] = {
     **{part: {"training_plan": object} for part in ("critic_z", "critic_x")},
     "tracker": {"start": object, "finish": object},
 }
+# What a class must be, or have, before it is called at all.
+KINDS: dict[str, type] = {
+    **dict.fromkeys(
+        ("architecture", "bottleneck", "classifier", "decoder", "marginal", "backward_encoder", "window"), nn.Module
+    ),
+    "procedure": Procedure,
+    "optimizer": Optimizer,
+}
+METHODS = {"dataset": ("load", "fingerprint"), "tracker": ("start", "finish")}
 
 
 @dataclass(frozen=True)
@@ -61,10 +76,11 @@ class Target:
         return f"{self.group}._target_={self.path}"
 
 
-def target_of(group: str, node: Any, place: str = "") -> Target:
+def target_of(group: str, node: Any, place: str = "", trust: Sequence[str] = ()) -> Target:
     """The class or function of a config node, and its keys, checked. Raises ConfigError.
 
-    `place`: the key of the node, where it is not the group's own.
+    `place`: the key of the node, where it is not the group's own. `trust`: packages whose code it may
+    name, beside ours.
     """
     place = place or group
     if not isinstance(node, Mapping):
@@ -74,12 +90,35 @@ def target_of(group: str, node: Any, place: str = "") -> Target:
     path = node["_target_"]
     if not isinstance(path, str) or not path:
         raise ConfigError(f"{place}._target_={path}: must be the path of a class, as in {_example(group)}")
-    found = imported(f"{place}._target_={path}", path_of(group, path))
+    told = f"{place}._target_={path}"
+    check_path(told, path_of(group, path), trust)
+    found = imported(told, path_of(group, path))
     if not callable(found):
-        raise ConfigError(f"{place}._target_={path}: is neither a class nor a function")
+        raise ConfigError(f"{told}: is neither a class nor a function")
+    _check_kind(told, group, path, found, trust)
     keys = {key: value for key, value in node.items() if key != "_target_"}
     check(place, found, keys)
     return Target(group, path, found, keys)
+
+
+def _check_kind(told: str, group: str, path: str, found: Any, trust: Sequence[str]) -> None:
+    """Raises ConfigError for what is no part of this group: not ours, not trusted, or a class of another kind.
+
+    A function of a trusted package may make any part; one of ours, only the parts that our own options name.
+    """
+    if path_of(group, path) in paths(group).values():
+        return
+    check_origin(told, found, trust)
+    if not isclass(found):
+        if is_ours(found.__module__) or not isfunction(found):
+            raise ConfigError(f"{told}: makes no {group}: choose one of the group's options, or a class of your own")
+    elif not (
+        issubclass(found, KINDS.get(group, object)) and all(hasattr(found, name) for name in METHODS.get(group, ()))
+    ):
+        needed = KINDS[group].__name__ if group in KINDS else " and ".join(METHODS[group])
+        raise ConfigError(f"{told}: is no class for {group}, which must be or have {needed}; see CONTRIBUTING.md")
+    elif is_ours(found.__module__) and group not in KINDS and group not in METHODS:
+        raise ConfigError(f"{told}: is no option of {group}: choose one of those, as ib-train --help lists them")
 
 
 def _example(group: str) -> str:

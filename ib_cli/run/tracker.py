@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,13 @@ from ib_cli.run.target import Target, target_of
 from ib_cli.watch.trackers.several import Several
 
 
-def tracker_of(node: Any) -> Target:
+def tracker_of(node: Any, trust: Sequence[str] = ()) -> Target:
     """The tracker that a config node names, its keys checked. Nodes within it name further ones. Raises ConfigError."""
     inner = _inner(node)
     if not inner:
-        return target_of("tracker", node)
-    own = target_of("tracker", {key: value for key, value in node.items() if key not in inner})
-    all_of_them = [own, *(target_of("tracker", each, f"tracker.{name}") for name, each in inner.items())]
+        return target_of("tracker", node, trust=trust)
+    own = target_of("tracker", {key: value for key, value in node.items() if key not in inner}, trust=trust)
+    all_of_them = [own, *(target_of("tracker", each, f"tracker.{name}", trust) for name, each in inner.items())]
     return replace(own, callable=lambda: Several([target() for target in all_of_them]), keys={})
 
 

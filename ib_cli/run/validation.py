@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +17,7 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import public_name
 from ib_cli.config.schema import check
 from ib_cli.config.settings import LATER, Settings
+from ib_cli.config.trust import check_path, is_ours, packages, targets
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.passes import Pass
 from ib_cli.functionals import functionals
@@ -37,6 +39,11 @@ PARTS = {
     "critic_z": "judged_z",
     "critic_x": "judged_x",
 }
+# The keys of an objective; those of the second line are what it prefers for other parts, whose YAMLs read them.
+OF_OBJECTIVE = (
+    "name", "minimise", "functionals",
+    "activation", "added", "entropy_model", "learned", "noise_layers", "offset", "parts", "revive", "standardise",
+)  # fmt: skip
 DRAWN = frozenset({"prior_z", "judged_x"})  # fields made with draws of m(z), or that may be
 GROUPS = (
     "dataset", "input_noise", "noise", "architecture", "bottleneck", *PARTS, "weights", "optimizer", "schedule",
@@ -89,15 +96,26 @@ def validate(config: Mapping[str, Any]) -> ValidConfig:
         raise ConfigError(
             f"{missing[0]}: this group was removed; choose one of its options, as ib-train --help lists them"
         )
+    trust = packages(config.get("trust") or ())
+    _check_inner_targets(config, trust)
     node = _objective_node(config)
-    objective = Objective(node["minimise"], _own_functionals(node))
+    objective = Objective(node["minimise"], _own_functionals(node, trust))
     rest = {key: value for key, value in config.items() if key not in (*GROUPS, "objective")}
     given = {key: rest.pop(key) for key in MULTIPLIERS if key in rest}
     _check_multipliers(config, objective, given)
     check("", Settings, rest)
-    targets = {group: target_of(group, config[group]) for group in GROUPS if group != "tracker"}
-    targets["tracker"] = tracker_of(config["tracker"])
-    return ValidConfig(config, Settings(**rest), objective, targets)
+    found = {group: target_of(group, config[group], trust=trust) for group in GROUPS if group != "tracker"}
+    found["tracker"] = tracker_of(config["tracker"], trust)
+    return ValidConfig(config, Settings(**rest), objective, found)
+
+
+def _check_inner_targets(config: Mapping[str, Any], trust: Sequence[str]) -> None:
+    """Raises ConfigError for a class within a group's node that is not trusted: a class of one's own may call it."""
+    for key, value in targets(config, ""):
+        group, *inner = key.split(".")
+        of_a_group = group in GROUPS and (len(inner) == 1 or group == "tracker")  # which `target_of` checks
+        if not of_a_group and not (isinstance(value, str) and is_ours(value)):
+            check_path(f"{key}={value}", str(value), trust)
 
 
 def _check_multipliers(config: Mapping[str, Any], objective: Objective, given: Mapping[str, Any]) -> None:
@@ -133,10 +151,17 @@ def _objective_node(config: Mapping[str, Any]) -> Mapping[str, Any]:
     node = config.get("objective")
     if not isinstance(node, Mapping) or not isinstance(node.get("minimise"), Mapping):
         raise ConfigError("objective.minimise must map functionals to weights, as in {C: 1, R: gamma}")
+    for key in node:
+        if key not in OF_OBJECTIVE:
+            near = get_close_matches(str(key), OF_OBJECTIVE, n=1)
+            hint = f"did you mean objective.{near[0]}?" if near else f"there are {', '.join(OF_OBJECTIVE)}"
+            raise ConfigError(f"objective.{key}: no such key; {hint}")
+    if not isinstance(node.get("name"), str):
+        raise ConfigError("objective.name: an objective needs a name, as in name: my_objective")
     return node
 
 
-def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
+def _own_functionals(node: Mapping[str, Any], trust: Sequence[str]) -> dict[str, Functional]:
     """A person's own functionals, by symbol; `objective.functionals` maps symbols to import paths."""
     paths = node.get("functionals", {})
     if not isinstance(paths, Mapping):
@@ -144,6 +169,7 @@ def _own_functionals(node: Mapping[str, Any]) -> dict[str, Functional]:
     found = {}
     for symbol, path in paths.items():
         key = f"objective.functionals.{symbol}={path}"
+        check_path(key, str(path), trust)
         functional = imported(key, str(path))
         if not isinstance(functional, Functional):
             raise ConfigError(f"{key}: is no Functional; make one with @functional, as docs/objectives.md shows")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen
 from ib_cli.system.secrets import told_line
 
+_ABOUT_POINTS = re.compile(r"[+~]*hydra([./]sweeper\b|\.mode=)")
 POLL = 0.5  # seconds between two looks at the jobs
 studies: list[Study] = []  # the multiruns of this process; main ends them and takes their exit codes
 
@@ -30,6 +32,11 @@ def present_study() -> Study:
     if not studies:
         raise ConfigError("hydra.callbacks.study: a multirun needs it: leave it in")
     return studies[-1]
+
+
+def at_end_of_study(close: Callable[[], None]) -> None:
+    """Have something closed when the multirun of this process ends, however it ends."""
+    present_study().closers.append(close)
 
 
 def config_flags(words: Sequence[str]) -> list[str]:
@@ -43,12 +50,22 @@ def config_flags(words: Sequence[str]) -> list[str]:
     return flags
 
 
+def launching_words(words: Sequence[str]) -> list[str]:
+    """Of the words about Hydra itself those that a job needs to be launched in the same way, after `-m`; or none.
+
+    A job's own words say which point it is: how points are searched for is left out.
+    """
+    found = [word for word in words if TOKEN not in word and not _ABOUT_POINTS.match(word)]
+    return ["-m", *found] if found else []
+
+
 class Study(Callback):
     """Hydra's callback: watches the jobs, and reports when the last one has ended."""
 
     def __init__(self) -> None:
         self.jobs: Jobs | None = None
-        self.plan: list[tuple[str, ...]] = []  # each job's overrides, if the sweeper knows them
+        self.plan: list[tuple[str, ...]] = []  # each job's overrides, as far as the sweeper knows them
+        self.closers: list[Callable[[], None]] = []  # of what launchers keep between two batches of jobs
         self.error: Exception | None = None  # why the jobs cannot be watched
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -67,7 +84,8 @@ class Study(Callback):
             self.error = error
             return
         log = StudyLog(folder / "study.log", jobs.name)
-        self.screen = StudyScreen(str(config.name), log, config_flags(sys.argv[1:]))
+        flags = [*config_flags(sys.argv[1:]), *launching_words(config.hydra.overrides.hydra)]
+        self.screen = StudyScreen(str(config.name), log, flags)
         self.jobs = jobs  # from here on, `end` shows the table
         log.write(told_command(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -90,10 +108,11 @@ class Study(Callback):
             self.close()
 
     def outcomes(self) -> list[Outcome]:
-        """The outcome of every job, in order; a job that has not begun is waiting."""
+        """The outcome of every job, by its number from 0; a job that has not begun is waiting."""
         begun = self.jobs.read() if self.jobs else {}
-        waiting = {number: Outcome("waiting", overrides) for number, overrides in enumerate(self.plan)}
-        return [outcome for _, outcome in sorted({**waiting, **begun}.items())]
+        known = dict(enumerate(self.plan))
+        count = max([len(self.plan), *(number + 1 for number in begun)])
+        return [begun.get(number, Outcome("waiting", known.get(number, ()))) for number in range(count)]
 
     @property
     def begun(self) -> bool:
@@ -108,7 +127,9 @@ class Study(Callback):
             return
 
     def close(self) -> None:
-        """Stop watching; show the last state."""
+        """End what launchers have kept, stop watching, and show the last state."""
+        while self.closers:
+            self.closers.pop()()
         if self._thread is not None:
             self._stop.set()
             self._thread.join()

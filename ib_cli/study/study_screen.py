@@ -34,7 +34,7 @@ class StudyScreen:
     """Shows the outcomes of a study's jobs."""
 
     def __init__(self, study: str, log: StudyLog, flags: Sequence[str] = (), console: Console | None = None) -> None:
-        """`flags`: words of the command line that are not overrides but belong to each job, such as --config-dir X."""
+        """`flags`: words of the command line that belong to each job beside its overrides, such as --config-dir X."""
         self.flags = flags
         self.study, self.log, self.console = study, log, console or Terminal()
         self.started = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ ID = 10  # letters of a run's id
 HEADER = 8  # columns of a key; a longer key takes several lines
 LEAST_TEXT = 16  # columns of an error, or of how far a run is
 LEAST_VALUE, READABLE = 4, 12
+NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 BORDER = 3  # columns between the contents of two cells
 
 
@@ -56,11 +58,9 @@ def live_table(
     if any(texts):
         table.add_column("", no_wrap=True, overflow="ellipsis", max_width=columns.text)
     for outcome, text in zip(shown, texts):
-        ends: list[str | Text] = [
-            *([Text(run_name(outcome))] if columns.ids else []),
-            *([Text(text)] if any(texts) else []),
-        ]
-        table.add_row(*_values(outcome, columns, every, encoding), _status(outcome), *ends)
+        cut = text if outcome.error else _whole_parts(text, columns.text)
+        ends = [*([run_name(outcome)] if columns.ids else []), *([cut] if any(texts) else [])]
+        table.add_row(*_values(outcome, columns, every, encoding), _status(outcome), *map(Text, ends))
     return table
 
 
@@ -73,7 +73,7 @@ def end_table(
     status = max((len(outcome.status) for outcome in ended), default=6)
     room = width - max(status, 6) - BORDER - 1
     shown = list(measures)
-    while len(shown) > 1 and _least(ended, every) + sum(wide[name] for name in shown) > room:
+    while shown and _least(ended, every) + sum(wide[name] for name in shown) > room:
         shown.pop()
     columns = fitting(ended, every, room - sum(wide[name] for name in shown), 0, 0)
     left_out = [*([] if columns.ids else ["run"]), *(key for key in varying(every) if key not in columns.keys)]
@@ -96,7 +96,8 @@ def end_table(
 def fitting(shown: Sequence[Outcome], every: Sequence[Outcome], room: int, least: int, wanted: int) -> Columns:
     """The columns that fit in `room`, beside a text of `wanted` columns, or of `least` where there is no more.
 
-    Ids go first, then keys that tell no more rows apart, then the ends of long values.
+    Ids go first, then keys that tell no more rows apart, then the ends of long values, then the last keys: numbers are
+    whole or not there.
     """
     keys = varying(every)
     needed = {key: _needed(shown, key) for key in keys}
@@ -109,11 +110,15 @@ def fitting(shown: Sequence[Outcome], every: Sequence[Outcome], room: int, least
         return Columns(needed, True, room - taken(needed) - ID - BORDER)
     if taken(needed) + least > room:
         needed = {key: needed[key] for key in telling(every)}
+    whole = {key: max(min(needed[key], LEAST_VALUE), _longest_number(shown, key)) for key in needed}
     cap = max(needed.values(), default=0)
     while taken(needed) + least > room and cap > LEAST_VALUE:
         cap -= 1
-        needed = {key: min(width, cap) for key, width in needed.items()}
-    return Columns(needed, False, max(room - taken(needed), 1))
+        needed = {key: max(min(width, cap), whole[key]) for key, width in needed.items()}
+    while taken(needed) + least > room and needed:
+        needed.popitem()
+    ids = not needed and ID + BORDER + least <= room
+    return Columns(needed, ids, max(room - taken(needed) - ids * (ID + BORDER), 1))
 
 
 def varying(outcomes: Sequence[Outcome]) -> list[str]:
@@ -146,8 +151,22 @@ def run_name(outcome: Outcome) -> str:
 
 
 def _least(shown: Sequence[Outcome], every: Sequence[Outcome]) -> int:
-    """The columns that keep the keys readable: those that tell jobs apart, their values not longer than READABLE."""
-    return sum(min(_needed(shown, key), READABLE) + BORDER for key in telling(every))
+    """The columns that keep the keys readable: those that tell jobs apart, numbers whole, other values READABLE."""
+    least = (max(min(_needed(shown, key), READABLE), _longest_number(shown, key)) for key in telling(every))
+    return sum(width + BORDER for width in least)
+
+
+def _longest_number(shown: Sequence[Outcome], key: str) -> int:
+    """The columns of the key's longest value that is a number, or 0."""
+    values = (_value(outcome, key) for outcome in shown)
+    return max((cell_len(value) for value in values if NUMBER.fullmatch(value)), default=0)
+
+
+def _whole_parts(text: str, width: int) -> str:
+    """The text without the last of its parts, which two spaces keep apart, that do not fit; the first one stays."""
+    while cell_len(text) > width and "  " in text:
+        text = text.rpartition("  ")[0]
+    return text
 
 
 def _needed(shown: Sequence[Outcome], key: str) -> int:

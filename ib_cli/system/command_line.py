@@ -1,6 +1,7 @@
 """What the commands beside ib-train share: errors of one line, and exit codes.
 
-0: done. 1: a full disk and the like. 2: a wrong command. 130: stopped by Ctrl-C. 141: nobody reads the output.
+0: done. 1: a full disk and the like. 2: a wrong command. 128 + n: stopped by signal n, as 130 by Ctrl-C. 141: nobody
+reads the output.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NoReturn
 from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.secrets import told_line
+from ib_cli.system.signals import acting
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,7 +33,7 @@ def exit_codes(program: str) -> Iterator[None]:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of studies in a locale without their letters
     try:
-        with named_output():
+        with acting(), named_output():
             yield
     except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         drop_output()
@@ -45,9 +47,9 @@ def exit_codes(program: str) -> Iterator[None]:
         _leave(program, error, 1)
     except ConfigError as error:
         _leave(program, error, 2)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("stopped", flush=True)
-        sys.exit(130)
+        sys.exit(getattr(stop, "exit_code", 130))
 
 
 def _leave(program: str, error: Exception, code: int) -> NoReturn:

@@ -30,6 +30,8 @@ def read_torch(file: Path, device: torch.device | str) -> tuple[dict[str, Any], 
         check_regular(file)
         content = file.read_bytes()
         notes = zip_notes(content)
+        if not content.startswith(b"PK"):
+            raise ValueError("it is no zip file, as torch writes them")
     except (OSError, ValueError) as error:
         raise DamagedError(f"{file} cannot be read ({error})") from error
     try:

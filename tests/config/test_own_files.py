@@ -24,11 +24,14 @@ FILES = {  # a file of one's own for the group architecture → what the line sa
     "number": ("3\n", "architecture/number.yaml, line 1, column 1: a config file has lines of KEY: VALUE"),
     "empty": ("", "architecture: has no _target_; a file of your own needs one, as in _target_: my_module.MyArch"),
     "keys": ("widths: [3]\n", "architecture: has no _target_"),
-    "command": ("_target_: os.system\ncommand: ls\n", "architecture.command: no such key"),
-    "system": ("_target_: os.system\n", "architecture._target_=os.system: fails with TypeError: expected str"),
-    "print": ("_target_: builtins.print\n", "builtins.print: what it makes has no proper features and parameters"),
-    "identity": ("_target_: torch.nn.Identity\n", "torch.nn.Identity: what it makes has no proper features; CONTRIB"),
-    "dict": ("_target_: builtins.dict\n", "architecture: its class has parameters whose types cannot be read"),
+    "command": (
+        "_target_: os.system\ncommand: ls\n",
+        "architecture._target_=os.system: is no part of a model; choose one",
+    ),
+    "system": ("_target_: os.system\n", "architecture._target_=os.system: is no part of a model; choose one"),
+    "print": ("_target_: builtins.print\n", "architecture._target_=builtins.print: is no part of a model; choose"),
+    "identity": ("_target_: torch.nn.Identity\n", "runs code of torch; if you trust that package, add trust=[torch]"),
+    "dict": ("_target_: builtins.dict\n", "architecture._target_=builtins.dict: is no part of a model; choose"),
     "three": ("_target_: 3\n", "architecture._target_=3: must be the path of a class, as in _target_: my_module.MyA"),
     "nothing": ("_target_:\n", "architecture._target_=None: must be the path of a class"),
     "listed": ("_target_: [a]\n", "architecture._target_=['a']: must be the path of a class"),
@@ -67,7 +70,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_wrong_file_of_ones_own_is_one_line(ib_train: Callable, own: Path, name: str) -> None:
-    ended = ib_train("--config-dir", str(own), f"architecture={name}")
+    ended = ib_train("--config-dir", str(own), f"architecture={name}", "trust=leaving")
     (line,) = ended.err.splitlines()
     assert ended.code == 2 and line.startswith("ib-train: ") and FILES[name][1] in line, line
     assert not Path("outputs").exists()
@@ -119,15 +122,16 @@ def test_a_file_that_may_not_be_read_is_named(own: Path) -> None:
 def test_parameters_of_ones_own_class_need_no_types(own: Path) -> None:
     (own.parent / "mine.py").write_text(
         "from __future__ import annotations\n"
-        "class Free:\n    def __init__(self, shape, *, width=3): self.features, self.parameters = width, None\n"
-        "class Unknown:\n    def __init__(self, shape, *, width: Nothing = 3): pass\n"
+        "import torch\nclass Free(torch.nn.Module):\n    def __init__(self, shape, *, width=3):\n"
+        "        super().__init__()\n        self.features = width\n"
+        "class Unknown(torch.nn.Module):\n    def __init__(self, shape, *, width: Nothing = 3): pass\n"
     )
     try:
-        assert target_of("architecture", {"_target_": "mine.Free", "width": 5})((3,)).features == 5
+        assert target_of("architecture", {"_target_": "mine.Free", "width": 5}, trust=["mine"])((3,)).features == 5
         with pytest.raises(ConfigError, match=r"architecture\.wide: no such key; did you mean width"):
-            target_of("architecture", {"_target_": "mine.Free", "wide": 5})
+            target_of("architecture", {"_target_": "mine.Free", "wide": 5}, trust=["mine"])
         with pytest.raises(ConfigError, match=r"types cannot be read .*Nothing"):
-            target_of("architecture", {"_target_": "mine.Unknown"})
+            target_of("architecture", {"_target_": "mine.Unknown"}, trust=["mine"])
     finally:
         sys.modules.pop("mine", None)
 

@@ -114,7 +114,7 @@ WORDS = {
 
 
 def test_a_single_run(ib_train: Callable, tmp_path: Path, variables: None, own: Path) -> None:
-    words = ["--config-dir", str(own), *QUICK, "tracker=mine", f"+hydra.job.env_set.OTHER={CANARY}"]
+    words = ["--config-dir", str(own), "trust=own_parts", *QUICK, "tracker=mine", f"+hydra.job.env_set.OTHER={CANARY}"]
     ended = ib_train(*words)
     assert ended.code == 0 and quiet(ended) and "cannot log in as *** with ***" in ended.err
     assert not found(tmp_path / "outputs")
@@ -127,7 +127,7 @@ def test_a_single_run(ib_train: Callable, tmp_path: Path, variables: None, own: 
 def test_a_multirun_and_its_report(
     ib_train: Callable, tmp_path: Path, variables: None, own: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    words = ["--config-dir", str(own), "-m", *QUICK, "tracker=mine", "dataset=mine", "seed=0,1",
+    words = ["--config-dir", str(own), "-m", "trust=own_parts", *QUICK, "tracker=mine", "dataset=mine", "seed=0,1",
              f"+hydra.job.env_set.OTHER={CANARY}", "optimizer.lr=1e-3,-1"]  # fmt: skip
     ended = ib_train(*words)
     assert ended.code == 1 and quiet(ended) and "2 done" in ended.out and "2 wrong" in ended.out
@@ -147,7 +147,15 @@ def test_a_multirun_and_its_report(
 
 @pytest.mark.slow
 def test_processes_and_a_search(tmp_path: Path, variables: None, own: Path) -> None:
-    words = ["--config-dir", str(own), "-m", *QUICK, "tracker=mine", f"+hydra.job.env_set.OTHER={CANARY}"]
+    words = [
+        "--config-dir",
+        str(own),
+        "-m",
+        "trust=own_parts",
+        *QUICK,
+        "tracker=mine",
+        f"+hydra.job.env_set.OTHER={CANARY}",
+    ]
     search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "gamma=tag(log,interval(1e-4,1))"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     for more in (["hydra/launcher=local", "hydra.launcher.n_jobs=1", "seed=0,1"], search):

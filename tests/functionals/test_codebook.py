@@ -22,8 +22,7 @@ LOG_M = torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]], dtype=torch.float64).
 def a_pass(weight: Tensor | None = None) -> Pass:
     torch.manual_seed(0)
     e, c = torch.randn(2, 4, 2, 3, dtype=torch.float64)
-    chosen = torch.nn.functional.one_hot(INDEX, 3).double()
-    codes = Codes(chosen, e, c, LOG_M, torch.tensor(7.0))
+    codes = Codes(INDEX, e, c, LOG_M, torch.tensor(7.0))
     return Pass(torch.zeros(4, 1), torch.zeros(4), c.flatten(1).unsqueeze(0), codes=codes, weight=weight)
 
 
@@ -54,14 +53,14 @@ def test_code_length_is_at_least_the_entropy_and_equal_for_the_frequencies() -> 
     expected = -torch.stack([LOG_M[0, INDEX[:, 0]], LOG_M[1, INDEX[:, 1]]]).sum(0)
     torch.testing.assert_close(nats("H_model[Ẑ]", p), expected)
     shares = torch.tensor([[0.75, 0.25, 1e-300], [1e-300, 0.25, 0.75]], dtype=torch.float64)
-    best = replace(p, codes=p.codes._replace(log_m=shares.log()))
+    best = replace(p, codes=replace(p.codes, log_m=shares.log()))
     torch.testing.assert_close(best.mean(nats("H_model[Ẑ]", best)), nats("H[Ẑ]", p))
 
 
 def test_the_two_squared_distances_are_equal_and_differ_in_what_they_move() -> None:
     p = a_pass()
     e, c = (each.clone().requires_grad_() for each in (p.codes.encoding, p.codes.codeword))
-    p = replace(p, codes=p.codes._replace(encoding=e, codeword=c))
+    p = replace(p, codes=replace(p.codes, encoding=e, codeword=c))
     expected = (e - c).square().sum((1, 2))
     for symbol, moved, still in (("codebook", c, e), ("commitment", e, c)):
         found = nats(symbol, p)
@@ -73,9 +72,9 @@ def test_the_two_squared_distances_are_equal_and_differ_in_what_they_move() -> N
 
 def test_the_gradient_of_the_entropy_is_minus_ln_p() -> None:
     p = a_pass()
-    chosen = p.codes.chosen.clone().requires_grad_()
-    H = nats("H[Ẑ]", replace(p, codes=p.codes._replace(chosen=chosen)))
-    (slope,) = torch.autograd.grad(H, chosen)
+    soft = p.codes.chosen.clone().requires_grad_()
+    H = nats("H[Ẑ]", replace(p, codes=replace(p.codes, soft=lambda: soft)))
+    (slope,) = torch.autograd.grad(H, soft)
     p_0 = torch.tensor([0.75, 0.25], dtype=torch.float64)
     expected = (-p_0.log() - entropy(0.75, 0.25)) / 4  # of shares that keep their sum free
     torch.testing.assert_close(slope[0, 0, :2], expected)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import SMALL, Ended
 
+TRUSTED = (*SMALL, "trust=own_quantity")
+
 MODULE = """
 from torch import Tensor
 from ib_cli.contracts.passes import Pass
@@ -58,14 +60,14 @@ def result() -> dict[str, Any]:
 
 
 def test_it_is_minimised_and_measured(ib_train: Callable[..., Ended], own: Path) -> None:
-    ended = ib_train("--config-dir", str(own / "conf"), "objective=small_z", "gamma=0.5", "estimators=none", *SMALL)
+    ended = ib_train("--config-dir", str(own / "conf"), "objective=small_z", "gamma=0.5", "estimators=none", *TRUSTED)
     assert ended.code == 0, ended.err
     found = result()
     assert found["lagrangian"] == "minimise C + 0.5 Q"
     for split in ("train", "test"):
         measures = found[split]
         assert measures["J"] == pytest.approx(measures["C"] + 0.5 * measures["Q"], rel=1e-5)
-    again = ib_train("--config-dir", str(own / "conf"), "objective=small_z", "gamma=0.5", "estimators=none", *SMALL)
+    again = ib_train("--config-dir", str(own / "conf"), "objective=small_z", "gamma=0.5", "estimators=none", *TRUSTED)
     for shown in (ended, again):  # an amount of information, as every functional is
         (row,) = (line for line in shown.out.splitlines() if re.match(r"\W+Q ", line))
         assert row.split()[-2] == "nats", row
@@ -74,7 +76,7 @@ def test_it_is_minimised_and_measured(ib_train: Callable[..., Ended], own: Path)
 
 def test_it_joins_an_objective_on_the_command_line(ib_train: Callable[..., Ended], own: Path) -> None:
     words = ("+objective.functionals.Q=own_quantity.squared_norm", "+objective.minimise.Q=0.5")
-    ended = ib_train(*words, "estimators=none", *SMALL)
+    ended = ib_train(*words, "estimators=none", *TRUSTED)
     assert ended.code == 0, ended.err
     assert result()["lagrangian"] == "minimise C + 0.01 R + 0.5 Q"
 
@@ -93,5 +95,5 @@ def test_what_is_wrong_is_one_line(
     ib_train: Callable[..., Ended], own: Path, symbol: str, path: str, told: str
 ) -> None:
     add = f"{'' if symbol == 'R' else '+'}objective.minimise.{symbol}=0.5"
-    ended = ib_train(f"+objective.functionals.{symbol}={path}", add, *SMALL)
+    ended = ib_train(f"+objective.functionals.{symbol}={path}", add, *TRUSTED)
     assert ended.code == 2 and told in ended.err and len(ended.err.strip().splitlines()) == 1, ended.err

@@ -59,7 +59,7 @@ say "size: $(buildah "${store[@]}" images --format '{{.Size}}' localhost/ib-trai
 
 container=$(buildah "${store[@]}" from localhost/ib-train)
 root=$(buildah "${store[@]}" mount "$container")
-entrypoint=$(buildah "${store[@]}" inspect --type image --format '{{join .OCIv1.Config.Entrypoint " "}}' localhost/ib-train)
+entrypoint=$(buildah "${store[@]}" inspect --type image --format '{{.OCIv1.Config.Entrypoint}}' localhost/ib-train | tr -d '[]')
 user=$(buildah "${store[@]}" inspect --type image --format '{{.OCIv1.Config.User}}' localhost/ib-train)
 say "entry point: $entrypoint; user: $user"
 check "the image's user is not root" test "$user" != root -a -n "$user"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -102,11 +103,15 @@ def test_local_gives_the_same_folders_and_results(ib_train: Callable, tmp_path: 
 
 def test_a_process_that_dies_takes_only_its_own_run_with_it(ib_train: Callable) -> None:
     targets = "architecture._target_=tests.launchers.dying.Dying,ib_cli.model.architectures.mlp.Mlp"
-    ended = ib_train("-m", *SMALL, targets, "hydra/launcher=local", "hydra.launcher.n_jobs=1")
+    ended = ib_train("-m", *SMALL, "trust=tests", targets, "hydra/launcher=local", "hydra.launcher.n_jobs=1")
     assert ended.code == 1 and "1 done, 1 failed" in ended.out, ended.out + ended.err
     assert "Dying: its process was killed by SIGKILL, as a machine does that is out of memory" in ended.out
-    assert "to run just the failed ones again" in ended.out
+    assert (
+        "to run just the failed ones again:\n  ib-train -m hydra/launcher=local hydra.launcher.n_jobs=1 " in ended.out
+    )
     assert len(records(Path())) == 1
+    log = Path("outputs/runs/study.log").read_text()
+    assert 0 < log.index("1/2 failed") < log.index("2/2 done")  # told at once
 
 
 @pytest.mark.parametrize(
@@ -161,6 +166,7 @@ def test_optuna_searches_and_goes_on_where_it_stopped(ib_train: Callable) -> Non
               "optimizer.lr=choice(1e-3,1e-2)", "epochs=range(1,4)")  # fmt: skip
     ended = ib_train(*search, "hydra.sweeper.n_trials=3")
     assert ended.code == 0 and "3 done" in ended.out, ended.out + ended.err
+    assert set(re.findall(r"^(\d/\d) done  ", ended.out, re.MULTILINE)) == {"1/3", "2/3", "3/3"}
     ended = ib_train(*search, "hydra.sweeper.n_trials=5")
     assert ended.code == 0 and "3 skipped" in ended.out and "2 done" in ended.out, ended.out + ended.err
     results = [json.loads(file.read_text()) for file in Path("outputs").glob("*/*/result.json")]
@@ -270,5 +276,5 @@ def test_ray_tells_which_run_died(ib_train: Callable, monkeypatch: pytest.Monkey
     pytest.importorskip("ray", reason="pip install 'ib-train[ray]'")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # Ray's workers look for tests.launchers.dying there
     targets = "architecture._target_=tests.launchers.dying.Dying,ib_cli.model.architectures.mlp.Mlp"
-    ended = ib_train("-m", *SMALL, targets, "hydra/launcher=ray", "hydra.launcher.max_retries=0")
+    ended = ib_train("-m", *SMALL, "trust=tests", targets, "hydra/launcher=ray", "hydra.launcher.max_retries=0")
     assert ended.code == 1 and "1 done, 1 failed" in ended.out and "Ray lost it" in ended.out, ended.out + ended.err

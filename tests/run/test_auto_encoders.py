@@ -29,9 +29,18 @@ OWN = "tests.model.test_priors"
         (["objective=info_vae", "mmd=none"], "mmd=none: this objective has MMD"),
         (["objective=vae", "+objective.minimise.B=1"], "critic_z=none: this objective has B"),
         (["objective=vae", "marginal=uniform"], "marginal=uniform: R is infinite"),
-        (["objective=vae", f"marginal._target_={OWN}.OnlyDrawn"], "marginal=OnlyDrawn: has no density, as R needs"),
-        (["objective=aae", f"marginal._target_={OWN}.OnlyDense"], "marginal=OnlyDense: critics and MMD need draws"),
-        (["objective=gan", f"marginal._target_={OWN}.OnlyDense"], "marginal=OnlyDense: critics and MMD need draws"),
+        (
+            ["objective=vae", "trust=[tests]", f"marginal._target_={OWN}.OnlyDrawn"],
+            "marginal=OnlyDrawn: has no density, as R needs",
+        ),
+        (
+            ["objective=aae", "trust=[tests]", f"marginal._target_={OWN}.OnlyDense"],
+            "marginal=OnlyDense: critics and MMD need draws",
+        ),
+        (
+            ["objective=gan", "trust=[tests]", f"marginal._target_={OWN}.OnlyDense"],
+            "marginal=OnlyDense: critics and MMD need draws",
+        ),
         (["objective=gan", "marginal=vampprior"], "marginal=vampprior is made of densities q(z|x)"),
         (["objective=aae", "marginal=vampprior"], "marginal=vampprior is made of densities q(z|x)"),
         (["objective=aae", "marginal=mixture_of_gaussians"], "marginal=mixture_of_gaussians: objective=aae trains no"),
@@ -60,7 +69,9 @@ def test_what_cannot_work_is_refused_in_one_line(experiment: Callable, words: li
 
 @pytest.mark.parametrize("objective", ["aae", "gan"])
 def test_a_prior_of_ones_own_needs_draws_alone(experiment: Callable[..., Experiment], objective: str) -> None:
-    made = experiment(f"objective={objective}", f"marginal._target_={OWN}.OnlyDrawn", "epochs=1", "figures=true")
+    made = experiment(
+        f"objective={objective}", "trust=[tests]", f"marginal._target_={OWN}.OnlyDrawn", "epochs=1", "figures=true"
+    )
     measures = made.procedure.run(made, None).measures["test"]
     assert "R" not in measures and math.isfinite(measures["J"])
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from random import Random
 
 import pytest
 from rich.console import Console
@@ -114,3 +116,25 @@ def test_wide_letters_count_for_two(width: int) -> None:
     found = rows(shown(live_table(outcomes, outcomes, [""] * 3, width, "utf-8"), width))
     assert len({row[0] for row in found}) == 3
     assert width < 120 or [row[0] for row in found] == words
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_numbers_are_whole_or_not_there(width: int) -> None:
+    draws, numbers = Random(21), ("0.001", "1e-05", "0.0001234", "100000", "-0.5", "3.162e-04", "7")
+    keys = ("gamma", "optimizer.lr", "seed", "architecture.dropout", "batch_size", "beta", "window.batches")
+    for count in range(1, len(keys) + 1):
+        outcomes = [
+            Outcome(
+                draws.choice(("done", "failed", "running")),
+                tuple(f"{key}={draws.choice(numbers)}" for key in keys[:count]),
+                folder="outputs/x/0123456789",
+                test={name: draws.choice((0.1234567, 1234.5, -3e-7)) for name in ("J", "R", "C")},
+            )
+            for _ in range(9)
+        ]
+        end = shown(end_table(outcomes, outcomes, ["J", "R", "C"], width, "utf-8"), width)
+        texts = ["epoch 3  J 0.1234"] * len(outcomes)
+        text = end + shown(live_table(outcomes, outcomes, texts, width, "utf-8"), width)
+        whole = {*numbers, "0.1235", "1234", "-3.000e-07", "0123456789"}
+        cut = [cell for row in rows(text) for cell in row if re.match(r"-?\d", cell) and cell not in whole]
+        assert cut == [] and "J 0.1…" not in text and max(map(len, text.splitlines())) <= width

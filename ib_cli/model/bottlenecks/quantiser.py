@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from ib_cli.contracts.noise import Tape
-from ib_cli.contracts.passes import Codes
+from ib_cli.contracts.passes import Codes, one_hot
 
 SPREAD = 1e-4  # share of m(ẑ) by usage that all codewords have alike, so that none has probability 0
 LEAST = 1e-12  # of a usage, or a mean square of the quantisation error, that is divided by
@@ -86,22 +88,26 @@ class Quantiser(nn.Module):
                 self._start(pool, order)
             c = self.codewords.clone()  # the buffers change below
             log_m = self.log_m
-            soft, index = self._choice(e, c.detach(), log_m.detach())
-            chosen = (index.unsqueeze(-1) == torch.arange(c.shape[1], device=e.device)).to(e.dtype)
-            codeword = torch.einsum("bpl,pld->bpd", chosen, c.expand(e.shape[1], -1, -1))
+            index, soft = self._choice(e, c.detach(), log_m.detach())
+            codeword = _taken(c, index)
             if order is not None:
-                self._follow(e.detach(), chosen, pool, order)
-                chosen = chosen + (soft - soft.detach())  # in brackets exactly 0
-            return Codes(chosen, e, codeword, log_m, self.revived.clone())
+                self._follow(e.detach(), index, pool, order)
+            return Codes(index, e, codeword, log_m, self.revived.clone(), soft if self.training else None)
 
-    def _choice(self, e: Tensor, c: Tensor, log_m: Tensor) -> tuple[Tensor, Tensor]:
-        """q(j|e), (B, P, L), and its most probable codeword, (B, P)."""
+    def _choice(self, e: Tensor, c: Tensor, log_m: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """The most probable codeword, (B, P), and what makes q(j|e), (B, P, L)."""
         near = torch.einsum("bpd,pld->bpl", e, c.expand(e.shape[1], -1, -1)) - 0.5 * c.square().sum(-1)
         if self.weighs:
             score = self.weight * near + log_m
-            return score.softmax(-1), score.argmax(-1)
-        error = e.detach().square().sum(-1) - 2 * near.detach().amax(-1)
-        return (near / (error.mean() / e.shape[-1]).clamp(min=LEAST)).softmax(-1), near.argmax(-1)
+            return score.argmax(-1), lambda: score.softmax(-1)
+        index = near.argmax(-1)
+
+        def soft() -> Tensor:
+            nearest = near.detach().gather(-1, index.unsqueeze(-1)).squeeze(-1)
+            error = e.detach().square().sum(-1) - 2 * nearest
+            return (near / (error.mean() / e.shape[-1]).clamp(min=LEAST)).softmax(-1)
+
+        return index, soft
 
     def _pool(self, e: Tensor) -> Tensor:
         """The encodings that each codebook has, (1, B·P, d) or (P, B, d)."""
@@ -125,14 +131,14 @@ class Quantiser(nn.Module):
         self.started.copy_(torch.ones_like(self.started))
 
     @torch.no_grad()
-    def _follow(self, e: Tensor, chosen: Tensor, pool: Tensor, order: Tensor) -> None:
+    def _follow(self, e: Tensor, index: Tensor, pool: Tensor, order: Tensor) -> None:
         """Count usage, move codewords to the means of their encodings, and move those that none chose for long."""
         books, B = len(self.words), len(e)
-        shares = chosen.mean(0)
+        shares = torch.zeros_like(self.usage).scatter_add(1, index.T, torch.ones_like(index.T, dtype=e.dtype)) / B
         usage = self.decay * self.usage + (1 - self.decay) * shares
         words = self.words
         if self.shift is None:
-            sums = torch.einsum("bpl,bpd->pld", chosen, e) / B
+            sums = torch.einsum("bpl,bpd->pld", one_hot(index, words.shape[1], e.dtype), e) / B
             before, after, sums = (each if books > 1 else each.sum(0, True) for each in (self.usage, usage, sums))
             mass = self.decay * before.unsqueeze(-1)
             moved = (mass * words + (1 - self.decay) * sums) / after.unsqueeze(-1).clamp(min=LEAST)
@@ -149,3 +155,10 @@ class Quantiser(nn.Module):
         self.words.copy_(words)
         self.usage.copy_(usage)
         self.idle.copy_(idle)
+
+
+def _taken(words: Tensor, index: Tensor) -> Tensor:
+    """The codewords (B, P, d) with the numbers `index` (B, P) in their place's codebook, of (1, L, d) or (P, L, d)."""
+    books, L, _ = words.shape
+    first = torch.arange(index.shape[1], device=index.device) * L if books > 1 else 0  # of each place's codebook
+    return embedding(index + first, words.flatten(0, 1))  # its gradient adds in the same order each time

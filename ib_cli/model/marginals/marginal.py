@@ -34,6 +34,15 @@ class Marginal(nn.Module):
         raise NotImplementedError(f"{type(self).__name__}: m(z) cannot be drawn from")
 
     @property
+    def samples_to_start(self) -> int:
+        """So many training samples `start` is called with, or all where there are fewer; 0: it is not called."""
+        return 0
+
+    def start(self, x: Tensor) -> None:
+        """Set the parameters from training samples x (n, *input_shape), drawn at random and normalised."""
+        raise NotImplementedError(f"{type(self).__name__}: m(z) starts without samples")
+
+    @property
     def rated(self) -> bool:
         """Whether R can be measured: m(z) has a density, which is nowhere 0."""
         return type(self).forward is not Marginal.forward and not self.bounded

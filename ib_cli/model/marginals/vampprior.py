@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Gt
@@ -14,19 +14,46 @@ from ib_cli.contracts.passes import Spec
 from ib_cli.model.blocks.densities import chosen, mixture_of_gaussians
 from ib_cli.model.marginals.marginal import Encode, Marginal
 
+FOR_MEAN = 1000  # training samples that the mean is of
+NOISE = 1 / 3  # of the start at the mean, in standard deviations of x
+
 
 class VampPrior(Marginal):
     """m(z) = (1/M) Σ_k q(z|u_k) with M learned pseudo-inputs u_k (Tomczak and Welling 2018, eq. 9).
 
-    If the data have an interval, a sigmoid keeps the pseudo-inputs within it.
+    `start=data`: the u_k start at training samples; `mean`: at the mean of 1,000, with noise of a third of their
+    standard deviation. If the data have an interval, u is clipped to it, as the authors' is: an optimiser's step moves
+    it as far near the edges, where most pixels are, as between them. `noise`: they start at N(0, 1), within an interval
+    at its sigmoid, whose slope is at most ¼ and vanishes at the edges.
     """
 
     uses_encoder = True
 
-    def __init__(self, size: int, spec: Spec, *, pseudo_inputs: Annotated[int, Gt(0)]) -> None:
+    def __init__(
+        self,
+        size: int,
+        spec: Spec,
+        *,
+        pseudo_inputs: Annotated[int, Gt(0)],
+        start: Literal["mean", "data", "noise"] = "noise",  # stored configs of earlier versions lack it
+    ) -> None:
         super().__init__()
-        self.interval = spec.interval
+        self.interval, self.starts = spec.interval, start
         self.u = nn.Parameter(torch.randn(pseudo_inputs, *spec.input_shape))
+
+    @property
+    def samples_to_start(self) -> int:
+        """One for each pseudo-input, or those that the mean is of."""
+        return {"noise": 0, "mean": FOR_MEAN, "data": len(self.u)}[self.starts]
+
+    @torch.no_grad()
+    def start(self, x: Tensor) -> None:
+        """Start at the samples x (n, *input_shape), in turn where there are too few, or at their mean."""
+        if self.starts == "mean":
+            u = x.mean(0) + NOISE * x.std(correction=0) * self.u
+        else:
+            u = x[torch.arange(len(self.u)) % len(x)]
+        self.u.copy_(u if self.interval is None else u.clamp(*self.interval))
 
     def forward(self, encode: Encode) -> Distribution:
         """The mixture of the pseudo-inputs' encodings, event (K,)."""
@@ -42,7 +69,7 @@ class VampPrior(Marginal):
     def _inputs(self) -> Tensor:
         """u, within the data's interval."""
         u: Tensor = self.u
-        if self.interval is not None:
-            low, high = self.interval
-            u = low + (high - low) * torch.sigmoid(u)
-        return u
+        if self.interval is None:
+            return u
+        low, high = self.interval
+        return low + (high - low) * torch.sigmoid(u) if self.starts == "noise" else u.clamp(low, high)

@@ -15,7 +15,10 @@ from ib_cli.model.bottlenecks.gaussian import Gaussian
 from ib_cli.model.bottlenecks.zero_entropy_noise import ZeroEntropyNoise
 
 
-@pytest.mark.parametrize("scale, positive", [("softplus", softplus), ("exp", torch.exp)])
+@pytest.mark.parametrize(
+    "scale, positive",
+    [("softplus", softplus), ("exp", torch.exp), ("log_variance", lambda h: h.exp().sqrt())],
+)
 def test_gaussian_scales(scale: str, positive: object) -> None:
     bottleneck = Gaussian(5, size=3, scale=scale, offset=-5.0, initialisation="torch")
     features, noise = torch.randn(4, 5), torch.randn(2, 4, 3)

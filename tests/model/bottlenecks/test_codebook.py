@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch.func import functional_call
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.noise import Planner, Tape, draw
 from ib_cli.contracts.passes import Codes
+from ib_cli.engine.loss import plan
 from ib_cli.model.bottlenecks.codebook import Codebook
 from ib_cli.model.bottlenecks.quantiser import Quantiser
 
@@ -204,3 +206,32 @@ def test_codewords_of_a_gaussian_reach_the_rate_of_scalar_quantisation(beta: flo
     above = float(bits - 0.5 * (1 / D).log2())
     assert 0.23 < above < 0.32
     assert 0.4 < float(D) * beta < 1.5  # the slope of R(D), −1/2D, is −β/2
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_gradient_of_codewords_is_that_of_a_product_with_the_choice(shared: bool) -> None:
+    quantiser = a_quantiser(3, 6, 2, shared=shared, learned="gradient")
+    quantiser.words.copy_(points(*quantiser.words.shape, seed=1))
+    quantiser.started.fill_(True)
+    e, weights = points(50, 3, 2), points(50, 3, 2, seed=2)
+    c = quantiser.codewords.detach().clone().requires_grad_()
+    index = torch.cdist(e.transpose(0, 1), c.detach().expand(3, -1, -1)).argmin(-1).T
+    chosen = torch.nn.functional.one_hot(index, 6).double()
+    expected = torch.einsum("bpl,pld->bpd", chosen, c.expand(3, -1, -1))
+    (slope,) = torch.autograd.grad((expected * weights).sum(), c)
+    codes = quantiser(e, Tape([torch.rand(len(c), 50 * 3 // len(c))]))
+    assert torch.equal(codes.codeword, expected)
+    (found,) = torch.autograd.grad((codes.codeword * weights).sum(), quantiser.shift)
+    torch.testing.assert_close(found, slope)
+
+
+@pytest.mark.parametrize("objective, made", [("vq_vae", False), ("shannon_ae", True)])
+def test_soft_choices_are_made_for_a_rate_of_codewords_alone(
+    experiment: Callable[..., Any], objective: str, made: bool
+) -> None:
+    ours = experiment(f"objective={objective}", "dataset.train_size=40")
+    model, batch = ours.model.train(), ours.data.batch("train", torch.arange(20))
+    p = model(batch, Tape(draw(plan(model, batch, 1, "fp32"), torch.Generator().manual_seed(0))), 1)
+    ours.objective(p, ours.multipliers)
+    assert ("chosen" in vars(p.codes)) == made
+    assert p.codes.chosen.sum() == 20 and p.codes.chosen.requires_grad

@@ -131,7 +131,7 @@ def test_own_architectures_may_take_the_shape_alone(
     )
     monkeypatch.syspath_prepend(".")
     words = ("objective=ce", "~architecture", "+architecture._target_=own_net.Net", "bottleneck.size=4",
-             "bottleneck.initialisation=torch")  # fmt: skip
+             "bottleneck.initialisation=torch", "trust=[own_net]")  # fmt: skip
     made = experiment("architecture=mlp", *words)
     assert made.model.architecture(torch.rand(2, 1, 8, 8), Tape(())).shape == (2, 64)
     with pytest.raises(ValueError, match="noise=binary: architecture=Net has no place for noise"):
