@@ -38,6 +38,7 @@ from ib_cli.config.guarded_hydra import STUDY, guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.own_studies import check_headers, study_files
 from ib_cli.config.quick_yaml import quick_yaml
+from ib_cli.config.study_folder import check_study_folder
 from ib_cli.config.trust import typed_trust
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
@@ -45,6 +46,7 @@ from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
 from ib_cli.system.output import drop_output, named_output
+from ib_cli.system.secrets import begin, told_line
 from ib_cli.system.signals import acting, held
 from ib_cli.system.uncollected import uncollected
 from ib_cli.watch.opening import show_opening
@@ -73,6 +75,7 @@ def _ended(command: list[str]) -> int:
     """Do what the command says; returns the exit code. Raises OutputError and BrokenPipeError."""
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
     studies.clear()
+    begin(command, os.environ)  # its secrets are hidden from here on
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without γ and ≤ gets a ? instead of an error
@@ -115,12 +118,12 @@ def _ended(command: list[str]) -> int:
 def _done(command: list[str]) -> int:
     """Compose and run what the words say; returns the exit code."""
     for line in hidden_files(command, directory("conf")):
-        print(f"ib-train: {line}", file=sys.stderr)
+        print(f"ib-train: {told_line(line)}", file=sys.stderr)
     check_words(command[1:])
     words = [command[0], *expanded(command[1:])]
     with (
         quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
-        mode_known(words), words_for_hydra(words), guarded_hydra(typed_trust(words)),
+        mode_known(words), words_for_hydra(words), guarded_hydra(typed_trust(words)), folders_checked(),
     ):  # fmt: skip
         return compose_and_run()
 
@@ -150,7 +153,7 @@ def _fail(line: str, code: int) -> int:
     if studies and not studies[-1].begun:
         studies.pop().give_up(line)  # no job has begun: there is no table to show
     _end_study()
-    print(f"ib-train: {line}", file=sys.stderr)
+    print(f"ib-train: {told_line(line)}", file=sys.stderr)
     return code
 
 
@@ -195,7 +198,7 @@ def warnings_in_a_line() -> Iterator[None]:
     """Within the block a warning of Hydra or another library is one line, without its place in their code."""
 
     def line(message: Warning | str, *about: object, **more: object) -> str:
-        return f"ib-train: {' '.join(str(message).split())}\n"
+        return f"ib-train: {told_line(' '.join(str(message).split()))}\n"
 
     before = warnings.formatwarning
     warnings.formatwarning = line
@@ -235,6 +238,31 @@ def mode_known(command: list[str]) -> Iterator[None]:
         yield
     finally:
         Hydra.get_mode = before  # type: ignore[method-assign]
+
+
+@contextmanager
+def folders_checked() -> Iterator[None]:
+    """Within the block a composed config that would write outside its folder raises ConfigError, before it can."""
+    before = Hydra.compose_config
+
+    def compose(self: Hydra, *arguments: Any, **keys: Any) -> DictConfig:
+        config = before(self, *arguments, **keys)
+        raw: Any = OmegaConf.to_container(config, resolve=False)
+        check_study_folder(raw, *(_resolved(config, key) for key in ("name", "output")))
+        return config
+
+    Hydra.compose_config = compose  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.compose_config = before  # type: ignore[method-assign]
+
+
+def _resolved(config: DictConfig, key: str) -> Any:
+    try:
+        return config.get(key)
+    except OmegaConfBaseException:  # told, in its own words, by whoever needs the value
+        return None
 
 
 def compose_and_run() -> int:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.ib_train._job import copied
 from ib_cli.config.guarded_hydra import check_words, guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
+from ib_cli.config.study_folder import check_name
 from ib_cli.config.trust import packages
 
 
@@ -41,6 +42,7 @@ class Composer:
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         check_words(words, config, self.trust)
         config.hydra.overrides.task = list(words)
+        config.hydra.sweep.dir = self.config.hydra.sweep.dir  # the study's, whatever name the job has
         OmegaConf.copy_cache(from_config=self.config, to_config=config)
         return config
 
@@ -51,6 +53,7 @@ class Composer:
             self._tried[files] = copied(self._base(files))
         ConfigLoaderImpl._apply_overrides_to_config(values, self._tried[files])
         check_words(words, self._tried[files], self.trust)
+        check_name(self._tried[files].get("name"))  # a launcher that is not ours would make its folder
 
     def _parsed(self, words: list[str]) -> tuple[tuple[str, ...], list[Override]]:
         """The words that choose files, and the overrides that set values."""

@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, env_override, run_job
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, env_override
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 
 def run_task(task: TaskFunction, config: DictConfig, context: HydraContext) -> Any:
-    """What the task returns for a multirun's job. Raises what it raises.
-
-    Hydra itself runs a job that is to work in a folder of its own, or to save Hydra's configs.
-    """
-    if config.hydra.output_subdir is not None or config.hydra.job.chdir:
-        return run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", context).return_value
+    """What the task returns for a multirun's job. Raises what it raises."""
     before = HydraConfig.instance().cfg
     folder = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
     with flag_override(config.hydra.runtime, ["readonly", "struct"], False):

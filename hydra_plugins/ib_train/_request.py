@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 from hydra_plugins.ib_train._composer import Composer
 from hydra_plugins.ib_train._job import run_task
 from ib_cli.contracts.errors import ConfigError, OutputError
+from ib_cli.system.secrets import begin, hidden
 from ib_cli.system.signals import raise_if_asked
 
 
@@ -43,6 +44,7 @@ class Request:
         """The task's return value, or its error: a ConfigError unchanged, others as a RuntimeError of one line."""
         os.chdir(self.folder)
         sys.argv = list(self.command)
+        begin(self.command, os.environ)  # its secrets are hidden in this process, too
         setup_globals()
         Singleton.set_state(dict(self.singletons))
         try:
@@ -58,6 +60,6 @@ class Request:
         except Exception as error:
             raise_if_asked()  # else it may be what an import made of a stop
             if config.get("debug"):
-                traceback.print_exc()
+                print(hidden(traceback.format_exc()), file=sys.stderr)
             # One line for the study's table. The error itself may be of a class that cannot be sent to another process.
             return RuntimeError(f"{type(error).__name__}: {error}")

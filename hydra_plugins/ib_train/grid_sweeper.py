@@ -28,6 +28,7 @@ from ib_cli.study.finished_runs import holds_runs, runs_to_measure
 from ib_cli.study.job_outcomes import Jobs, Outcome
 from ib_cli.system.atomic import replacing
 from ib_cli.system.home import expanded
+from ib_cli.system.secrets import hidden, without_secrets
 from ib_cli.system.signals import held
 
 MEASURED = "procedure.run"  # the folder of the run that a procedure measures
@@ -80,7 +81,8 @@ class GridSweeper(BasicSweeper):
         busy = BusyRuns.of(self.launcher, self.config, study.tell)
         file = Path(self.config.hydra.sweep.dir) / "multirun.yaml"
         with replacing(file) as part:
-            OmegaConf.save(self.config, part)
+            shown = OmegaConf.create(without_secrets(OmegaConf.to_container(self.config)))
+            part.write_text(hidden(OmegaConf.to_yaml(shown)), encoding="utf-8")
         study.plan = [tuple(point) for point in [*right, *(point for point, _ in wrong)]]
         jobs, flags = Jobs.of(self.config.hydra), config_flags(sys.argv[1:])
         for number, (point, error) in enumerate(wrong, len(right)):

@@ -23,6 +23,7 @@ from ib_cli.config.trust import check_samplers, packages
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.callback import present_study
 from ib_cli.system.atomic import replacing
+from ib_cli.system.secrets import without_secrets
 from ib_cli.system.signals import held
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class OptunaSweeper(Sweeper):
         best = [{**dict(zip(names, trial.values)), "overrides": _words(trial.params)} for trial in study.best_trials]
         file = Path(self.config.hydra.sweep.dir) / "optuna.yaml"
         with replacing(file) as part:
-            text = yaml.safe_dump({"trials": len(study.trials), "best": best}, sort_keys=False)
+            text = yaml.safe_dump(without_secrets({"trials": len(study.trials), "best": best}), sort_keys=False)
             part.write_text(text, encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
+from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt
@@ -106,6 +107,8 @@ class SlurmLauncher(JobLauncher):
             "setup": [*SETUP, *self.setup_lines],
             "additional_parameters": self.additional_parameters,
         }
+        if (jobs_folder := Path(self.folder).parent).is_symlink():
+            raise ConfigError(f"hydra.launcher.folder: {jobs_folder} is a link: delete it, or name another folder")
         try:
             executor = SlurmExecutor(self.folder, max_num_timeout=self.max_num_timeout)
             executor.update_parameters(**{key: value for key, value in wanted.items() if value is not None})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 
 from ib_cli.config.command_flags import Words, marked, split
@@ -14,6 +13,7 @@ from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, optio
 from ib_cli.config.near_values import meant_value
 from ib_cli.config.no_such import no_override
 from ib_cli.config.several_values import outside
+from ib_cli.config.told_command import told_command
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders
 from ib_cli.contracts.errors import ConfigError
 
@@ -30,13 +30,13 @@ def advised(error: Exception, words: Sequence[str]) -> str:
         tidy = tidied(words, _known(words))
         if tidy.told:
             right = tidy.words if tidy.program != "ib-train" else mended(tidy.words)
-            return _left(right, tidy.program) or f"{tidy.told}: {shlex.join([tidy.program, *right])}"
+            return _left(right, tidy.program) or f"{tidy.told}: {told_command([tidy.program, *right])}"
     right = (
         mended(words) if NO_SUCH.search(line) or hasattr(error, "override") else meant_value(line, words, _known(words))
     )
     if right == list(words):
         return line
-    return f"{line}{' ' if line.endswith('?') else ': '}{shlex.join(['ib-train', *right])}"
+    return f"{line}{' ' if line.endswith('?') else ': '}{told_command(['ib-train', *right])}"
 
 
 def _left(words: Words, program: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from ib_cli.config.catalogue import groups
 from ib_cli.config.command_flags import unknown_flag
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.spacings import FORMS
+from ib_cli.config.told_command import told_command
 from ib_cli.config.unreadable_files import UNREADABLE, no_file, reading_error
 from ib_cli.contracts.errors import ConfigError
 
@@ -99,8 +99,8 @@ def _wrong_default(file: str, entry: str, arguments: Sequence[str]) -> str:
 
 
 def again(command: Sequence[str]) -> str:
-    """The command line that continues this command: the same without `rerun=true`."""
-    return shlex.join(["ib-train", *(word for word in command[1:] if word != "rerun=true")])
+    """The command line that continues this command: the same without `rerun=true`, and without secrets."""
+    return told_command(["ib-train", *(word for word in command[1:] if word != "rerun=true")])
 
 
 def check_hydra(hydra: Any) -> None:

@@ -16,7 +16,7 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.quick_yaml import bounded
 
 PLUGINS = ("hydra/launcher", "hydra/sweeper")
-OF_HYDRA = {f"hydra.{key}": "" for key in ("sweep.dir", "sweep.subdir", "run.dir", "mode", "verbose", "searchpath")}
+OF_HYDRA = {f"hydra.{key}": "" for key in ("mode", "verbose", "searchpath")}
 _OVERRIDE = re.compile(r"(?:override )?/?(\w[\w/]*)(?:@\S+)?")
 
 

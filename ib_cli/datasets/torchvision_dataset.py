@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -86,6 +87,7 @@ class TorchvisionDataSet(DataSet):
     def _fetch(self) -> None:
         """Downloads to a temporary folder first: neither a killed run nor several at once leave half a file."""
         home, peer = self._home, getattr(import_torchvision().datasets, self.peer)
+        made = [folder for folder in (home, *home.parents) if not folder.exists()]
         try:
             home.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(dir=home) as scratch:
@@ -97,6 +99,10 @@ class TorchvisionDataSet(DataSet):
                 f"dataset.download: could not fetch {self.peer} into {home} ({_line(error)}); connect to "
                 f"the network or point dataset.root at the folder that holds {self.folder}"
             ) from error
+        finally:
+            with suppress(OSError):  # the first that is not empty: what was fetched stays
+                for folder in made:
+                    folder.rmdir()
 
 
 def _line(error: Exception) -> str:

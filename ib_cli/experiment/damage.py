@@ -19,6 +19,7 @@ NOVELTY = "novelty.npz"  # scores of samples, of a run that measures how new the
 MORE = ("thermodynamics.jsonl", "tables.npz", NOISE_LAYERS, NOVELTY)  # what some runs write at their end
 PLACE = ("split", "path_step", "quantity", "estimator", "k")  # with the epoch, what tells one line from all others
 FILES = (".lock", "run.log", "config.yaml", "result.json", SUMS, *LINES, *MORE, *CHECKPOINTS, BEST)
+FOLDERS = ("figures", "wandb", "tensorboard")
 REMEDY = "put it back as it was, or start this run anew with rerun=true"
 
 
@@ -31,8 +32,24 @@ def check_places(folder: Path) -> None:
         file = folder / name
         if os.path.lexists(file) and not file.is_file():
             raise DamagedError(f"{file} is no file: delete it, and give the same command again")
-    if os.path.lexists(folder / "figures") and not (folder / "figures").is_dir():
-        raise DamagedError(f"{folder / 'figures'} is no folder: delete it, and give the same command again")
+    for name in FOLDERS:
+        if os.path.lexists(folder / name) and not (folder / name).is_dir():
+            raise DamagedError(f"{folder / name} is no folder: delete it, and give the same command again")
+
+
+def check_links(folder: Path) -> None:
+    """Raises DamagedError where a run about to write would write, or could not, by what was laid into its folder.
+
+    A link to a file or a folder elsewhere; a folder in the place of a file that is being written.
+    """
+    for name in (*FILES, *FOLDERS):
+        if os.path.islink(folder / name):  # noqa: PTH114 (False, too, where the name is too long)
+            raise DamagedError(
+                f"{folder / name} is a link, and links within a run's folder are not followed: delete it"
+            )
+    for part in (folder / f".{name}.part" for name in FILES):
+        if os.path.isdir(part) and not os.path.islink(part):  # noqa: PTH112, PTH114
+            raise DamagedError(f"{part} is no file: delete it, and give the same command again")
 
 
 def check_digests(folder: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from ib_cli.contracts.errors import BusyError, ConfigError, DamagedError, WriteError
 from ib_cli.experiment.checkpoints import Checkpoints
-from ib_cli.experiment.damage import BEST, LINES, MORE, check_finished, check_order, check_places
+from ib_cli.experiment.damage import BEST, LINES, MORE, check_finished, check_links, check_order, check_places
 from ib_cli.system.atomic import as_json, write_atomically, writing
 from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums, zip_notes
 from ib_cli.system.folder_lock import FolderLock
@@ -70,6 +70,7 @@ class Records:
             raise BusyError(f"output: this process is at this run already ({self.folder}): wait for it")
         try:
             check_places(self.folder)
+            check_links(self.folder)
             with writing(self.folder):
                 (self.folder / "figures").mkdir(parents=True, exist_ok=True)
             with writing(self.folder / ".lock"):
@@ -87,7 +88,7 @@ class Records:
             if not error.wrong_place:
                 raise
             raise ConfigError(
-                f"output: {error}: choose a folder that you may write to, as in output=/tmp/outputs"
+                f"output: {error}: choose a folder that you may write to, as in output=$HOME/outputs"
             ) from None
 
     def close(self) -> None:

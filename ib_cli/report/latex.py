@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.contracts.labels import GREEK, has_units, mathtext
 from ib_cli.report.panels.contents import Contents
+from ib_cli.system.plain_text import printable
 
 if TYPE_CHECKING:
     from pandas import Series
@@ -49,7 +50,7 @@ def latex(contents: Contents) -> str:
 
 def escaped(text: str) -> str:
     """A text from records as LaTeX prints it."""
-    return "".join(SPECIAL.get(sign, LETTERS.get(sign, sign)) for sign in text)
+    return "".join(SPECIAL.get(sign, LETTERS.get(sign, sign)) for sign in printable(text))
 
 
 def _head(name: str, contents: Contents) -> str:

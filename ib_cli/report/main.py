@@ -24,6 +24,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.report_parser import ReportParser
 from ib_cli.system.command_line import exit_codes
 from ib_cli.system.matplotlib_import import import_matplotlib
+from ib_cli.system.plain_text import printable
 from ib_cli.system.signals import STOPS, Interrupted
 from ib_cli.system.uncollected import uncollected
 
@@ -135,10 +136,7 @@ def _read(reader: Reader, folders: Sequence[Path]) -> list[RecordedRun]:
         empty = "is empty" if not any(folder.iterdir()) else "holds no run of ib-train"
         raise ConfigError(f"{folder} {empty}: name a study's folder, such as outputs/NAME")
     studies = ", ".join(sorted({run.study for run in runs})[:MOST_STUDIES])
-    print(
-        f"read        {counted(len(runs), 'run')} ({studies}) in {time.monotonic() - started:.1f} s: {_counts(runs)}",
-        flush=True,
-    )
+    _say(f"read        {counted(len(runs), 'run')} ({studies}) in {time.monotonic() - started:.1f} s: {_counts(runs)}")
     return runs
 
 
@@ -167,13 +165,13 @@ def _write(runs: Sequence[RecordedRun], output: Path, options: argparse.Namespac
     notes = _notes(made, options.split or "test")
     problems = [run for run in (*made.runs, *made.measured.undone) if run.status != "done"]
     for run in problems[:MOST_PROBLEMS]:
-        print(f"{run.status:<11} {run.study}/{run.id}: {run.problem}")
+        _say(f"{run.status:<11} {run.study}/{run.id}: {run.problem}")
     if len(problems) > MOST_PROBLEMS:
         print(f"            and {len(problems) - MOST_PROBLEMS} more, listed on the page")
     for note in notes:
-        print(f"note        {note}")
+        _say(f"note        {note}")
     for line in _laws(made):
-        print(f"law         {line}")
+        _say(f"law         {line}")
     _told("tables", output, write_tables, made, output, options.latex)
     _told("figures", output / "figures", write_figures, made, output / "figures")
     title = ", ".join(dict.fromkeys(run.study for run in runs))
@@ -184,7 +182,12 @@ def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
     started = time.monotonic()
     files = [file.name for file in write(*arguments)]
     shown = ", ".join(files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
-    print(f"{what:<11} {where}: {shown or 'none'} ({time.monotonic() - started:.1f} s)", flush=True)
+    _say(f"{what:<11} {where}: {shown or 'none'} ({time.monotonic() - started:.1f} s)")
+
+
+def _say(line: str) -> None:
+    """Print a line, whatever names from records it holds."""
+    print(printable(line), flush=True)
 
 
 def _notes(made: Contents, wanted: str) -> list[str]:

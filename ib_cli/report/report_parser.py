@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ib_cli.config.command_words import plain
 from ib_cli.config.near_words import near_word, squashed
+from ib_cli.system.secrets import told_line
 
 SHORT = {"-o": "--output", "-u": "--units", "-s": "--split", "-m": "--metric", "-g": "--group-by", "-w": "--watch",
          "-t": "--thermodynamics", "-v": "--help", "help": "--help", "--out": "--output", "--dir": "--output",
@@ -40,7 +41,7 @@ class ReportParser(argparse.ArgumentParser):
         hint = f" ({self.prog} --help lists what there is)" if "--" in message or "required" in message else ""
         if right != list(self.words):
             hint = f": {shlex.join([self.prog, *right])}"
-        self.exit(2, f"{self.prog}: {message}{hint}\n")
+        self.exit(2, f"{self.prog}: {told_line(message + hint)}\n")
 
     def _mended(self) -> list[str]:
         """The words as they should be, as far as that can be told."""

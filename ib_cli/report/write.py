@@ -10,8 +10,9 @@ from ib_cli.report.latex import latex
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.frontier import DISTANCES
 from ib_cli.report.read.tables import converted, trajectory, write_csv, write_parquet
-from ib_cli.system.atomic import replacing
+from ib_cli.system.atomic import replacing, writing
 from ib_cli.system.matplotlib_import import default_style
+from ib_cli.system.own_files import check_own_folder
 
 REFRESH = '<meta http-equiv="refresh"'
 # The figures in the order of the report: module in figures/ → its files.
@@ -71,6 +72,8 @@ def write_tables(contents: Contents, folder: Path, as_latex: bool = False) -> li
 @default_style()
 def write_figures(contents: Contents, folder: Path) -> list[Path]:
     """Write every figure that the runs allow, as PNG and PDF; delete the other figures of an earlier report."""
+    with writing(folder):
+        check_own_folder(folder)
     figures = [
         import_module(f"ib_cli.report.figures.{name}") for name in FIGURES
     ]  # only now: Matplotlib takes a second

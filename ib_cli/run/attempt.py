@@ -17,6 +17,7 @@ from ib_cli.run.describe import describe, doubts
 from ib_cli.run.origin import checkout, now, origin
 from ib_cli.run.pictures import draw_figures
 from ib_cli.study.job_outcomes import Outcome
+from ib_cli.system.secrets import hidden, without_secrets
 from ib_cli.system.signals import Interrupted
 from ib_cli.watch.observer import RunInfo
 
@@ -32,7 +33,8 @@ def open_attempt(experiment: Experiment, command: str, again: str) -> Attempt:
 
     Raises ConfigError where the folder cannot be written, BusyError where another process holds the lock.
     """
-    config = {key: value for key, value in experiment.config.items() if key != "trust"}  # each reader says it anew
+    kept = {key: value for key, value in experiment.config.items() if key != "trust"}  # each reader says it anew
+    config = without_secrets(kept)
     experiment.records.open(yaml.dump(config, Dumper=DUMPER, sort_keys=False, allow_unicode=True))
     return Attempt(experiment, command, again)
 
@@ -71,7 +73,7 @@ class Attempt:
             facts,
             experiment.procedure.epochs(experiment) if instead is None else 0,
             first,
-            experiment.config,
+            without_secrets(experiment.config),
             experiment.multipliers,
         )
         log.info("%s; minimise %s; %s", self.command, experiment.lagrangian, dict(facts))
@@ -137,7 +139,7 @@ class Attempt:
         if out_of_memory(error):
             told = f"{told.partition('. GPU')[0].rstrip('.')}: {LESS_MEMORY}"
         log.error("the run failed", exc_info=error)
-        result = {"status": "failed", **self._about(), "error": told, "origin": self._origin()}
+        result = {"status": "failed", **self._about(), "error": hidden(told), "origin": self._origin()}
         try:
             self.experiment.records.finish(result)
         except WriteError as second:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
+from ib_cli.system.plain_text import printable
 from ib_cli.system.uncollected import uncollected
 
 EPILOG = """\
@@ -72,4 +73,4 @@ def _encode(options: argparse.Namespace) -> None:
     np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     write_atomically(options.output, content.getvalue())
     shapes = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
-    print(f"{options.output}: {shapes}")
+    print(f"{printable(options.output)}: {shapes}")

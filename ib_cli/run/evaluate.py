@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
+from ib_cli.system.plain_text import printable
 from ib_cli.system.uncollected import uncollected
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     rows = [_measured(run, options, estimated) for run in runs]
     if options.output is not None:
         _write(rows, options.output)
-        print(f"{options.output}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
+        print(f"{printable(options.output)}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
 
 
 def _measured(run: Run, options: argparse.Namespace, estimated: bool) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _measured(run: Run, options: argparse.Namespace, estimated: bool) -> dict[st
         measures = run.evaluate(split)
         table = run.estimate(split) if estimated else None
     chosen = ", ".join(f"{name}={run.config[name]:g}" for name in run.experiment.multipliers)
-    print(f"{run.folder}  {chosen}")
+    print(f"{printable(run.folder)}  {chosen}")
     by_estimator: dict[str, dict[str, Any]] = {}
     row = {"run": str(run.folder), "split": split, **run.experiment.multipliers, **measures}
     for line in [] if table is None else table.astype(object).where(table.notna(), None).to_dict("records"):
@@ -95,11 +96,12 @@ def _write(rows: Sequence[dict[str, Any]], file: Path) -> None:
     import pandas as pd
 
     from ib_cli.system.atomic import replacing
+    from ib_cli.system.plain_tables import plain_cells
 
     with replacing(file) as part:
         if file.suffix == ".jsonl":
             part.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
         elif file.suffix == ".csv":
-            pd.DataFrame(rows).to_csv(part, index=False)
+            plain_cells(pd.DataFrame(rows)).to_csv(part, index=False)
         else:
             pd.DataFrame(rows).to_parquet(part, index=False)

@@ -7,11 +7,29 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ib_cli.system.atomic import check_regular, writing
+from ib_cli.system.atomic import writing
+from ib_cli.system.own_files import own_file
+from ib_cli.system.plain_text import printable_lines
+from ib_cli.system.secrets import hidden, told_line
 
 LOGGER = logging.getLogger("ib_cli")
-FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+
+
+class _Format(logging.Formatter):
+    """A line for each message, whatever it holds, without secrets; below it the traceback of an error."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (a name of logging's)
+        record.message = told_line(record.message)
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Called by logging."""
+        return printable_lines(hidden(super().format(record)))
+
+
+FORMAT = _Format("%(asctime)s %(levelname)s %(message)s")
 
 
 class _Warnings(logging.Handler):
@@ -19,11 +37,14 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.WARNING:
-            print(f"ib-train: {record.getMessage()}", file=sys.stderr)
+            print(f"ib-train: {told_line(record.getMessage())}", file=sys.stderr)
 
 
 class _File(logging.FileHandler):
     """A file that stops being written where it cannot be, with one line on standard error."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, errors=self.errors, opener=own_file)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (a name of logging's)
         """Called by logging within its handling of the error."""
@@ -49,7 +70,6 @@ def log_file(folder: Path) -> Iterator[None]:
     Raises WriteError where run.log cannot be opened. Where it cannot take any more, the block goes on without it.
     """
     with writing(folder / "run.log"):
-        check_regular(folder / "run.log")
         file = _File(folder / "run.log", encoding="utf-8")
     file.setFormatter(FORMAT)
     try:
@@ -73,7 +93,9 @@ class _OfGroup(_Warnings):
         line = f"{FORMAT.format(record)} (of the {len(self.folders)} runs trained together)\n"
         for file in (folder / "run.log" for folder in self.folders):
             try:
-                with file.open("a", encoding="utf-8") as log:  # not kept open: a group may have hundreds
+                with open(
+                    file, "a", encoding="utf-8", opener=own_file
+                ) as log:  # not kept open: a group may have hundreds
                     log.write(line)
             except OSError as error:
                 print(f"ib-train: cannot write {file} ({error.strerror or error})", file=sys.stderr)

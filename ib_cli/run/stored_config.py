@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ib_cli.config.environment import from_environment, is_hidden
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.system.atomic import check_regular
 from ib_cli.system.digests import text_is_whole
@@ -40,4 +42,20 @@ def stored_config(folder: Path, overrides: Mapping[str, Any], trust: Sequence[st
             raise ConfigError(f"overrides: this run's config has no key {key}")
         node[name] = value
     config.pop("trust", None)
-    return {**config, "trust": list(trust)} if trust else config
+    found = {key: _present(file, (key,), value, key == "tracker") for key, value in config.items()}
+    return {**found, "trust": list(trust)} if trust else found
+
+
+def _present(file: Path, place: tuple[str, ...], value: Any, optional: bool) -> Any:
+    """The value with environment variables as they are now. Raises ConfigError for one that the file hides."""
+    if isinstance(value, dict):
+        return {key: _present(file, (*place, str(key)), inner, optional) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_present(file, place, inner, optional) for inner in value]
+    if optional or not isinstance(value, str):
+        return value  # nothing is built of it, so that another's file brings no variable into a tracker
+    found = from_environment(value, os.environ)
+    if is_hidden(found):
+        key = ".".join(place)
+        raise ConfigError(f"{file}: {key}={found} was secret, and is not there: give it as overrides={{'{key}': …}}")
+    return found

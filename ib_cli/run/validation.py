@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ib_cli.config.catalogue import choices, multipliers
+from ib_cli.config.environment import check_names, told_by_name
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.public_names import public_name
 from ib_cli.config.schema import check
@@ -25,6 +26,7 @@ from ib_cli.functionals.objective import Objective
 from ib_cli.run.measured import completed
 from ib_cli.run.target import Target, imported, target_of
 from ib_cli.run.tracker import tracker_of, with_public_names
+from ib_cli.system.secrets import without_secrets
 
 # The parts of a model besides architecture and bottleneck, each with the field of a Pass that it makes.
 PARTS = {
@@ -69,16 +71,19 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     """
     try:
         plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        raw: Any = OmegaConf.to_container(config, resolve=False)
     except OmegaConfBaseException as error:
         hint = "this key needs a value" if isinstance(error, MissingMandatoryValue) else str(error).splitlines()[0]
         raise ConfigError(f"{error.full_key}: {hint}") from None
+    check_names(raw)
     plain.pop("sweep", None)
     for group in GROUPS:
         node = plain.get(group)
         if isinstance(node, dict) and isinstance(node.get("_target_"), str):
             node["_target_"] = public_name(group, node["_target_"])
     plain["tracker"] = with_public_names(plain.get("tracker"))
-    return completed(plain)
+    without_secrets(plain)  # remembers them, to keep them out of messages, too
+    return completed(told_by_name(plain, raw))
 
 
 def validate(config: Mapping[str, Any]) -> ValidConfig:

@@ -20,6 +20,7 @@ from ib_cli.contracts.errors import ConfigError, OutputError
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen
+from ib_cli.system.secrets import told_line
 
 _ABOUT_POINTS = re.compile(r"[+~]*hydra([./]sweeper\b|\.mode=)")
 POLL = 0.5  # seconds between two looks at the jobs
@@ -97,7 +98,7 @@ class Study(Callback):
 
     def tell(self, line: str) -> None:
         """Say something about the study as a whole, on standard error and in study.log."""
-        print(f"ib-train: {line}", file=sys.stderr)
+        print(f"ib-train: {told_line(line)}", file=sys.stderr)
         if self.jobs is not None:
             self.screen.log.write(line)
 

@@ -13,6 +13,8 @@ from typing import Any
 from ib_cli.contracts.errors import WriteError
 from ib_cli.system.atomic import replacing
 from ib_cli.system.folder_lock import FolderLock
+from ib_cli.system.own_files import make_own_folder
+from ib_cli.system.secrets import hidden, told_words
 
 FAILED = ("failed", "wrong")
 UNWRITTEN: dict[Path, Outcome] = {}  # file → what this process could not write to it
@@ -34,6 +36,11 @@ class Outcome:
     seconds: float | None = None
     error: str = ""
     maker: str = ""  # of a skipped run: the version that made it, if another than this one
+
+    def __post_init__(self) -> None:
+        """Leaves secrets out: an outcome is written to a file, and shown."""
+        object.__setattr__(self, "overrides", tuple(told_words(self.overrides)))
+        object.__setattr__(self, "error", hidden(self.error))
 
     @property
     def exit_code(self) -> int:
@@ -62,14 +69,18 @@ class Jobs:
     def claim(self) -> None:
         """In the multirun's first process: make and lock the folder; delete folders that no process locks any more."""
         new = self.folder.with_name(f".{self.folder.name}")  # others see it only once it is locked
-        new.mkdir(parents=True, exist_ok=True)
+        make_own_folder(new.parent)  # a link in its place would have others' folders deleted below
+        new.mkdir(exist_ok=True)
         self._lock = FolderLock(new)
         self._lock.take()
         new.rename(self.folder)
         for other in self.folder.parent.iterdir():
-            if other != self.folder and not other.name.startswith(".") and (lock := FolderLock(other)).take():
-                shutil.rmtree(other, ignore_errors=True)  # left by a killed process
-                lock.release()
+            if other == self.folder or other.name.startswith(".") or other.is_symlink() or not other.is_dir():
+                continue
+            with suppress(OSError):  # a folder whose lock is no file: nothing of ours
+                if (lock := FolderLock(other)).take():
+                    shutil.rmtree(other, ignore_errors=True)  # left by a killed process
+                    lock.release()
 
     def write(self, number: int, outcome: Outcome) -> None:
         """Replace a job's outcome. On a full disk it is kept in this process: the other jobs go on."""

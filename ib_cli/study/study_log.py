@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ib_cli.contracts.errors import WriteError
-from ib_cli.system.atomic import check_regular
+from ib_cli.system.own_files import own_file
+from ib_cli.system.secrets import told_line
 
 
 class StudyLog:
@@ -21,9 +22,8 @@ class StudyLog:
     def write(self, line: str) -> None:
         """Append a line with the time. Where that fails, standard error says so once, and the study goes on."""
         try:
-            check_regular(self.file)
-            with self.file.open("a", encoding="utf-8") as handle:
-                handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} [{self.multirun}] {line}\n")
+            with open(self.file, "a", encoding="utf-8", opener=own_file) as handle:
+                handle.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} [{self.multirun}] {told_line(line)}\n")
         except OSError as error:
             if not self._failed:
                 print(f"ib-train: {WriteError(self.file, error)}", file=sys.stderr)

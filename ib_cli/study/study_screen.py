@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 import time
 from collections import Counter
@@ -17,10 +16,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ib_cli.config.told_command import told_command
 from ib_cli.contracts.labels import counted
 from ib_cli.study.job_outcomes import FAILED, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_table import STYLES, end_table, live_table, varying
+from ib_cli.system.plain_text import printable
 from ib_cli.watch.screen import Terminal, duration, number, readable
 
 LIVE = ("J", "accuracy", "mse", "C", "D")
@@ -70,18 +71,18 @@ class StudyScreen:
             if outcome.status in FAILED:
                 label = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
                 known = not label or outcome.error.startswith(f"{label}:")
-                told = outcome.error if known else f"{label}: {outcome.error}"
+                why = outcome.error if known else f"{label}: {outcome.error}"
                 if outcome.status == "wrong":  # as every wrong command
-                    print(f"ib-train: {told}", file=sys.stderr)
+                    print(f"ib-train: {printable(why)}", file=sys.stderr)
                 else:
-                    self._print(told, "red")
+                    self._print(why, "red")
         for maker, count in Counter(outcome.maker for outcome in outcomes if outcome.maker).items():
             self._print(f"{counted(count, 'run')} made by {maker}, not by this one: rerun=true repeats", "")
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
         if failed and len(outcomes) > 1:
             self._print("to run just the failed ones again:", "")
             for outcome in failed:
-                self._print(f"  {shlex.join(['ib-train', *self.flags, *outcome.overrides])}", "")
+                self._print(f"  {told_command(['ib-train', *self.flags, *outcome.overrides])}", "")
         summary = f"{counts(outcomes)} in {duration(time.monotonic() - self.started)}"
         self.log.write(summary)
         self._print(f"{summary}; {self.log.file.parent}", "bold")
@@ -109,7 +110,7 @@ class StudyScreen:
         waiting = [outcome for outcome in outcomes if outcome.status in ("waiting", "busy")]
         shown = [*ended[-max(room - len(running), 1) :], *running]
         shown += waiting[: max(room - len(shown), 0)]
-        standing = Text(f"{self.study}: {counts(outcomes)}{self._time_left(outcomes)}")
+        standing = Text(f"{readable(self.study, self.console.encoding)}: {counts(outcomes)}{self._time_left(outcomes)}")
         return Group(standing, self._live_table(shown))
 
     def _time_left(self, outcomes: Sequence[Outcome]) -> str:

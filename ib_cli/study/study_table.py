@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ib_cli.study.job_outcomes import Outcome
+from ib_cli.system.plain_text import printable
 from ib_cli.watch.screen import number, readable
 
 STYLES = {
@@ -58,8 +59,8 @@ def live_table(
         table.add_column("", no_wrap=True, overflow="ellipsis", max_width=columns.text)
     for outcome, text in zip(shown, texts):
         cut = text if outcome.error else _whole_parts(text, columns.text)
-        ends: list[str | Text] = [*([run_name(outcome)] if columns.ids else []), *([Text(cut)] if any(texts) else [])]
-        table.add_row(*_values(outcome, columns, every, encoding), _status(outcome), *ends)
+        ends = [*([run_name(outcome)] if columns.ids else []), *([cut] if any(texts) else [])]
+        table.add_row(*_values(outcome, columns, every, encoding), _status(outcome), *map(Text, ends))
     return table
 
 
@@ -86,7 +87,7 @@ def end_table(
     for name in shown:
         table.add_column(Text(name), justify="right", no_wrap=True)
     for position, outcome in enumerate(ended):
-        first = [run_name(outcome)] if columns.ids else []
+        first = [Text(run_name(outcome))] if columns.ids else []
         values = _values(outcome, columns, every, encoding)
         table.add_row(*first, *values, _status(outcome), *(cells[name][position] for name in shown))
     return table
@@ -146,7 +147,7 @@ def telling(outcomes: Sequence[Outcome]) -> list[str]:
 
 def run_name(outcome: Outcome) -> str:
     """The id of a job's run, or a dash before it is known."""
-    return Path(outcome.folder).name or "-"
+    return printable(Path(outcome.folder).name) or "-"
 
 
 def _least(shown: Sequence[Outcome], every: Sequence[Outcome]) -> int:
@@ -200,6 +201,7 @@ def _add_keys(table: Table, columns: Columns) -> None:
     shorts = [_short(key) for key in columns.keys]
     for key, width in columns.keys.items():
         header = _short(key) if shorts.count(_short(key)) == 1 else key
+        header = printable(header)
         lines = [header[start : start + width] for start in range(0, len(header), width)]
         table.add_column(Text("\n".join(lines)), no_wrap=True, overflow="ellipsis", min_width=width, max_width=width)
 

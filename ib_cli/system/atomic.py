@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ib_cli.contracts.errors import WriteError
+from ib_cli.system.own_files import open_new
 
 # The disk, or the system, makes no second name for a file.
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
@@ -26,7 +27,7 @@ def write_atomically(file: Path, content: str | bytes, previous: Path | None = N
     part = file.with_name(f".{file.name}.part")
     try:
         with writing(file):
-            with part.open("wb") as handle:
+            with open_new(part) as handle:
                 handle.write(content.encode() if isinstance(content, str) else content)
                 handle.flush()
                 os.fsync(handle.fileno())
@@ -72,6 +73,7 @@ def replacing(file: Path) -> Iterator[Path]:
     try:
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
+            open_new(part).close()  # what others open by its name is then no link that was laid there
             yield part
             part.replace(file)
     finally:

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError
 from ib_cli.system.output import drop_output, named_output
+from ib_cli.system.secrets import told_line
 from ib_cli.system.signals import acting
 
 
@@ -23,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with code 2."""
-        self.exit(2, f"{self.prog}: {message} ({self.prog} --help lists what there is)\n")
+        self.exit(2, f"{self.prog}: {told_line(message)} ({self.prog} --help lists what there is)\n")
 
 
 @contextmanager
@@ -52,5 +53,5 @@ def exit_codes(program: str) -> Iterator[None]:
 
 
 def _leave(program: str, error: Exception, code: int) -> NoReturn:
-    print(f"{program}: {error}", file=sys.stderr)
+    print(f"{program}: {told_line(str(error))}", file=sys.stderr)
     sys.exit(code)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from ib_cli.system.atomic import check_regular
+from ib_cli.system.own_files import own_file
 
 MOMENT = 0.05  # seconds until a second try: `holder` locks the file for an instant, too
 
@@ -28,8 +28,7 @@ class FolderLock:
 
     def take(self) -> bool:
         """Take the lock; False where another holds it. Raises OSError where the file cannot be written."""
-        check_regular(self.file)
-        held = self.file.open("a", encoding="utf-8")
+        held = open(self.file, "a", encoding="utf-8", opener=own_file)  # noqa: SIM115 (held open)
         try:
             if not _locked(held):
                 time.sleep(MOMENT)
@@ -54,8 +53,7 @@ class FolderLock:
     def holder(self) -> str:
         """The process that holds the lock, such as `process 12 on node7`; empty where it is free."""
         try:
-            check_regular(self.file)
-            with self.file.open(encoding="utf-8", errors="replace") as file:
+            with open(self.file, encoding="utf-8", errors="replace", opener=own_file) as file:
                 return "" if _locked(file, fcntl.LOCK_SH) else file.readline().strip() or "another process"
         except OSError:
             return ""

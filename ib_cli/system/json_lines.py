@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from ib_cli.contracts.errors import DamagedError
 from ib_cli.system.atomic import as_json, write_atomically, writing
+from ib_cli.system.own_files import own_file
 
 
 class JsonLines:
@@ -28,7 +29,7 @@ class JsonLines:
         content = as_json(line).encode() + b"\n"
         with writing(self.file):
             if self._open is None:
-                self._open = self.file.open("ab", buffering=0)
+                self._open = open(self.file, "ab", buffering=0, opener=own_file)  # noqa: SIM115 (held open)
             _append(self._open.fileno(), content)
         if self._count is not None:
             self._count += 1

@@ -1,4 +1,4 @@
-"""Standard output, whose errors have a name: a full disk behind it, or a reader that has ended."""
+"""Standard output, whose errors have a name: a full disk behind it, or a reader that has ended. It hides secrets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from ib_cli.contracts.errors import OutputError
+from ib_cli.system.secrets import hidden
 
 NAME = "standard output"
 
@@ -25,12 +26,26 @@ class _Named:
     def write(self, text: str) -> int:
         """As the stream's."""
         with _naming():
-            return self._stream.write(text)
+            return self._stream.write(hidden(text))
 
     def flush(self) -> None:
         """As the stream's."""
         with _naming():
             self._stream.flush()
+
+
+class _Hiding:
+    """Standard error without secrets, whoever writes to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """As the stream's."""
+        return self._stream.write(hidden(text))
 
 
 @contextmanager
@@ -49,16 +64,17 @@ def named_output() -> Iterator[None]:
 
     Raises OutputError at once where standard output is closed: the next file that is opened would take its place.
     """
-    stream = sys.stdout
+    stream, errors = sys.stdout, sys.stderr
     if stream is None:
         raise OutputError(NAME, OSError("it is closed"))
     named = _Named(stream)
     sys.stdout = named
+    sys.stderr = None if errors is None else _Hiding(errors)
     try:
         yield
         named.flush()
     finally:
-        sys.stdout = stream
+        sys.stdout, sys.stderr = stream, errors
 
 
 def drop_output() -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.system.plain_text import printable
 from ib_cli.watch.screen import Terminal
 
 GROUPS = ("objective", "dataset", "architecture")
@@ -16,7 +17,8 @@ GROUPS = ("objective", "dataset", "architecture")
 
 def show_opening(config: Mapping[str, Any], choices: Mapping[str, str | None], console: Console | None = None) -> None:
     """Print the run's words, by default to standard output. Takes what `opening` takes."""
-    (console or Terminal()).print(Text.assemble(("run", "dim"), " " * 9, opening(config, choices)), soft_wrap=True)
+    shown = printable(opening(config, choices))
+    (console or Terminal()).print(Text.assemble(("run", "dim"), " " * 9, shown), soft_wrap=True)
 
 
 def opening(config: Mapping[str, Any], choices: Mapping[str, str | None]) -> str:

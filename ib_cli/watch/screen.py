@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ib_cli.contracts.labels import unit
+from ib_cli.system.plain_text import printable
 from ib_cli.watch.maker import made, other_maker
 from ib_cli.watch.observer import Observer, RunInfo
 
@@ -176,7 +177,7 @@ def show_finished(
     """
     console = console or Terminal()
     maker = other_maker(result)
-    done = f"done before{f', by {maker}' if maker else ''}"
+    done = readable(f"done before{f', by {maker}' if maker else ''}", console.encoding)
     console.print(Text(done, style="bold green"), Text("rerun=true repeats it"), sep="; ", soft_wrap=True)
     if tracked:
         console.print(Text("its tracker is told nothing, as nothing was run"), soft_wrap=True)
@@ -204,7 +205,11 @@ def number(value: Any) -> str:
 
 
 def readable(text: str, encoding: str) -> str:
-    """The text; if `encoding` lacks some of its characters, with Greek letters and signs spelled out in ASCII."""
+    """The text on one line, without control characters and the like.
+
+    If `encoding` lacks some of its characters, Greek letters and signs are spelled out in ASCII.
+    """
+    text = printable(text)
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -280,11 +285,11 @@ def _table(splits: Mapping[str, Mapping[str, Any]], encoding: str, own: Collecti
     table = Table(header_style="bold")
     table.add_column("measure", overflow="fold")
     for split in splits:
-        table.add_column(split, justify="right", no_wrap=True)
+        table.add_column(Text(readable(split, encoding)), justify="right", no_wrap=True)
     table.add_column("unit")
     for name in names:
         values = (Text(number(measures.get(name))) for measures in splits.values())
-        table.add_row(Text(readable(name, encoding)), *values, unit(name, "nats", own))
+        table.add_row(Text(readable(name, encoding)), *values, Text(unit(name, "nats", own)))
     return table
 
 
@@ -296,11 +301,11 @@ def _print_estimates(
     table = Table(header_style="bold")
     table.add_column("estimate", overflow="fold")
     for name in estimates:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(readable(name, console.encoding)), justify="right", no_wrap=True)
     for quantity in quantities:
         cells = [of.get(quantity) for of in estimates.values()]
-        shown = ("" if cell is None else readable(_flagged(cell), console.encoding) for cell in cells)
-        table.add_row(Text(quantity), *shown)
+        shown = (Text("" if cell is None else readable(_flagged(cell), console.encoding)) for cell in cells)
+        table.add_row(Text(readable(quantity, console.encoding)), *shown)
     console.print(table)
     if any(cell["saturated"] for of in estimates.values() for cell in of.values()):
         console.print(Text(f"nats; ? not to be trusted{where}:"), soft_wrap=True)
@@ -324,7 +329,9 @@ def _print_rows(console: Console, rows: Mapping[str, str]) -> None:
     width = max((len(name) for name in rows), default=0)
     for name, text in rows.items():
         lines = _wrapped(readable(text, console.encoding), min(console.width, LINE_WIDTH) - width - 2)
-        console.print(Text.assemble((f"{name:<{width}}", "dim"), "  ", lines[0]), soft_wrap=True)
+        console.print(
+            Text.assemble((f"{readable(name, console.encoding):<{width}}", "dim"), "  ", lines[0]), soft_wrap=True
+        )
         for line in lines[1:]:
             console.print(Text(" " * (width + 2) + line), soft_wrap=True)
 

@@ -105,7 +105,7 @@ def test_help_lists_the_options_of_ones_own_folder(ib_train: Callable, own: Path
         (["-m", "hydra.sweeper.params=3"], "hydra.sweeper.params=3: must be a dictionary"),
         (["-m", "hydra.sweeper.points={a: 1}"], "hydra.sweeper.points.a=1: must be a dictionary"),
         (["-m", "seed=0,1", "~hydra.callbacks.study"], "hydra.callbacks.study: a multirun needs it"),
-        (["-m", "seed=0,1", "hydra.sweep.dir=${nothing}"], "Interpolation key 'nothing' not found"),
+        (["-m", "seed=0,1", "hydra.sweep.dir=${nothing}"], "hydra.sweep.dir: leave it as it is"),
         (["hydra.run.dir=null"], "hydra.run.dir=null: field 'hydra.run.dir' is not Optional"),
         (["hydra.mode=x"], "hydra.mode=x: Invalid value 'x'"),
         (["hydra.nothing=1"], "hydra.nothing: no such key; ib-train --cfg hydra lists"),

@@ -163,7 +163,7 @@ def test_jobs_and_the_log_of_a_study_stop_no_run(tmp_path: Path, capsys: pytest.
 
 
 def test_a_wrong_place_is_the_commands_fault_and_a_full_disk_is_not(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"output: cannot write .*File name too long.*output=/tmp/outputs"):
+    with pytest.raises(ConfigError, match=r"output: cannot write .*File name too long.*output=\$HOME/outputs"):
         Records(tmp_path / ("a" * 300)).open("")
     with pytest.raises(WriteError, match="No space left on device"), pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", _full)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def _recorded(found: Thermodynamics) -> Plot:
                 "color": cycled(COLOURS, i),
                 "symbol": [cycled(SYMBOLS, i) + ("-open" if hollow else "") for hollow in doubted(rows)],
             },
-            "text": [f"{study}/{run}" for study, run in zip(rows["study"], rows["run"])],
+            "text": [escape(f"{study}/{run}", quote=False) for study, run in zip(rows["study"], rows["run"])],
             "hovertemplate": "%{text}<br>predicted %{x:.4g}, measured %{y:.4g}<extra></extra>",
         })  # fmt: skip
     log = bool(ends.min() > 0 and ends.max() > 10 * ends.min())

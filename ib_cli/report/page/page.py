@@ -82,7 +82,21 @@ def _json(value: Any) -> str:
 
 
 def _sent(plot: Plot) -> Plot:
-    return {key: plot[key] for key in ("id", "traces", "layout", "picture") if key in plot}
+    """What the page's script draws. Names and titles are escaped, as plotly.js reads tags."""
+    found = {key: plot[key] for key in ("id", "traces", "layout", "picture") if key in plot}
+    names = ("name", "legendgroup")
+    found["traces"] = [
+        {key: escape(value, quote=False) if key in names else value for key, value in trace.items()}
+        for trace in plot["traces"]
+    ]
+    return found | {"layout": _escaped_titles(plot["layout"])}
+
+
+def _escaped_titles(layout: Any) -> Any:
+    if isinstance(layout, dict):
+        title = {"text": escape(layout["text"], quote=False)} if isinstance(layout.get("text"), str) else {}
+        return {key: _escaped_titles(value) for key, value in layout.items()} | title
+    return [_escaped_titles(value) for value in layout] if isinstance(layout, list) else layout
 
 
 def _sections(drawn: list[Plot]) -> list[dict[str, Any]]:

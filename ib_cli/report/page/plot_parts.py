@@ -108,7 +108,7 @@ def medians(rows: DataFrame, details: Iterable[str]) -> dict[str, Any]:
 def detail(contents: Contents, row: Series, names: Sequence[str]) -> str:
     """Hover text of a median: its measures; for a pair or triple also slopes, predictions and distances."""
     parts = [
-        f"{name} = {row[name] * contents.scale(name):.4g} {unit(name, contents.units, contents.own)}".rstrip()
+        f"{escape(name)} = {row[name] * contents.scale(name):.4g} {unit(name, contents.units, contents.own)}".rstrip()
         for name in names
     ]
     *across, last = names

@@ -16,10 +16,10 @@ import numpy as np
 from ib_cli.config.multipliers import MULTIPLIERS, parse_weight
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.read.paths import moved
-from ib_cli.report.read.record_files import printable
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import cosmetic, differing
 from ib_cli.report.read.words import words
+from ib_cli.system.plain_text import printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from ib_cli.contracts.errors import DamagedError
+from ib_cli.system.plain_text import printable
 
 LARGEST = 2**20  # bytes of config.yaml, which is a few thousand: more would take libyaml a minute
 LARGEST_RESULT = 2**26
@@ -157,7 +158,10 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _plain(name: str, found: dict[Any, Any]) -> dict[str, Any]:
-    """The same with texts for keys and no shared parts. Raises DamagedError for what is no plain value, or too much."""
+    """The same with texts for keys, printable texts and no shared parts.
+
+    Raises DamagedError for what is no plain value, or too much.
+    """
     left = MOST_NODES
 
     def plain(value: Any, depth: int) -> Any:
@@ -171,6 +175,7 @@ def _plain(name: str, found: dict[Any, Any]) -> dict[str, Any]:
             return [plain(part, depth + 1) for part in value]
         if isinstance(value, str):
             _check_text(name, value)
+            return printable(value)
         elif not isinstance(value, int | float | None):
             kind = OTHERS.get(type(value), f"value of type {type(value).__name__}")
             raise DamagedError(f"{name} has a {kind}, which no record has")
@@ -189,8 +194,3 @@ def _check_text(name: str, value: Any) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise DamagedError(f"{name} has text that is no Unicode") from None
-
-
-def printable(value: str | Path) -> str:
-    """A name or a path on one line, for screens and pages: control characters and stray bytes as escapes."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))

@@ -18,8 +18,10 @@ from ib_cli.contracts.errors import DamagedError
 from ib_cli.experiment.damage import check_digests
 from ib_cli.report.read import damage
 from ib_cli.report.read.damage import SPLITS, is_number
-from ib_cli.report.read.record_files import Lines, printable, read_json, read_lines, read_yaml
+from ib_cli.report.read.record_files import Lines, read_json, read_lines, read_yaml
 from ib_cli.system.digests import SUMS
+from ib_cli.system.plain_text import printable
+from ib_cli.system.secrets import masked, without_secrets
 
 RECORDS = ("config.yaml", "result.json", "metrics.jsonl")
 FILES = (*RECORDS, "estimates.jsonl", "thermodynamics.jsonl")
@@ -71,7 +73,7 @@ class RecordedRun:
     def doubts(self) -> tuple[str, ...]:
         """Why the run's own averages are not to be trusted, as it said itself."""
         found = self.result.get("doubts")
-        return tuple(map(str, found)) if isinstance(found, list) else ()
+        return tuple(printable(str(doubt)) for doubt in found) if isinstance(found, list) else ()
 
     @property
     def exact(self) -> bool:
@@ -239,14 +241,14 @@ def _sound(
         study=study,
         status=status,
         problem=_problem(status, result, config, columns),
-        config=dict(_flat(config)),
+        config=dict(_flat(without_secrets(config))),  # earlier versions wrote them
         minimise=config["objective"]["minimise"],
         result=result,
         multipliers={name: float(value) for name, value in multipliers.items()},
         metrics=columns,
         splits=splits,
-        estimates=tuple(estimates.lines),
-        laws=tuple(laws.lines),
+        estimates=_printable_lines(estimates),
+        laws=_printable_lines(laws),
         unread=metrics.cut + estimates.cut + laws.cut,
         begun=(_stamp(folder / "config.yaml") or (0,))[0],
         written=(_stamp(folder / "result.json") or (0,))[0],
@@ -281,8 +283,15 @@ def _columns(lines: list[dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.nda
     for name in dict.fromkeys(name for line in lines for name in line):
         values = [line.get(name) for line in lines]
         if not {int, float}.isdisjoint(map(type, values)):  # else a remark, no measure
-            columns[name] = np.array(values, dtype=float)
+            columns[printable(name)] = np.array(values, dtype=float)
     return columns, np.array([line["split"] for line in lines], dtype=object)
+
+
+def _printable_lines(lines: Lines) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {printable(key): printable(value) if isinstance(value, str) else value for key, value in line.items()}
+        for line in lines.lines
+    )
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -299,7 +308,7 @@ def _problem(
     status: str, result: Mapping[str, Any], config: Mapping[str, Any], columns: Mapping[str, np.ndarray]
 ) -> str:
     if status == "failed":
-        return printable(result.get("error") or "no reason given")
+        return printable(masked(str(result.get("error") or "no reason given")))
     if status == "unfinished":
         epochs, steps = (columns.get(name, np.zeros(0)) for name in ("epoch", "path_step"))
         if np.isfinite(steps).any():  # beyond the planned epochs, which are those before the path

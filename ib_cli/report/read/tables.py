@@ -18,6 +18,8 @@ from ib_cli.report.read.origins import origin_of
 from ib_cli.report.read.paths import summary
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.system.atomic import replacing
+from ib_cli.system.plain_tables import plain_cells
+from ib_cli.system.plain_text import NumberText
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -126,7 +128,14 @@ def _of_one_type(values: Sequence[Any]) -> Any:
         return pd.array(list(values), dtype="Int64" if whole else "boolean")
     if small and kinds <= {int, float} and all(value is None or is_number(value) for value in values):
         return pd.array([np.nan if value is None else float(value) for value in values], dtype=float)
-    return pd.array([None if value is None else str(value) for value in values], dtype=object)
+    texts = [None if value is None else _as_text(value) for value in values]
+    if any(isinstance(text, NumberText) for text in texts):
+        return pd.Series(texts, dtype=object)  # pandas' own texts would forget which are numbers
+    return pd.array(texts, dtype=object)
+
+
+def _as_text(value: Any) -> str:
+    return NumberText(value) if is_number(value) else str(value)
 
 
 def trajectory(runs: Sequence[RecordedRun]) -> DataFrame:
@@ -183,9 +192,9 @@ def write_parquet(table: DataFrame, file: Path, units: str) -> None:
 
 
 def write_csv(table: DataFrame, file: Path) -> None:
-    """Write as text that reads back as the same floats."""
+    """Write as text that reads back as the same floats. A text that a spreadsheet would calculate has a ' before it."""
     with replacing(file) as part:
-        table.to_csv(part, index=False)
+        plain_cells(table).to_csv(part, index=False)
 
 
 def _row(

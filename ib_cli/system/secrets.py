@@ -1,0 +1,150 @@
+"""Passwords and keys: found in commands and configs by their names, and kept out of files and messages.
+
+What has been found is remembered for as long as the process works, so that the message of another library, which may
+repeat it, hides it too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ib_cli.system.plain_text import printable
+
+HIDDEN = "***"
+ENVIRONMENT = "env_set"  # Hydra's key of environment variables, which may hold anything
+OURS = "IB_TRAIN_JOBS"  # the one among them that the program itself sets: no secret
+SECRET = frozenset(
+    ("key", "apikey", "token", "secret", "password", "passwd", "pwd", "passphrase", "credential", "credentials", "auth")
+)
+ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "credential", "apikey", "accesskey", "secretkey")
+LEAST, LEAST_COMMON = 4, 8  # letters of a secret, and of another value, that is looked for in other texts
+_ACCOUNT = re.compile(r"(?<=://)([^/@\s'\"]+)@")  # as in https://name:password@host
+_INNER = re.compile(r"(['\"]?)([\w.-]+)\1(\s*[:=]\s*)(?!//)([^,}\]\s]+)")  # a key and its value within a dictionary
+_ASSIGNED = re.compile(r"\b(\w+)=([^\s,;&'\"\])}]+)")  # as in export API_KEY=…, or ?token=… of an address
+_INTERPOLATION = re.compile(r"\$\{[^${}]*\}")
+_known: dict[str, str] = {}  # value → what stands for it
+
+
+class FromEnvironment(str):
+    """The value of an environment variable in a config; `shown` stands for it in files."""
+
+    shown: str
+
+    def __new__(cls, value: str, shown: str) -> FromEnvironment:
+        made = super().__new__(cls, value)
+        made.shown = shown
+        return made
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        return str(self), self.shown
+
+
+def sounds_secret(key: str) -> bool:
+    """Whether a key, or the name of a variable, is that of a secret: `api_key`, `tracker.apiKey`, `DB_PASSWORD`."""
+    parts = re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", key).lower())
+    return not SECRET.isdisjoint(parts) or any(part.endswith(ENDINGS) for part in parts)
+
+
+def remember(value: Any, shown: str = HIDDEN, least: int = LEAST) -> str:
+    """Hide this value wherever it comes up from now on; returns what stands for it. Shorter ones would hide words."""
+    text = str(value).strip("'\"")
+    if len(text) >= least and text != HIDDEN:
+        _known.setdefault(text, shown)
+        _known.setdefault(quote(text, safe=""), shown)
+    return shown
+
+
+def begin(words: Iterable[str], environment: Mapping[str, str]) -> None:
+    """A command begins: remember its secrets and those of its environment, and forget those of the last command."""
+    _known.clear()
+    for name, value in environment.items():
+        if sounds_secret(name):
+            remember(value, least=LEAST_COMMON)
+    told_words(words)
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a text has a secret within it that is remembered and long enough to be no word."""
+    return any(shown == HIDDEN and len(value) >= LEAST_COMMON and value in text for value, shown in _known.items())
+
+
+def hidden(text: str) -> str:
+    """The text without the secrets that are remembered, and without accounts in addresses."""
+    for value in sorted(_known, key=len, reverse=True):
+        if value in text:
+            text = text.replace(value, _known[value])
+    return _ACCOUNT.sub(_account, text) if "://" in text else text
+
+
+def told_line(text: str) -> str:
+    """The text as a message: one line without secrets and without what acts on a terminal."""
+    return printable(hidden(text))
+
+
+def masked(text: str) -> str:
+    """A value of a command or a config without the secrets that it holds beside other things."""
+    return _ASSIGNED.sub(_assigned, _ACCOUNT.sub(_account, text))
+
+
+def told_word(word: str) -> str:
+    """A word of a command without its secrets: values whose key sounds like one, and all put into the environment."""
+    key, sign, value = word.partition("=")
+    if ENVIRONMENT in key and key.endswith(OURS):
+        return word
+    if sign and (sounds_secret(key) or ENVIRONMENT in word):
+        for found in _INNER.finditer(value):
+            remember(found[4])
+        kept = _INTERPOLATION.fullmatch(value) and ENVIRONMENT not in word
+        return f"{key}={value if kept else remember(value) if value else ''}"
+    if sign and "{" in value:
+        value = _INNER.sub(lambda found: found[1] + found[2] + found[1] + found[3] + _inner(found), value)
+    return f"{key}{sign}{masked(value)}" if sign else masked(word)
+
+
+def told_words(words: Iterable[str]) -> list[str]:
+    """`told_word` of each."""
+    return [told_word(word) for word in words]
+
+
+def without_secrets(value: Any, secret: bool = False) -> Any:
+    """A config for a file or a tracker. Values under keys that sound secret are `***`, at any depth; so are accounts.
+
+    A value that came from an environment variable is told as `${oc.env:NAME}`. `secret`: it is under such a key.
+    """
+    if isinstance(value, Mapping):
+        return {
+            key: without_secrets(inner, secret or sounds_secret(str(key)) or str(key) == ENVIRONMENT)
+            if key != OURS
+            else inner
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        words = [told_word(inner) if type(inner) is str and not secret else inner for inner in value]
+        return [without_secrets(inner, secret) for inner in words]
+    if isinstance(value, FromEnvironment):
+        return value.shown
+    if secret and not isinstance(value, bool) and value not in (None, "", "???"):
+        kept = isinstance(value, str) and _INTERPOLATION.fullmatch(value)
+        return value if kept else remember(value)
+    if isinstance(value, str):
+        return HIDDEN if holds_secret(value) else masked(value)
+    return value
+
+
+def _inner(found: re.Match[str]) -> str:
+    return remember(found[4]) if sounds_secret(found[2]) and not _INTERPOLATION.match(found[4]) else found[4]
+
+
+def _account(found: re.Match[str]) -> str:
+    if found[1] != HIDDEN:
+        remember(found[1].rpartition(":")[2])
+    return f"{HIDDEN}@"
+
+
+def _assigned(found: re.Match[str]) -> str:
+    if found[1].lower() == "key" or not sounds_secret(found[1]) or found[2].startswith("$"):
+        return found[0]
+    return f"{found[1]}={remember(found[2])}"
