@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ib_cli.contracts.labels import GREEK, plain
-from ib_cli.report.figures.path_lines import DOTS, colour
+from ib_cli.report.figures.path_lines import colour, marker
 from ib_cli.report.page.plot_parts import BASELINE, GREY, Plot, layout, numbers, plain_line
 from ib_cli.report.panels.baseline import baselines
 from ib_cli.report.panels.contents import Contents
@@ -27,6 +27,7 @@ from ib_cli.report.panels.paths import (
     walks,
 )
 
+MOST_DOTS = 100  # steps: a longer line has none
 NEAR = 1.1  # shown of a balance of rate that is far out in places
 LINES = ("solid", "dash")  # of the first split and of the other one
 OF_PATH = "A line per run, its start a ring; a cross ends a run that is not done. Hover for the step. "
@@ -95,7 +96,7 @@ def _line(
     common = {"type": "scatter", "name": path.name, "legendgroup": path.name}
     look: dict[str, Any] = {"line": {"color": own, "width": 1.6 if k == 0 else 1.1, "dash": LINES[k]}}
     star = {"color": own, "size": 12 if k == 0 else 8, "symbol": "star" if k == 0 else "star-open"}
-    dots = k == 0 and len(rows) <= DOTS
+    dots = k == 0 and len(rows) <= MOST_DOTS
     look |= {"mode": "lines+markers" if dots else "lines", "marker": {"color": own, "size": 4}}
     if path.scratch:
         look = {"mode": "markers", "marker": star}
