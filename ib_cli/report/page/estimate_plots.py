@@ -52,7 +52,7 @@ def residual_plane(contents: Contents) -> list[Plot]:
         "A line per run along its epochs, its end marked; dotted and hollow where the estimate is flagged. Dashed: the "
         "saturation curve, the lower convex hull of the unflagged ends. Grey: I[X;Y] − I[X;Z], below which nothing is."
     )
-    plot = {"id": "residual-plane", "title": "Preserved and residual information"}
+    plot = {"id": "residual-plane", "plays": "plane", "title": "Preserved and residual information"}
     return [plot | _panelled(contents, traces, grid, [panel.curve for panel in rows[0]], note)]
 
 

@@ -17,6 +17,7 @@ from ib_cli.report.page.error_plots import error_by_entropy
 from ib_cli.report.page.estimate_plots import entropies, residual_plane
 from ib_cli.report.page.law_plots import law_plots
 from ib_cli.report.page.path_plots import path_plots
+from ib_cli.report.page.playback import pairs_under_way, under_way_trace
 from ib_cli.report.page.plot_parts import (
     BASELINE,
     DASHES,
@@ -49,6 +50,7 @@ def plots(contents: Contents) -> list[Plot]:
     """All plots of the page in their order: id, section, title, note, traces, layout."""
     found = [_frontier(contents, str(name), rows) for name, rows in contents.frontiers.groupby("frontier", sort=False)]
     found = [plot for plot in found if plot is not None]
+    found += [_under_way(contents, *pair) for pair in pairs_under_way(contents, set(contents.frontiers["frontier"]))]
     if contents.plane.paths:
         found.append(_plane(contents))
     found += residual_plane(contents)
@@ -92,7 +94,21 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
             if linear
             else ""
         ),
-        "traces": traces + bar(colours),
+        "traces": traces + under_way_trace(contents, x, y) + bar(colours),
+        "plays": axes,
+        "layout": layout(a, b, showlegend=True),
+    }
+
+
+def _under_way(contents: Contents, x: str, y: str) -> Plot:
+    """A frontier of which no run has ended."""
+    a, b = plain(x, contents.units, contents.own), plain(y, contents.units, contents.own)
+    return {
+        "id": f"frontier-{x}-{y}",
+        "title": f"Frontier {x}–{y}, {contents.split} split",
+        "note": "No run is done: the last records of those under way.",
+        "traces": under_way_trace(contents, x, y),
+        "plays": [x, y],
         "layout": layout(a, b, showlegend=True),
     }
 
@@ -127,19 +143,19 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
     return [
         {
             "type": "scatter", "mode": "lines", "name": f"hull{of}", "hoverinfo": "skip", "line": line,
-            "x": numbers(hull[x] * a), "y": numbers(hull[y] * b),
+            "x": numbers(hull[x] * a), "y": numbers(hull[y] * b), "play": "hull",
         },
         {
             "type": "scatter", "mode": "markers", "name": f"medians{of}",
             "x": numbers(rows[x] * a), "y": numbers(rows[y] * b),
             "error_x": quartiles(rows, x, a), "error_y": quartiles(rows, y, b),
             "marker": {**median, "color": colours.hexes(points.colour_by[rows.index])},
-            **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
+            **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())), "play": "medians",
         },
         {
             "type": "scatter", "mode": "markers", "name": f"runs{of}", "customdata": [int(m) for m in members],
             "x": numbers(runs[:, 0]), "y": numbers(runs[:, 1]),
-            "marker": single,
+            "marker": single, "play": "runs",
         },
     ]  # fmt: skip
 
@@ -159,6 +175,7 @@ def _plane(contents: Contents) -> Plot:
     note = "A line per run along its epochs, its end marked; first epochs may lie outside (zoom out: double click). "
     return {
         "id": "information-plane",
+        "plays": "plane",
         "title": f"Information plane, {plane.split} split",
         "note": note
         + (f"Hollow: {meant}. " if meant else "")

@@ -64,6 +64,7 @@ def run_lines(
             "marker": {"size": 3, "color": colour, "symbol": "circle-open" if hollow else "circle"},
             "opacity": 0.7, "x": numbers(joined[:, 1]),
             "y": numbers(joined[:, 2]), "customdata": ids, "epochs": numbers(joined[:, 0]), "showlegend": False,
+            "play": "line",
         })  # fmt: skip
     return traces
 
@@ -83,4 +84,5 @@ def end_marks(contents: Contents, lines: dict[int, np.ndarray], colours: Colours
     return {
         "type": "scatter", "mode": "markers", "marker": marker, "customdata": list(lines), "showlegend": False,
         "x": numbers(ends[:, 1]), "y": numbers(ends[:, 2]), "epochs": [int(e) for e in ends[:, 0]],
+        "play": "ends",
     }  # fmt: skip
