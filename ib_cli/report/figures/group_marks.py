@@ -39,7 +39,7 @@ def lines(
     dashes: Sequence[Any],
     **look: Any,
 ) -> None:
-    """A line (n, 2) per run, in the dashes and with some marks of its group; solid without marks where there is none."""
+    """A line (n, 2) per run, in the dashes and with some marks of its group; solid without a group."""
     from matplotlib.collections import LineCollection
 
     own = dashes_of(paths, groups, dashes)

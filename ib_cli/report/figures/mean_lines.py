@@ -19,9 +19,7 @@ def mean_line(panel: Axes, line: Means, i: int, label: str, across: tuple[float,
     """Line `i` of a panel, in per cent of fractions; `across`: the ends of the x axis."""
     look, k = style.look(i), style.PER_CENT
     bars = np.where(line.runs > 1, line.error, np.nan) * k if line.error.any() else None  # an only run has none
-    panel.errorbar(
-        line.x, line.y * k, yerr=bars, label=label, ms=3.5, lw=1, capsize=2, elinewidth=0.8, **look
-    )
+    panel.errorbar(line.x, line.y * k, yerr=bars, label=label, ms=3.5, lw=1, capsize=2, elinewidth=0.8, **look)
     if len(line.singles):
         at = style.beside(line.singles[:, 0], across)
         panel.scatter(at, line.singles[:, 1] * k, s=5, color=look["color"], marker=look["marker"], linewidths=0)

@@ -52,7 +52,9 @@ def _panel(place: Axes, contents: Contents, rows: Sequence[Residuals], count: in
     for k, found in enumerate(rows):
         at = found.steps + SPREAD * ((k + 0.5) / len(rows) - 0.5)
         own, errors = colour(contents, found.path.number, count), np.where(np.isfinite(found.errors), found.errors, 0.0)
-        place.errorbar(at, found.values, errors, fmt=marker(found.path.number), color=own, ms=2.2, mew=0, elinewidth=0.6)
+        place.errorbar(
+            at, found.values, errors, fmt=marker(found.path.number), color=own, ms=2.2, mew=0, elinewidth=0.6
+        )
 
 
 def _copies(contents: Contents, paths: Sequence[ShownPath]) -> str:

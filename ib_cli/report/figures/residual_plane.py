@@ -63,9 +63,7 @@ def _shaded(panel: ResidualPanel) -> bool:
     return len(panel.paths) <= CROWD and any(len(path.epochs) > 1 for path in panel.paths.values())
 
 
-def _panel(
-    place: Axes, contents: Contents, panel: ResidualPanel, last: float, groups: group_marks.Groups
-) -> None:
+def _panel(place: Axes, contents: Contents, panel: ResidualPanel, last: float, groups: group_marks.Groups) -> None:
     k, paths = contents.scale(PRESERVED), {run: path.thinned for run, path in panel.paths.items()}
     colours = contents.colours.hexes(contents.run_colour_values[list(paths)])
     crowd = len(paths) > CROWD

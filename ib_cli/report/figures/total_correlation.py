@@ -34,7 +34,9 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         if len(found) > 1:
             panel.set_title(literal(each.curve), fontsize=style.MEDIUM)
     bands = band_words(each.error for each in found)
-    style.says(figure, style.of_split(contents), bands, "hollow = flagged" if any(each.flagged for each in found) else "")
+    style.says(
+        figure, style.of_split(contents), bands, "hollow = flagged" if any(each.flagged for each in found) else ""
+    )
     return style.write(figure, folder, "total_correlation")
 
 

@@ -3,6 +3,7 @@
 const Playback = (() => {
   const box = document.getElementById("playback");
   const [button, slider, output] = ["button", "input", "output"].map((name) => box.querySelector(name));
+  const HOVER = "median at this epoch<br>x = %{x:.4g}<br>y = %{y:.4g}<extra></extra>"; // the texts are of the end
   const plots = [];
   let records, epochs, remember, timer, asked;
 
@@ -124,6 +125,10 @@ const Playback = (() => {
         return (points ? points[i] : ofPlane(plot, trace, epoch)).map((point) => point[axis]);
       }),
     );
+    const hovers = moving.map((i) => {
+      plot.traces[i].hover ??= canvas.data[i].hovertemplate ?? "";
+      return atEnd || plot.traces[i].play !== "medians" ? plot.traces[i].hover : HOVER;
+    });
     const layout = {};
     if (!plot.paths && (atEnd || !plot.moved)) {
       ["xaxis", "yaxis"].forEach((name, axis) => {
@@ -131,10 +136,11 @@ const Playback = (() => {
         else layout[`${name}.range`] = span(plot, axis);
       });
     }
-    const bars = plot.paths ? {} : { "error_x.visible": atEnd, "error_y.visible": atEnd };
+    const barred = moving.map((i) => atEnd && plot.traces[i].play === "medians"); // they are of the end
+    const more = plot.paths ? {} : { "error_x.visible": barred, "error_y.visible": barred, hovertemplate: hovers };
     plot.moved = !atEnd;
     canvas.dataset.epoch = atEnd ? "" : epoch;
-    return Plotly.update(canvas, { x: xs, y: ys, ...bars }, layout, moving);
+    return Plotly.update(canvas, { x: xs, y: ys, ...more }, layout, moving);
   }
 
   const current = () => (Number(slider.value) === epochs.length - 1 ? null : epochs[Number(slider.value)]);

@@ -29,15 +29,19 @@ from ib_cli.report.page.plot_parts import (
     layout,
     medians,
     numbers,
-    quartiles,
+    per_cent,
+    spread_bars,
 )
 from ib_cli.report.page.run_lines import FEW, end_marks, flagged_lines, run_lines
 from ib_cli.report.page.surface_plot import surface
 from ib_cli.report.page.sweep_plots import first_law, measures
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.information_plane import hollow_ends, limits, meaning, shown_paths
+from ib_cli.report.panels.information_plane import hollow_ends, limits, meaning, outside, shown_paths
+from ib_cli.report.panels.run_groups import run_groups
+from ib_cli.report.panels.trajectories import outside as epochs_outside
 from ib_cli.report.panels.trajectories import trajectories, value_limits
 from ib_cli.report.quantities.colours import Colours
+from ib_cli.report.quantities.spread import bar_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -62,7 +66,8 @@ def plots(contents: Contents) -> list[Plot]:
     over_epochs = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
     over_epochs += entropies(contents)
     over_epochs += cross_entropies(contents) + error_by_entropy(contents)
-    return found + [{"section": "Trajectories", **plot} for plot in over_epochs]
+    found += [{"section": "Trajectories", **plot} for plot in over_epochs]
+    return [{"split": contents.split, **plot} for plot in found]
 
 
 def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
@@ -86,8 +91,9 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
     return {
         "id": f"frontier-{x}-{y}",
         "title": f"Frontier {x}–{y}",
-        "note": "Large: median over the runs that differ by their seed alone, with quartiles. Small: single runs. "
-        "Line: lower convex hull of the medians."
+        "note": "Large: median over the runs that differ by their seed alone. "
+        + (f"{words}. " if (words := bar_words(rows["runs"])) else "")
+        + "Small: single runs. Line: lower convex hull of the medians."
         + (" Black line: the exact limit, below which nothing can be." if limits else "")
         + (
             " Grey line of dots and dashes: what a linear Gaussian model attains; others may be below."
@@ -105,7 +111,7 @@ def _under_way(contents: Contents, x: str, y: str) -> Plot:
     a, b = plain(x, contents.units, contents.own), plain(y, contents.units, contents.own)
     return {
         "id": f"frontier-{x}-{y}",
-        "title": f"Frontier {x}–{y}, {contents.split} split",
+        "title": f"Frontier {x}–{y}",
         "note": "No run is done: the last records of those under way.",
         "traces": under_way_trace(contents, x, y),
         "plays": [x, y],
@@ -148,7 +154,7 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
         {
             "type": "scatter", "mode": "markers", "name": f"medians{of}",
             "x": numbers(rows[x] * a), "y": numbers(rows[y] * b),
-            "error_x": quartiles(rows, x, a), "error_y": quartiles(rows, y, b),
+            "error_x": spread_bars(contents, rows, x, a), "error_y": spread_bars(contents, rows, y, b),
             "marker": {**median, "color": colours.hexes(points.colour_by[rows.index])},
             **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())), "play": "medians",
         },
@@ -172,7 +178,8 @@ def _plane(contents: Contents) -> Plot:
     left, right, bottom, top, log = limits(contents)
     span = [float(np.log10(left)), float(np.log10(right))] if log else [left, right]
     left_out, lacking = len(plane.left_out), len(plane.unestimated)
-    note = "A line per run along its epochs, its end marked; first epochs may lie outside (zoom out: double click). "
+    note = "A line per run along its epochs, its end marked. "
+    note += f"{told[0].upper()}{told[1:]}: double click zooms out. " if (told := outside(contents)) else ""
     return {
         "id": "information-plane",
         "plays": "plane",
@@ -193,7 +200,7 @@ def _plane(contents: Contents) -> Plot:
             *titles,
             xaxis={"type": "log" if log else "linear", "range": span},
             yaxis={"range": [bottom, top]},
-            showlegend=limited,
+            showlegend=limited or bool(run_groups(contents, shown)),
         ),
     }
 
@@ -228,15 +235,18 @@ def _trajectories(contents: Contents, name: str) -> Plot | None:
     colours = contents.colours
     few = len(lines) <= FEW  # the ends of a thousand lines say nothing and take a second to draw
     marked = {run: line for run, line in lines.items() if few or contents.runs[run].status != "done"}
+    span = value_limits(found.values())
+    told = epochs_outside(found.values(), span)
+    note = "A line per run; a cross ends a run that is not done."
     return {
         "id": f"trajectory-{name}",
         "title": f"{GREEK.get(name, name)} over the epochs",
-        "note": "A line per run; a cross ends a run that is not done.",
+        "note": note + (f" {told[0].upper()}{told[1:]}: double click zooms out." if told else ""),
         "traces": [*run_lines(contents, lines, colours, False), end_marks(contents, marked, colours), *bar(colours)],
         "layout": layout(
             "epoch",
             plain(name, contents.units, contents.own),
-            yaxis={"range": list(value_limits(found.values()))},
-            showlegend=False,
+            yaxis={"range": list(span), **per_cent(name)},
+            showlegend=bool(run_groups(contents, found)),
         ),
     }

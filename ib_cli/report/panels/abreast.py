@@ -1,4 +1,4 @@
-"""Rows of panels, a column per curve, as pictures lay them out: a few columns side by side, so that they can be read."""
+"""Rows of panels, a column per curve, as pictures lay them out: few columns side by side, so that they can be read."""
 
 from __future__ import annotations
 

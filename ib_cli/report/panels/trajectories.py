@@ -45,7 +45,7 @@ def value_limits(lines: Iterable[np.ndarray]) -> tuple[float, float]:
 
 
 def outside(lines: Iterable[np.ndarray], limits: tuple[float, float]) -> str:
-    """Which epochs of the lines (n, 2) lie outside the limits of the values: `epochs 1–3 lie above`; '' if none does."""
+    """Which epochs of lines (n, 2) lie outside the limits of the values: `epochs 1–3 lie above`; '' if none does."""
     points = np.concatenate([*lines])
     parts = [
         f"{_epochs(points[beyond, 0])} {where}"
