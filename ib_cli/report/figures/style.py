@@ -38,6 +38,7 @@ BASELINE: dict[str, Any] = {"color": "0.45", "ls": "-.", "lw": 1.1}  # the line 
 COLUMNS = 3  # panels in a row
 KEY, LETTER = 0.55, 0.055  # inches of a legend's line with its mark, and of a letter
 PER_CENT = 100.0
+MINOR = (2, 5)  # minor ticks of a decade: each of eight would take as long to place as a word
 LINE = 0.13  # inches of a line of small words
 LETTERS = 20  # of the words below a figure, in an inch
 BESIDE = 0.025  # of the axis' width: by so much single runs stand beside their median
@@ -134,6 +135,7 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
     if high < 100 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(LogLocator(subs=MINOR))
     axis.set_minor_formatter(NullFormatter())
 
 
