@@ -58,9 +58,15 @@ def marks(
                 chosen = np.unique(np.linspace(0, len(path) - 1, SPOTS).round().astype(int))
                 spots.append(path[chosen])
                 shades += [colour] * len(chosen)
-        at = {"s": SIZE, "marker": style.cycled(style.RUN_MARKERS, number), "linewidths": 0, "zorder": 2.4}
+        at: dict[str, Any] = {
+            "s": SIZE,
+            "marker": style.cycled(style.RUN_MARKERS, number),
+            "linewidths": 0,
+            "zorder": 2.4,
+        }
         if spots:
-            panel.scatter(*np.concatenate(spots).T, c=shades, rasterized=rasterized, **at)
+            x, y = np.concatenate(spots).T
+            panel.scatter(x, y, c=shades, rasterized=rasterized, **at)
 
 
 def handles(contents: Contents, groups: Groups, dashes: Sequence[Any] = style.UNDOTTED) -> list[Line2D]:

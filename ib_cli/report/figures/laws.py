@@ -79,10 +79,9 @@ def _compared(relations: list[Relation], folder: Path, name: str, split: str) ->
     style.tidy(right, _names(relations), "relative difference")
     left.plot([], [], "o", color="0.45", mfc="white", ms=3.5, label=_hollow(relations))
     _legend(figure, left)
-    bars = (
-        error_words(relations) if any(len(relation.prediction[relation.shown]) <= FEW for relation in relations) else ""
-    )
-    style.says(figure, f"{split} split", "amounts in nats", bars, f"below {LEAST:g} at {LEAST:g}")
+    few = any(relation.shown.sum() <= FEW for relation in relations)
+    words = error_words(relations) if few else ""
+    style.says(figure, f"{split} split", "amounts in nats", words, f"below {LEAST:g} at {LEAST:g}")
     return style.write(figure, folder, f"thermodynamics_{name}")
 
 

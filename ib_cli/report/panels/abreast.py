@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Panel = TypeVar("Panel")
 ABREAST = 3  # columns
@@ -12,7 +12,7 @@ ABREAST = 3  # columns
 class Strip(NamedTuple):
     """Panels side by side, number of the row that they are of, and whether they are below their columns' names."""
 
-    panels: Sequence
+    panels: Sequence[Any]
     row: int
     first: bool
 
