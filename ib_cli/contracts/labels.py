@@ -83,6 +83,7 @@ INFORMATION = re.compile(
     r"|(d[CDR]/d(lambda|gamma|t)|maxwell|hessian_largest)(_stderr)?"  # slopes by λ, γ and t, which have no unit
 )
 RELATIVE = frozenset({"C_drift"})  # of these, what has no unit
+FRACTION = re.compile(r"(accuracy|error|nuisance_error)(_\w+)?|box_share(_\w+)?")  # shown in per cent
 NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 # Order of display; all other measures follow.
 ORDER = (
@@ -101,6 +102,16 @@ def has_units(measure: str, own: Collection[str] = ()) -> bool:
     `own`: symbols of functionals of a person's own: every functional is an amount of information.
     """
     return measure in own or (measure not in RELATIVE and INFORMATION.fullmatch(measure) is not None)
+
+
+def is_fraction(measure: str) -> bool:
+    """Whether a measure is a share of the samples or of a sum, from 0 to 1, which pictures show in per cent."""
+    return FRACTION.fullmatch(measure) is not None
+
+
+def shown_unit(measure: str, units: str, own: Collection[str] = ()) -> str:
+    """The unit beside a measure on an axis: `units` (nats or bits), % for a fraction, else ''."""
+    return unit(measure, units, own) or ("%" if is_fraction(measure) else "")
 
 
 def unit(measure: str, units: str, own: Collection[str] = ()) -> str:
@@ -138,17 +149,17 @@ def literal(text: str) -> str:
 
 
 def label(measure: str, units: str, own: Collection[str] = ()) -> str:
-    """Axis label of a measure in a figure: `rate $R$ (nats)`; a long name has a line of its own."""
+    """Axis label of a measure in a figure: `rate $R$ (nats)`, `accuracy (%)`; a long name has a line of its own."""
     name = NAMES.get(measure, "")
     between = "\n" if name and len(name) + len(measure) > WIDE else " "
     text = f"{name}{between}{mathtext(measure)}".strip()
-    return f"{text} ({units})" if has_units(measure, own) else text
+    return f"{text} ({of})" if (of := shown_unit(measure, units, own)) else text
 
 
 def plain(measure: str, units: str, own: Collection[str] = ()) -> str:
     """Axis label of a measure on the HTML page: `rate R (nats)`."""
     text = f"{NAMES.get(measure, '')} {GREEK.get(measure, measure)}".strip()
-    return f"{text} ({units})" if has_units(measure, own) else text
+    return f"{text} ({of})" if (of := shown_unit(measure, units, own)) else text
 
 
 def _subscript(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from ib_cli.report.read.tables import converted, trajectory, write_csv, write_pa
 from ib_cli.system.atomic import replacing, writing
 from ib_cli.system.matplotlib_import import default_style
 from ib_cli.system.own_files import check_own_folder
+from ib_cli.system.uncollected import collected_later
 
 REFRESH = '<meta http-equiv="refresh"'
 # The figures in the order of the report: module in figures/ → its files.
@@ -77,7 +78,10 @@ def write_figures(contents: Contents, folder: Path) -> list[Path]:
     figures = [
         import_module(f"ib_cli.report.figures.{name}") for name in FIGURES
     ]  # only now: Matplotlib takes a second
-    written = [file for figure in figures for file in figure.draw(contents, folder)]
+    written: list[Path] = []
+    for figure in figures:
+        with collected_later():  # a figure is many objects that stay until it is written
+            written += figure.draw(contents, folder)
     ours = [file for name in FIGURES.values() for ending in ("png", "pdf") for file in folder.glob(f"{name}.{ending}")]
     for file in set(ours) - set(written):
         file.unlink()

@@ -61,8 +61,10 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
         evaluated=experiment.settings.evaluate_train,
     )
     path_pictures(experiment.records.metrics.read(), folder / "path.png")
-    if estimated := atoms(experiment.records.estimates.read()):
-        write(i_diagrams(estimated), folder / "i_diagram.png")
+    estimates = experiment.records.estimates.read()
+    if estimated := atoms(estimates):
+        named = {f"{name}, {estimates[-1]['split']} split": parts for name, parts in estimated.items()}
+        write(i_diagrams(named), folder / "i_diagram.png")
     model.eval()
     if model.bottleneck.discrete and data.spec.one_hot:
         measured = [line for line in experiment.records.metrics.read() if line["split"] == "test"][-1]
@@ -87,7 +89,7 @@ def _draw(experiment: Experiment, params: Mapping[str, Tensor]) -> None:
     )
     made = needed(p.decoder).mean[0]
     if model.encodes:
-        image_grid([p.x.cpu(), made.cpu()], folder / "reconstructions.png", ["x", "E d(x|z)"], data.spec.interval)
+        image_grid([p.x.cpu(), made.cpu()], folder / "reconstructions.png", ["x, test", "E d(x|z)"], data.spec.interval)
     if not model.generates:
         return
     buffers = dict(model.named_buffers())

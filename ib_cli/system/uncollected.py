@@ -1,4 +1,4 @@
-"""Imports without the garbage collector, which would look at every new object again and again and find none to free."""
+"""Imports and figures without the garbage collector, which would look at new objects again and again and free none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ib_cli.system.signals import held
+
+
+@contextmanager
+def collected_later() -> Iterator[None]:
+    """Within the block no garbage is collected; it is later. For what makes many objects that stay until its end."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.noise_layers import Measured, measured
+from ib_cli.report.panels.noise_layers import Measured, measured, split_of
 from ib_cli.report.read.noise_layers import Activations
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         style.tidy(above, "$z$", "density" if number == 0 else "")
         style.tidy(below, r"$\ln z$", "density" if number == 0 else "")
     panels[0].legend(fontsize=style.SMALL, frameon=False)
+    style.says(figure, split_of(runs), "z and densities without units", "z up to its quantile 0.995")
     return style.write(figure, folder, "activations")
 
 

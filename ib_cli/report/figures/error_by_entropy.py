@@ -9,6 +9,7 @@ from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.error_by_entropy import BOUND, error_curves
+from ib_cli.system.per_cent import show_per_cent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +38,11 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         panel.plot(line.entropy * k, line.error, ls=DASHES[line.split], lw=0.9, **own)
     panel.set_xscale("symlog", linthresh=LINEAR * k)
     panel.set_ylim(BELOW, None)
-    style.tidy(panel, f"entropy of the latent, bound {mathtext(BOUND)} ({contents.units})", "error rate")
+    style.tidy(panel, f"entropy of the latent, bound {mathtext(BOUND)} ({contents.units})", "error rate (%)")
+    show_per_cent(panel.yaxis)
     _legends(figure, panel, looks, [split for split in DASHES if any(line.split == split for line in found)])
+    splits = dict.fromkeys(line.split for line in found)
+    style.says(figure, style.of_split(contents, " and ".join(splits)), "a line per run, hollow = bound")
     return style.write(figure, folder, "error_by_entropy")
 
 

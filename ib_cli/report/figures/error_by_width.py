@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ib_cli.contracts.labels import literal
 from ib_cli.report.figures import style
+from ib_cli.report.figures.mean_lines import mean_line, mean_words
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.noise_errors import FRACTION, MODES, errors_by_width
 
@@ -30,10 +30,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         if panel is not panels[0]:
             panel.sharey(panels[0])
         for kind, line in of.items():
-            colour, marker = (style.cycled(each, kinds.index(kind)) for each in (style.COLOURS, style.MARKERS))
-            look: dict[str, Any] = {"color": colour, "marker": marker, "ms": 3.5, "lw": 1, "capsize": 2}
-            bars = line.error * 100 if line.error.any() else None  # an only run has none
-            panel.errorbar(line.x, line.y * 100, yerr=bars, label=literal(kind), elinewidth=0.8, **look)
+            mean_line(panel, line, kinds.index(kind), literal(kind), (widths[0], widths[-1]))
         panel.set_xscale("log")
         panel.set_xticks(widths, [f"{100 * x:g}%" if counted == FRACTION else f"{x:g}" for x in widths])
         panel.set_xticks([], minor=True)
@@ -42,7 +39,6 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     if low > 0 and high > WIDE * low:  # else one bad kind of noise would press the others together
         panels[0].set_yscale("log")
         style.log_ticks(panels[0].yaxis, low, high)
-    handles, labels = panels[0].get_legend_handles_labels()
-    below: dict[str, Any] = {"loc": "outside lower center", "ncols": len(labels), "frameon": False}
-    figure.legend(handles, labels, fontsize=style.SMALL, **below)  # where it hides no line
+    style.above(figure, panels[0].get_legend_handles_labels()[0])  # where it hides no line
+    style.says(figure, style.of_split(contents), mean_words(line for of in found.values() for line in of.values()))
     return style.write(figure, folder, "error_by_width")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ib_cli.contracts.labels import literal
+from ib_cli.contracts.labels import counted, literal
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.first_law import SlopeSeries, axis_limits, not_positive, slope_series
@@ -36,7 +36,14 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     style.log_ticks(panel.yaxis, *up)
     style.tidy(panel, "ratio of the weights", "slope of the frontier")
     _legend(figure, panel, found)
+    style.says(figure, style.of_split(contents), "bar = slopes to both neighbours", "no units", _below(found, up[0]))
     return style.write(figure, folder, "first_law")
+
+
+def _below(found: list[SlopeSeries], low: float) -> str:
+    """That bars reach below the axis."""
+    cut = sum(int((one.low[one.positive] < low).sum()) for one in found)
+    return f"{counted(cut, 'bar')} beyond the lower edge" if cut else ""
 
 
 def _series(panel: Axes, series: SlopeSeries, i: int, several: bool, edge: float) -> None:

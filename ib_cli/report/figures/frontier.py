@@ -12,6 +12,7 @@ from ib_cli.contracts.labels import label, literal
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.colours import Colours
+from ib_cli.report.quantities.spread import bar_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         if len(axes) == 2:
             figure, (panel,) = style.new()
             paint(contents, panel, rows, axes[0], axes[1])
+            style.says(figure, style.of_split(contents))
             files += style.write(figure, folder, f"frontier_{axes[0]}_{axes[1]}")
     return files
 
@@ -86,8 +88,8 @@ def _medians(
         panel.errorbar(
             rows[x] * a,
             rows[y] * b,
-            xerr=_bars(rows, x) * a,
-            yerr=_bars(rows, y) * b,
+            xerr=_bars(contents, rows, x) * a,
+            yerr=_bars(contents, rows, y) * b,
             fmt="none",
             ecolor=hexes,
             elinewidth=0.8,
@@ -99,9 +101,16 @@ def _medians(
     )
 
 
-def _bars(rows: DataFrame, name: str) -> np.ndarray:
-    """Lengths (2, n) of the error bars: down to the lower quartile, up to the upper one."""
-    return np.stack([rows[name] - rows[f"{name}_q1"], rows[f"{name}_q3"] - rows[name]]).clip(min=0)
+def _bars(contents: Contents, rows: DataFrame, name: str) -> np.ndarray:
+    """Lengths (2, n) of the bars: down to their lower ends, up to their upper ones."""
+    low, high = contents.bar_ends(rows, name)
+    return np.stack([rows[name] - low, high - rows[name]]).clip(min=0)
+
+
+def _median(rows: DataFrame) -> str:
+    """The legend's entry for the large marks: `median of n = 2, bar = range`."""
+    number, _, bar = bar_words(rows["runs"]).partition(": median, ")
+    return f"median of {number}, {bar}"
 
 
 def _legend(panel: Axes, contents: Contents, rows: DataFrame, limits: Mapping[str, str]) -> None:
@@ -122,7 +131,7 @@ def _legend(panel: Axes, contents: Contents, rows: DataFrame, limits: Mapping[st
     if not handles and rows["hull"].sum() > 1:
         handles.append(Line2D([], [], color="0.45", lw=0.8, label="lower convex hull"))
     if (rows["runs"] > 1).any():
-        handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=5.5, mec="white", label="median, quartiles"))
+        handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=5.5, mec="white", label=_median(rows)))
         handles.append(Line2D([], [], color="0.45", lw=0, marker="o", ms=2, label="single runs"))
     handles += [Line2D([], [], color="black", lw=1.2, label=literal(text)) for text in limits.values()]
     handles += [Line2D([], [], label=literal(curve), **style.BASELINE) for curve in baselines]

@@ -16,4 +16,6 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     named = diagrams(contents)
     if not named:
         return []
-    return style.write(i_diagrams(named, contents.units, NATS_PER[contents.units]), folder, "i_diagram")
+    figure = i_diagrams(named, contents.units, NATS_PER[contents.units])
+    style.says(figure, style.of_split(contents, contents.estimated.split))
+    return style.write(figure, folder, "i_diagram")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ib_cli.contracts.labels import literal
-from ib_cli.report.figures import marks, style
+from ib_cli.report.figures import group_marks, marks, style
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.information_plane import limits, meaning, shown_paths
+from ib_cli.report.panels.information_plane import limits, meaning, outside, shown_paths
+from ib_cli.report.panels.run_groups import run_groups
 from ib_cli.report.quantities.colours import Colours
 from ib_cli.report.quantities.thinning import thinned_rows
 
@@ -30,24 +31,29 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         return []
     figure, (panel,) = style.new()
     paint(contents, panel)
+    handles = group_marks.handles(contents, run_groups(contents, shown_paths(contents)))
     if text := meaning(contents):
-        handles = [marks.hollow_handle(text)]
-        figure.legend(handles=handles, loc="outside upper left", fontsize=style.SMALL, frameon=False)
+        handles.append(marks.hollow_handle(text))
+    style.above(figure, handles)
+    style.says(figure, style.of_split(contents, contents.plane.split), "a line per run along its epochs")
     return style.write(figure, folder, "information_plane")
 
 
 def paint(contents: Contents, panel: Axes) -> None:
-    """The whole plane into a panel, without the words on hollow marks."""
+    """The whole plane into a panel, without the words on hollow marks and without the legend of a few multipliers.
+
+    Epochs beyond the axes are told above the panel.
+    """
     plane, paths = contents.plane, shown_paths(contents)
     scale = Colours(contents.points, contents.curves_of(paths))
     colours, crowd = scale.hexes(contents.run_colour_values[list(paths)]), len(paths) > CROWD
     rows = {run: thinned_rows(len(path), MOST_EPOCHS) for run, path in paths.items()}
     thin = [paths[run][kept, 1:] for run, kept in rows.items()]
-    look = {"linewidths": 0.3 if crowd else 0.7, "alpha": 0.25 if crowd else 0.6}
+    groups = run_groups(contents, paths)
+    look = {"linewidths": 0.3 if crowd else 0.7, "alpha": 0.25 if crowd else 0.6, "rasterized": crowd}
+    flagged = [plane.flagged[run][kept] for run, kept in rows.items()]
     # a thousand curves would make a PDF that no viewer likes
-    marks.lines(
-        panel, thin, [plane.flagged[run][kept] for run, kept in rows.items()], colours, **look, rasterized=crowd
-    )
+    marks.lines(panel, thin, flagged, colours, group_marks.dashes_of(paths, groups), **look)
     if not crowd:
         hollow = np.concatenate([plane.hollow(run)[kept] for run, kept in rows.items()])
         _dots(panel, np.concatenate(thin), np.repeat(colours, [len(path) for path in thin]), hollow)
@@ -56,10 +62,14 @@ def paint(contents: Contents, panel: Axes) -> None:
         panel.plot(*at.T, color="black", lw=1.2, zorder=1.5, label=literal(title))
     done = np.array([contents.runs[run].status == "done" for run in paths])
     open_ends = np.array([plane.hollow(run)[-1] for run in paths])
-    marks.ends(panel, np.array([path[-1] for path in thin]), colours, done, open_ends, crowd)
+    forms = group_marks.markers_of(paths, groups)
+    marks.ends(panel, np.array([path[-1] for path in thin]), colours, done, open_ends, crowd, forms)
     _bounds(panel, contents)
     style.tidy(panel, *axis_labels(contents))
-    style.colour_bar(panel.figure, [panel], scale)
+    if told := outside(contents):
+        panel.set_title(told, loc="right", fontsize=style.SMALL, color="0.3")
+    if not groups:
+        style.colour_bar(panel.figure, [panel], scale)
     if contents.plane_exact_limits:
         panel.legend(loc="lower right", fontsize=style.SMALL, frameon=False)
 

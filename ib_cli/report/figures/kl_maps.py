@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.noise_layers import Measured, measured
+from ib_cli.report.panels.noise_layers import Measured, measured, split_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +65,7 @@ def _figure(rows: Sequence[Measured], inputs: Sequence[int], k: float, units: st
         titles = ["input", *list(rows[0].layers.maps)[:columns]]
         for panel, title in zip(panels[0][number * (columns + 1) :], titles):
             panel.set_title(title, fontsize=style.MEDIUM)
-    figure.supxlabel(f"largest KL of a place, less the least ({units})", fontsize=style.SMALL)
+    style.says(figure, split_of(rows), f"numbers: largest KL of a place, less the least ({units})")
     return figure
 
 

@@ -14,6 +14,7 @@ from ib_cli.report.figures import style
 from ib_cli.report.laws.recorded_laws import doubted
 from ib_cli.report.laws.relation import Relation
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.spread import number_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,19 +38,19 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     files: list[Path] = []
     for law, name in COMPARED.items():
         if relations := found.of(law):
-            files += _compared(relations, folder, name)
+            files += _compared(relations, folder, name, found.split)
     if relations := found.of("susceptibility"):
-        files += _along(relations, folder, "susceptibilities")
+        files += _along(relations, folder, "susceptibilities", found.split)
     if relations := found.of("convexity"):
-        files += _violations(relations, folder)
+        files += _violations(relations, folder, found.split)
     if relations := found.of("free rate"):
-        files += _along(relations, folder, "free_rate")
+        files += _along(relations, folder, "free_rate", found.split)
     if not found.recorded.empty:
         files += _recorded(found.recorded, folder)
     return files
 
 
-def _compared(relations: list[Relation], folder: Path, name: str) -> list[Path]:
+def _compared(relations: list[Relation], folder: Path, name: str, split: str) -> list[Path]:
     """Measured against predicted; relative difference against the multiplier. Hollow marks: not sure."""
     figure, (left, right) = style.new(2)
     figure.set_size_inches(6.6, 2.9 + 0.14 * math.ceil(len(relations) / 2))
@@ -78,7 +79,17 @@ def _compared(relations: list[Relation], folder: Path, name: str) -> list[Path]:
     style.tidy(right, _names(relations), "relative difference")
     left.plot([], [], "o", color="0.45", mfc="white", ms=3.5, label=_hollow(relations))
     _legend(figure, left)
+    few = any(relation.shown.sum() <= FEW for relation in relations)
+    words = error_words(relations) if few else ""
+    style.says(figure, f"{split} split", "amounts in nats", words, f"below {LEAST:g} at {LEAST:g}")
     return style.write(figure, folder, f"thermodynamics_{name}")
+
+
+def error_words(relations: list[Relation]) -> str:
+    """What the bars of relations are: errors of finite differences, and of how many seeds."""
+    seeds = {relation.measured.shape[1] - 1 for relation in relations}
+    of = f" and of seeds, {number_words(seeds)}" if max(seeds) > 1 else ""
+    return f"bar = error of finite differences{of}"
 
 
 def _hollow(relations: list[Relation]) -> str:
@@ -92,14 +103,17 @@ def _marks(panel: Axes, x: np.ndarray, y: np.ndarray, sure: np.ndarray, i: int) 
     panel.plot(x[sure], y[sure], marker, color=colour, mew=0, ms=3, zorder=3)
 
 
-def _along(relations: list[Relation], folder: Path, name: str) -> list[Path]:
+def _along(relations: list[Relation], folder: Path, name: str, split: str) -> list[Path]:
     """A panel per relation, a line per value of the other multipliers. Susceptibilities are times the multiplier."""
     columns = min(len(relations), COLUMNS)
     figure, panels = style.new(columns, math.ceil(len(relations) / columns))
     for panel, relation in zip(panels, relations):
         _lines(panel, relation)
+        if len({relation.grid.curve for relation in relations}) > 1:
+            panel.set_title(literal(relation.grid.curve), fontsize=style.MEDIUM)
     for panel in panels[len(relations) :]:
         panel.set_visible(False)
+    style.says(figure, f"{split} split", error_words(relations))
     return style.write(figure, folder, f"thermodynamics_{name}")
 
 
@@ -117,11 +131,13 @@ def _lines(panel: Axes, relation: Relation) -> None:
             y, error = np.abs(y) * x, error * x
         named = others and i % math.ceil(len(lines) / NAMED) == 0
         words = ", ".join(f"{GREEK[name]} = {value:g}" for name, value in others.items()) if named else None
-        panel.errorbar(x, y, error, fmt="-o", color=colour, lw=0.8, ms=2, elinewidth=0.5, label=words)
+        form = style.look(i) | {"color": colour}
+        panel.errorbar(x, y, error, lw=0.8, ms=2, elinewidth=0.5, label=words, **form)
         hollow = ~relation.trusted[cells][shown]
         if hollow.any():
             text = "hollow: not to be trusted" if i == 0 else None
-            panel.plot(x[hollow], y[hollow], "o", color=colour, mfc="white", mew=0.6, ms=3, zorder=3, label=text)
+            own = {"marker": form["marker"], "ls": "none", "color": colour}
+            panel.plot(x[hollow], y[hollow], mfc="white", mew=0.6, ms=3, zorder=3, label=text, **own)
         if relation.peaks is not None:
             peaks = relation.peaks[cells][shown]
             panel.plot(x[peaks], y[peaks], "*", color=colour, ms=7, mec="black", mew=0.4, zorder=4)
@@ -136,7 +152,7 @@ def _lines(panel: Axes, relation: Relation) -> None:
         panel.legend(fontsize=style.SMALL - 2, framealpha=0.7, edgecolor="none")
 
 
-def _violations(relations: list[Relation], folder: Path) -> list[Path]:
+def _violations(relations: list[Relation], folder: Path, split: str) -> list[Path]:
     """Violations of convexity relative to the quantity's extent; 0 if the law holds."""
     relations = [each for each in relations if (each.shown & np.isfinite(each.relative)).any()]
     if not relations:  # a single point has no extent
@@ -161,6 +177,7 @@ def _violations(relations: list[Relation], folder: Path) -> list[Path]:
         style.log_ticks(panel.xaxis, *panel.get_xlim())
     style.tidy(panel, _names(relations), "violation / extent")
     _legend(figure, panel, 1)
+    style.says(figure, f"{split} split", "a share of the quantity's extent, no units")
     return style.write(figure, folder, "thermodynamics_convexity")
 
 
@@ -186,6 +203,8 @@ def _recorded(table: DataFrame, folder: Path) -> list[Path]:
         panel.set(xscale="log", yscale="log")
     style.tidy(panel, "predicted", "measured")
     panel.legend(fontsize=style.SMALL - 1, frameon=False)
+    bars = "bar = the run's own standard error" if "error" in known and known["error"].notna().any() else ""
+    style.says(figure, "as the runs wrote them, amounts in nats", bars)
     return style.write(figure, folder, "thermodynamics_recorded")
 
 

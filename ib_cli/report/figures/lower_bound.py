@@ -7,6 +7,7 @@ from pathlib import Path
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.lower_bounds import lower_bounds
+from ib_cli.report.quantities.spread import number_words
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
@@ -28,4 +29,6 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     table.auto_set_font_size(False)
     table.set_fontsize(style.MEDIUM)
     table.scale(1, 1.4)
+    repeated = [int(n) for line in found.values() for n in line.runs if n > 1]
+    style.says(figure, f"± is the standard error of {number_words(repeated)}" if repeated else "")
     return style.write(figure, folder, "lower_bound")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ib_cli.contracts.labels import label, literal, mathtext
+from ib_cli.contracts.labels import is_fraction, label, literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.spread import bar_words
+from ib_cli.system.per_cent import show_per_cent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +23,7 @@ MOST_NAMED = 12  # lines of a panel: above this, no legend
 
 
 def draw(contents: Contents, folder: Path) -> list[Path]:
-    """`measures`: a panel per measure; single runs as small dots, medians with quartiles as lines."""
+    """`measures`: a panel per measure; medians with bars as lines, single runs as small marks beside them."""
     return against_multiplier(contents, contents.swept_metrics, folder, "measures")
 
 
@@ -36,6 +38,7 @@ def against_multiplier(
         paint(contents, panel, name)
         if floor is not None:
             panel.axhline(floor, color="0.6", lw=0.7, zorder=1)
+    style.says(figure, style.of_split(contents), spread_words(contents))
     handles = legend_handles(contents, names[0])
     if len(contents.points.curves) > 1 and handles:
         panels[0].legend(handles=handles, fontsize=style.SMALL - 1, frameon=False)
@@ -51,6 +54,14 @@ def paint(contents: Contents, panel: Axes, name: str) -> None:
         _curve(panel, contents, name, curve, i)
     symbol = " or ".join(mathtext(of) for of in contents.colours.names)
     style.tidy(panel, symbol, label(name, contents.units, contents.own))
+    if is_fraction(name):
+        show_per_cent(panel.yaxis)
+
+
+def spread_words(contents: Contents) -> str:
+    """What the bars and the small marks are; '' where each point is one run."""
+    words = bar_words(contents.points.table["runs"][contents.points.regular])
+    return f"{words}, small marks = single runs" if words else ""
 
 
 def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> None:
@@ -62,9 +73,11 @@ def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> No
         own, swept = {"color": look["color"], "marker": look["marker"]}, line[points.swept[curve]]
         runs = contents.repeated_runs(line)
         at, values = points.colour_by[points.of_run[runs]], contents.final_values(runs, [name])
-        panel.scatter(at, values, s=4, linewidths=0, alpha=0.4, **own)
-        bars = np.stack([line[name] - line[f"{name}_q1"], line[f"{name}_q3"] - line[name]]).clip(min=0) * k
-        panel.errorbar(swept, line[name] * k, bars, elinewidth=0.8, **look)
+        at = style.beside(at, (contents.colours.low, contents.colours.high))
+        panel.scatter(at, values, s=4, linewidths=0, alpha=0.6, **own)
+        low, high = contents.bar_ends(line, name)
+        bars = np.stack([line[name] - low, high - line[name]]).clip(min=0) * k
+        panel.errorbar(swept, line[name] * k, bars if len(runs) else None, elinewidth=0.8, **look)
     if not (points.colour_by == 0).any():
         panel.set_xscale("log")
         style.log_ticks(panel.xaxis, contents.colours.low, contents.colours.high)
@@ -73,12 +86,11 @@ def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> No
 
 
 def _look(contents: Contents, i: int, number: int | None, count: int) -> dict[str, Any]:
-    """Style of curve `i`; of an only curve, line `number` of `count` has its own colour."""
-    colour = style.cycled(style.COLOURS, i)
+    """Style of curve `i`; of an only curve, line `number` of `count` has its own."""
+    look = style.look(i)
     if number is not None and len(contents.points.curves) == 1:
-        colour = contents.colours.shade(number, count)
-    form = {"ls": style.cycled(style.DASHES, i), "marker": style.cycled(style.MARKERS, i)}
-    return {"color": colour, **form, "lw": 0.8, "ms": 3}
+        look = style.look(number) | {"color": contents.colours.shade(number, count)}
+    return {**look, "lw": 0.8, "ms": 3}
 
 
 def legend_handles(contents: Contents, name: str) -> list[Line2D]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ib_cli.report.figures import style
-from ib_cli.report.figures.path_lines import colour, legend
+from ib_cli.report.figures.path_lines import colour, legend, marker
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.path_laws import LAWS, Law, Residuals, far_out, law_label, residuals
-from ib_cli.report.panels.paths import names_of, together, transfers, walks
+from ib_cli.report.panels.paths import ShownPath, names_of, together, transfers, walks
+from ib_cli.report.quantities.spread import number_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +43,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         place.set_title(law.says, fontsize=style.MEDIUM)
         place.set_xlim(*_extent(found))
     legend(figure, contents, paths)
+    style.says(figure, "train split", "bar = standard error", _copies(contents, paths))
     return style.write(figure, folder, "path_laws")
 
 
@@ -50,7 +52,16 @@ def _panel(place: Axes, contents: Contents, rows: Sequence[Residuals], count: in
     for k, found in enumerate(rows):
         at = found.steps + SPREAD * ((k + 0.5) / len(rows) - 0.5)
         own, errors = colour(contents, found.path.number, count), np.where(np.isfinite(found.errors), found.errors, 0.0)
-        place.errorbar(at, found.values, errors, fmt="o", color=own, ms=2.2, mew=0, elinewidth=0.6)
+        place.errorbar(
+            at, found.values, errors, fmt=marker(found.path.number), color=own, ms=2.2, mew=0, elinewidth=0.6
+        )
+
+
+def _copies(contents: Contents, paths: Sequence[ShownPath]) -> str:
+    """Of how many copies the errors are; '' where configs do not tell."""
+    found = {contents.runs[path.run].config.get("procedure.copies") for path in paths}
+    known = {count for count in found if isinstance(count, int) and not isinstance(count, bool)}
+    return f"{number_words(known)} copies a side" if known else ""
 
 
 def _extent(found: Sequence[tuple[Law, Sequence[Residuals]]]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DOTS = 100  # steps: a longer line has none
+DOTS = 50  # marks along a line
 WIDTHS = (1.2, 0.8)  # of the lines of the first split and of the other one
 
 
@@ -29,6 +29,7 @@ def write_panels(
         draw_panel(place, contents, paths, panel)
     drawn = max((panel.splits for panel in panels), key=len)
     legend(figure, contents, paths, drawn if len(drawn) > 1 else ())
+    style.says(figure, style.of_split(contents, " and ".join(drawn)), f"R, D, C and F in {contents.units}")
     return style.write(figure, folder, name)
 
 
@@ -66,6 +67,11 @@ def colour(contents: Contents, number: int, count: int) -> str:
     return style.COLOURS[number] if few else contents.colours.shade(number, count)
 
 
+def marker(number: int) -> str:
+    """The marker of a name. Rings, crosses and stars are of starts and ends."""
+    return style.cycled(style.RUN_MARKERS, number)
+
+
 def legend(
     figure: Figure,
     contents: Contents,
@@ -78,7 +84,8 @@ def legend(
     names, handles = names_of(paths), []
     stars = {path.name for path in paths if path.scratch}
     for number, name in enumerate(names if len(names) <= MOST_NAMED else ()):
-        look: dict[str, Any] = {"lw": 0, "marker": "*", "ms": 7} if name in stars else {"lw": WIDTHS[0]}
+        look: dict[str, Any] = {"lw": WIDTHS[0], "marker": marker(number), "ms": 3, "mew": 0}
+        look = {"lw": 0, "marker": "*", "ms": 7} if name in stars else look
         handles.append(Line2D([], [], color=colour(contents, number, len(names)), label=literal(name), **look))
     last = [
         Line2D([], [], color="0.35", lw=WIDTHS[k], ls=style.DASHES[k], label=split) for k, split in enumerate(drawn)
@@ -103,7 +110,8 @@ def _line(place: Axes, contents: Contents, path: ShownPath, points: Any, own: st
             *points[-1], "*", color=own, ms=8 if k == 0 else 5, mfc=own if k == 0 else "white", mew=0.8, zorder=4
         )
         return
-    dots: dict[str, Any] = {"marker": "o", "ms": 1.8, "mew": 0} if k == 0 and len(points) <= DOTS else {}
+    every = max(len(points) // DOTS, 1)
+    dots: dict[str, Any] = {"marker": marker(path.number), "ms": 2.4, "mew": 0, "markevery": every} if k == 0 else {}
     place.plot(*points.T, color=own, lw=WIDTHS[k], ls=style.DASHES[k], alpha=1 if k == 0 else 0.75, **dots)
     if k == 0:
         place.plot(*points[0], "o", color=own, mfc="white", ms=4.5, mew=1.0, zorder=3)

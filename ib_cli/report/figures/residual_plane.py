@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ib_cli.contracts.labels import literal, mathtext
-from ib_cli.report.figures import marks, style
+from ib_cli.report.figures import group_marks, marks, style
+from ib_cli.report.panels.abreast import strips
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.residual_plane import PRESERVED, RESIDUAL, ResidualPanel, axis_limits, floor, panels
+from ib_cli.report.panels.run_groups import run_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 CROWD = 60  # runs of a panel: above this, lines and ends only
 TALLEST = 2  # height of a colour bar, in rows
@@ -32,21 +35,26 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     rows = panels(contents)
     if not rows:
         return []
-    figure, axes = style.new(len(rows[0]), len(rows))
+    laid = list(strips(rows))
+    figure, axes = style.new(len(laid[0].panels), len(laid))
     last = max(path.epochs[-1] for row in rows for panel in row for path in panel.paths.values())
-    grid = np.reshape(np.array(axes, dtype=object), (len(rows), -1))
-    for row, line in zip(rows, grid):
-        across, up = axis_limits(row)
-        for panel, place in zip(row, line):
-            _panel(place, contents, panel, last)
+    grid = np.reshape(np.array(axes, dtype=object), (len(laid), -1))
+    groups = run_groups(contents, {run: None for row in rows for panel in row for run in panel.paths}, curves=False)
+    for strip, line in zip(laid, grid):
+        across, up = axis_limits(rows[strip.row])
+        for panel, place in zip(strip.panels, line):
+            _panel(place, contents, panel, last, groups)
             _bound(place, panel, across, up, contents.scale(PRESERVED))
-    for place, panel in zip(grid[0], rows[0]):
-        if len(rows[0]) > 1:
-            place.set_title(literal(panel.curve), fontsize=style.MEDIUM)
-    style.colour_bar(figure, axes, contents.colours, shrink=min(1, TALLEST / len(rows)))
+            if strip.first and len(rows[0]) > 1:
+                place.set_title(literal(panel.curve), fontsize=style.MEDIUM)
+        for place in line[len(strip.panels) :]:
+            place.set_visible(False)
+    if not groups:
+        style.colour_bar(figure, axes, contents.colours, shrink=min(1, TALLEST / len(laid)))
     if any(_shaded(panel) for row in rows for panel in row):
-        _epoch_bar(figure, axes, last, min(1, TALLEST / len(rows)))
-    _legend(figure, rows, contents.estimated.split)
+        _epoch_bar(figure, axes, last, min(1, TALLEST / len(laid)))
+    style.above(figure, [*group_marks.handles(contents, groups), *_handles(rows)])
+    style.says(figure, style.of_split(contents, contents.estimated.split), "a line per run along its epochs")
     return style.write(figure, folder, "residual_plane")
 
 
@@ -55,15 +63,15 @@ def _shaded(panel: ResidualPanel) -> bool:
     return len(panel.paths) <= CROWD and any(len(path.epochs) > 1 for path in panel.paths.values())
 
 
-def _panel(place: Axes, contents: Contents, panel: ResidualPanel, last: float) -> None:
+def _panel(place: Axes, contents: Contents, panel: ResidualPanel, last: float, groups: group_marks.Groups) -> None:
     k, paths = contents.scale(PRESERVED), {run: path.thinned for run, path in panel.paths.items()}
     colours = contents.colours.hexes(contents.run_colour_values[list(paths)])
     crowd = len(paths) > CROWD
     width = 0.3 if crowd else 1.6
     flagged = [path.flagged for path in paths.values()]
-    marks.lines(
-        place, [path.values * k for path in paths.values()], flagged, colours, linewidths=width, rasterized=crowd
-    )
+    dashes = group_marks.dashes_of(paths, groups)
+    drawn = [path.values * k for path in paths.values()]
+    marks.lines(place, drawn, flagged, colours, dashes, linewidths=width, rasterized=crowd)
     if paths and last > 1 and not crowd:
         dots = np.concatenate([path.values[:-1] * k for path in paths.values()])
         epochs = np.concatenate([path.epochs[:-1] for path in paths.values()])
@@ -73,7 +81,8 @@ def _panel(place: Axes, contents: Contents, panel: ResidualPanel, last: float) -
     if paths:
         done = np.array([contents.runs[run].status == "done" for run in paths])
         hollow = np.array([path.flagged[-1] for path in paths.values()])
-        marks.ends(place, np.array([path.values[-1] * k for path in paths.values()]), colours, done, hollow, crowd)
+        forms = group_marks.markers_of(paths, groups)
+        marks.ends(place, np.array([path[-1] for path in drawn]), colours, done, hollow, crowd, forms)
     place.plot(*(panel.saturation * k).T, color="black", lw=0.9, ls=(0, (3, 2)), zorder=3.5 if crowd else 2.8)
     x, y = f"preserved {mathtext(PRESERVED)}", f"residual {mathtext(RESIDUAL)}"
     style.tidy(place, f"{x} ({contents.units})", f"{y} ({contents.units})")
@@ -101,18 +110,17 @@ def _epoch_bar(figure: Figure, axes: list[Axes], last: float, shrink: float) -> 
     bar.outline.set_visible(False)
 
 
-def _legend(figure: Figure, rows: list[list[ResidualPanel]], split: str) -> None:
+def _handles(rows: list[list[ResidualPanel]]) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     everything = [panel for row in rows for panel in row]
     ends = [path.flagged[-1] for panel in everything for path in panel.paths.values()]
     mark: dict[str, Any] = {"color": "0.35", "lw": 0, "marker": "o", "ms": 4.5}
-    handles = [Line2D([], [], label=f"end, {split} split", **mark)]
+    handles = [Line2D([], [], label="end", **mark)]
     if any(ends):
         handles.append(marks.hollow_handle("end, flagged"))
     if any(len(panel.saturation) for panel in everything):
         handles.append(Line2D([], [], color="black", lw=0.9, ls=(0, (3, 2)), label="saturation curve"))
     if any(panel.relevant is not None for panel in everything):
         handles.append(Line2D([], [], color="0.6", lw=0.7, label="$I[X;Y] - I[X;Z]$"))
-    columns = 2 if len(rows[0]) == 1 else len(handles)
-    figure.legend(handles=handles, loc="outside upper left", ncols=columns, fontsize=style.SMALL, frameon=False)
+    return handles

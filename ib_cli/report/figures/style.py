@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ib_cli.contracts.labels import mathtext
+import numpy as np
+
+from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.quantities.colours import Colours
 from ib_cli.system.atomic import replacing
 from ib_cli.system.figure_layout import lay_out
@@ -17,16 +21,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.lines import Line2D
+
+    from ib_cli.report.panels.contents import Contents
 
 DPI = 300
 PNG = {"compress_level": 3}  # a few per cent larger than at 6, in half the time
 SMALL, MEDIUM = 7, 8  # points: ticks and legends, labels
 WIDTH, HEIGHT = 3.5, 2.6  # inches of a figure with one panel: a column of a paper
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # of the curves, told apart by form beside colour
+RUN_MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">")  # of runs, whose ends may be crosses and stars
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#808080")  # Okabe and Ito
 DASHES = ("-", "--", ":", "-.")
+UNDOTTED: tuple[Any, ...] = ("-", "--", "-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)))  # where dots mean a flag
 BASELINE: dict[str, Any] = {"color": "0.45", "ls": "-.", "lw": 1.1}  # the line of a linear Gaussian model
 COLUMNS = 3  # panels in a row
+KEY, LETTER = 0.55, 0.055  # inches of a legend's line with its mark, and of a letter
+PER_CENT = 100.0
+MINOR = (2, 5)  # minor ticks of a decade: each of eight would take as long to place as a word
+LINE = 0.13  # inches of a line of small words
+LETTERS = 20  # of the words below a figure, in an inch
+BESIDE = 0.025  # of the axis' width: by so much single runs stand beside their median
 
 
 def new(columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
@@ -57,6 +72,52 @@ def cycled(values: Sequence[str], i: int) -> str:
     return values[i % len(values)]
 
 
+def look(i: int) -> dict[str, Any]:
+    """Colour, dashes and marker of line i. No two of 32 lines have the same dashes and marker."""
+    dashes = cycled(DASHES, i + i // len(MARKERS))
+    return {"color": cycled(COLOURS, i), "ls": dashes, "marker": cycled(MARKERS, i)}
+
+
+def above(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """One legend above the panels, in as many columns as its words leave room for; none without handles."""
+    if not handles:
+        return
+    longest = max(len(re.sub(r"\\\w+|[${}\\]", "_", str(handle.get_label()))) for handle in handles)
+    columns = int(figure.get_size_inches()[0] / (KEY + LETTER * longest))
+    columns = min(max(columns, 1), len(handles))
+    grow(figure, LINE * math.ceil(len(handles) / columns))
+    place: dict[str, Any] = {"loc": "outside upper center", "ncols": columns, "frameon": False}
+    figure.legend(handles=list(handles), fontsize=SMALL, columnspacing=1.2, **place)
+
+
+def grow(figure: Figure, by: float) -> None:
+    """Make a figure taller by so many inches, so that its panels keep their size."""
+    wide, tall = figure.get_size_inches()
+    figure.set_size_inches(wide, tall + by)
+
+
+def says(figure: Figure, *words: str) -> None:
+    """Words below a figure: the split, what a bar is, what lies outside. Empty ones are left out."""
+    width = max(int(LETTERS * figure.get_size_inches()[0]), LETTERS)
+    text = textwrap.fill("; ".join(word for word in words if word), width)
+    if text:
+        grow(figure, LINE * (1 + text.count("\n")))
+        figure.supxlabel(literal(text), fontsize=SMALL - 0.5, color="0.3")
+
+
+def of_split(contents: Contents, split: str | None = None) -> str:
+    """`test split`: what the words below a figure begin with."""
+    return f"{split or contents.split} split"
+
+
+def beside(places: np.ndarray, axis: tuple[float, float], number: int = 1) -> np.ndarray:
+    """Places a little to the right on an axis between its ends: logarithmic for positive ends; 0 stays."""
+    low, high = axis
+    if low > 0 and high > low:
+        return places * (high / low) ** (BESIDE * number)
+    return places + BESIDE * number * (high - low)
+
+
 def tidy(panel: Axes, x: str, y: str) -> None:
     """Labels, small ticks, a faint grid, no frame."""
     panel.set_xlabel(x, fontsize=MEDIUM)
@@ -74,6 +135,7 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
     if high < 100 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(LogLocator(subs=MINOR))
     axis.set_minor_formatter(NullFormatter())
 
 

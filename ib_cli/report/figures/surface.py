@@ -12,6 +12,7 @@ from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities import hulls
 from ib_cli.report.quantities.colours import Colours
+from ib_cli.report.quantities.spread import number_words
 
 if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D
@@ -50,6 +51,8 @@ def _picture(contents: Contents, rows: DataFrame, axes: list[str], folder: Path)
     if rows["curve"].nunique() > 1:
         panel.legend(fontsize=style.SMALL - 1, frameon=False, loc="upper left")
     style.colour_bar(figure, [panel], colours, pad=0.02, shrink=0.7)
+    words = number_words(rows["runs"]) if (rows["runs"] > 1).any() else ""
+    style.says(figure, style.of_split(contents), words and f"large: medians of {words}, small: single runs")
     return style.write(figure, folder, f"surface_{'_'.join(axes)}")
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from ib_cli.contracts.labels import literal, mathtext
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.noise_layers import Correlated, Series, correlations
+from ib_cli.report.panels.noise_layers import Correlated, Series, band_words, correlations
+from ib_cli.system.per_cent import show_per_cent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,18 +33,23 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         _panel(panel, each, contents)
         if len(found) > 1:
             panel.set_title(literal(each.curve), fontsize=style.MEDIUM)
+    bands = band_words(each.error for each in found)
+    style.says(
+        figure, style.of_split(contents), bands, "hollow = flagged" if any(each.flagged for each in found) else ""
+    )
     return style.write(figure, folder, "total_correlation")
 
 
 def _panel(panel: Axes, each: Correlated, contents: Contents) -> None:
     k = contents.scale("TC[Z]")
-    _plot(panel, each.error, 1.0, ERROR, "s", hollow=False)
-    style.tidy(panel, mathtext("beta"), f"error, {contents.split} split")
+    _plot(panel, each.error, 1.0, ERROR, "s", "--", hollow=False)
+    style.tidy(panel, mathtext("beta"), f"error, {contents.split} split (%)")
+    show_per_cent(panel.yaxis)
     panel.yaxis.label.set_color(ERROR)
     panel.set_xscale("log")
     panel.set_ylim(0, None)
     right = panel.twinx()
-    _plot(right, each.correlation, k, CORRELATION, "o", hollow=each.flagged)
+    _plot(right, each.correlation, k, CORRELATION, "o", "-", hollow=each.flagged)
     right.set_ylim(min(0.0, float(each.correlation.low.min()) * k), None)
     right.set_ylabel(f"TC of {each.layer} ({contents.units})", fontsize=style.MEDIUM, color=CORRELATION)
     right.tick_params(labelsize=style.SMALL)
@@ -55,7 +61,7 @@ def _panel(panel: Axes, each: Correlated, contents: Contents) -> None:
     own.tick_params(labelsize=style.SMALL)
 
 
-def _plot(panel: Axes, line: Series, k: float, colour: str, marker: str, hollow: bool) -> None:
+def _plot(panel: Axes, line: Series, k: float, colour: str, marker: str, dashes: str, hollow: bool) -> None:
     panel.fill_between(line.x, line.low * k, line.high * k, color=colour, alpha=0.2, linewidth=0)
     face = "white" if hollow else colour
-    panel.plot(line.x, line.y * k, color=colour, marker=marker, mfc=face, ms=3.5, lw=1)
+    panel.plot(line.x, line.y * k, color=colour, marker=marker, mfc=face, ms=3.5, lw=1, ls=dashes)

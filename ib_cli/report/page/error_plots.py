@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ib_cli.report.figures.style import COLOURS, cycled
-from ib_cli.report.page.plot_parts import SYMBOLS, Plot, layout, numbers
+from ib_cli.report.page.plot_parts import SYMBOLS, Plot, layout, numbers, per_cent
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.error_by_entropy import BOUND, ErrorCurve, error_curves
 
@@ -21,10 +21,11 @@ def error_by_entropy(contents: Contents) -> list[Plot]:
         {
             "id": "error-by-entropy",
             "title": "Error against entropy",
+            "split": " and ".join(dict.fromkeys(line.split for line in found)),
             "note": "A line per run over its epochs, while the entropy of its latent is scaled down. "
             "Hollow: log_Var[Z] is a bound.",
             "traces": traces,
-            "layout": layout(f"{BOUND} ({contents.units})", "error rate", showlegend=True),
+            "layout": layout(f"{BOUND} ({contents.units})", "error rate (%)", showlegend=True, yaxis=per_cent("error")),
         }
     ]
 

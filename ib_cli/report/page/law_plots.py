@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ib_cli.contracts.labels import GREEK
+from ib_cli.report.figures.laws import error_words
 from ib_cli.report.figures.style import COLOURS, cycled
 from ib_cli.report.laws.recorded_laws import doubted
 from ib_cli.report.laws.relation import Relation
 from ib_cli.report.laws.thermodynamics import Thermodynamics
-from ib_cli.report.page.plot_parts import SYMBOLS, Plot, diagonal, layout, numbers
+from ib_cli.report.page.plot_parts import RUN_SYMBOLS, SYMBOLS, Plot, diagonal, form, layout, numbers
 
 COMPARED = ("first law", "derivative of J", "Maxwell relation")
 SECTION = "Thermodynamics"
@@ -27,9 +28,9 @@ def law_plots(found: Thermodynamics | None) -> Iterator[Plot]:
         return
     for law in COMPARED:
         if relations := found.of(law):
-            yield {"section": SECTION, **_differences(law, relations)}
+            yield {"section": SECTION, "split": found.split, **_differences(law, relations)}
     for i, relation in enumerate(found.of("susceptibility", "free rate")):
-        yield {"section": SECTION, **_lines(relation, i)}
+        yield {"section": SECTION, "split": found.split, **_lines(relation, i)}
     if "predicted" in found.recorded and np.isfinite(found.recorded["predicted"]).any():
         yield {"section": SECTION, **_recorded(found)}
 
@@ -77,12 +78,12 @@ def _lines(relation: Relation, i: int) -> Plot:
             "type": "scatter", "mode": "lines+markers", "x": numbers(x), "y": numbers(y),
             "name": ", ".join(f"{GREEK[name]} = {value:g}" for name, value in others.items()),
             "error_y": {"type": "data", "array": numbers(error), "thickness": 1, "width": 0, "color": colour},
-            "line": {"color": colour, "width": 1}, "showlegend": 1 < len(lines) <= 12,
+            "line": {"color": colour, "width": 1, "dash": form(k)[0]}, "showlegend": 1 < len(lines) <= 12,
             "marker": {
                 "color": colour,
                 "size": [11 if peak else 4 for peak in peaks],
                 "symbol": [
-                    ("star" if peak else "circle") + ("" if trusted else "-open")
+                    ("star" if peak else RUN_SYMBOLS[k % len(RUN_SYMBOLS)]) + ("" if trusted else "-open")
                     for peak, trusted in zip(peaks, relation.trusted[only])
                 ],
             },
@@ -94,6 +95,7 @@ def _lines(relation: Relation, i: int) -> Plot:
         "title": f"{letter} |{relation.statement}|{curve}" if answers else relation.statement + curve,
         "note": "A line per value of the other multipliers, dark to light."
         + (" Stars: peaks, the signs of transitions." if answers else "")
+        + f" {error_words([relation]).capitalize()}."
         + ("" if relation.trusted.all() else " Hollow: not to be trusted."),
         "traces": traces,
         "layout": layout(letter, "nats", xaxis=_axis([relation])),

@@ -2,6 +2,24 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
 
+  // Sort, filter and epoch survive the reload of a page that is watched.
+  const memory = {
+    get(key) {
+      try {
+        return JSON.parse(sessionStorage.getItem(`ib-report ${location.pathname} ${key}`));
+      } catch {
+        return null;
+      }
+    },
+    set(key, value) {
+      try {
+        sessionStorage.setItem(`ib-report ${location.pathname} ${key}`, JSON.stringify(value));
+      } catch {
+        return; // a browser that keeps nothing for files: the page works without
+      }
+    },
+  };
+
   // "rate R (nats)" is "R" in a hover text, "epoch" itself.
   const named = (title) => (title || "").replace(/\s*\([^()]*\)$/, "").split(/[\s,]+/).at(title?.startsWith("I(") ? 0 : -1);
 
@@ -58,6 +76,7 @@
     prepare(plot);
     return Plotly.newPlot(canvas, plot.traces, plot.layout, config).then(() => {
       canvas.dataset.drawn = "true";
+      Playback.drawn(plot.id);
       canvas.on("plotly_click", (event) => {
         const run = event.points[0].customdata;
         const row = document.querySelector(`tr[data-run="${run}"]`);
@@ -68,6 +87,9 @@
       });
     });
   }
+
+  data.plots.forEach(Playback.keep);
+  Playback.start(data.playback, memory);
 
   // A plot is drawn when it comes into the window; the tables are there from the start.
   const waiting = new Map(data.plots.map((plot) => [plot.id, plot]));
@@ -89,24 +111,6 @@
     for (const plot of waiting.values()) draw(plot);
     waiting.clear();
   });
-
-  // Sort and filter survive the reload of a page that is watched.
-  const memory = {
-    get(key) {
-      try {
-        return JSON.parse(sessionStorage.getItem(`ib-report ${location.pathname} ${key}`));
-      } catch {
-        return null;
-      }
-    },
-    set(key, value) {
-      try {
-        sessionStorage.setItem(`ib-report ${location.pathname} ${key}`, JSON.stringify(value));
-      } catch {
-        return; // a browser that keeps nothing for files: the page works without
-      }
-    },
-  };
 
   function value(row, column) {
     const cell = row.cells[column];

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.contracts.labels import GREEK, in_order
+from ib_cli.report.page.playback import playback
 from ib_cli.report.page.plot_parts import Plot, point_texts
 from ib_cli.report.page.plots import plots
 from ib_cli.report.page.study_lines import study_lines
@@ -42,6 +43,7 @@ def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: flo
         "title": title,
         "css": _asset("page.css"),
         "script": _asset("page.js"),
+        "playback": _asset("playback.js"),
         "plotly": _plotly(),
         "refresh": refresh,
         "counts": Counter(run.status for run in contents.runs),
@@ -57,7 +59,12 @@ def page(contents: Contents, title: str, notes: Sequence[str] = (), refresh: flo
         "shared": _shared(contents),
         "origins": origins(contents.runs),
         "data": _json(
-            {"runs": _hovers(contents), "points": point_texts(contents), "plots": [_sent(plot) for plot in drawn]}
+            {
+                "runs": _hovers(contents),
+                "points": point_texts(contents),
+                "plots": [_sent(plot) for plot in drawn],
+                "playback": playback(contents),
+            }
         ),
     }
     return Environment(autoescape=True).from_string(_asset("page.html")).render(values)
@@ -83,7 +90,7 @@ def _json(value: Any) -> str:
 
 def _sent(plot: Plot) -> Plot:
     """What the page's script draws. Names and titles are escaped, as plotly.js reads tags."""
-    found = {key: plot[key] for key in ("id", "traces", "layout", "picture") if key in plot}
+    found = {key: plot[key] for key in ("id", "traces", "layout", "picture", "plays") if key in plot}
     names = ("name", "legendgroup")
     found["traces"] = [
         {key: escape(value, quote=False) if key in names else value for key, value in trace.items()}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ib_cli.contracts.labels import GREEK, plain
-from ib_cli.report.figures.path_lines import DOTS, colour
-from ib_cli.report.page.plot_parts import BASELINE, GREY, Plot, layout, numbers, plain_line
+from ib_cli.report.figures.path_lines import colour
+from ib_cli.report.page.plot_parts import BASELINE, GREY, RUN_SYMBOLS, Plot, layout, numbers, plain_line
 from ib_cli.report.panels.baseline import baselines
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.path_laws import LAWS, Law, Residuals, far_out, law_label, residuals
@@ -27,6 +27,7 @@ from ib_cli.report.panels.paths import (
     walks,
 )
 
+MOST_DOTS = 100  # steps: a longer line has none
 NEAR = 1.1  # shown of a balance of rate that is far out in places
 LINES = ("solid", "dash")  # of the first split and of the other one
 OF_PATH = "A line per run, its start a ring; a cross ends a run that is not done. Hover for the step. "
@@ -66,6 +67,7 @@ def _plot(contents: Contents, paths: Sequence[ShownPath], panel: PathPanel, name
     from_zero = {"yaxis": {"rangemode": "tozero"}} if panel.y == "C" else {}
     return {
         "id": f"{name}-{panel.x}-{panel.y}",
+        "split": " and ".join(panel.splits),
         "title": _title(panel),
         "note": note.strip(),
         "traces": _named_once(traces, len(names)) + linear,
@@ -95,8 +97,9 @@ def _line(
     common = {"type": "scatter", "name": path.name, "legendgroup": path.name}
     look: dict[str, Any] = {"line": {"color": own, "width": 1.6 if k == 0 else 1.1, "dash": LINES[k]}}
     star = {"color": own, "size": 12 if k == 0 else 8, "symbol": "star" if k == 0 else "star-open"}
-    dots = k == 0 and len(rows) <= DOTS
-    look |= {"mode": "lines+markers" if dots else "lines", "marker": {"color": own, "size": 4}}
+    dots = k == 0 and len(rows) <= MOST_DOTS
+    symbol = RUN_SYMBOLS[path.number % len(RUN_SYMBOLS)]
+    look |= {"mode": "lines+markers" if dots else "lines", "marker": {"color": own, "size": 5, "symbol": symbol}}
     if path.scratch:
         look = {"mode": "markers", "marker": star}
     yield {**common, **look, **_at(path, panel, rows)}
@@ -142,12 +145,14 @@ def _law(contents: Contents, paths: Sequence[ShownPath], law: Law, rows: Sequenc
             "type": "scatter", "mode": "markers", "name": found.path.name, "legendgroup": found.path.name,
             "x": numbers(found.steps), "y": numbers(found.values),
             "error_y": {"type": "data", "array": numbers(found.errors), "thickness": 1, "width": 0, "color": own},
-            "marker": {"color": own, "size": 5}, "customdata": [found.path.run] * len(found.steps),
+            "marker": {"color": own, "size": 5, "symbol": RUN_SYMBOLS[found.path.number % len(RUN_SYMBOLS)]},
+            "customdata": [found.path.run] * len(found.steps),
         })  # fmt: skip
     out = far_out(law, rows)
     axis = {"automargin": True, **({"range": [-NEAR, NEAR]} if out else {})}
     return {
         "id": f"path-law-{law.measure}",
+        "split": "train",
         "title": law.says,
         "note": "Train split. Bars: standard errors, where they are known. Dotted line: 0."
         + (" Values beyond ±1, of steps that hardly changed R, are outside: double click zooms out." if out else ""),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ib_cli.contracts.labels import GREEK, unit
+from ib_cli.contracts.labels import GREEK, is_fraction, unit
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.quantities.colours import Colours
 
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 Plot = dict[str, Any]
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
+UNDOTTED = ("solid", "dash", "dashdot", "longdash", "longdashdot")  # where dots mean a flag
+RUN_SYMBOLS = (
+    "circle",
+    "square",
+    "triangle-up",
+    "diamond",
+    "triangle-down",
+    "cross",
+    "triangle-left",
+    "triangle-right",
+)
 GREY = "#737373"
 BASELINE = {"color": GREY, "width": 1.6, "dash": "dashdot"}  # the line of a linear Gaussian model
 MOST_SEEDS = 10  # named in a hover text
@@ -93,9 +104,20 @@ def decades(low: float, high: float) -> np.ndarray:
     return 10**exponents if len(exponents) > 1 else np.array([low, high])
 
 
-def quartiles(rows: DataFrame, name: str, scale: float) -> dict[str, Any]:
-    """Error bars of the medians in `rows`."""
-    up, down = (rows[f"{name}_q3"] - rows[name]) * scale, (rows[name] - rows[f"{name}_q1"]) * scale
+def form(i: int) -> tuple[str, str]:
+    """Dashes and symbol of line i, as the figures' `style.look` has them."""
+    return DASHES[(i + i // len(SYMBOLS)) % len(DASHES)], SYMBOLS[i % len(SYMBOLS)]
+
+
+def per_cent(name: str) -> dict[str, Any]:
+    """Ticks of an axis of fractions."""
+    return {"tickformat": ".3~%"} if is_fraction(name) else {}
+
+
+def spread_bars(contents: Contents, rows: DataFrame, name: str, scale: float) -> dict[str, Any]:
+    """Error bars of the medians in `rows`: the range of few runs, else quartiles."""
+    low, high = contents.bar_ends(rows, name)
+    up, down = (high - rows[name]) * scale, (rows[name] - low) * scale
     bars = {"type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": GREY}
     return {**bars, "array": numbers(up), "arrayminus": numbers(down)}
 

@@ -17,6 +17,7 @@ from ib_cli.report.page.error_plots import error_by_entropy
 from ib_cli.report.page.estimate_plots import entropies, residual_plane
 from ib_cli.report.page.law_plots import law_plots
 from ib_cli.report.page.path_plots import path_plots
+from ib_cli.report.page.playback import pairs_under_way, under_way_trace
 from ib_cli.report.page.plot_parts import (
     BASELINE,
     DASHES,
@@ -28,15 +29,19 @@ from ib_cli.report.page.plot_parts import (
     layout,
     medians,
     numbers,
-    quartiles,
+    per_cent,
+    spread_bars,
 )
 from ib_cli.report.page.run_lines import FEW, end_marks, flagged_lines, run_lines
 from ib_cli.report.page.surface_plot import surface
 from ib_cli.report.page.sweep_plots import first_law, measures
 from ib_cli.report.panels.contents import Contents
-from ib_cli.report.panels.information_plane import hollow_ends, limits, meaning, shown_paths
+from ib_cli.report.panels.information_plane import hollow_ends, limits, meaning, outside, shown_paths
+from ib_cli.report.panels.run_groups import run_groups
+from ib_cli.report.panels.trajectories import outside as epochs_outside
 from ib_cli.report.panels.trajectories import trajectories, value_limits
 from ib_cli.report.quantities.colours import Colours
+from ib_cli.report.quantities.spread import bar_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -49,6 +54,7 @@ def plots(contents: Contents) -> list[Plot]:
     """All plots of the page in their order: id, section, title, note, traces, layout."""
     found = [_frontier(contents, str(name), rows) for name, rows in contents.frontiers.groupby("frontier", sort=False)]
     found = [plot for plot in found if plot is not None]
+    found += [_under_way(contents, *pair) for pair in pairs_under_way(contents, set(contents.frontiers["frontier"]))]
     if contents.plane.paths:
         found.append(_plane(contents))
     found += residual_plane(contents)
@@ -60,7 +66,8 @@ def plots(contents: Contents) -> list[Plot]:
     over_epochs = [plot for name in in_order(set(contents.metrics)) if (plot := _trajectories(contents, name))]
     over_epochs += entropies(contents)
     over_epochs += cross_entropies(contents) + error_by_entropy(contents)
-    return found + [{"section": "Trajectories", **plot} for plot in over_epochs]
+    found += [{"section": "Trajectories", **plot} for plot in over_epochs]
+    return [{"split": contents.split, **plot} for plot in found]
 
 
 def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
@@ -84,15 +91,30 @@ def _frontier(contents: Contents, name: str, rows: DataFrame) -> Plot | None:
     return {
         "id": f"frontier-{x}-{y}",
         "title": f"Frontier {x}–{y}",
-        "note": "Large: median over the runs that differ by their seed alone, with quartiles. Small: single runs. "
-        "Line: lower convex hull of the medians."
+        "note": "Large: median over the runs that differ by their seed alone. "
+        + (f"{words}. " if (words := bar_words(rows["runs"])) else "")
+        + "Small: single runs. Line: lower convex hull of the medians."
         + (" Black line: the exact limit, below which nothing can be." if limits else "")
         + (
             " Grey line of dots and dashes: what a linear Gaussian model attains; others may be below."
             if linear
             else ""
         ),
-        "traces": traces + bar(colours),
+        "traces": traces + under_way_trace(contents, x, y) + bar(colours),
+        "plays": axes,
+        "layout": layout(a, b, showlegend=True),
+    }
+
+
+def _under_way(contents: Contents, x: str, y: str) -> Plot:
+    """A frontier of which no run has ended."""
+    a, b = plain(x, contents.units, contents.own), plain(y, contents.units, contents.own)
+    return {
+        "id": f"frontier-{x}-{y}",
+        "title": f"Frontier {x}–{y}",
+        "note": "No run is done: the last records of those under way.",
+        "traces": under_way_trace(contents, x, y),
+        "plays": [x, y],
         "layout": layout(a, b, showlegend=True),
     }
 
@@ -127,19 +149,19 @@ def _curve(contents: Contents, colours: Colours, rows: DataFrame, axes: tuple[st
     return [
         {
             "type": "scatter", "mode": "lines", "name": f"hull{of}", "hoverinfo": "skip", "line": line,
-            "x": numbers(hull[x] * a), "y": numbers(hull[y] * b),
+            "x": numbers(hull[x] * a), "y": numbers(hull[y] * b), "play": "hull",
         },
         {
             "type": "scatter", "mode": "markers", "name": f"medians{of}",
             "x": numbers(rows[x] * a), "y": numbers(rows[y] * b),
-            "error_x": quartiles(rows, x, a), "error_y": quartiles(rows, y, b),
+            "error_x": spread_bars(contents, rows, x, a), "error_y": spread_bars(contents, rows, y, b),
             "marker": {**median, "color": colours.hexes(points.colour_by[rows.index])},
-            **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())),
+            **medians(rows, (detail(contents, row, axes) for _, row in rows.iterrows())), "play": "medians",
         },
         {
             "type": "scatter", "mode": "markers", "name": f"runs{of}", "customdata": [int(m) for m in members],
             "x": numbers(runs[:, 0]), "y": numbers(runs[:, 1]),
-            "marker": single,
+            "marker": single, "play": "runs",
         },
     ]  # fmt: skip
 
@@ -156,9 +178,11 @@ def _plane(contents: Contents) -> Plot:
     left, right, bottom, top, log = limits(contents)
     span = [float(np.log10(left)), float(np.log10(right))] if log else [left, right]
     left_out, lacking = len(plane.left_out), len(plane.unestimated)
-    note = "A line per run along its epochs, its end marked; first epochs may lie outside (zoom out: double click). "
+    note = "A line per run along its epochs, its end marked. "
+    note += f"{told[0].upper()}{told[1:]}: double click zooms out. " if (told := outside(contents)) else ""
     return {
         "id": "information-plane",
+        "plays": "plane",
         "title": f"Information plane, {plane.split} split",
         "note": note
         + (f"Hollow: {meant}. " if meant else "")
@@ -176,7 +200,7 @@ def _plane(contents: Contents) -> Plot:
             *titles,
             xaxis={"type": "log" if log else "linear", "range": span},
             yaxis={"range": [bottom, top]},
-            showlegend=limited,
+            showlegend=limited or bool(run_groups(contents, shown)),
         ),
     }
 
@@ -211,15 +235,18 @@ def _trajectories(contents: Contents, name: str) -> Plot | None:
     colours = contents.colours
     few = len(lines) <= FEW  # the ends of a thousand lines say nothing and take a second to draw
     marked = {run: line for run, line in lines.items() if few or contents.runs[run].status != "done"}
+    span = value_limits(found.values())
+    told = epochs_outside(found.values(), span)
+    note = "A line per run; a cross ends a run that is not done."
     return {
         "id": f"trajectory-{name}",
         "title": f"{GREEK.get(name, name)} over the epochs",
-        "note": "A line per run; a cross ends a run that is not done.",
+        "note": note + (f" {told[0].upper()}{told[1:]}: double click zooms out." if told else ""),
         "traces": [*run_lines(contents, lines, colours, False), end_marks(contents, marked, colours), *bar(colours)],
         "layout": layout(
             "epoch",
             plain(name, contents.units, contents.own),
-            yaxis={"range": list(value_limits(found.values()))},
-            showlegend=False,
+            yaxis={"range": list(span), **per_cent(name)},
+            showlegend=bool(run_groups(contents, found)),
         ),
     }

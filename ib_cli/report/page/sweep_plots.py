@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from ib_cli.contracts.labels import GREEK, plain
-from ib_cli.report.figures.style import COLOURS, cycled
+from ib_cli.report.figures.measures import spread_words
+from ib_cli.report.figures.style import COLOURS, beside, cycled
 from ib_cli.report.page.plot_parts import (
-    DASHES,
     SYMBOLS,
     Plot,
     decades,
     detail,
     diagonal,
+    form,
     layout,
     medians,
     numbers,
-    quartiles,
+    per_cent,
+    spread_bars,
 )
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.first_law import SlopeSeries, axis_limits, not_positive, slope_series
@@ -39,12 +41,14 @@ def measures(contents: Contents) -> Iterator[Plot]:
         yield {
             "id": f"measure-{name}",
             "title": f"{GREEK.get(name, name)} against {symbol}",
-            "note": "Large: medians with quartiles, joined where only this multiplier differs. Small: single runs.",
+            "note": "Large: medians, joined where only this multiplier differs. "
+            + (f"{words} beside them." if (words := spread_words(contents)) else ""),
             "traces": traces,
             "layout": layout(
                 symbol,
                 plain(name, contents.units, contents.own),
                 xaxis=_axis(contents),
+                yaxis=per_cent(name),
                 showlegend=1 < len(named) <= MOST_NAMED,
             ),
         }
@@ -74,7 +78,8 @@ def _measure(contents: Contents, name: str, i: int) -> Iterator[Plot]:
         words = ", ".join(f"{GREEK[other]} = {value:g}" for other, value in line.others.items())
         name_of = curve if several else words or "medians"
         colour = contents.colours.shade(k, len(lines)) if words and not several else cycled(COLOURS, i)
-        look = {"color": colour, "symbol": cycled(SYMBOLS, i), "dash": cycled(DASHES, i)}
+        dash, symbol = form(i if several else k)
+        look = {"color": colour, "symbol": symbol, "dash": dash}
         for trace in _line(contents, name, contents.points.swept[curve], line, look):
             yield {"showlegend": k == 0 or not several, **trace, "name": name_of, "legendgroup": name_of}
 
@@ -83,12 +88,13 @@ def _line(contents: Contents, name: str, swept: str, along: Line, look: dict[str
     points, k, line = contents.points, contents.scale(name), along.rows
     members = contents.repeated_runs(line)
     marker = {"color": look["color"], "symbol": look["symbol"]}
+    ends = contents.colours.low, contents.colours.high
     yield {
         "type": "scatter",
         "mode": "lines+markers" if along.joined else "markers",
         "x": _places(contents, line[swept].to_numpy(dtype=float)),
         "y": numbers(line[name] * k),
-        "error_y": {**quartiles(line, name, k), "color": look["color"]},
+        "error_y": {**spread_bars(contents, line, name, k), "color": look["color"]},
         "line": {"color": look["color"], "dash": look["dash"], "width": 1.2},
         "marker": {**marker, "size": 8, "line": {"color": "#fff", "width": 1}},
         **medians(line, (f"{name} = {value * k:.4g}" for value in line[name])),
@@ -98,7 +104,7 @@ def _line(contents: Contents, name: str, swept: str, along: Line, look: dict[str
             "type": "scatter",
             "mode": "markers",
             "showlegend": False,
-            "x": _places(contents, points.colour_by[points.of_run[members]]),
+            "x": _places(contents, beside(points.colour_by[points.of_run[members]], ends)),
             "y": numbers(contents.final_values(members, [name])[:, 0]),
             "marker": {**marker, "size": 4, "opacity": 0.5},
             "customdata": [int(member) for member in members],

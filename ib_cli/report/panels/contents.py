@@ -17,6 +17,7 @@ from ib_cli.report.quantities.estimated import Estimated, estimated
 from ib_cli.report.quantities.exact_limit import above_limit, bounds_pair, certified, exact_curves
 from ib_cli.report.quantities.frontier import frontiers
 from ib_cli.report.quantities.information_plane import InformationPlane, information_plane
+from ib_cli.report.quantities.spread import FEW
 from ib_cli.report.read.measured import Joined, joined
 from ib_cli.report.read.points import Points, gather
 from ib_cli.report.read.runs import RecordedRun
@@ -77,6 +78,18 @@ class Contents:
     def repeated_runs(self, rows: DataFrame) -> np.ndarray:
         """Runs of the points `rows` with two runs or more; an only run is its point's median."""
         return np.flatnonzero(np.isin(self.points.of_run, rows.index[rows["runs"] > 1]))
+
+    def bar_ends(self, rows: DataFrame, name: str) -> np.ndarray:
+        """Ends (2, n) of the bars of the points `rows` of a table, in nats: the range of few runs, else quartiles."""
+        column = f"{self.split}/{name}"
+        found = np.array([rows[f"{name}_q1"], rows[f"{name}_q3"]], dtype=float)
+        if column not in self.results:
+            return found
+        kept = self.points.of_run >= 0
+        grouped = self.results.loc[kept, column].groupby(self.points.of_run[kept])
+        few = rows["runs"].to_numpy() <= FEW
+        range_of = np.array([grouped.min().reindex(rows.index), grouped.max().reindex(rows.index)], dtype=float)
+        return np.where(few, range_of, found)
 
     def final_values(self, runs: np.ndarray, measures: Sequence[str]) -> np.ndarray:
         """Measures of runs after training on the report's split (runs, measures), in the units."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from ib_cli.contracts.labels import GREEK, counted
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.spread import FEW
 
 MEASURES = {
     "H[Y|Z]": "decoder uncertainty",
@@ -29,13 +30,14 @@ QUARTILES = (25, 50, 75)  # per cent
 class Bands:
     """A point's measures over n epochs.
 
-    `values`: measure → lower quartile, median and upper quartile over the runs (3, n), in nats.
+    `values`: measure → lower end of the band, median and upper end over the `runs` runs (3, n), in nats.
     """
 
     curve: str
     multipliers: Mapping[str, float]  # empty for the only point of a curve
     epochs: np.ndarray
     values: Mapping[str, np.ndarray]
+    runs: int = 1
 
     def title(self, symbol: Callable[[str], str], name: Callable[[str], str] = str) -> str:
         """Curve written by `name`, and multipliers written by `symbol`."""
@@ -83,12 +85,13 @@ def _bands(contents: Contents, point: int) -> Bands | None:
     if len(shared) < FEWEST_EPOCHS:
         return None
     values = np.array([[of_run[epoch] for epoch in shared] for of_run in lines])  # (runs, n, measures)
-    quartiles = np.percentile(values, QUARTILES, axis=0)
+    shares = (0, 50, 100) if len(values) <= FEW else QUARTILES
+    quartiles = np.percentile(values, shares, axis=0)
     row = contents.points.table.loc[point]
     alone = (contents.points.table["curve"] == row["curve"]).sum() == 1
     multipliers = {} if alone else {name: float(row[name]) for name in GREEK if np.isfinite(row.get(name, np.nan))}
     by_measure = dict(zip(MEASURES, np.moveaxis(quartiles, 2, 0)))
-    return Bands(str(row["curve"]), multipliers, np.array(shared), by_measure)
+    return Bands(str(row["curve"]), multipliers, np.array(shared), by_measure, len(values))
 
 
 def _lines(contents: Contents, i: int) -> dict[float, np.ndarray]:

@@ -40,10 +40,13 @@ def panels(contents: Contents) -> list[list[EntropyPanel]]:
 
 
 def axis_limits(row: Sequence[EntropyPanel]) -> tuple[np.ndarray, np.ndarray]:
-    """Limits (2,) of x in epochs and of y in nats, the same for a row of panels; 0 is inside."""
+    """Limits (2,) of x in epochs and of y in nats, the same for a row of panels.
+
+    y ends at the values: an entropy of a density may be negative, so that its 0 is no bound and no reference.
+    """
     paths = [path for panel in row for path in panel.paths.values()]
     values = np.concatenate([path.values[:, 0] for path in paths])
-    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    low, high = float(values.min()), float(values.max())
     margin = MARGIN * (high - low) or 1.0
     return np.array([0, max(path.epochs[-1] for path in paths) * 1.02]), np.array([low - margin, high + margin])
 

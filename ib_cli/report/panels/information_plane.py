@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.panels.trajectories import epochs_of
 
 MARGIN = 1.12  # right of the largest end
 LEFT, LOGARITHMIC = 0.02, (0.5, 1.3)  # left of 0, relative to the right edge; factors beyond the ends of a log axis
@@ -43,6 +44,15 @@ def meaning(contents: Contents) -> str:
     if contents.plane.estimator is None:
         return "bound"
     return "flagged: not to be trusted" if any(marks.any() for marks in contents.plane.flagged.values()) else ""
+
+
+def outside(contents: Contents) -> str:
+    """Which epochs lie beyond the axes: `epochs 1–3 lie outside`; '' if none does."""
+    left, right, bottom, top, _ = limits(contents)
+    points = np.concatenate(list(shown_paths(contents).values()))
+    inside = (left <= points[:, 1]) & (points[:, 1] <= right) & (bottom <= points[:, 2]) & (points[:, 2] <= top)
+    beyond = points[~inside, 0]
+    return f"{epochs_of(beyond)} {'lies' if np.ptp(beyond) == 0 else 'lie'} outside" if len(beyond) else ""
 
 
 def limits(contents: Contents) -> Limits:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ib_cli.config.public_names import short_name
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.spread import FEW
 from ib_cli.report.read.damage import is_number
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import final_measures
@@ -29,12 +30,16 @@ PROBED = "nuisance_error"  # the names of a probe's errors begin so
 
 
 class Means(NamedTuple):
-    """Means y (n,) at ascending x (n,), their standard errors (n,), 0 for an only run, and numbers of runs (n,)."""
+    """Means y (n,) at ascending x (n,), their standard errors (n,), 0 for an only run, and numbers of runs (n,).
+
+    `singles` (m, 2): x and y of the runs behind means of two to four runs.
+    """
 
     x: np.ndarray
     y: np.ndarray
     error: np.ndarray
     runs: np.ndarray
+    singles: np.ndarray
 
 
 def errors_by_width(contents: Contents) -> tuple[str, dict[str, dict[str, Means]]]:
@@ -73,8 +78,13 @@ def means(pairs: Iterable[tuple[float, float]]) -> Means:
     places = sorted(of)
     rows = [np.array(of[at]) for at in places]
     error = [np.std(row, ddof=1) / len(row) ** 0.5 if len(row) > 1 else 0.0 for row in rows]
+    singles = [(at, y) for at, row in zip(places, rows) if 1 < len(row) <= FEW for y in row]
     return Means(
-        np.array(places), np.array([row.mean() for row in rows]), np.array(error), np.array([len(row) for row in rows])
+        np.array(places),
+        np.array([row.mean() for row in rows]),
+        np.array(error),
+        np.array([len(row) for row in rows]),
+        np.array(singles).reshape(-1, 2),
     )
 
 

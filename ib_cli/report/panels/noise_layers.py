@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.quantities.spread import bar_words, ends
 from ib_cli.report.read.noise_layers import NoiseLayers, noise_layers
 from ib_cli.report.read.runs import RecordedRun
 from ib_cli.report.read.tables import final_measures
@@ -20,12 +21,13 @@ KL, SHARE = "KL_", "box_share_"  # the names of measures begin so, and end with 
 
 
 class Series(NamedTuple):
-    """Values y (n,) at ascending x (n,); over runs with one x, the median and the quartiles."""
+    """Values y (n,) at ascending x (n,) of `runs` (n,) runs each: their median, and the ends of a band."""
 
     x: np.ndarray
     y: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    runs: np.ndarray
 
 
 class Correlated(NamedTuple):
@@ -47,6 +49,17 @@ class Measured:
     curve: str
     beta: float  # NaN without a multiplier that varies
     layers: NoiseLayers
+
+
+def split_of(found: Iterable[Measured]) -> str:
+    """`test split`: the split that these runs measured their layers on."""
+    splits = dict.fromkeys(str(each.run.config.get("noise_measures.split") or "test") for each in found)
+    return f"{' or '.join(splits)} split"
+
+
+def band_words(lines: Iterable[Series]) -> str:
+    """What the bands of these lines are; '' where no point has two runs."""
+    return bar_words((count for line in lines for count in line.runs), bar="band")
 
 
 def measured(contents: Contents) -> list[Measured]:
@@ -142,5 +155,6 @@ def _series(pairs: Iterable[tuple[float, float]]) -> Series:
     for x, y in pairs:
         of.setdefault(x, []).append(y)
     places = sorted(of)
-    low, middle, high = (np.array([np.quantile(of[at], share) for at in places]) for share in (0.25, 0.5, 0.75))
-    return Series(np.array(places), middle, low, high)
+    middle, counts = [float(np.median(of[at])) for at in places], [len(of[at]) for at in places]
+    low, high = zip(*(ends(np.array(of[at])) for at in places))
+    return Series(np.array(places), np.array(middle), np.array(low), np.array(high), np.array(counts))

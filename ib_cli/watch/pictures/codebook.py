@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ib_cli.system.per_cent import show_per_cent
 from ib_cli.watch.pictures.curves import MEDIUM, SMALL, STYLES, write
 
 PLACES = 6  # most places whose usage is drawn
 BINS = 60
+MARKERS, DASHES = ("o", "s", "^", "D", "v", "P"), ("-", "--", ":", "-.")
 BLUE, RED = STYLES["train"]["color"], STYLES["test"]["color"]
 
 
@@ -39,10 +41,14 @@ def draw_codewords(found: Codewords, file: Path) -> None:
     d = found.words.shape[-1]
     figure = Figure(figsize=(5.0 if d <= 2 else 2.6, 2.4), layout="constrained")
     panels = figure.subplots(1, 2 if d <= 2 else 1, squeeze=False)[0]
-    for shares in found.usage[:PLACES]:
-        panels[0].plot(np.arange(1, len(shares) + 1), np.sort(shares)[::-1], ".-", markersize=2, linewidth=0.8)
+    for i, shares in enumerate(found.usage[:PLACES]):
+        look = {"marker": MARKERS[i], "linestyle": DASHES[i % len(DASHES)], "markersize": 2, "linewidth": 0.8}
+        panels[0].plot(np.arange(1, len(shares) + 1), np.sort(shares)[::-1], label=f"place {i + 1}", **look)
+    if len(found.usage) > 1:
+        panels[0].legend(fontsize=SMALL, frameon=False)
     panels[0].set_xlabel("codeword, by usage", fontsize=MEDIUM)
-    panels[0].set_ylabel("share of samples", fontsize=MEDIUM)
+    panels[0].set_ylabel("share of the test samples (%)", fontsize=MEDIUM)
+    show_per_cent(panels[0].yaxis)
     panels[0].set_ylim(bottom=0)
     panels[0].set_title(f"perplexity {found.perplexity:.3g} of {found.usage.shape[1]}", fontsize=MEDIUM)
     if d <= 2:

@@ -19,6 +19,7 @@ from torch import Tensor
 from ib_cli.contracts import labels
 from ib_cli.system.atomic import replacing
 from ib_cli.system.figure_layout import lay_out
+from ib_cli.system.per_cent import show_per_cent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,6 +134,8 @@ def _label(panel: Axes, name: str) -> None:
 
     panel.set_xlabel("epoch", fontsize=MEDIUM)
     panel.set_ylabel(labels.label(name, "nats"), fontsize=MEDIUM)
+    if labels.is_fraction(name):
+        show_per_cent(panel.yaxis)
     panel.tick_params(labelsize=SMALL)
     panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     panel.grid(color="0.9", linewidth=0.5)

@@ -43,6 +43,7 @@ def draw_scatter(z: np.ndarray, y: np.ndarray, file: Path, classes: int | None, 
         figure.colorbar(shown, ax=panel, label=name)
     panel.set_xlabel(names[0], fontsize=MEDIUM)
     panel.set_ylabel(names[1], fontsize=MEDIUM)
+    panel.set_title("z of the test split", fontsize=MEDIUM)
     panel.tick_params(labelsize=SMALL)
     panel.set_aspect("equal", adjustable="datalim")
     write(figure, file)

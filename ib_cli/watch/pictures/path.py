@@ -8,7 +8,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ib_cli.contracts.labels import label, mathtext
+from ib_cli.contracts.labels import is_fraction, label, mathtext
+from ib_cli.system.per_cent import show_per_cent
 from ib_cli.watch.pictures.curves import MEDIUM, SMALL, STYLES, write
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ MARKED = 40  # a line of more steps has no room for markers
 TEXTS = {
     STEP: "steps",
     "epoch": "epoch",
-    "accuracy": "accuracy",
     MAXWELL: r"$\partial C/\partial\lambda-\partial D/\partial\gamma$ (nats)",
 }
 
@@ -92,6 +92,8 @@ def _panel(panel: Axes, lines: Sequence[Mapping[str, Any]], x: str, y: str) -> N
         _errors(panel, lines)
     panel.set_xlabel(TEXTS.get(x) or _text(x), fontsize=MEDIUM)
     panel.set_ylabel(TEXTS.get(y) or _text(y), fontsize=MEDIUM)
+    if is_fraction(y):
+        show_per_cent(panel.yaxis)
     panel.tick_params(labelsize=SMALL)
     if x in COUNTED:
         panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WAIT = 180_000  # milliseconds: a busy machine draws slowly
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -71,6 +73,7 @@ def page_of(started: Browser, study: Path) -> Iterator[Opened]:
     file = study / "report.html"
     file.write_text(page(contents(Reader().read([study])), "study"))
     context = started.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(WAIT)
     tab, complaints, requests = context.new_page(), [], []
     tab.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     tab.on("pageerror", lambda error: complaints.append(str(error)))
@@ -217,6 +220,57 @@ def test_the_table_sorts_and_filters(opened: Opened) -> None:
     assert table.locator("tbody tr:visible").count() == 13
 
 
+def test_a_slider_plays_the_study_back(plain: Browser, tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", seeds=2, noise=0.1)
+    write_run(study / "short", multiplier=1e-3, seed=8, epochs=3, name="study")
+    write_run(study / "late", multiplier=1e-2, seed=9, epochs=4, status="unfinished", name="study")
+    with page_of(plain, study) as opened:
+        _draw_all(opened.page)
+        at_end = opened.page.evaluate(_PLACES)
+        slider = opened.page.locator("#playback input")
+        slider.focus()
+        opened.page.keyboard.press("Home")
+        opened.page.wait_for_function("document.getElementById('frontier-R-C').dataset.epoch === '1'")
+        first = opened.page.evaluate(_PLACES)
+        records = [json.loads(line) for line in (study / "late" / "metrics.jsonl").read_text().splitlines()]
+        R = [line["R"] for line in records if line["split"] == "test"]
+        assert at_end["not done"][0] == pytest.approx(R[-1], rel=1e-4)
+        assert first["not done"][0] == pytest.approx(R[0], rel=1e-4)
+        assert min(first["runs"]) > max(0.0, min(at_end["runs"])) and first["lines"] < at_end["lines"]
+        medians = sorted(first["runs"])
+        assert first["medians"][-1] == pytest.approx(sum(medians[:2]) / 2, rel=1e-3)  # of the two runs of γ = 0.1
+        assert opened.page.locator("#playback output").text_content() == "epoch 1 of 5"
+        opened.page.reload()
+        _draw_all(opened.page)
+        assert opened.page.evaluate(_PLACES) == first  # a page that is watched stays where it is
+        opened.page.locator("#playback button").click()
+        opened.page.wait_for_function("document.querySelector('#playback output').textContent === 'epoch 5, the last'")
+        opened.page.wait_for_function("document.getElementById('information-plane').dataset.epoch === ''")
+        assert opened.page.evaluate(_PLACES) == at_end
+        assert opened.complaints == []
+
+
+@pytest.mark.parametrize("status", ["done", "unfinished"])
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_one_run_has_a_slider_where_it_has_two_epochs(plain: Browser, tmp_path: Path, epochs: int, status: str) -> None:
+    write_run(tmp_path / "study" / "run", epochs=epochs, status=status)
+    with page_of(plain, tmp_path / "study") as opened:
+        _draw_all(opened.page)
+        assert opened.page.locator("#playback").is_visible() == (epochs > 1)
+        opened.page.keyboard.press("Home")
+        assert opened.complaints == []
+        if status == "unfinished":
+            assert opened.page.evaluate(_PLACES)["not done"]
+
+
+@pytest.mark.parametrize("width", [1400, 700])
+def test_nothing_is_wider_than_the_window(opened: Opened, width: int) -> None:
+    opened.page.set_viewport_size({"width": width, "height": 1000})
+    beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert opened.page.evaluate(beyond) <= 0
+    opened.page.set_viewport_size({"width": 1400, "height": 1000})
+
+
 def _draw_all(tab: Page) -> None:
     """Plots are drawn when they come into the window."""
     for canvas in tab.locator(".canvas").all():
@@ -235,4 +289,16 @@ _WHERE_A_RUN_IS = """() => {
   const medians = spots('medians');
   const gap = spot => Math.min(...medians.map(other => Math.hypot(spot.x - other.x, spot.y - other.y)));
   return spots('runs').reduce((best, spot) => gap(spot) > gap(best) ? spot : best);
+}"""
+
+# What the frontier shows, R of each mark by the trace's name, and how many points the plane's lines have.
+_PLACES = """() => {
+  const found = {};
+  for (const trace of document.getElementById('frontier-R-C').data) {
+    if (trace.name) (found[trace.name.split(",")[0]] ??= []).push(...trace.x); // of all curves
+  }
+  const plane = document.getElementById('information-plane');
+  const lines = plane ? plane.data.filter(trace => trace.mode.startsWith('lines') && trace.customdata) : [];
+  found.lines = lines.flatMap(trace => [...trace.x]).filter(x => x !== null).length;
+  return found;
 }"""

@@ -79,10 +79,10 @@ def test_flagged_ends_of_the_plane_are_hollow(tmp_path: Path, figures: dict[str,
     faces = [tuple(face) for marks in panel.collections if marks.get_zorder() == 3 for face in marks.get_facecolor()]
     assert faces.count(WHITE) == 1 and len(faces) == 3
     legend = figures["information_plane"].legends[0]
-    assert [text.get_text() for text in legend.get_texts()] == ["flagged: not to be trusted"]
+    assert [text.get_text() for text in legend.get_texts()][-1] == "flagged: not to be trusted"
     plot = plots_of(report)["information-plane"]
     (symbols,) = [t["marker"]["symbol"] for t in plot["traces"] if isinstance(t.get("marker", {}).get("symbol"), list)]
-    assert sorted(symbols) == ["circle", "circle", "circle-open"]
+    assert len(set(symbols)) == 3 and sum(symbol.endswith("-open") for symbol in symbols) == 1
     assert "Hollow: flagged" in plot["note"]
 
 

@@ -120,10 +120,11 @@ def test_the_plane_on_the_page_has_the_units_and_hollow_ends_where_flagged(study
     marks = {
         trace["xaxis"]: trace for trace in plot["traces"] if isinstance(trace.get("marker", {}).get("symbol"), list)
     }
-    for axis, shift, symbol in (("x1", 0, "circle"), ("x2", 0, "circle"), ("x3", 10, "circle-open")):
-        assert marks[axis]["marker"]["symbol"] == [symbol] * 4
+    for axis, shift, hollow in (("x1", 0, False), ("x2", 0, False), ("x3", 10, True)):
+        symbols = marks[axis]["marker"]["symbol"]  # a form for each multiplier
+        assert len(set(symbols)) == len(symbols) and all(symbol.endswith("-open") == hollow for symbol in symbols)
         assert sorted(marks[axis]["x"]) == pytest.approx(sorted((x + shift) / math.log(2) for x, _ in ENDS), rel=1e-4)
-    dashed = [trace for trace in plot["traces"] if trace.get("line", {}).get("dash") == "dash"]
+    dashed = [trace for trace in plot["traces"] if trace.get("line", {}).get("color") == "#000"]
     assert [len(trace["x"]) for trace in dashed] == [3, 3, 0, 0]  # kraskov's ends are flagged
     assert dashed[0]["y"] == pytest.approx([y / math.log(2) for _, y in ON_CURVE], rel=1e-4)
 
@@ -136,9 +137,10 @@ def test_the_figure_of_the_plane_draws_the_same(study: Path, figures: dict[str, 
     for panel, shift in zip(panels, (0, 0, 10, 10)):
         curve = next(line for line in panel.lines if line.get_color() == "black")
         assert np.stack(curve.get_data(), 1) == pytest.approx(np.array([] if shift else ON_CURVE).reshape(-1, 2))
-        (ends,) = [marks for marks in panel.collections if marks.get_zorder() == 3]
-        assert set(map(tuple, ends.get_offsets())) == {(x + shift, y) for x, y in ENDS}
-        assert (to_rgba("white") in map(tuple, ends.get_facecolor())) == (shift > 0)
+        ends = [marks for marks in panel.collections if marks.get_zorder() == 3]  # one of each multiplier's form
+        assert {tuple(at) for marks in ends for at in marks.get_offsets()} == {(x + shift, y) for x, y in ENDS}
+        faces = [tuple(face) for marks in ends for face in marks.get_facecolor()]
+        assert (to_rgba("white") in faces) == (shift > 0)
         (low, high), (bottom, top) = panel.get_xlim(), panel.get_ylim()
         assert low <= 0 and high > 2 * (6 + shift) and bottom < 0 and top > H
 
@@ -149,7 +151,7 @@ def test_entropies_are_those_of_the_records_dotted_where_flagged(study: Path, fi
     names = [(name, entropy) for name in ("mixture", "kraskov") for entropy in ("H[Z]", "H[Z|Y]")]
     assert [(row[0].estimator, row[0].quantity) for row in rows] == names  # H[Z|X] is 0 up to rounding
     entropies_figure.draw(report, study)
-    whole, trusted = figures["entropies"].axes[4].collections  # H[Z] by kraskov
+    whole, trusted, *_ = figures["entropies"].axes[4].collections  # H[Z] by kraskov
     for run, line, solid in zip(rows[2][0].paths, whole.get_segments(), trusted.get_segments()):
         (x, _) = ENDS[GAMMAS.index(report.runs[run].multipliers["gamma"])]
         expected = np.stack([[1, 2, 3], of_entropies(x + 10)["H[Z]"]], 1)
