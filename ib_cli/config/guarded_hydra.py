@@ -55,9 +55,9 @@ def guarded_hydra(trust: Sequence[str]) -> Iterator[None]:
 
     def process_searchpath(self: Any, config_name: str | None, parsed_overrides: Any, repo: Any) -> None:
         found = repo.load_config(config_path=config_name) if config_name is not None else None
-        file = None if found is None else own_file(found, str(config_name))
-        if file is not None and isinstance(found.config, DictConfig):  # Hydra imports a package that it names
-            check_own_file(OmegaConf.to_container(found.config, resolve=False), file)
+        config = None if found is None else found.config
+        if isinstance(config, DictConfig) and (file := own_file(found, str(config_name))) is not None:
+            check_own_file(OmegaConf.to_container(config, resolve=False), file)  # Hydra imports a package it names
         searched(self, config_name, parsed_overrides, repo)
 
     def load(self: Any, *arguments: Any, **options: Any) -> DictConfig:
