@@ -54,7 +54,7 @@ def guarded_hydra(trust: Sequence[str]) -> Iterator[None]:
         return found
 
     def process_searchpath(self: Any, config_name: str | None, parsed_overrides: Any, repo: Any) -> None:
-        found = repo.load_config(config_path=config_name) if config_name is not None else None
+        found: Any = repo.load_config(config_path=config_name) if config_name is not None else None
         config = None if found is None else found.config
         if isinstance(config, DictConfig) and (file := own_file(found, str(config_name))) is not None:
             check_own_file(OmegaConf.to_container(config, resolve=False), file)  # Hydra imports a package it names
