@@ -36,14 +36,15 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     style.log_ticks(panel.yaxis, *up)
     style.tidy(panel, "ratio of the weights", "slope of the frontier")
     _legend(figure, panel, found)
-    style.says(figure, style.of_split(contents), "bar = slopes to both neighbours", "no units", _below(found, up[0]))
+    style.says(figure, style.of_split(contents), "bar = slopes to both neighbours", "no units", _cut(found, *up))
     return style.write(figure, folder, "first_law")
 
 
-def _below(found: list[SlopeSeries], low: float) -> str:
-    """That bars reach below the axis."""
-    cut = sum(int((one.low[one.positive] < low).sum()) for one in found)
-    return f"{counted(cut, 'bar')} beyond the lower edge" if cut else ""
+def _cut(found: list[SlopeSeries], low: float, high: float) -> str:
+    """That bars reach beyond the axis."""
+    ends = [(one.low[one.positive], one.high[one.positive]) for one in found]
+    cut = sum(int(((down < low) | (up > high)).sum()) for down, up in ends)
+    return f"{counted(cut, 'bar')} beyond the axis" if cut else ""
 
 
 def _series(panel: Axes, series: SlopeSeries, i: int, several: bool, edge: float) -> None:
