@@ -81,9 +81,9 @@ inside() {
   ' sh "$root" "$outputs" "$uid" "$@"
 }
 folder() { mkdir -p "$work/outputs/$1" && chown "$2:$2" "$work/outputs/$1" && printf '%s' "$work/outputs/$1"; }
-first_process() { # first_process PARENT: the namespace's process 1, a child of unshare, once it is there
+first_process() { # first_process PARENT: the namespace's process 1, a child of unshare, once it runs the image's entry point
   local unshared= pid=
-  until unshared=$(pgrep -P "$1") && pid=$(pgrep -P "$unshared"); do sleep 0.02; done
+  until unshared=$(pgrep -P "$1") && pid=$(pgrep -P "$unshared") && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = tini ]; do sleep 0.02; done
   printf '%s' "$pid"
 }
 owners() { find "$1" -mindepth 1 -printf '%U\n' | sort -u; }
