@@ -37,6 +37,7 @@ from ib_cli.config.expansions import expanded
 from ib_cli.config.guarded_hydra import STUDY, guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.own_studies import check_headers, study_files
+from ib_cli.config.quick_composing import quick_composing
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.study_folder import check_study_folder
 from ib_cli.config.trust import typed_trust
@@ -122,7 +123,7 @@ def _done(command: list[str]) -> int:
     check_words(command[1:])
     words = [command[0], *expanded(command[1:])]
     with (
-        quick_yaml(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
+        quick_yaml(), quick_composing(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
         mode_known(words), words_for_hydra(words), guarded_hydra(typed_trust(words)), folders_checked(),
     ):  # fmt: skip
         return compose_and_run()

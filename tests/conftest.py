@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from ib_cli.config.catalogue import directory
+from ib_cli.config.quick_composing import quick_composing
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
@@ -95,7 +96,7 @@ def config() -> Callable[..., dict[str, Any]]:
 @cache  # Hydra takes longer than most of the experiments
 def composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     """The resolved config of a command's overrides."""
-    with quick_yaml(), initialize_config_dir(str(directory("conf")), version_base="1.3"):
+    with quick_yaml(), quick_composing(), initialize_config_dir(str(directory("conf")), version_base="1.3"):
         return resolve(compose("config", overrides=list(overrides)))
 
 

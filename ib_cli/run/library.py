@@ -22,6 +22,7 @@ from ib_cli.config.error_lines import check_words, explain
 from ib_cli.config.expansions import expanded
 from ib_cli.config.guarded_hydra import guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
+from ib_cli.config.quick_composing import quick_composing
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.trust import packages, typed_trust
 from ib_cli.config.unreadable_files import UNREADABLE
@@ -65,6 +66,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
     try:
         with (
             quick_yaml(),
+            quick_composing(),
             whole_parser(),
             _apart(),
             guarded_hydra(typed_trust(words)),
