@@ -36,6 +36,7 @@ CONTEXT = {
 OWN = ["dataset=npz", "dataset.path=images.npz", "dataset.train_size=null", "dataset.test_size=null"]
 # The parts that a discrete z needs fit only each other.
 DISCRETE = ["dataset=therml_toy", "architecture=therml_toy", "objective=therml"]
+CLOUDS = ["dataset=npz", "dataset.path=clouds.npz", "dataset.train_size=null", "dataset.test_size=null"]
 REGRESSION = ["dataset=npz", "dataset.path=numbers.npz", "dataset.train_size=null", "dataset.test_size=null"]
 
 
@@ -45,6 +46,8 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     np.savez("images.npz", x=rng.integers(0, 256, (30, 1, 16, 16), dtype=np.uint8), y=np.arange(30) % 3)
     np.savez("numbers.npz", x=rng.normal(size=(30, 4)), y=rng.normal(size=(30, 2)))
+    y = np.arange(24) % 2
+    np.savez("clouds.npz", x=2.0 * y[:, None] + rng.normal(size=(24, 2)), y=y)
 
 
 # A transfer of one step whose slopes are hardly more than noise.
@@ -55,10 +58,10 @@ TOLERANT = ["procedure.steps=1", "procedure.copies=4", "procedure.tolerance=1e3"
 PROCEDURES = {
     "direct_transfer": (7, [*ON_THE_WAY, "procedure.steps=1"]),
     "equilibrate": (2, ["objective=free_energy", "procedure.equilibration=1", "procedure.peak=1e-6"]),
-    "equilibrium_dynamics": (0, ["objective=free_energy", "architecture=tables", "bottleneck.size=2", "gamma=0.7",
-                                 "decoder.likelihood=gaussian", "decoder.scale=0.70710678", "decoder.activation=tanh",
-                                 "decoder.widths=[4]", "lambda=2", "dataset.classes=[0,1]", "dataset.train_size=40",
-                                 "dataset.test_size=20", "procedure.steps=1", "procedure.length=0.01"]),
+    "equilibrium_dynamics": (0, [*CLOUDS, "objective=free_energy", "architecture=tables", "bottleneck.size=2",
+                                 "gamma=0.7", "decoder.likelihood=gaussian", "decoder.scale=0.70710678",
+                                 "decoder.activation=tanh", "decoder.widths=[2]", "lambda=0.5", "procedure.steps=1",
+                                 "procedure.length=0.01"]),  # in equilibrium after few evaluations
     "exact_frontier": (0, [*DISCRETE, "weights=point", "sigma=0", "procedure.restarts=1"]),
     "fit": (1, []),
     "geodesic_transfer": (7, [*ON_THE_WAY, *TOLERANT, "procedure.slope=-3", "procedure.held=1"]),

@@ -105,7 +105,7 @@ def parsed(file: Path, lines: list[bytes]) -> list[dict[str, Any]]:
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            value = json.loads(line, parse_constant=_refused)
+            value = _DECODER.decode(line.decode())
         except (ValueError, RecursionError):  # no JSON, or no UTF-8
             value = None
         if not isinstance(value, dict) or not isinstance(value.get("epoch", 0), int):
@@ -116,6 +116,9 @@ def parsed(file: Path, lines: list[bytes]) -> list[dict[str, Any]]:
 
 def _refused(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refused)  # one for all lines: json.loads would make one for each
 
 
 def _append(handle: int, content: bytes) -> None:

@@ -68,8 +68,8 @@ def trained(folder: Path, runs: int, launcher: str) -> tuple[list[Seen], float]:
 
 
 def growth(seen: list[Seen]) -> tuple[float, int]:
-    """MiB for 1,000 runs, and open files more at the end, from run `FIRST` on."""
-    late = [each for each in seen if each.runs >= FIRST]
+    """MiB for 1,000 runs, and open files more at the end, from run `FIRST` until the closing table is printed."""
+    late = [each for each in seen if FIRST <= each.runs < seen[-1].runs]
     slope = np.polyfit([each.runs for each in late], [each.memory for each in late], 1)[0]
     return float(slope) * 1000, max(each.files for each in late[-5:]) - late[0].files
 
@@ -86,9 +86,14 @@ def reported(folder: Path, runs: int) -> tuple[float, list[str]]:
         wrong.append("a run is not done")
     if list(rows.groupby("gamma").size()) != [runs // GAMMAS] * GAMMAS:
         wrong.append("a γ lacks seeds")
-    results = [json.loads(file.read_text()) for file in study.glob("*/result.json")]
-    if not np.isclose(rows["J"].mean(), np.mean([result["test"]["J"] for result in results])):
-        wrong.append("the table's J is not that of the runs")
+    front = pd.read_csv(study / "frontier.csv").set_index("gamma").sort_index()
+    rates = {}  # from the runs themselves
+    for file in study.glob("*/result.json"):
+        result = json.loads(file.read_text())
+        rates.setdefault(result["multipliers"]["gamma"], []).append(result["test"]["R"])
+    medians = [np.median(rates[gamma]) for gamma in sorted(rates)]
+    if list(front["runs"]) != [runs // GAMMAS] * GAMMAS or not np.allclose(front["R"], medians):
+        wrong.append("the frontier is not that of the runs")
     return seconds, wrong
 
 
@@ -109,7 +114,7 @@ def main() -> int:
           f"{slope:+.1f} MiB for 1,000 runs", flush=True)  # fmt: skip
     print(f"open files: {first.files} at run {first.runs}, {files:+d} at the end", flush=True)
     took, wrong = reported(given.folder, given.runs)
-    print(f"ib-report: {took:.0f} s; {'; '.join(wrong) or 'counts and means are right'}")
+    print(f"ib-report: {took:.0f} s; {'; '.join(wrong) or 'counts and frontier are right'}")
     return int(bool(wrong) or slope > MOST_GROWTH or files > MOST_FILES or took > MOST_REPORT)
 
 

@@ -17,6 +17,7 @@ from ib_cli.system.plain_text import printable
 LARGEST = 2**20  # bytes of config.yaml, which is a few thousand: more would take libyaml a minute
 LARGEST_RESULT = 2**26
 LARGEST_LINES = 2**30
+AT_ONCE = 10_000  # lines that are parsed together
 DEEPEST = 50  # levels of a config or a result; ours have four
 MOST_NODES = 100_000  # values of a config after its aliases are expanded
 LONGEST = 10_000  # letters of a text
@@ -93,17 +94,29 @@ def read_lines(file: Path) -> Lines | None:
     text = _text(file, LARGEST_LINES)
     if text is None:
         return None
-    whole, newline, rest = text.rpartition("\n")
-    texts = [line for line in (whole + newline).split("\n") if line]
-    try:
-        lines = json.loads(f"[{','.join(texts)}]")  # at once, which is faster
-        if not all(type(line) is dict for line in lines) or sum(map(len, lines)) != whole.count('":'):
-            raise ValueError
-        if "\\u" in whole:
-            _check_text(file.name, lines)
-    except (ValueError, RecursionError):
-        lines = [_line(file.name, number, line) for number, line in enumerate(texts, 1)]
+    whole, _, rest = text.rpartition("\n")
+    texts = whole.split("\n")
+    del text, whole  # a file may have a million lines
+    lines: list[dict[str, Any]] = []
+    for first in range(0, len(texts), AT_ONCE):
+        lines += _some_lines(file.name, first + 1, texts[first : first + AT_ONCE])
     return Lines(lines, bool(rest))
+
+
+def _some_lines(name: str, first: int, texts: list[str]) -> list[dict[str, Any]]:
+    """The objects of successive lines, empty ones left out. `first`: the number of the first one. Raises DamagedError."""
+    each = [line for line in texts if line]
+    filled = ",".join(each)
+    try:
+        lines = json.loads(f"[{filled}]")  # at once, which is faster
+        whole = len(lines) == len(each) and all(type(line) is dict for line in lines)
+        if not whole or sum(map(len, lines)) != filled.count('":'):
+            raise ValueError
+        if "\\u" in filled:
+            _check_text(name, lines)
+    except (ValueError, RecursionError):
+        lines = [_line(name, number, line) for number, line in enumerate(texts, first) if line]
+    return lines
 
 
 def _line(name: str, number: int, text: str) -> dict[str, Any]:
