@@ -43,7 +43,7 @@ def look(process: int, study: Path) -> Seen | None:
     """What /proc says of a process; None once it has ended."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-        files = len(os.listdir(f"/proc/{process}/fd"))
+        files = sum(1 for _ in Path(f"/proc/{process}/fd").iterdir())
     except (FileNotFoundError, ProcessLookupError):
         return None
     runs = sum(1 for _ in study.glob("*/result.json"))

@@ -104,7 +104,7 @@ def read_lines(file: Path) -> Lines | None:
 
 
 def _some_lines(name: str, first: int, texts: list[str]) -> list[dict[str, Any]]:
-    """The objects of successive lines, empty ones left out. `first`: the number of the first one. Raises DamagedError."""
+    """The objects of successive lines, empty ones left out; `first` is the first one's number. Raises DamagedError."""
     each = [line for line in texts if line]
     filled = ",".join(each)
     try:

@@ -31,11 +31,11 @@ def test_all_whole_lines_are_read_in_order(file: Path, count: int, end: str, cut
 @pytest.mark.parametrize("wrong", ['{"epoch": 1', "3", '{"epoch": 1, "epoch": 2}', '{"epoch": 1}, {"epoch": 2}'])
 def test_a_wrong_line_is_named(file: Path, number: int, wrong: str) -> None:
     file.write_text("\n".join([*LINES[: number - 1], wrong, *LINES[number:]]) + "\n")
-    with pytest.raises(DamagedError, match=f"line {number} of metrics.jsonl is no JSON"):
+    with pytest.raises(DamagedError, match=rf"line {number} of metrics\.jsonl is no JSON"):
         read_lines(file)
 
 
 def test_an_object_in_two_lines_is_none(file: Path) -> None:
     file.write_text('{"epoch": 0\n"split": "test"}\n')
-    with pytest.raises(DamagedError, match="line 1 of metrics.jsonl"):
+    with pytest.raises(DamagedError, match=r"line 1 of metrics\.jsonl"):
         read_lines(file)
