@@ -38,6 +38,7 @@ ALWAYS = ("J", "R", "C", "D")  # drawn where measured; the objective's other fun
 MARKED_EPOCHS = 20  # a line of more points has no room for markers
 COLUMNS = 3  # panels side by side
 SAMPLES = 10  # images side by side
+PITCH = 1.06  # from one image to the next, in images
 BARS = 20  # a vector with more features is drawn as a line
 
 
@@ -104,15 +105,12 @@ def image_grid(rows: list[Tensor], file: Path, titles: list[str], interval: tupl
     size = (cell * columns + 0.9, max(cell * height / width * len(strips), 0.4) + 0.1)
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     figure = Figure(figsize=size, layout=layout)
-    axes = figure.subplots(len(strips), columns, squeeze=False)
-    for i, (panels_of_strip, (title, samples)) in enumerate(zip(axes, strips)):
-        for panel in panels_of_strip:
-            panel.set(xticks=[], yticks=[])
-            panel.axis("off")
-        for panel, sample in zip(panels_of_strip, samples):
-            _image(panel, sample, low, high) if images else _vector(panel, sample, low, high)
-        if len(rows) > 1 or i == 0:  # with a single row the title is written only once
-            _title(panels_of_strip[0], title)
+    named = [title if len(rows) > 1 or i == 0 else "" for i, (title, _) in enumerate(strips)]  # one row: only once
+    samples = [some for _, some in strips]
+    if images:
+        _image_strips(figure.subplots(), named, samples, columns, (low, high))
+    else:
+        _vector_strips(figure.subplots(len(strips), columns, squeeze=False), named, samples, (low, high))
     write(figure, file)
 
 
@@ -154,11 +152,36 @@ def _extent(rows: Sequence[Tensor]) -> tuple[float, float]:
     return (values.min().item(), values.max().item()) if len(values) else (0.0, 1.0)
 
 
-def _image(panel: Axes, image: Tensor, low: float, high: float) -> None:
+def _image_strips(
+    panel: Axes, titles: list[str], strips: list[Tensor], columns: int, interval: tuple[float, float]
+) -> None:
+    """All images in one panel: a panel each would take Matplotlib ten times as long."""
+    height, width = strips[0].shape[-2:]
+    for i, (title, samples) in enumerate(zip(titles, strips)):
+        top = -i * height * PITCH
+        for j, sample in enumerate(samples):
+            left = j * width * PITCH
+            _image(panel, sample, *interval, (left, left + width, top - height, top))
+        panel.text(-0.1 * width, top - height / 2, title, ha="right", va="center", fontsize=SMALL, parse_math=False)
+    panel.set(xlim=(0, columns * width * PITCH), ylim=(-len(strips) * height * PITCH, 0), aspect="equal")
+    panel.axis("off")
+
+
+def _vector_strips(axes: np.ndarray, titles: list[str], strips: list[Tensor], interval: tuple[float, float]) -> None:
+    for panels_of_strip, title, samples in zip(axes, titles, strips):
+        for panel in panels_of_strip:
+            panel.set(xticks=[], yticks=[])
+            panel.axis("off")
+        for panel, sample in zip(panels_of_strip, samples):
+            _vector(panel, sample, *interval)
+        _title(panels_of_strip[0], title)
+
+
+def _image(panel: Axes, image: Tensor, low: float, high: float, extent: tuple[float, float, float, float]) -> None:
     """Colour for three channels, grey for any other number; values that are not finite are black."""
     scaled = ((image - low) / ((high - low) or 1.0)).nan_to_num(0.0, 0.0, 0.0).clamp(0, 1)
     pixels = scaled.permute(1, 2, 0) if len(scaled) == 3 else scaled.mean(0)
-    panel.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    panel.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
 
 
 def _vector(panel: Axes, vector: Tensor, low: float, high: float) -> None:
