@@ -64,6 +64,7 @@ HYDRA = {
     "main.py",
     "config/guarded_hydra.py",
     "config/hydra_parser.py",
+    "config/quick_composing.py",
     "run/validation.py",
     "run/run.py",
     "run/library.py",
