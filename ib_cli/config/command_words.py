@@ -52,7 +52,7 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
         (_separate, "words are separated by spaces, and values by single commas"),
         (flagged, _why_flag(words)),
         (_keyed, "an override is KEY=VALUE"),
-        (spelled, "several values are a,b or range(n) or logspace(a,b,n), a list is [a,b], and one value stands alone"),
+        (spelled, _why_values(words)),
         (one_run, "--cfg shows the config of one run, without -m"),
         (multirun, "several values need a multirun, which has the flag -m; a list is written KEY=[a,b]"),
         (_flags_first, "flags come first"),
@@ -72,6 +72,13 @@ def _why_flag(words: Sequence[str]) -> str:
     if any(OTHER_FLAGS.get(word.partition("=")[0]) == "--cfg" for word in words):
         return "--cfg job shows a run's config and starts nothing, with --resolve all references resolved"
     return "flags have dashes, keys have none: KEY=VALUE"
+
+
+def _why_values(words: Sequence[str]) -> str:
+    """What is wrong with values: how they are written, or that a spacing has the other one's ends."""
+    if any(re.search(r"=(logspace|geomspace)\(", word) for word in words):
+        return "logspace(a,b,n) takes exponents of 10, as in logspace(-4,0,9), and geomspace(a,b,n) the ends themselves"
+    return "several values are a,b or range(n) or logspace(a,b,n), a list is [a,b], and one value stands alone"
 
 
 def _first_changed(before: Words, after: Words) -> str:

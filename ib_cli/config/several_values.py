@@ -10,7 +10,7 @@ from ib_cli.config.command_flags import Words, is_flag, split
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_keys import meant_key
 from ib_cli.config.near_numbers import meant_number
-from ib_cli.config.near_words import near_word
+from ib_cli.config.near_words import near_word, same_word
 from ib_cli.config.spacings import FORMS, TEXTS, are_ends, shortest
 
 CALL = re.compile(r"([A-Za-z_][\w.]*)\((.*)\)")
@@ -76,6 +76,8 @@ def _spelled(word: str, known: KnownKeys, several: bool) -> str:
     key, equals, value = word.partition("=")
     if not equals:
         return word
+    if key == "tracker" and (same := same_word(value, known.options(key))):
+        return f"{key}={same[0]}"
     if (
         key == "tracker"
         and not several
@@ -119,7 +121,7 @@ def _numbers(value: str) -> str:
 def _spacing(name: str, given: str) -> str:
     """A call as it was meant: logspace takes exponents, geomspace the ends themselves."""
     ends = [number for part in _values(given)[:2] if (number := meant_number(part)) is not None]
-    if len(ends) == 2 and name == "logspace" and min(ends) > 0 and are_ends(*ends):
+    if len(ends) == 2 and name == "logspace" and are_ends(*ends):
         name = "geomspace"
     elif len(ends) == 2 and name == "geomspace" and min(ends) <= 0 and all(number.is_integer() for number in ends):
         name = "logspace"

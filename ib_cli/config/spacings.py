@@ -10,7 +10,7 @@ from typing import Any
 MOST = 100_000  # values of one spacing
 FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 TEXTS = ("name", "output")  # keys whose values are texts, whatever they look like
-SMALL_EXPONENT = 0.05  # an exponent that nobody means
+SMALL_EXPONENT = 0.1  # below it a round number is no exponent that anybody means
 PRECISE = 17  # digits that tell any two floats apart
 FORMS = {
     "linspace": "linspace(a,b,n): n numbers from a to b, equal distances apart",
@@ -50,8 +50,9 @@ def geomspace(*given: Any) -> list[int | Short]:
 
 
 def are_ends(a: float, b: float) -> bool:
-    """Whether two arguments of logspace must be ends, not exponents: 10^a is 1 but for 12 %, and a is not 0."""
-    return 0 < min(abs(a), abs(b)) < SMALL_EXPONENT
+    """Whether two arguments of logspace must be ends, not exponents: both above 0, the lower one as 1e-4 or 0.01."""
+    least = min(a, b)
+    return 0 < least < SMALL_EXPONENT and _digits(least) <= 2
 
 
 def shortest(value: float) -> str:
@@ -95,7 +96,7 @@ def _checked(name: str, given: Sequence[Any]) -> tuple[float, float, int]:
         raise ValueError(FORMS[name])
     if name == "logspace" and max(abs(numbers[0]), abs(numbers[1])) > 300:
         raise ValueError(f"{FORMS[name]}; a and b are exponents")
-    if name == "logspace" and min(numbers[:2]) > 0 and are_ends(*numbers[:2]):
+    if name == "logspace" and are_ends(*numbers[:2]):
         raise ValueError(f"{FORMS[name]}; a and b are exponents, where geomspace takes the ends")
     return float(numbers[0]), float(numbers[1]), int(numbers[2])
 

@@ -158,13 +158,15 @@ def imported(key: str, path: str) -> Any:
         return resolve_name(path)
     except (Exception, SystemExit) as error:  # whatever a person's module raises while it is imported
         reason = str(error).splitlines()[-1] if str(error) else type(error).__name__
-        raise ConfigError(f"{key}: cannot be imported ({reason}); {_where(path)}") from None
+        raise ConfigError(f"{key}: cannot be imported ({reason}); {_where(path, error)}") from None
 
 
-def _where(path: str) -> str:
+def _where(path: str, error: BaseException) -> str:
     """What to do so that a module is found, by where it lies."""
     head = path.partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or error.name != head:
+        return "is its folder on PYTHONPATH?"
     beside = Path(f"{head}.py") if Path(f"{head}.py").is_file() else Path(head) if Path(head).is_dir() else None
-    if beside is None or head in sys.modules:
+    if beside is None:
         return "is its folder on PYTHONPATH?"
     return f"{beside} lies in this folder: put PYTHONPATH=. before the command"

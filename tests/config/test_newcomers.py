@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -72,13 +71,6 @@ def test_a_part_that_the_program_cannot_call_is_told_before_it_trains(part: type
     assert isinstance(Target("architecture", "mine.Net", lambda shape: Right(), {})((3,)), Right)
 
 
-def test_every_part_of_ours_passes_the_look_at_forward() -> None:
-    for group, path in (("architecture", "mlp"), ("bottleneck", "gaussian")):
-        keys = {"architecture": {"widths": [4], "dropout": 0.0, "batch_norm": False, "activation": "relu"}}
-        made = SimpleNamespace(features=4, size=2, stochastic=True, discrete=False, parameters=list, of_pass=None)
-        assert Target(group, path, lambda *given, made=made, **kept: made, keys.get(group, {}))((3,)) is made
-
-
 def test_a_module_beside_the_command_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"is its folder on PYTHONPATH\?$"):
@@ -90,7 +82,7 @@ def test_a_module_beside_the_command_is_found_by_its_name(tmp_path: Path, monkey
 
 def test_a_trusted_package_is_named_without_brackets() -> None:
     """They are a pattern of files to some shells."""
-    with pytest.raises(ConfigError, match="add trust=somebody$"):
+    with pytest.raises(ConfigError, match=r"add trust=somebody$"):
         target_of("architecture", {"_target_": "somebody.net.Net"})
 
 
