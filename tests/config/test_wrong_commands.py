@@ -81,10 +81,14 @@ def checked(ib_train: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> 
     def launch(self: object, points: list[list[str]], first: int) -> None:
         print(f"checked {len(points)}")
 
-    Plugins.instance()  # which imports the plugins anew
+    def call(*words: str) -> Ended:
+        Plugins.instance()  # which may import the plugins anew, after a search above all
+        monkeypatch.setattr(sys.modules["hydra_plugins.ib_train.grid_sweeper"].GridSweeper, "_launch", launch)
+        return ib_train(*words)
+
     monkeypatch.setattr("ib_cli.run.run.run", run)
-    monkeypatch.setattr(sys.modules["hydra_plugins.ib_train.grid_sweeper"].GridSweeper, "_launch", launch)
-    return ib_train
+    monkeypatch.setattr("ib_cli.main.measured_value", lambda outcome, measure: 0.0)  # of a search, whose runs have none
+    return call
 
 
 def is_answer(ended: Ended, entry: dict[str, str]) -> bool:
