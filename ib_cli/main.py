@@ -40,6 +40,7 @@ from ib_cli.config.own_studies import check_headers, study_files
 from ib_cli.config.quick_composing import quick_composing
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.study_folder import check_study_folder
+from ib_cli.config.told_command import typed_as
 from ib_cli.config.trust import typed_trust
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
@@ -123,8 +124,9 @@ def _done(command: list[str]) -> int:
     check_words(command[1:])
     words = [command[0], *expanded(command[1:])]
     with (
-        quick_yaml(), quick_composing(), whole_parser(), hydra_raises(), usage_in_a_line(), warnings_in_a_line(),
-        mode_known(words), words_for_hydra(words), guarded_hydra(typed_trust(words)), folders_checked(),
+        typed_as(command), quick_yaml(), quick_composing(), whole_parser(), hydra_raises(), usage_in_a_line(),
+        warnings_in_a_line(), mode_known(words), words_for_hydra(words), guarded_hydra(typed_trust(words)),
+        folders_checked(),
     ):  # fmt: skip
         return compose_and_run()
 

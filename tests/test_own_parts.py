@@ -51,6 +51,6 @@ def test_help_and_wrong_words_know_them(parts: Path, ib_train: Callable[..., End
     wrong = ib_train("--config-dir", "my_conf", "architecture=residual", "architecture.dept=3")
     assert wrong.code == 2 and "architecture.depth" in wrong.err
     untrusted = ib_train("--config-dir", "my_conf", "dataset=rings")
-    assert untrusted.code == 2 and "add trust=[my_parts]" in untrusted.err and "my_parts" not in sys.modules
+    assert untrusted.code == 2 and "add trust=my_parts" in untrusted.err and "my_parts" not in sys.modules
     wrong = ib_train("--config-dir", "my_conf", "trust=my_parts", "dataset=rings", "dataset.noise=-1")
     assert wrong.code == 2 and "dataset.noise=-1" in wrong.err and wrong.err.count("\n") == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -21,6 +20,7 @@ from omegaconf import DictConfig
 from hydra_plugins.ib_train._composer import Composer
 from hydra_plugins.ib_train._request import Request
 from ib_cli.config.error_lines import check_hydra
+from ib_cli.config.told_command import typed_words
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.callback import at_end_of_study
 from ib_cli.study.job_outcomes import Jobs, Outcome
@@ -61,7 +61,7 @@ class JobLauncher(Launcher):
         """Run the jobs; a failed one returns None. The study is told at once why it failed."""
         state = Singleton.get_state()
         requests = [
-            Request(number, tuple(overrides), self.composer, self.task, state, tuple(sys.argv), os.getcwd())  # noqa: PTH109
+            Request(number, tuple(overrides), self.composer, self.task, state, tuple(typed_words()), os.getcwd())  # noqa: PTH109
             for number, overrides in enumerate(job_overrides, initial_job_idx)
         ]
         by_number = {request.number: request for request in requests}

@@ -9,7 +9,7 @@ from ib_cli.config.command_flags import Words, marked, split
 from ib_cli.config.command_words import tidied
 from ib_cli.config.error_lines import UsageError, explain
 from ib_cli.config.known_keys import KnownKeys
-from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, option_alone
+from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, option_alone, own_folder
 from ib_cli.config.near_values import meant_value
 from ib_cli.config.no_such import no_override
 from ib_cli.config.several_values import outside
@@ -17,7 +17,7 @@ from ib_cli.config.told_command import told_command
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders
 from ib_cli.contracts.errors import ConfigError
 
-NO_SUCH = re.compile(r": (?:no such|\S+ has no such key|choose one of)")
+NO_SUCH = re.compile(r": (?:no such|\S+ is read with|\S+ has no such key|choose one of)")
 OPTION = re.compile(r"[\w./-]+")
 
 
@@ -56,6 +56,9 @@ def mended(words: Sequence[str]) -> Words:
     """The words with keys and options that there are, where those that there are not are near some."""
     known = _known(words)
     flags, rest = split(list(words))
+    parts = [word.partition("=") for word in rest]
+    if folder := next(filter(None, (own_folder(group, option, known) for group, _, option in parts)), None):
+        return ["--config-dir", str(folder), *words]
     found: Words = []
     for word in rest:
         found += _mended(word, known)

@@ -14,7 +14,7 @@ from pathlib import Path
 from ib_cli.config.command_flags import Words, is_flag, marked, split
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.multipliers import MULTIPLIERS
-from ib_cli.config.near_flags import GRANTED, flagged
+from ib_cli.config.near_flags import GRANTED, OTHER_FLAGS, flagged
 from ib_cli.config.near_keys import meant_key, option_alone
 from ib_cli.config.near_words import GREEK, near_word, squashed
 from ib_cli.config.several_values import SWEEPS, is_sweep, multirun, one_run, outside, spelled
@@ -50,9 +50,9 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
         (_closed, "a list or a call is one word, with commas and without spaces"),
         (_equal, "an override is KEY=VALUE, with = and without spaces"),
         (_separate, "words are separated by spaces, and values by single commas"),
-        (flagged, "flags have dashes, keys have none: KEY=VALUE"),
+        (flagged, _why_flag(words)),
         (_keyed, "an override is KEY=VALUE"),
-        (spelled, "several values are a,b or range(n) or logspace(a,b,n), a list is [a,b], and one value stands alone"),
+        (spelled, _why_values(words)),
         (one_run, "--cfg shows the config of one run, without -m"),
         (multirun, "several values need a multirun, which has the flag -m; a list is written KEY=[a,b]"),
         (_flags_first, "flags come first"),
@@ -65,6 +65,20 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
             known = KnownKeys(config_folders(new), new)
         found = new
     return Tidied(found, told=told)
+
+
+def _why_flag(words: Sequence[str]) -> str:
+    """What is wrong with a flag: its dashes, or that ib-train has another one for it."""
+    if any(OTHER_FLAGS.get(word.partition("=")[0]) == "--cfg" for word in words):
+        return "--cfg job shows a run's config and starts nothing, with --resolve all references resolved"
+    return "flags have dashes, keys have none: KEY=VALUE"
+
+
+def _why_values(words: Sequence[str]) -> str:
+    """What is wrong with values: how they are written, or that a spacing has the other one's ends."""
+    if any(re.search(r"=(logspace|geomspace)\(", word) for word in words):
+        return "logspace(a,b,n) takes exponents of 10, as in logspace(-4,0,9), and geomspace(a,b,n) the ends themselves"
+    return "several values are a,b or range(n) or logspace(a,b,n), a list is [a,b], and one value stands alone"
 
 
 def _first_changed(before: Words, after: Words) -> str:

@@ -16,7 +16,11 @@ from ib_cli.config.unreadable_files import UNREADABLE, no_file, reading_error
 from ib_cli.contracts.errors import ConfigError
 
 # A list, or a range as other programs write it, where a key takes one number.
-ONE_NUMBER = re.compile(rf"({'|'.join(MULTIPLIERS)}|seed)=(\[.*\]|\d+(\.\.|:|-)\d+)$")
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+ONE_NUMBER = re.compile(  # from here to there: 0..4, 1e-4:1, and of any key but these 0.1..0.9
+    rf"(?:{'|'.join(MULTIPLIERS)}|seed)=(?:\[.*\]|{_NUMBER}(?:\.\.\.?|…|:|-){_NUMBER})$"
+    rf"|(?!name=|output=)[\w.]+={_NUMBER}(?:\.\.\.?|…){_NUMBER}$"
+)
 CALLS = FORMS | {"range": "range(n), range(a,b) or range(a,b,step): numbers from 0 or a, below n or b"}
 PLUGINS = "hydra/launcher=… and hydra/sweeper=… choose one, as ib-train --help lists them"
 

@@ -16,7 +16,8 @@ GRANTED = ("resume", "rezume", "continue")
 SHOWN = ("job", "hydra", "all")  # what --cfg shows
 OTHER_FLAGS = {"-v": "--version", "-V": "--version", "-?": "--help", "-H": "--help", "-help": "--help", "-M": "-m",
                "--multi": "-m", "--multi-run": "-m", "--sweeps": "-m", "--m": "-m", "--conf": "--config",
-               **dict.fromkeys(("--show-config", "--print-config", "--dry-run", "--show", "--print"), "--cfg"),
+               **dict.fromkeys(("--show-config", "--print-config", "--show", "--print"), "--cfg"),
+               **dict.fromkeys(("--dry-run", "--dryrun", "--dry_run", "--dry"), "--cfg"),
                **dict.fromkeys(("--list", "--usage", "--options", "--info-all"), "--help"), "-e": "--epochs",
                "-s": "--seed", "-g": "--gamma", "-b": "--batch_size", "-d": "--dataset", "-o": "--output",
                "-n": "--name", "-a": "--architecture"}  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.multipliers import MULTIPLIERS
@@ -12,6 +14,8 @@ from ib_cli.config.near_words import near_word, same_word
 # Groups in the order in which a key, or an option, that several have is most likely meant.
 LIKELY = ("objective", "dataset", "optimizer", "architecture", "bottleneck", "procedure", "schedule", "sweep",
           "estimators", "tracker", "marginal", "classifier", "decoder", "weights", "noise")  # fmt: skip
+
+OPTION = re.compile(r"\w[\w-]*")  # the name of an option, which is no pattern of files
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ def meant_option(group: str, typed: str, known: KnownKeys) -> tuple[str, str] | 
 def file_as_data(group: str, value: str) -> list[str]:
     """The overrides of a data set given as a file, as in `dataset=my.npz`; empty for anything else."""
     return ["dataset=npz", f"dataset.path={value}"] if group == "dataset" and value.endswith(".npz") else []
+
+
+def own_folder(group: str, option: str, known: KnownKeys) -> Path | None:
+    """The folder, of those in the working directory, that has an option which the command does not find there."""
+    if not OPTION.fullmatch(option) or option in known.options(group):
+        return None
+    return next((file.parents[1 + group.count("/")] for file in sorted(Path().glob(f"*/{group}/{option}.yaml"))), None)
 
 
 def option_alone(typed: str, known: KnownKeys) -> tuple[str, str] | None:

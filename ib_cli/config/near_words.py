@@ -42,6 +42,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("nsample", "numsample", "mcsample"), ("samples",)),
     **dict.fromkeys(("plot", "picture", "figure"), ("figures",)),
     **dict.fromkeys(("overwrite", "force", "restart"), ("rerun",)),
+    **dict.fromkeys(("verbose", "verbosity", "traceback", "debugging", "debugmode", "stacktrace"), ("debug",)),
     **dict.fromkeys(("earlystopping", "earlystop"), ("patience", "procedure.patience")),
     **dict.fromkeys(("warmupepoch", "warmupstep"), ("warmup", "schedule.warmup")),
     **dict.fromkeys(("loss", "criterion", "lossfunction", "lossfn", "method", "lagrangian"), ("objective",)),
@@ -63,7 +64,8 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("pmnist",), ("permuted_mnist",)),
     **dict.fromkeys(("weight", "term", "coefficient"), ("minimise", "weights")),
     **dict.fromkeys(("tb",), ("tensorboard",)),
-    **dict.fromkeys(("wb", "weightandbiase", "weightbiase", "wanb"), ("wandb",)),
+    **dict.fromkeys(("wb", "wnb", "wanb", "weightandbiase", "weightbiase"), ("wandb",)),
+    **dict.fromkeys(("weightsandbiase", "weightsbiase", "weightsnbiase"), ("wandb",)),
     **dict.fromkeys(("fc", "dense", "fullyconnected", "perceptron"), ("mlp",)),
     **dict.fromkeys(("conv", "convnet", "lenet"), ("cnn",)),
     **dict.fromkeys(

@@ -10,7 +10,7 @@ from pathlib import Path
 from ib_cli.config.catalogue import choices, groups
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.multipliers import MULTIPLIERS
-from ib_cli.config.near_keys import Meant, file_as_data, meant_key, meant_option, option_alone
+from ib_cli.config.near_keys import Meant, file_as_data, meant_key, meant_option, option_alone, own_folder
 from ib_cli.config.near_words import near_word
 from ib_cli.config.unreadable_files import config_folders
 
@@ -21,6 +21,8 @@ def no_such_option(group: str, option: str, text: str, arguments: Sequence[str])
     """The line for an option that a group does not have. `text`: Hydra's, which lists those of own folders too."""
     if words := file_as_data(group, option):
         return f"{group}={option}: no such {group}; did you mean {' '.join(words)}?"
+    if folder := own_folder(group, option, _known(arguments)):
+        return f"{group}={option}: {folder}/{group}/{option}.yaml is read with --config-dir {folder}"
     if meant := meant_option(group, option, _known(arguments)):
         return f"{group}={option}: no such {group}; did you mean {meant[1] if meant[0] == group else '='.join(meant)}?"
     listed = re.search(r"Available options in '[^']*': (.*?)(?: Config search path|$)", text)
@@ -36,6 +38,8 @@ def no_override(word: str, arguments: Sequence[str]) -> str:
     known = _known(arguments)
     if word in known.chosen_keys() or word in known.groups():
         group = known.chosen.get(word)
+        if word in known.groups() and not group:
+            return f"{word}: needs a name, as in {word}=NAME; there are {', '.join(known.options(word))}"
         value = group or known.chosen_keys().get(word, "")
         return f"{word}: needs a value, as in {word}={'null' if value is None else value}"
     return (

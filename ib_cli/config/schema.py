@@ -38,7 +38,20 @@ def check(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> No
     except ValidationError as errors:
         first, *others = errors.errors()
         same = [other for other in others if other["loc"][0] == first["loc"][0]]  # errors of the other union members
+        if first["type"] == "extra_forbidden" and (name := str(first["loc"][0])) in _by_position(target):
+            raise ConfigError(
+                f"{'.'.join(filter(None, (key, name)))}: {target.__name__} takes it by position, and keys are "
+                f"keyword-only parameters: write *, before it, as in __init__(self, …, *, {name})"
+            ) from None
         raise ConfigError(_line(key, list(schema.model_fields), first, same)) from None
+
+
+def _by_position(target: Callable[..., Any]) -> list[str]:
+    """What a person's own class or function takes by position, after the first, which is the program's."""
+    if target.__module__.partition(".")[0] in ("ib_cli", "torch"):
+        return []
+    parameters = list(inspect.signature(target).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from ib_cli.config import spacings
@@ -9,15 +10,15 @@ from ib_cli.config.command_flags import Words, is_flag, split
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_keys import meant_key
 from ib_cli.config.near_numbers import meant_number
-from ib_cli.config.near_words import near_word
-from ib_cli.config.spacings import FORMS, shortest
+from ib_cli.config.near_words import near_word, same_word
+from ib_cli.config.spacings import FORMS, TEXTS, are_ends, shortest
 
 CALL = re.compile(r"([A-Za-z_][\w.]*)\((.*)\)")
 SWEEPS = ("range", "choice", "interval", "tag", "shuffle", "sort", "glob", *FORMS)
 BRACKETED = re.compile(r"([A-Za-z_][\w.]*)\[(.*)\]")  # a call with the brackets of a list
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 CASTS = ("int", "float", "str", "bool")
 LISTS = ("dataset.classes",)  # keys that take lists, whose defaults are none
-TEXTS = ("name", "output")  # keys whose values are texts
 
 
 def spelled(words: Words, known: KnownKeys) -> Words:
@@ -75,6 +76,8 @@ def _spelled(word: str, known: KnownKeys, several: bool) -> str:
     key, equals, value = word.partition("=")
     if not equals:
         return word
+    if key == "tracker" and (same := same_word(value, known.options(key))):
+        return f"{key}={same[0]}"
     if (
         key == "tracker"
         and not several
@@ -93,7 +96,7 @@ def _spelled(word: str, known: KnownKeys, several: bool) -> str:
         value = quoted[2]
     if call := CALL.fullmatch(value) or BRACKETED.fullmatch(value):
         name = call[1] if call[1] in (*SWEEPS, *CASTS) else near_word(call[1].rpartition(".")[2], SWEEPS)
-        return f"{key}={name}({call[2]})" if name else word
+        return f"{key}={_spacing(name, call[2])}" if name else word
     if isinstance(default, int | float) and not isinstance(default, bool):
         return f"{key}={_numbers(value)}"
     return f"{key}={value}"
@@ -103,6 +106,8 @@ def _numbers(value: str) -> str:
     """Numbers of a key that takes one: `0..4`, `1|2` and `[1,2]` as Hydra wants several, `10^-2` as it wants one."""
     if match := re.fullmatch(r"(\d+)(?:\.\.|-|:|\.\.\.|…)(\d+)", value):
         return f"range({match[1]},{int(match[2]) + 1})"
+    if match := re.fullmatch(rf"({NUMBER})(?:\.\.\.?|…|:|-)({NUMBER})", value):
+        return _between(match[1], match[2])
     if value.startswith("[") and value.endswith("]"):
         value = value[1:-1]
     parts = re.split(r"\s*[|;,]\s*|\s+", value)
@@ -111,6 +116,27 @@ def _numbers(value: str) -> str:
     if re.search(r"[*^%]", value) and (number := meant_number(value)) is not None:
         return shortest(number)
     return value
+
+
+def _spacing(name: str, given: str) -> str:
+    """A call as it was meant: logspace takes exponents, geomspace the ends themselves."""
+    ends = [number for part in _values(given)[:2] if (number := meant_number(part)) is not None]
+    if len(ends) == 2 and name == "logspace" and are_ends(*ends):
+        name = "geomspace"
+    elif len(ends) == 2 and name == "geomspace" and min(ends) <= 0 and all(number.is_integer() for number in ends):
+        name = "logspace"
+    return f"{name}({given})"
+
+
+def _between(first: str, last: str) -> str:
+    """Numbers from one to another: a number for each power of ten, or five where they are no powers of ten."""
+    ends = float(first), float(last)
+    if min(ends) <= 0 or max(ends) < 10 * min(ends):
+        return f"linspace({first},{last},5)"
+    a, b = (math.log10(end) for end in ends)
+    if abs(a - round(a)) + abs(b - round(b)) > 1e-9:
+        return f"geomspace({first},{last},5)"
+    return f"logspace({round(a)},{round(b)},{abs(round(b) - round(a)) + 1})"
 
 
 def _is_plain(value: str) -> bool:

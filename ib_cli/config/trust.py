@@ -102,4 +102,4 @@ def _remedy(path: str) -> str:
     head = _head(path)
     if head in sys.stdlib_module_names or not PACKAGE.fullmatch(head):
         return "is no part of a model; choose one of the group's options, or a class of your own"
-    return f"runs code of {head}; if you trust that package, add trust=[{head}]"
+    return f"runs code of {head}; if you trust that package, add trust={head}"

@@ -126,11 +126,13 @@ class Npz(DataSet):
         """(N,) int64."""
         y, N = arrays[f"{name}{suffix}"], len(arrays[f"x{suffix}"])
         if y.shape != (N,):
-            raise self._error(f"must hold one label per sample, {name}{suffix} of shape ({N},), not {y.shape}")
+            told = f"must hold one label per sample, {name}{suffix} of shape ({N},), not {y.shape}"
+            raise self._error(told + _as_labels(y, f"{name}{suffix}", N))
         if y.dtype.kind not in "iu":
-            raise self._error(f"must hold integers in {name}{suffix}, not {y.dtype}")
+            raise self._error(f"must hold integers in {name}{suffix}, not {y.dtype}{_numbered(y, name + suffix)}")
         if y.min() < 0:
-            raise self._error(f"must hold labels 0 … classes − 1 in {name}{suffix}, not {y.min()}")
+            told = f"must hold labels 0 … classes − 1 in {name}{suffix}, not {y.min()}"
+            raise self._error(told + _numbered(y, name + suffix))
         return torch.from_numpy(y.astype(np.int64))
 
     def _values(self, arrays: dict[str, np.ndarray], suffix: str) -> torch.Tensor:
@@ -165,7 +167,7 @@ class Npz(DataSet):
         if found[-1] != classes - 1:
             raise self._error(
                 f"must hold labels 0 … classes − 1 in {name}, each at least once, "
-                f"but has {classes} different labels and the largest is {found[-1]}"
+                f"but has {classes} different labels and the largest is {found[-1]}{_numbered(y.numpy(), name)}"
             )
         return classes
 
@@ -196,3 +198,26 @@ class Npz(DataSet):
             )
         order = self.shuffled(len(samples), "test part")
         return samples[order[count:]], samples[order[:count]]
+
+
+def _numbered(y: np.ndarray, name: str) -> str:
+    """How labels become 0 … classes − 1, where they are few: what NumPy calls the inverse of `unique`."""
+    if y.dtype.kind not in "biufUS" or len(np.unique(y)) > max(2, len(y) // 2):
+        return ""
+    return f": np.unique({name}, return_inverse=True)[1] numbers them"
+
+
+def _as_labels(y: np.ndarray, name: str, count: int) -> str:
+    """How an array of another shape becomes labels: a row for each sample with a single 1, or a column."""
+    if y.shape == (count, 1):
+        return f": save {name}.ravel()"
+    if y.ndim == 2 and len(y) == count and is_one_hot(y):
+        return f": save {name}.argmax(1)"
+    return ""
+
+
+def is_one_hot(y: np.ndarray) -> bool:
+    """Whether each row of (N, d) has a single 1 and else zeros, with d above 1."""
+    if y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "biuf":
+        return False
+    return bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
@@ -65,10 +66,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     runs = runs_of(options.words)
     if not runs:
         raise ConfigError("none of these runs is done")
-    rows = [_measured(run, options, estimated) for run in runs]
+    rows = [_measured(run, options, estimated) for run in sorted(runs, key=_place)]
     if options.output is not None:
         _write(rows, options.output)
         print(f"{printable(options.output)}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
+
+
+def _place(run: Run) -> tuple[list[tuple[str, float]], int]:
+    """Where a run stands among others: by its multipliers, then by its seed."""
+    found = [(name, float(run.config[name])) for name in MULTIPLIERS if isinstance(run.config.get(name), int | float)]
+    return found, int(run.config.get("seed", 0))
 
 
 def _measured(run: Run, options: argparse.Namespace, estimated: bool) -> dict[str, Any]:

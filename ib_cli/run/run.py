@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from omegaconf import DictConfig
 
 from ib_cli.config.error_lines import again
 from ib_cli.config.public_names import short_name
-from ib_cli.config.told_command import told_command
+from ib_cli.config.told_command import told_command, typed_words
 from ib_cli.datasets.dataset import DataSet
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
@@ -21,7 +20,7 @@ from ib_cli.run.log_file import log_file
 from ib_cli.run.process import set_up
 from ib_cli.run.run_ids import run_folder
 from ib_cli.run.validation import resolve, validate
-from ib_cli.study.job_outcomes import TOKEN, Outcome
+from ib_cli.study.job_outcomes import Outcome
 from ib_cli.system.signals import Interrupted, catch_signals
 from ib_cli.watch.maker import other_maker
 from ib_cli.watch.screen import Screen, own_symbols, show_finished
@@ -65,8 +64,8 @@ def prepare(plain: dict[str, Any], screen: bool, like: Experiment | None = None)
     observers = (*((Screen(),) if screen else ()), valid.targets["tracker"]())
     experiment = build(valid, records, observers, dataset, like)
     set_up(experiment)
-    command = told_command([Path(sys.argv[0]).name, *(word for word in sys.argv[1:] if TOKEN not in word)])
-    attempt = open_attempt(experiment, command, again(sys.argv))
+    program, *words = typed_words()
+    attempt = open_attempt(experiment, told_command([Path(program).name, *words]), again([program, *words]))
     if (
         not valid.settings.rerun and (skipped := _done_before(records, screen, plain)) is not None
     ):  # done by another process

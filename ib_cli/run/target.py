@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import isclass, isfunction
+from inspect import isclass, isfunction, signature
 from numbers import Integral
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -28,6 +29,20 @@ ASKED: dict[str, dict[str, type]] = {
     **{part: {"training_plan": object} for part in ("critic_z", "critic_x")},
     "tracker": {"start": object, "finish": object},
 }
+MEANING = {
+    "features": " (a number: the columns of its output, (B, features))",
+    "size": " (a number: the dimensions of z)",
+    "stochastic": " (true where z is drawn)",
+    "discrete": " (true where z has finitely many values)",
+}
+# What the program gives to forward, by group.
+FORWARD = {
+    "architecture": ("x", "tape"),
+    "bottleneck": ("features", "tape", "samples"),
+    "classifier": ("z",),
+    "decoder": ("z",),
+}
+COPIED = "docs/own_parts.md has files to copy, and CONTRIBUTING.md says what each part must have"
 # What a class must be, or have, before it is called at all.
 KINDS: dict[str, type] = {
     **dict.fromkeys(
@@ -65,11 +80,20 @@ class Target:
         asked = ASKED.get(self.group, {}).items()
         lacking = [name for name, kind in asked if not (hasattr(made, name) and isinstance(getattr(made, name), kind))]
         if lacking:
-            raise ConfigError(
-                f"{self._name}: what it makes has no proper {' and '.join(lacking)}; CONTRIBUTING.md says what "
-                "each part must have"
-            )
+            told = " and ".join(f"{name}{MEANING.get(name, '')}" for name in lacking)
+            raise ConfigError(f"{self._name}: what it makes must have {told}; {COPIED}")
+        self._check_forward(made)
         return made
+
+    def _check_forward(self, made: Any) -> None:
+        """Raises ConfigError where a person's own part cannot be called as the program will call it."""
+        names = FORWARD.get(self.group)
+        if names is None or hasattr(made, "of_pass") or type(made).__module__.partition(".")[0] == "ib_cli":
+            return
+        try:
+            signature(made.forward).bind(*names)
+        except TypeError:
+            raise ConfigError(f"{self._name}: must have forward(self, {', '.join(names)}); {COPIED}") from None
 
     @property
     def _name(self) -> str:
@@ -134,4 +158,15 @@ def imported(key: str, path: str) -> Any:
         return resolve_name(path)
     except (Exception, SystemExit) as error:  # whatever a person's module raises while it is imported
         reason = str(error).splitlines()[-1] if str(error) else type(error).__name__
-        raise ConfigError(f"{key}: cannot be imported ({reason}); is its folder on PYTHONPATH?") from None
+        raise ConfigError(f"{key}: cannot be imported ({reason}); {_where(path, error)}") from None
+
+
+def _where(path: str, error: BaseException) -> str:
+    """What to do so that a module is found, by where it lies."""
+    head = path.partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or error.name != head:
+        return "is its folder on PYTHONPATH?"
+    beside = Path(f"{head}.py") if Path(f"{head}.py").is_file() else Path(head) if Path(head).is_dir() else None
+    if beside is None:
+        return "is its folder on PYTHONPATH?"
+    return f"{beside} lies in this folder: put PYTHONPATH=. before the command"

@@ -15,7 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ib_cli.config.told_command import told_command
+from ib_cli.config.told_command import told_command, typed_words
 from ib_cli.contracts.errors import ConfigError, OutputError
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.study_log import StudyLog
@@ -87,7 +87,7 @@ class Study(Callback):
         flags = [*config_flags(sys.argv[1:]), *launching_words(config.hydra.overrides.hydra)]
         self.screen = StudyScreen(str(config.name), log, flags)
         self.jobs = jobs  # from here on, `end` shows the table
-        log.write(told_command(["ib-train", *(word for word in sys.argv[1:] if TOKEN not in word)]))
+        log.write(told_command(["ib-train", *typed_words()[1:]]))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 

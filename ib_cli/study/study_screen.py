@@ -20,7 +20,7 @@ from ib_cli.config.told_command import told_command
 from ib_cli.contracts.labels import counted
 from ib_cli.study.job_outcomes import FAILED, Outcome
 from ib_cli.study.study_log import StudyLog
-from ib_cli.study.study_table import STYLES, end_table, live_table, varying
+from ib_cli.study.study_table import STYLES, end_table, live_table, varying, written_alike
 from ib_cli.system.plain_text import printable
 from ib_cli.watch.screen import Terminal, duration, number, readable
 
@@ -44,6 +44,7 @@ class StudyScreen:
 
     def update(self, outcomes: Sequence[Outcome]) -> None:
         """Show the jobs' new outcomes: a line for each change, or the live table."""
+        outcomes = written_alike(outcomes)
         self._outcomes = outcomes
         interactive = self.console.is_interactive
         if interactive and self._live is None:
@@ -65,7 +66,9 @@ class StudyScreen:
 
         Jobs that never began are only counted.
         """
-        self.console.print(self._end_table([outcome for outcome in outcomes if outcome.status != "waiting"]))
+        self.console.print(
+            self._end_table([outcome for outcome in written_alike(outcomes) if outcome.status != "waiting"])
+        )
         varied = varying(outcomes)
         for outcome in outcomes:
             if outcome.status in FAILED:

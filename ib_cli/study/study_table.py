@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from ib_cli.config.spacings import TEXTS, alike
 from ib_cli.study.job_outcomes import Outcome
 from ib_cli.system.plain_text import printable
 from ib_cli.watch.screen import number, readable
@@ -132,6 +133,18 @@ def varying(outcomes: Sequence[Outcome]) -> list[str]:
         for key, words in values.items()
         if len(words) > 1 or not all(any(w.partition("=")[0] == key for w in o.overrides) for o in outcomes)
     ]
+
+
+def written_alike(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes with the numbers of each varying key written in one way: no 1e-2 beside 0.03."""
+    texts = {key: [_value(outcome, key) for outcome in outcomes] for key in varying(outcomes) if key not in TEXTS}
+    columns = {key: alike(of) for key, of in texts.items() if all(NUMBER.fullmatch(text) for text in of if text)}
+    found = []
+    for position, outcome in enumerate(outcomes):
+        named = ((word, *word.partition("=")[::2]) for word in outcome.overrides)
+        words = [f"{key}={columns[key][position]}" if value and key in columns else word for word, key, value in named]
+        found.append(replace(outcome, overrides=tuple(words)))
+    return found
 
 
 def telling(outcomes: Sequence[Outcome]) -> list[str]:

@@ -30,7 +30,7 @@ FILES = {  # a file of one's own for the group architecture → what the line sa
     ),
     "system": ("_target_: os.system\n", "architecture._target_=os.system: is no part of a model; choose one"),
     "print": ("_target_: builtins.print\n", "architecture._target_=builtins.print: is no part of a model; choose"),
-    "identity": ("_target_: torch.nn.Identity\n", "runs code of torch; if you trust that package, add trust=[torch]"),
+    "identity": ("_target_: torch.nn.Identity\n", "runs code of torch; if you trust that package, add trust=torch"),
     "dict": ("_target_: builtins.dict\n", "architecture._target_=builtins.dict: is no part of a model; choose"),
     "three": ("_target_: 3\n", "architecture._target_=3: must be the path of a class, as in _target_: my_module.MyA"),
     "nothing": ("_target_:\n", "architecture._target_=None: must be the path of a class"),

@@ -6,6 +6,7 @@ the line `names` where no single command is.
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -34,8 +35,17 @@ OF_REPORT = [entry for entry in COMMANDS if entry["said"].startswith("ib-report"
 RIGHT = list(dict.fromkeys(entry["right"] for entry in OF_TRAIN if "right" in entry))
 STEP = 12  # every so many of the list in the quick suite, as Hydra takes a quarter of a second for each
 STEPS = [STEP, pytest.param(1, marks=pytest.mark.slow)]
-NET = """class MyNet:
-    def __init__(self, shape, *, depth: int): self.features, self.parameters = 1, None
+TRUST = re.compile(r"if you trust that package, add (trust=\w+)$", re.MULTILINE)
+NET = """from torch import nn
+
+
+class MyNet(nn.Module):
+    def __init__(self, shape, *, depth: int):
+        super().__init__()
+        self.features = 1
+
+    def forward(self, x, tape):
+        return x
 """
 FILES = {
     "my_conf/architecture/my_net.yaml": "_target_: my_code.MyNet\ndepth: 2\n",
@@ -71,10 +81,14 @@ def checked(ib_train: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> 
     def launch(self: object, points: list[list[str]], first: int) -> None:
         print(f"checked {len(points)}")
 
-    Plugins.instance()  # which imports the plugins anew
+    def call(*words: str) -> Ended:
+        Plugins.instance()  # which may import the plugins anew, after a search above all
+        monkeypatch.setattr(sys.modules["hydra_plugins.ib_train.grid_sweeper"].GridSweeper, "_launch", launch)
+        return ib_train(*words)
+
     monkeypatch.setattr("ib_cli.run.run.run", run)
-    monkeypatch.setattr(sys.modules["hydra_plugins.ib_train.grid_sweeper"].GridSweeper, "_launch", launch)
-    return ib_train
+    monkeypatch.setattr("ib_cli.main.measured_value", lambda outcome, measure: 0.0)  # of a search, whose runs have none
+    return call
 
 
 def is_answer(ended: Ended, entry: dict[str, str]) -> bool:
@@ -110,6 +124,8 @@ def test_the_right_command_works_when_pasted(place: None, checked: Callable[...,
     for command in RIGHT[step // 2 :: step]:
         program, *words = shlex.split(command)
         ended = checked(*words) if program == "ib-train" else Ended(0, "checked", "")
+        if trusted := TRUST.search(ended.err):  # of code of one's own the next answer names the word to add
+            ended = checked(*words, trusted[1])
         shows = {"--help", "--version", "--cfg"} & set(words)
         if "needs an extra: pip install" in ended.err:  # what is not installed here is named, and the command is right
             continue

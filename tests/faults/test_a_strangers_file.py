@@ -143,7 +143,7 @@ FORMS: dict[str, tuple[dict[str, str], str, str]] = {
         "sweep=evil.yaml", f"evil.yaml: hydra: {ONLY}",
     ),
     "torch.load": ({"evil.yaml": GROUP + "dataset: {_target_: torch.load, f: evil.pkl}\n"}, "sweep=evil.yaml",
-                   "dataset._target_=torch.load: runs code of torch; if you trust that package, add trust=[torch]"),
+                   "dataset._target_=torch.load: runs code of torch; if you trust that package, add trust=torch"),
     "joblib.load": ({"evil.yaml": GROUP + "weights: {_target_: joblib.load, filename: evil.pkl}\n"}, "sweep=evil.yaml",
                     "weights._target_=joblib.load: runs code of joblib"),
     "numpy.load": ({"evil.yaml": GROUP + "schedule: {_target_: numpy.load, file: evil.pkl, allow_pickle: true}\n"},
@@ -267,7 +267,7 @@ def test_trust_is_one_word_on_the_command_line_and_in_no_record(
         "epochs=1",
     ]
     refused = ib_train(*words)
-    assert refused.code == 2 and "add trust=[evil_code]" in refused.err and not stranger.file.exists()
+    assert refused.code == 2 and "add trust=evil_code" in refused.err and not stranger.file.exists()
     for word in ("trust=evil_code", "trust=[evil_code]", "trust=other,evil_code"):
         ended = ib_train(*words, word)
         assert ended.code == 0, ended.err

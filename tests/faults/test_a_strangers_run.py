@@ -88,7 +88,7 @@ def test_commands_about_runs_ask_for_the_word(
     with pytest.raises(SystemExit) as end:
         command([str(folder)])
     told = capsys.readouterr().err
-    assert end.value.code == 2 and "add trust=[evil_code]" in told and len(told.splitlines()) == 1, told
+    assert end.value.code == 2 and "add trust=evil_code" in told and len(told.splitlines()) == 1, told
     assert not stranger.file.exists()
     with pytest.raises(SystemExit) as end:  # trusted, it runs; its parameters are not those of the checkpoint
         command([str(folder), "trust=evil_code"])
@@ -103,7 +103,7 @@ def test_a_report_runs_nothing_of_a_run(folder: Path, stranger: Canary, capsys: 
 
 def test_a_measured_run_is_asked_too(folder: Path, stranger: Canary, ib_train: Callable[..., Ended]) -> None:
     ended = ib_train("procedure=nuisance_probe", f"procedure.run={folder}", "estimators=none", "epochs=1")
-    assert ended.code == 2 and "trust=[evil_code]" in ended.err and not stranger.file.exists(), ended.err
+    assert ended.code == 2 and "trust=evil_code" in ended.err and not stranger.file.exists(), ended.err
 
 
 @pytest.mark.parametrize("name", ["checkpoint.pt", "best.pt"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -53,6 +55,14 @@ def test_a_run_says_when_and_where_it_was_made(ib_train) -> None:
     assert found["command"].endswith("device=cpu '+hydra.job.env_set.MY_KEY=***'")
     (log,) = Path("outputs").glob("*/*/run.log")
     assert "s3cr3t" not in log.read_text()
+
+
+@pytest.mark.parametrize("flags", [(), ("-m", "hydra/launcher=sequential")])
+def test_the_command_is_kept_as_it_was_typed(ib_train, flags: tuple[str, ...]) -> None:
+    words = (*flags, *SMALL, "epochs=1", "tracker=[tensorboard,none]", "trust=a,b")
+    assert ib_train(*words).code == 0
+    assert result()["origin"]["command"] == shlex.join(["ib-train", *words])
+    assert sys.argv[1:] == list(words)
 
 
 def test_a_run_that_goes_on_began_when_it_first_did(ib_train, monkeypatch) -> None:

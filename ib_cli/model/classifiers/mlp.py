@@ -30,7 +30,10 @@ class Mlp(nn.Module):
     ) -> None:
         super().__init__()
         if spec.classes is None:
-            raise ConfigError("classifier=linear and mlp predict labels, but y is continuous: use classifier=gaussian")
+            raise ConfigError(
+                "classifier=linear and mlp predict labels, but y is continuous: use classifier=gaussian, or save "
+                "labels as integers: y.argmax(1) of one-hot rows, y.astype(int) of whole numbers"
+            )
         self.network = perceptron(size, spec.classes, widths, activation, initialisation)
 
     def forward(self, z: Tensor) -> Labels:
