@@ -18,10 +18,10 @@ from ib_cli.system.figure_layout import lay_out
 from ib_cli.system.pdf_fonts import without_shaping
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure, SubFigure
-    from matplotlib.lines import Line2D
 
     from ib_cli.report.panels.contents import Contents
 
@@ -78,7 +78,7 @@ def look(i: int) -> dict[str, Any]:
     return {"color": cycled(COLOURS, i), "ls": dashes, "marker": cycled(MARKERS, i)}
 
 
-def above(figure: Figure, handles: Sequence[Line2D]) -> None:
+def above(figure: Figure, handles: Sequence[Artist]) -> None:
     """One legend above the panels, in as many columns as its words leave room for; none without handles."""
     if not handles:
         return

@@ -80,7 +80,7 @@ def bar(colours: Colours, kind: str = "scatter") -> list[Plot]:
     }
     scale = [[i / 15, to_hex(colours.map(i / 15))] for i in range(16)]
     marker = {"color": numbers([low, high]), "cmin": low, "cmax": high, "colorscale": scale, "colorbar": scale_bar}
-    empty = {axis: [None, None] for axis in ("xyz" if kind == "scatter3d" else "xy")}
+    empty: dict[str, Any] = {axis: [None, None] for axis in ("xyz" if kind == "scatter3d" else "xy")}
     empty |= {"hoverinfo": "skip", "showlegend": False}
     return [{"type": kind, "mode": "markers", **empty, "marker": {**marker, "showscale": True}}]
 

@@ -52,8 +52,8 @@ LIMIT = {"color": "#000", "width": 1.8}  # the line of an exact limit
 
 def plots(contents: Contents) -> list[Plot]:
     """All plots of the page in their order: id, section, title, note, traces, layout."""
-    found = [_frontier(contents, str(name), rows) for name, rows in contents.frontiers.groupby("frontier", sort=False)]
-    found = [plot for plot in found if plot is not None]
+    frontiers = contents.frontiers.groupby("frontier", sort=False)
+    found = [plot for name, rows in frontiers if (plot := _frontier(contents, str(name), rows)) is not None]
     found += [_under_way(contents, *pair) for pair in pairs_under_way(contents, set(contents.frontiers["frontier"]))]
     if contents.plane.paths:
         found.append(_plane(contents))
