@@ -25,7 +25,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
             panel.plot(line.x, line.y * k, ms=3.5, lw=1, label=name, **look)
     for panel, what in zip(panels, ("KL of the layer", "KL of a unit")):
         style.tidy(panel, "fraction of the filters", f"{what} ({contents.units})")
-        panel.set_ylim(0, None)
+        style.from_zero(panel)
     panels[0].legend(fontsize=style.SMALL, frameon=False)
     bands = band_words(line for both in found.values() for line in both)
     style.says(figure, style.of_split(contents), "noise on", bands)

@@ -27,7 +27,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
     for fraction in {fraction for fraction in fractions if fraction is not None}:
         panel.axhline(fraction, color="0.5", lw=0.8, label="box's share of the image")
     panel.set_xscale("log")
-    panel.set_ylim(0, None)
+    style.from_zero(panel)
     style.tidy(panel, mathtext("beta"), f"share of KL in the box, {contents.split} split (%)")
     show_per_cent(panel.yaxis)
     panel.legend(fontsize=style.SMALL, frameon=False)

@@ -48,7 +48,7 @@ def draw_panel(place: Axes, contents: Contents, paths: Sequence[ShownPath], pane
         place.legend(handles=linear, fontsize=style.SMALL, frameon=False)
     units = contents.units
     if panel.y == "C":
-        place.set_ylim(bottom=0)  # by how much it changes is to be seen
+        style.from_zero(place)  # by how much it changes is to be seen
     if panel.counted:
         style.whole_numbers(place.xaxis)
     style.tidy(place, panel.counted or axis_label(panel.x, units), axis_label(panel.y, units))

@@ -47,7 +47,7 @@ def _panel(panel: Axes, each: Correlated, contents: Contents) -> None:
     show_per_cent(panel.yaxis)
     panel.yaxis.label.set_color(ERROR)
     panel.set_xscale("log")
-    panel.set_ylim(0, None)
+    style.from_zero(panel)
     right = panel.twinx()
     _plot(right, each.correlation, k, CORRELATION, "o", "-", hollow=each.flagged)
     right.set_ylim(min(0.0, float(each.correlation.low.min()) * k), None)
