@@ -7,7 +7,7 @@ ARG BASE=python:3.12.12-slim-bookworm
 FROM ${BASE} AS requirements
 COPY setup.cfg /
 RUN python3 -c 'from configparser import ConfigParser; c = ConfigParser(interpolation=None); c.read("/setup.cfg"); \
-    print(c["options"]["install_requires"], c["options.extras_require"]["tensorboard"])' > /requirements.txt
+    print(c["options"]["install_requires"], c["options.extras_require"]["tensorboard"], c["options.extras_require"]["local"])' > /requirements.txt
 
 FROM ${BASE}
 

@@ -42,6 +42,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("nsample", "numsample", "mcsample"), ("samples",)),
     **dict.fromkeys(("plot", "picture", "figure"), ("figures",)),
     **dict.fromkeys(("overwrite", "force", "restart"), ("rerun",)),
+    **dict.fromkeys(("valsplit", "valsize", "validationsplit"), ("validation_size", "dataset.validation_size")),
     **dict.fromkeys(("verbose", "verbosity", "traceback", "debugging", "debugmode", "stacktrace"), ("debug",)),
     **dict.fromkeys(("earlystopping", "earlystop"), ("patience", "procedure.patience")),
     **dict.fromkeys(("warmupepoch", "warmupstep"), ("warmup", "schedule.warmup")),
@@ -79,6 +80,9 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("serial", "basic"), ("sequential",)),
 }  # fmt: skip
 
+# Near in spelling to a word that does the opposite: dry_run is not rerun.
+LIKE_NONE = frozenset(("dryrun", "dry"))
+
 
 def squashed(word: str) -> str:
     """A word without what people vary: case, separators, British endings, a plural's s, accents, Greek letters."""
@@ -102,6 +106,8 @@ def near_word(word: str, known: Iterable[str]) -> str | None:
     known = list(dict.fromkeys(known))
     if same := same_word(word, known):
         return same[0]
+    if squashed(word) in LIKE_NONE:
+        return None
     wanted, letters = squashed(word), {squashed(each): each for each in reversed(known)}
     if len(wanted) > 3 and (longer := [each for each in letters if each.startswith(wanted)]):
         return letters[min(longer, key=len)]

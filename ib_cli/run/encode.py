@@ -62,6 +62,8 @@ def _encode(options: argparse.Namespace) -> None:
         raise ConfigError(f"--samples {options.samples}: must be at least 1")
     if options.output.suffix != ".npz":
         raise ConfigError(f"--output {options.output}: must end in .npz")
+    if options.data is not None and options.output.resolve() == Path(options.data).resolve():
+        raise ConfigError(f"--output {options.output}: is the file of --data, which would be lost: choose another name")
     runs = runs_of(options.words)
     if len(runs) != 1:
         found = f"{len(runs)} runs: name one, such as {runs[0].folder}" if runs else "none of these runs is done"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,10 +21,13 @@ SECRET = frozenset(
     ("key", "apikey", "token", "secret", "password", "passwd", "pwd", "passphrase", "credential", "credentials", "auth")
 )
 ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "credential", "apikey", "accesskey", "secretkey")
+PLACES = frozenset(("PWD", "OLDPWD"))  # the shell's own variables: folders, not passwords
+LONGEST_PATH = 4096
 LEAST, LEAST_COMMON = 4, 8  # letters of a secret, and of another value, that is looked for in other texts
 _ACCOUNT = re.compile(r"(?<=://)([^/@\s'\"]+)@")  # as in https://name:password@host
 _INNER = re.compile(r"(['\"]?)([\w.-]+)\1(\s*[:=]\s*)(?!//)([^,}\]\s]+)")  # a key and its value within a dictionary
 _ASSIGNED = re.compile(r"\b(\w+)=([^\s,;&'\"\])}]+)")  # as in export API_KEY=…, or ?token=… of an address
+_WORD = re.compile(r"(?=.{1,15}$)[a-z]+(?:[_.-][a-z]+)*")  # such as gaussian, which stands in any config
 _INTERPOLATION = re.compile(r"\$\{[^${}]*\}")
 _known: dict[str, str] = {}  # value → what stands for it
 
@@ -58,10 +62,14 @@ def remember(value: Any, shown: str = HIDDEN, least: int = LEAST) -> str:
 
 
 def begin(words: Iterable[str], environment: Mapping[str, str]) -> None:
-    """A command begins: remember its secrets and those of its environment, and forget those of the last command."""
+    """A command begins: remember its secrets and those of its environment, and forget those of the last command.
+
+    A variable that holds a lower-case word, or a folder or file that is there, is left out: to hide it would hide the
+    program's own words and the places of data.
+    """
     _known.clear()
     for name, value in environment.items():
-        if sounds_secret(name):
+        if name not in PLACES and sounds_secret(name) and not _WORD.fullmatch(value) and not _is_place(value):
             remember(value, least=LEAST_COMMON)
     told_words(words)
 
@@ -116,9 +124,9 @@ def without_secrets(value: Any, secret: bool = False) -> Any:
     """
     if isinstance(value, Mapping):
         return {
-            key: without_secrets(inner, secret or sounds_secret(str(key)) or str(key) == ENVIRONMENT)
-            if key != OURS
-            else inner
+            key: inner
+            if key in (OURS, "_target_")  # the path of a class is no secret, and without it no run is read
+            else without_secrets(inner, secret or sounds_secret(str(key)) or str(key) == ENVIRONMENT)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
@@ -132,6 +140,10 @@ def without_secrets(value: Any, secret: bool = False) -> Any:
     if isinstance(value, str):
         return HIDDEN if holds_secret(value) else masked(value)
     return value
+
+
+def _is_place(text: str) -> bool:
+    return text.startswith("/") and len(text) < LONGEST_PATH and "\0" not in text and Path(text).exists()
 
 
 def _inner(found: re.Match[str]) -> str:

@@ -228,10 +228,10 @@ def test_what_came_by_a_reference_is_told_by_the_name_of_the_key() -> None:
 
 
 def test_a_value_that_the_shell_wrote_is_known_by_the_environment() -> None:
-    begin(["ib-train", "+a.b=x"], {"MY_TOKEN": "longenough", "PATH": "/usr/bin:/bin", "OTHER_KEY": "short"})
-    assert without_secrets({"a": {"b": "longenough", "c": "/usr/bin:/bin short"}, "d": ["xlongenough"]}) == {
+    begin(["ib-train", "+a.b=x"], {"MY_TOKEN": "l0ng-enough", "PATH": "/usr/bin:/bin", "OTHER_KEY": "short"})
+    assert without_secrets({"a": {"b": "l0ng-enough", "c": "/usr/bin:/bin short"}, "d": ["xl0ng-enough"]}) == {
         "a": {"b": HIDDEN, "c": "/usr/bin:/bin short"}, "d": [HIDDEN]}  # fmt: skip
-    assert told_command(["ib-train", "+a.b=longenough", "name=short"]) == "ib-train +a.b=*** name=short"
+    assert told_command(["ib-train", "+a.b=l0ng-enough", "name=short"]) == "ib-train +a.b=*** name=short"
 
 
 def test_a_default_of_a_secret_variable_is_no_word_of_the_file() -> None:
@@ -281,3 +281,12 @@ def test_no_key_of_ours_sounds_like_a_secret() -> None:
     for file in directory("conf").rglob("*.yaml"):
         assert not [key for key in keys(yaml.safe_load(file.read_text()) or {}) if sounds_secret(str(key))], file
     assert shlex.split(told_word("objective=vib")) == ["objective=vib"]
+
+
+def test_places_and_words_of_secret_sounding_variables_stay(tmp_path: Path) -> None:
+    """The shell's PWD, a path that is there and a word of the program's own hide nothing in a config."""
+    where = {"PWD": str(tmp_path), "OLDPWD": str(tmp_path), "SSH_AUTH_SOCK": str(tmp_path), "SITE_KEY": "gaussian"}
+    begin([], {**where, "API_KEY": "s3cr3t-0f-mine"})
+    config = {"path": f"{tmp_path}/my.npz", "marginal": {"_target_": "a.gaussian.Gaussian", "kind": "gaussian"}}
+    assert without_secrets(config) == config
+    assert hidden(f"in {tmp_path}: s3cr3t-0f-mine") == f"in {tmp_path}: ***"
