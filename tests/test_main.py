@@ -11,9 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 
 import ib_cli
-from ib_cli.config.catalogue import choices
+from ib_cli.config.catalogue import choices, directory
+from ib_cli.config.guarded_hydra import guarded_hydra
+from ib_cli.config.quick_composing import quick_composing
+from ib_cli.config.quick_yaml import quick_yaml
+from ib_cli.main import store_studies
 from tests.conftest import SMALL
 
 
@@ -263,14 +268,18 @@ def test_cuda_is_refused_where_there_is_none(ib_train: Callable, monkeypatch: py
     assert ended.code == 2 and "device=cuda" in ended.err
 
 
-def test_every_study_composes(ib_train: Callable) -> None:
-    for name in choices("sweep"):
-        ended = ib_train(f"sweep={name}", "--cfg", "job")
-        folder = re.sub("unpacking_fig[156](?!_plateau)", "unpacking_fig1_5_6", name)  # figures of the same runs
-        folder = re.sub("information_dropout_fig[27]", "information_dropout_fig2_7", folder)
-        assert ended.code == 0
-        measures_runs = "\n  digest: null" in ended.out  # what measures runs lies in their study
-        assert f"name: {folder}\n" in ended.out or measures_runs
+def test_every_study_composes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what `ib-train sweep=…` composes with; the command itself composes each of them twice."""
+    monkeypatch.setattr("sys.argv", ["ib-train"])
+    store_studies()
+    conf = str(directory("conf"))
+    with quick_yaml(), quick_composing(), guarded_hydra(()), initialize_config_dir(conf, version_base="1.3"):
+        for name in choices("sweep"):
+            folder = re.sub("unpacking_fig[156](?!_plateau)", "unpacking_fig1_5_6", name)  # figures of the same runs
+            folder = re.sub("information_dropout_fig[27]", "information_dropout_fig2_7", folder)
+            config = compose("config", overrides=[f"sweep={name}"])
+            measures_runs = config.procedure.get("digest", "") is None  # these lie in the study that they measure
+            assert config.name == folder or measures_runs, name
 
 
 @pytest.mark.parametrize("size", ["", "_small"])
