@@ -6,10 +6,12 @@ the line `names` where no single command is.
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,21 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+@contextmanager
+def levels_kept() -> Iterator[None]:
+    """Loggers as they were: after `hydra.verbose=true` every command would take ten times as long."""
+    loggers = [logging.root, *(each for each in logging.root.manager.loggerDict.values() if hasattr(each, "setLevel"))]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    disabled = logging.root.manager.disable
+    try:
+        yield
+    finally:
+        for logger, level, handlers in before:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
+        logging.disable(disabled)
+
+
 @pytest.fixture
 def checked(ib_train: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
     """ib-train, whose runs end when their config has been checked, and whose studies when they are planned."""
@@ -84,7 +101,8 @@ def checked(ib_train: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> 
     def call(*words: str) -> Ended:
         Plugins.instance()  # which may import the plugins anew, after a search above all
         monkeypatch.setattr(sys.modules["hydra_plugins.ib_train.grid_sweeper"].GridSweeper, "_launch", launch)
-        return ib_train(*words)
+        with levels_kept():
+            return ib_train(*words)
 
     monkeypatch.setattr("ib_cli.run.run.run", run)
     monkeypatch.setattr("ib_cli.main.measured_value", lambda outcome, measure: 0.0)  # of a search, whose runs have none
