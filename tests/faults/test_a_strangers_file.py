@@ -302,11 +302,11 @@ def test_trust_makes_no_other_kind_of_code_a_part(stranger: Canary, group: str, 
 
 def test_the_library_asks_the_same(stranger: Canary, tmp_path: Path) -> None:
     stranger.add("conf/architecture/net.yaml", "_target_: evil_code.Net\n")
-    with pytest.raises(ConfigError, match=r"add trust=\[evil_code\]"):
+    with pytest.raises(ConfigError, match=r"add trust=evil_code"):
         compose(["architecture=net"], config_dir=tmp_path / "conf")
     config = compose(["architecture=net", "trust=evil_code"], config_dir=tmp_path / "conf")
     assert config["trust"] == ["evil_code"]
-    with pytest.raises(ConfigError, match=r"add trust=\[evil_code\]"):
+    with pytest.raises(ConfigError, match=r"add trust=evil_code"):
         validate({**config, "trust": []})
     assert not stranger.file.exists()
     validate(config)

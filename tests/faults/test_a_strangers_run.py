@@ -63,7 +63,7 @@ def folder(run: Path, stranger: Canary) -> Path:
 
 
 TOLD = (
-    r"architecture\._target_=evil_code\.Net: runs code of evil_code; if you trust that package, add trust=\[evil_code\]"
+    r"architecture\._target_=evil_code\.Net: runs code of evil_code; if you trust that package, add trust=evil_code"
 )
 
 
