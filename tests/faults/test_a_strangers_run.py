@@ -62,9 +62,7 @@ def folder(run: Path, stranger: Canary) -> Path:
     return copy
 
 
-TOLD = (
-    r"architecture\._target_=evil_code\.Net: runs code of evil_code; if you trust that package, add trust=evil_code"
-)
+TOLD = r"architecture\._target_=evil_code\.Net: runs code of evil_code; if you trust that package, add trust=evil_code"
 
 
 def test_load_run_takes_nobodys_word_but_the_callers(folder: Path, stranger: Canary) -> None:
