@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 UNREADABLE = (yaml.YAMLError, UnicodeDecodeError, RecursionError)  # what reading a config file raises, beside OSError
+TOO_DEEP = "its values are nested too deeply"
 
 
 def config_folders(words: Sequence[str]) -> list[Path]:
@@ -58,8 +59,10 @@ def reading_error(error: Exception, words: Sequence[str]) -> str:
     if isinstance(error, RecursionError):
         return _recursion(error)
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark or error.context_mark) is not None:
-        what = " ".join(filter(None, (error.context, error.problem)))
-        return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: {' '.join(what.split())}"
+        what = " ".join(" ".join(filter(None, (error.context, error.problem))).split())
+        if "nesting depth" in what:  # a limit of newer releases of libyaml
+            what = TOO_DEEP
+        return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: {what}"
     if isinstance(error, yaml.reader.ReaderError):
         return f"{error.name}: is no YAML in UTF-8: character {error.position + 1}: {error.reason}"
     for file in (file for folder in config_folders(words) for file in sorted(folder.rglob("*.yaml"))):
@@ -78,4 +81,4 @@ def _recursion(error: RecursionError) -> str:
         place = place.tb_next
     if len(set(named)) < len(named):
         return f"{named[-1]}: its defaults lead back to itself"
-    return f"{named[-1] if named else 'a config file'}: its values are nested too deeply"
+    return f"{named[-1] if named else 'a config file'}: {TOO_DEEP}"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 
 import torch
@@ -23,29 +21,23 @@ def import_torchvision() -> ModuleType:
     """The torchvision module, also if its compiled operators cannot load.
 
     The wheel of the package index is built for CUDA, so it does not find its libraries beside a CPU-only torch. Data
-    sets, models and transforms need none of the operators: it is enough that two of them are declared. If the operators
-    do load, this is a plain import.
+    sets, models and transforms need none of the operators: it is enough that two of them are declared. They are
+    declared only after a plain import has failed for want of them: a second declaration ends the process, and the file
+    that makes the first has another name in some versions.
 
     Raises ModuleNotFoundError if torchvision is not installed.
     """
-    if "torchvision" not in sys.modules and not _operators_load():
-        _declare_operators()
-    return importlib.import_module("torchvision")
-
-
-def _operators_load() -> bool:
-    """Whether the compiled operators load; they are searched for in the same way as by torchvision itself."""
-    package = find_spec("torchvision")
-    if package is None or package.origin is None:
+    if find_spec("torchvision") is None:
         raise ModuleNotFoundError("No module named 'torchvision'", name="torchvision")
-    extension = FileFinder(str(Path(package.origin).parent), (ExtensionFileLoader, EXTENSION_SUFFIXES)).find_spec("_C")
-    if extension is None or extension.origin is None:
-        return False
     try:
-        torch.ops.load_library(extension.origin)
-    except OSError:
-        return False
-    return True
+        return importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):  # another fault than a missing operator
+            raise
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    _declare_operators()
+    return importlib.import_module("torchvision")
 
 
 @cache  # a second declaration would be an error, and the library's declarations live as long as it does

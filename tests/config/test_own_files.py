@@ -49,7 +49,7 @@ FILES = {  # a file of one's own for the group architecture → what the line sa
     "group": ("defaults:\n  - override /bottleneck: none\n", "architecture/group: defaults: to choose another bottle"),
     "no_group": ("defaults:\n  - override /no: none\n", "architecture/no_group: defaults: there is no no@architect"),
     "circle": ("defaults:\n  - circle\n", "architecture/circle: its defaults lead back to itself"),
-    "deep": ("a: " + "[" * 3000 + "]" * 3000, "architecture/deep: its values are nested too deeply"),
+    "deep": ("a: " + "[" * 3000 + "]" * 3000, "its values are nested too deeply"),
 }
 
 

@@ -72,4 +72,7 @@ class VampPrior(Marginal):
         if self.interval is None:
             return u
         low, high = self.interval
-        return low + (high - low) * torch.sigmoid(u) if self.starts == "noise" else u.clamp(low, high)
+        if self.starts == "noise":
+            return low + (high - low) * torch.sigmoid(u)
+        # The derivative is 1 at the edges too, where most pixels are; that of clamp depends on torch's version there.
+        return torch.where((u >= low) & (u <= high), u, u.detach().clamp(low, high))
