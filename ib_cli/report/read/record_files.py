@@ -66,8 +66,9 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         _check_depth(file.name, text)
         found = yaml.load(text, Loader=_Loader)
-    except NO_YAML:
-        raise DamagedError(f"{file.name} is no YAML") from None
+    except NO_YAML as error:
+        deep = "nesting depth" in str(error)  # newer releases of libyaml end at a depth of their own
+        raise DamagedError(f"{file.name} is nested too deeply" if deep else f"{file.name} is no YAML") from None
     if found is None:
         raise DamagedError(f"{file.name} is empty")
     if not isinstance(found, dict):
