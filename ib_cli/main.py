@@ -47,6 +47,7 @@ from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFail
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
+from ib_cli.system.folder_lock import at_this_run
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.secrets import begin, told_line
 from ib_cli.system.signals import acting, held
@@ -350,7 +351,7 @@ def job(config: DictConfig) -> Outcome:
         with acting():
             return tell(run(config, tell))
     except BusyError as error:
-        return tell(Outcome("busy", folder=error.folder, error=f"{error.holder} is at this run"))
+        return tell(Outcome("busy", folder=error.folder, error=at_this_run(error.holder)))
     except ConfigError as error:  # the other runs go on
         return tell(Outcome("wrong", error=explain(error, overrides)))
     except OutputError:

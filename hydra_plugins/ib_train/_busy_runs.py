@@ -65,6 +65,6 @@ class BusyRuns:
 
 
 def _named(busy: Mapping[int, Outcome]) -> str:
-    """The runs and who is at them: `outputs/runs/0a1b (process 12 on node7 is at this run)`."""
+    """The runs and who is at them: `outputs/runs/0a1b (process 12 on node7 is at this run, since …)`."""
     named = [f"{outcome.folder} ({outcome.error})" for outcome in list(busy.values())[:NAMED]]
     return ", ".join([*named, *([f"{len(busy) - NAMED} more"] if len(busy) > NAMED else [])])

@@ -13,7 +13,11 @@ PLACES = frozenset(
         errno.ELOOP,
         errno.ENAMETOOLONG,
         errno.ENOENT,
+        errno.ENOLCK,
+        errno.ENOSYS,
         errno.ENOTDIR,
+        errno.ENOTSUP,
+        errno.EOPNOTSUPP,
         errno.EPERM,
         errno.EROFS,
     }
@@ -28,7 +32,7 @@ class BusyError(ConfigError):
     """Another process is working on this run."""
 
     def __init__(self, text: str, folder: str = "", holder: str = "another process") -> None:
-        """`folder`: the run's. `holder`: which process, as `process 12 on node7`."""
+        """`folder`: the run's. `holder`: which process, as `process 12 on node7 since 2026-11-30 19:40:12`."""
         super().__init__(text)
         self.folder, self.holder = folder, holder
 

@@ -14,7 +14,7 @@ from ib_cli.experiment.checkpoints import Checkpoints
 from ib_cli.experiment.damage import BEST, LINES, MORE, check_finished, check_links, check_order, check_places
 from ib_cli.system.atomic import as_json, write_atomically, writing
 from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums, zip_notes
-from ib_cli.system.folder_lock import FolderLock
+from ib_cli.system.folder_lock import NO_LOCKS, FolderLock, at_this_run
 from ib_cli.system.json_lines import JsonLines
 from ib_cli.system.torch_files import read_torch, torch_bytes
 
@@ -77,7 +77,7 @@ class Records:
                 taken = self._lock.take()
             if not taken:
                 holder = self._lock.holder() or "another process"
-                text = f"output: {holder} is at this run ({self.folder}): wait for it, or change the config or the "
+                text = f"output: {at_this_run(holder)} ({self.folder}): wait for it, or change the config or the "
                 raise BusyError(f"{text}study's name", str(self.folder), holder)
             write_atomically(self.folder / "config.yaml", sealed_text(config))
         except DamagedError:
@@ -87,9 +87,8 @@ class Records:
             self.close()
             if not error.wrong_place:
                 raise
-            raise ConfigError(
-                f"output: {error}: choose a folder that you may write to, as in output=$HOME/outputs"
-            ) from None
+            place = "on another file system" if error.cause.errno in NO_LOCKS else "that you may write to"
+            raise ConfigError(f"output: {error}: choose a folder {place}, as in output=$HOME/outputs") from None
 
     def close(self) -> None:
         """Let go of the files and the lock."""

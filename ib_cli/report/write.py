@@ -84,7 +84,7 @@ def write_figures(contents: Contents, folder: Path) -> list[Path]:
             written += figure.draw(contents, folder)
     ours = [file for name in FIGURES.values() for ending in ("png", "pdf") for file in folder.glob(f"{name}.{ending}")]
     for file in set(ours) - set(written):
-        file.unlink()
+        file.unlink(missing_ok=True)  # another report may have done so
     return written
 
 

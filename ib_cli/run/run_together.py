@@ -19,6 +19,7 @@ from ib_cli.run.process import set_threads
 from ib_cli.run.run import prepare
 from ib_cli.study.job_outcomes import Outcome
 from ib_cli.system import idle_cores as processors
+from ib_cli.system.folder_lock import at_this_run
 from ib_cli.system.open_files import room
 from ib_cli.system.signals import Interrupted, catch_signals, raise_if_asked
 
@@ -88,7 +89,7 @@ def _prepared(plains: Mapping[int, dict[str, Any]], tell: Tell) -> Iterator[tupl
         try:
             run = prepare(plain, screen=False, like=first)
         except BusyError as error:
-            tell(number, Outcome("busy", folder=error.folder, error=f"{error.holder} is at this run"))
+            tell(number, Outcome("busy", folder=error.folder, error=at_this_run(error.holder)))
         except ConfigError as error:
             tell(number, Outcome("wrong", error=str(error)))
         except (BrokenPipeError, OutputError):

@@ -18,6 +18,7 @@ from ib_cli.system.secrets import hidden, told_words
 
 FAILED = ("failed", "wrong")
 UNWRITTEN: dict[Path, Outcome] = {}  # file → what this process could not write to it
+TRIES = 100
 TOKEN = "IB_TRAIN_JOBS"  # environment variable: tells multiruns of one study apart, in every process
 
 
@@ -69,10 +70,15 @@ class Jobs:
     def claim(self) -> None:
         """In the multirun's first process: make and lock the folder; delete folders that no process locks any more."""
         new = self.folder.with_name(f".{self.folder.name}")  # others see it only once it is locked
-        make_own_folder(new.parent)  # a link in its place would have others' folders deleted below
-        new.mkdir(exist_ok=True)
         self._lock = FolderLock(new)
-        self._lock.take()
+        _make_among_others(new)
+        try:
+            self._lock.take()
+        except OSError:  # a file system without locks
+            shutil.rmtree(new)
+            with suppress(OSError):  # other multiruns of the study have folders there
+                new.parent.rmdir()
+            raise
         new.rename(self.folder)
         for other in self.folder.parent.iterdir():
             if other == self.folder or other.name.startswith(".") or other.is_symlink() or not other.is_dir():
@@ -85,7 +91,7 @@ class Jobs:
     def write(self, number: int, outcome: Outcome) -> None:
         """Replace a job's outcome. On a full disk it is kept in this process: the other jobs go on."""
         try:
-            with replacing(self.folder / f"{number}.json") as part:
+            with replacing(self.folder / f"{number}.json", tidy=False) as part:  # a folder for this multirun alone
                 part.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
         except WriteError:  # the job's own error, or its folder's, says that the disk is full
             UNWRITTEN[self.folder / f"{number}.json"] = outcome
@@ -109,3 +115,15 @@ class Jobs:
         shutil.rmtree(self.folder, ignore_errors=True)  # a process that still writes there makes it anew
         with suppress(OSError):  # other multiruns of the study have folders there
             self.folder.parent.rmdir()
+
+
+def _make_among_others(folder: Path) -> None:
+    """Make a folder in one that other multiruns make and remove, as the first that begins and the last that ends."""
+    for left in reversed(range(TRIES)):
+        try:
+            make_own_folder(folder.parent)  # a link in its place would have others' folders deleted by `claim`
+            folder.mkdir(exist_ok=True)
+            return
+        except (FileNotFoundError, FileExistsError):  # removed between two statements
+            if not left:
+                raise

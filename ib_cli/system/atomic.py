@@ -6,23 +6,26 @@ import errno
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ib_cli.contracts.errors import WriteError
 from ib_cli.system.own_files import open_new
 
 # The disk, or the system, makes no second name for a file.
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+LEFT = 3600.0  # seconds after which a file that was to replace another counts as left by a killed process
 
 
 def write_atomically(file: Path, content: str | bytes, previous: Path | None = None) -> None:
     """Replace a file as a whole: a kill leaves the old content or the new, never a part.
 
-    `previous`: the old content stays under this name. Raises WriteError, and leaves the old content, where the disk is
-    full and the like.
+    For files that one process at a time writes, such as a run's, whose folder is locked. `previous`: the old content
+    stays under this name. Raises WriteError, and leaves the old content, where the disk is full and the like.
     """
     part = file.with_name(f".{file.name}.part")
     try:
@@ -64,20 +67,36 @@ def _replace_durably(part: Path, file: Path) -> None:
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[Path]:
+def replacing(file: Path, tidy: bool = True) -> Iterator[Path]:
     """Yields a path to write to; on leaving the block, the file at that path replaces `file` as a whole.
 
-    Raises WriteError, and leaves `file` as it was, where the block cannot write.
+    The path is this block's alone: of several processes that write the same file, such as two multiruns of a study or
+    two reports, the last one's content stays. `tidy`: remove what killed processes left beside the file, by a look at
+    the whole folder. Raises WriteError, and leaves `file` as it was, where the block cannot write.
     """
-    part = file.with_name(f".{file.name}.part")
+    part = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
     try:
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
+            if tidy:
+                _remove_left(file)
             open_new(part).close()  # what others open by its name is then no link that was laid there
             yield part
             part.replace(file)
     finally:
         _remove(part)
+
+
+def _remove_left(file: Path) -> None:
+    """Remove what killed processes left beside a file; `.NAME.part` is an earlier version's."""
+    _remove(file.with_name(f".{file.name}.part"))
+    with os.scandir(file.parent) as entries:
+        beside = [entry for entry in entries if entry.name.endswith(".part")]
+    for entry in beside:
+        if entry.name.startswith(f".{file.name}."):
+            with suppress(OSError):  # its own process has just replaced or removed it
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT:
+                    Path(entry.path).unlink()
 
 
 def _remove(part: Path) -> None:

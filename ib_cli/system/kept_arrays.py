@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -18,6 +19,8 @@ from ib_cli.system.folder_lock import FolderLock
 from ib_cli.system.home import expanded
 
 BETWEEN = 0.2  # seconds between looks at arrays that another process is making
+QUIET = 5.0  # seconds of waiting that nobody is told of
+PATIENCE = 600.0  # seconds of waiting for a process that may have been stopped
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -25,15 +28,17 @@ Arrays = Mapping[str, np.ndarray]
 def kept_arrays(name: str, make: Callable[[], Arrays]) -> tuple[Arrays, tuple[str, ...]]:
     """The arrays kept under a name that says all that they depend on, or else those that `make` makes, which are kept.
 
-    Of several processes one makes them, and the others wait for it. A damaged file is made anew. Where nothing can be
-    written the arrays are made each time, which the second result says.
+    Of several processes one makes them, and the others wait for it, `PATIENCE` at most. A damaged file is made anew.
+    Where nothing can be written the arrays are made each time, which the second result says.
     """
     folder = _cache() / name
+    if (found := _read(folder / "arrays.npz")) is not None:
+        return found, ()
     lock = FolderLock(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        while not lock.take():
-            time.sleep(BETWEEN)
+        if not _waited(lock):
+            return make(), (f"{lock.holder() or 'another process'} does not end making {folder}: it is made here too",)
     except OSError as error:
         return make(), (f"{folder} cannot be written ({error.strerror or error}): what it would keep is made anew",)
     try:
@@ -47,6 +52,24 @@ def kept_arrays(name: str, make: Callable[[], Arrays]) -> tuple[Arrays, tuple[st
         return made, ()
     finally:
         lock.release()
+
+
+def _waited(lock: FolderLock) -> bool:
+    """Take the lock, with a line on standard error where that takes long; False where another keeps it."""
+    began, told = time.monotonic(), False
+    while not lock.take():
+        waited = time.monotonic() - began
+        if waited > PATIENCE:
+            return False
+        if waited > QUIET and not told:
+            who = lock.holder() or "another process"
+            print(
+                f"ib-train: waiting, for at most {PATIENCE:g} s, for {who}: it makes {lock.file.parent}",
+                file=sys.stderr,
+            )
+            told = True
+        time.sleep(BETWEEN)
+    return True
 
 
 def _cache() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra_plugins.ib_train import _busy_runs
 from hydra_plugins.ib_train._busy_runs import BusyRuns
 from ib_cli.study.job_outcomes import Jobs, Outcome
-from ib_cli.system.folder_lock import FolderLock
+from ib_cli.system.folder_lock import FolderLock, at_this_run
 from tests.conftest import SMALL
 
 
@@ -36,14 +37,14 @@ def busy(jobs: Jobs, number: int, folder: Path) -> FolderLock:
     folder.mkdir()
     lock = FolderLock(folder)
     assert lock.take()
-    jobs.write(number, Outcome("busy", (f"seed={number}",), str(folder), error=f"{lock.holder()} is at this run"))
+    jobs.write(number, Outcome("busy", (f"seed={number}",), str(folder), error=at_this_run(lock.holder())))
     return lock
 
 
 def test_the_lock_of_a_folder_names_its_holder(tmp_path: Path) -> None:
     mine, other = FolderLock(tmp_path), FolderLock(tmp_path)
     assert mine.take() and mine.held and not other.take()
-    assert other.holder().startswith(f"process {os.getpid()} on ")
+    assert re.fullmatch(rf"process {os.getpid()} on \S+ since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", other.holder())
     mine.release()
     assert other.holder() == "" and other.take() and FolderLock(tmp_path / "nowhere").holder() == ""
 
@@ -80,7 +81,7 @@ def test_a_multirun_gives_up_after_its_wait(ib_train: Callable) -> None:
     assert lock.take()
     ended = ib_train(*study, "wait=0.2")
     assert ended.code == 1 and "1 skipped, 1 busy" in ended.out, ended.out
-    who = f"{folder} ({lock.holder()} is at this run)"
+    who = f"{folder} ({at_this_run(lock.holder())})"
     assert ended.err.splitlines() == [
         f"ib-train: waiting, for at most 0.2 s (wait=0.2), for {who}",
         f"ib-train: gave up after 0.2 s (wait=0.2) for {who}; the same command takes them up",
@@ -88,7 +89,7 @@ def test_a_multirun_gives_up_after_its_wait(ib_train: Callable) -> None:
     assert "gave up after" in Path("outputs/runs/study.log").read_text()
     assert ib_train(*study, "wait=0").err.startswith("ib-train: not waiting (wait=0) for ")
     single = ib_train(*SMALL, "epochs=1", "seed=1")
-    assert single.code == 2 and f"{lock.holder()} is at this run ({folder}): wait for it" in single.err
+    assert single.code == 2 and f"{at_this_run(lock.holder())} ({folder}): wait for it" in single.err
     lock.release()
     assert ib_train(*study).code == 0
 

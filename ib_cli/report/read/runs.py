@@ -29,6 +29,7 @@ MARKS = (*FILES, ".lock", "checkpoint.pt", "run.log")  # a folder with two of th
 EXACT = "exact_frontier"  # the procedure that computes exact optima
 DEPTH = 5  # levels below a named folder: outputs/study/id needs two, a study's name with slashes more
 NO_STUDIES = {"figures", "wandb", "node_modules"}
+TRIES = 5  # to read a run that is being written
 STATUSES = ("done", "failed", "unfinished", "damaged")
 T = TypeVar("T")
 __all__ = ["SPLITS", "STATUSES", "Reader", "RecordedRun", "is_number", "read_run"]
@@ -147,9 +148,14 @@ class Reader:
                 self._search(path, depth - 1, found, seen)
 
     def _one(self, folder: Path) -> Read:
-        stamp = tuple(_stamp(folder / name) for name in FILES)
-        known = self._known.get(folder)
-        return known if known is not None and known[0] == stamp else (stamp, read_run(folder))
+        known, stamp = self._known.get(folder), _stamps(folder)
+        if known is not None and known[0] == stamp:
+            return known
+        for _ in range(TRIES):
+            run, before, stamp = read_run(folder), stamp, _stamps(folder)
+            if stamp == before:
+                break  # else it was written in the meantime: its files may be of two moments
+        return before, run
 
 
 def read_run(folder: Path) -> RecordedRun | None:
@@ -260,6 +266,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link in a loop
         return False
+
+
+def _stamps(folder: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Modification time and size of each of a run's files; None for those that are not there."""
+    return tuple(_stamp(folder / name) for name in (*FILES, SUMS))
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:
