@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Annotated, Any
 
@@ -13,8 +14,16 @@ from annotated_types import Ge, Gt
 from hydra_plugins.ib_train._launcher import JobLauncher, Lost
 from hydra_plugins.ib_train._request import Request
 from ib_cli.contracts.errors import ConfigError, RunFailedError
+from ib_cli.study.callback import present_study
 from ib_cli.system.signals import kept_handlers
 from ib_cli.system.uncoloured import plain_line
+
+LOSSES = {  # Ray's errors of a run that may well end on its next start
+    "WorkerCrashedError": "its process died, as by a kernel that is out of memory",
+    "OutOfMemoryError": "Ray ended its process, as the machine's memory was short",
+    "NodeDiedError": "its node died",
+    "ObjectLostError": "its answer was lost with a node",
+}
 
 
 class RayLauncher(JobLauncher):
@@ -37,15 +46,24 @@ class RayLauncher(JobLauncher):
         ray = self._started()
         has_gpus = bool(ray.cluster_resources().get("GPU")) and self.config.get("device") != "cpu"
         gpus = float(has_gpus) if self.gpus is None else self.gpus
-        run = ray.remote(_call).options(num_cpus=self.cpus, num_gpus=gpus, max_retries=self.max_retries)
-        waiting = {run.remote(request): request.number for request in requests}
+        # Ray's own retries are silent, and without end where Ray itself ends a run that takes too much memory.
+        run = ray.remote(_call).options(num_cpus=self.cpus, num_gpus=gpus, max_retries=0)
+        waiting = {run.remote(request): request for request in requests}
+        again: Counter[int] = Counter()  # starts of a run after its first
         while waiting:
             (reference,), _ = ray.wait(list(waiting))
-            number = waiting.pop(reference)
+            request = waiting.pop(reference)
             try:
-                yield number, ray.get(reference)
+                yield request.number, ray.get(reference)
             except ray.exceptions.RayError as error:
-                yield number, Lost(f"Ray lost it: {plain_line(str(error))}")
+                why = _loss(error)
+                if why is None or again[request.number] == self.max_retries:
+                    yield request.number, Lost(f"Ray lost it: {why or plain_line(str(error))}")
+                    continue
+                again[request.number] += 1
+                study, times = present_study(), f"{again[request.number]} of {self.max_retries}"
+                study.tell(f"{request.number + 1}/{len(study.plan)} {why}; Ray starts it again ({times})")
+                waiting[run.remote(request)] = request
 
     def _started(self) -> Any:
         """The module ray, connected to a cluster until the study's end: a Ray of our own takes many seconds to start.
@@ -77,6 +95,11 @@ class RayLauncher(JobLauncher):
         if (ray := sys.modules.get("ray")) is not None and ray.is_initialized():
             with kept_handlers():
                 ray.shutdown()
+
+
+def _loss(error: Exception) -> str | None:
+    """Why a run's process was lost, by the class of Ray's error; None for other errors, which would come again."""
+    return next((LOSSES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in LOSSES), None)
 
 
 def _call(request: Request) -> Any:

@@ -11,11 +11,16 @@ import pytest
 from hydra_plugins.ib_train._launcher import Lost
 from hydra_plugins.ib_train.ray_launcher import RayLauncher
 from ib_cli.contracts.errors import RunFailedError
+from ib_cli.study.callback import Study, studies
 from tests.launchers.answering import Answering
 
 
 class RayError(Exception):
     """Stands for Ray's."""
+
+
+class WorkerCrashedError(RayError):
+    """Stands for Ray's, of a process that was killed."""
 
 
 class NotingRay:
@@ -73,3 +78,33 @@ def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     launcher = RayLauncher(address=None, cpus=1.0, gpus=None, max_retries=0)
     with pytest.raises(RunFailedError, match=r"^hydra/launcher=ray: Ray did not start: The current node timed out$"):
         next(launcher.answers([Answering(0)]))
+
+
+def test_a_run_whose_process_dies_starts_again_so_many_times_and_each_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    ray, asked = NotingRay(), []
+
+    def get(request: Answering) -> int:
+        asked.append(request.number)
+        if request.number == 1 or len(asked) == 1:  # the second always, the first once
+            raise WorkerCrashedError("see the files of a Ray that is gone")
+        return 7
+
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    launcher = RayLauncher(address=None, cpus=1.0, gpus=None, max_retries=2)
+    launcher.config = {"device": "cpu"}
+    study = Study()
+    try:
+        study.plan = [("seed=0",), ("seed=1",)]
+        assert dict(launcher.answers([Answering(0)])) == {0: 7} and asked == [0, 0]
+        why = "its process died, as by a kernel that is out of memory"
+        assert dict(launcher.answers([Answering(1)])) == {1: Lost(f"Ray lost it: {why}")} and asked[2:] == [1, 1, 1]
+    finally:
+        studies.remove(study)
+    again = [
+        f"ib-train: {number}/2 {why}; Ray starts it again ({times} of 2)\n"
+        for number, times in ((1, 1), (2, 1), (2, 2))
+    ]
+    assert capsys.readouterr().err == "".join(again)

@@ -30,7 +30,10 @@ TINY = (
     "dataset.train_size=100", "dataset.test_size=50", "architecture.widths=[8]", "bottleneck.size=2", "epochs=1",
     "batch_size=100", "figures=false", "estimators=none", "device=cpu", "threads=1",
 )  # fmt: skip
-RUNS = 4  # new ones in a round of a loop
+SEEDS = 8  # of a multirun, each at two γ
+LOOPS = (  # study, launcher, and how many seeds later the next multirun begins
+    ("first", "sequential", 8), ("first", "sequential", 8), ("first", "vectorized", 4), ("second", "sequential", 8),
+)  # fmt: skip
 EVERY = 2  # seconds between two looks of the watch
 REPORT_EVERY = 20  # seconds between two reports by a second process
 WRONG = re.compile(r"Traceback|[A-Z]\w*Error\b|failed|damaged|cannot|wrong|stopped")
@@ -67,10 +70,10 @@ def called(folder: Path, words: list[str], seen: Seen) -> None:
 
 
 def trains(folder: Path, seen: Seen, until: float, study: str, launcher: str, step: int) -> None:
-    """One multirun after the other; round n has `RUNS` seeds from n · `step` on."""
+    """One multirun after the other; the n-th, from 0, has `SEEDS` seeds from n · `step` on."""
     number = 0
     while time.monotonic() < until:
-        seeds = range(number * step, number * step + RUNS // 2)
+        seeds = range(number * step, number * step + SEEDS)
         words = ["ib-train", "-m", f"name={study}", *TINY, "gamma=1e-3,1e-1", f"hydra/launcher={launcher}",
                  f"seed=range({seeds.start},{seeds.stop})"]  # fmt: skip
         seen.wanted |= {(study, gamma, seed) for gamma in (1e-3, 1e-1) for seed in seeds}
@@ -91,15 +94,7 @@ def watched(folder: Path, minutes: float, seen: Seen) -> str:
     (folder / "outputs").mkdir()
     words = [str(Path(sys.executable).with_name("ib-report")), "outputs", "--watch", str(EVERY)]
     until = time.monotonic() + minutes * 60
-    loops = [
-        threading.Thread(target=trains, args=(folder, seen, until, *about))
-        for about in (
-            ("first", "sequential", 2),
-            ("first", "sequential", 2),
-            ("first", "vectorized", 1),
-            ("second", "sequential", 2),
-        )
-    ]
+    loops = [threading.Thread(target=trains, args=(folder, seen, until, *about)) for about in LOOPS]
     loops.append(threading.Thread(target=reports, args=(folder, seen, until)))
     with (folder / "watch.log").open("w+") as log, subprocess.Popen(words, cwd=folder, stdout=log, stderr=log) as watch:
         for loop in loops:
