@@ -14,6 +14,7 @@ from ib_cli.contracts.passes import Spec
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.run.compatibility import untrained
 from ib_cli.run.validation import PARTS
+from ib_cli.system.local_locks import local_locks
 
 
 def describe(experiment: Experiment, instead: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -36,7 +37,7 @@ def doubts(experiment: Experiment) -> list[str]:
     """Warnings, a line each, for what can be run but was perhaps not meant."""
     model, classes = experiment.model, experiment.data.spec.classes
     size, discrete = model.bottleneck.size, model.bottleneck.discrete
-    found = list(experiment.data.doubts)
+    found = [*experiment.data.doubts, *filter(None, [local_locks(experiment.records.folder)])]
     if discrete and model.classifier is not None and classes is not None and size < classes:
         found.append(f"bottleneck.size={size}: fewer values of z than the {classes} classes cannot tell all apart")
     weighted = {each.symbol for each in experiment.objective.weighted(experiment.multipliers)}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,17 @@ from tests.launchers.test_launchers import LONG, ROOT, records, wait_for_lines
 
 pytestmark = pytest.mark.slow
 SLURM = "hydra/launcher=slurm"
+OWN = """
+from pathlib import Path
+
+from ib_cli.model.architectures.mlp import Mlp
+
+Path({canary!r}).mkdir(exist_ok=True)
+
+
+class Net(Mlp):
+    pass
+"""
 
 
 @pytest.fixture(scope="module")
@@ -62,20 +74,54 @@ def undisturbed(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     return records(folder)
 
 
+def launchers() -> list[str]:
+    """All that are compared with `sequential`."""
+    return ["local", "slurm", *(["ray"] if find_spec("ray") else [])]
+
+
 def test_every_launcher_gives_the_same_folders_and_results(cluster: dict[str, str], tmp_path: Path) -> None:
     study = ("-m", *SMALL, "epochs=3", "gamma=1e-3,1e-2,1e-1", "seed=0,1", "name=study")
-    launchers = ["sequential", "local", "slurm"]
-    try:
-        import ray  # noqa: F401
-
-        launchers.append("ray")
-    except ImportError:
-        print("without ray, which is not installed")
-    for launcher in launchers:
+    for launcher in ("sequential", *launchers()):
         assert "6 done" in run(tmp_path / launcher, cluster, *study, f"hydra/launcher={launcher}")
     expected = records(tmp_path / "sequential")
     assert len(expected) == 6
-    for launcher in launchers[1:]:
+    for launcher in launchers():
+        assert records(tmp_path / launcher) == expected, launcher
+
+
+def test_every_launcher_runs_the_same_search(cluster: dict[str, str], tmp_path: Path) -> None:
+    search = ("-m", *SMALL, "hydra/sweeper=optuna", "gamma=tag(log,interval(1e-4,1))", "hydra.sweeper.n_trials=5",
+              "optimizer.lr=choice(1e-3,1e-2)", "name=search")  # fmt: skip
+    for launcher in ("sequential", *launchers()):
+        started = time.monotonic()
+        assert "5 done" in run(tmp_path / launcher, cluster, *search, f"hydra/launcher={launcher}")
+        print(f"{launcher}: {time.monotonic() - started:.0f} s")
+    expected = records(tmp_path / "sequential")
+    best = (tmp_path / "sequential" / "outputs" / "search" / "optuna.yaml").read_text()
+    assert len(expected) == 5 and best.count("overrides") == 1
+    for launcher in launchers():
+        assert records(tmp_path / launcher) == expected, launcher
+        assert (tmp_path / launcher / "outputs" / "search" / "optuna.yaml").read_text() == best, launcher
+
+
+def test_every_launcher_runs_own_code_where_it_is_trusted(cluster: dict[str, str], tmp_path: Path) -> None:
+    own, conf = tmp_path / "own", tmp_path / "conf" / "architecture"
+    own.mkdir()
+    conf.mkdir(parents=True)
+    (own / "their_net.py").write_text(OWN.format(canary=str(tmp_path / "canary")))
+    (conf / "theirs.yaml").write_text("defaults: [mlp]\n_target_: their_net.Net\n")
+    environment = cluster | {"PYTHONPATH": os.pathsep.join([cluster["PYTHONPATH"], str(own)])}
+    study = ("-m", "--config-dir", str(conf.parent), "architecture=theirs", *SMALL, "gamma=0.1,0.2", "name=study")
+    for launcher in ("sequential", *launchers()):
+        words = (*study, f"hydra/launcher={launcher}")
+        refused = run(tmp_path / launcher, environment, *words, code=2)
+        assert refused.count("\n") == 1 and "if you trust that package, add trust=their_net" in refused, refused
+        assert not (tmp_path / "canary").exists()
+        assert "2 done" in run(tmp_path / launcher, environment, *words, "trust=their_net"), launcher
+        (tmp_path / "canary").rmdir()  # its own process imported it
+    expected = records(tmp_path / "sequential")
+    assert len(expected) == 2
+    for launcher in launchers():
         assert records(tmp_path / launcher) == expected, launcher
 
 
