@@ -35,6 +35,7 @@ LOOPS = (  # study, launcher, and how many seeds later the next multirun begins
     ("first", "sequential", 8), ("first", "sequential", 8), ("first", "vectorized", 4), ("second", "sequential", 8),
 )  # fmt: skip
 EVERY = 2  # seconds between two looks of the watch
+LATE = 120  # seconds within which the watch must have reported the last runs
 REPORT_EVERY = 20  # seconds between two reports by a second process
 WRONG = re.compile(r"Traceback|[A-Z]\w*Error\b|failed|damaged|cannot|wrong|stopped")
 DONE = re.compile(r"^(?:.*?(\d+) done)?.* in [\d.]+ .*; outputs/", re.MULTILINE)
@@ -89,6 +90,13 @@ def reports(folder: Path, seen: Seen, until: float) -> None:
             called(folder, ["ib-report", "outputs"], seen)
 
 
+def caught_up(folder: Path) -> None:
+    """Wait until the table has as many rows as there are runs; not for ever, as `compared` says what is missing."""
+    runs, until = len(list((folder / "outputs").glob("*/*/result.json"))), time.monotonic() + LATE
+    while len(pd.read_csv(folder / "outputs" / "results.csv")) < runs and time.monotonic() < until:
+        time.sleep(1)
+
+
 def watched(folder: Path, minutes: float, seen: Seen) -> str:
     """Start the loops beside a watch; returns what the watch printed."""
     (folder / "outputs").mkdir()
@@ -101,7 +109,7 @@ def watched(folder: Path, minutes: float, seen: Seen) -> str:
             loop.start()
         for loop in loops:
             loop.join()
-        time.sleep(3 * EVERY)
+        caught_up(folder)
         if (code := watch.poll()) is not None:
             seen.wrong.append(f"the watch ended with code {code}")
         watch.send_signal(signal.SIGINT)
