@@ -44,6 +44,7 @@ from ib_cli.config.told_command import typed_as
 from ib_cli.config.trust import typed_trust
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
+from ib_cli.run.log_file import printed
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
@@ -78,6 +79,7 @@ def _ended(command: list[str]) -> int:
     """Do what the command says; returns the exit code. Raises OutputError and BrokenPipeError."""
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
     studies.clear()
+    printed.clear()
     begin(command, os.environ)  # its secrets are hidden from here on
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -107,7 +109,7 @@ def _ended(command: list[str]) -> int:
         if own_file(error, command):
             return _fail(_advised(error, command), 2)
         told = WriteError(error.filename or "a file of the study", error)
-        return _fail(f"output: {told}", 2 if told.wrong_place else 1)
+        return _fail(told.remedy, 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:
         return _stopped(stop, command)
     except Exception as error:

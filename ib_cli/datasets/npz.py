@@ -190,6 +190,8 @@ class Npz(DataSet):
                 raise self._error(f"must hold labels 0 … {count - 1} in {name}_test, those of {name}, not {y.max()}")
 
     def _split(self, samples: Split) -> tuple[Split, Split]:
+        if len(samples) < 2:
+            raise self._error("must hold 2 samples or more, one to train on and one to test with, or x_test and y_test")
         count = max(1, round(self.test_fraction * len(samples)))
         if count >= len(samples):
             raise ConfigError(

@@ -1,5 +1,6 @@
 """Data sets whose files torchvision knows how to fetch."""
 
+import errno
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +19,8 @@ from ib_cli.system.torchvision_import import import_torchvision
 
 # All that torchvision is seen to raise where it cannot fetch, check or unpack.
 UNREACHABLE = (RuntimeError, OSError, ValueError, AssertionError, LookupError, EOFError, HTTPException)
+# What says that root is no place to fetch to, rather than that there is no network.
+UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,11 @@ class TorchvisionDataSet(DataSet):
                 for name in self.checksums:
                     (Path(scratch) / self.folder / name).replace(home / name)
         except UNREACHABLE as error:
+            if isinstance(error, OSError) and error.errno in UNWRITABLE:
+                raise ConfigError(
+                    f"dataset.root: cannot write {home} ({error.strerror}); name a folder that holds {self.folder}, or "
+                    "one that you may write to and that has room"
+                ) from error
             raise ConfigError(
                 f"dataset.download: could not fetch {self.peer} into {home} ({_line(error)}); connect to "
                 f"the network or point dataset.root at the folder that holds {self.folder}"

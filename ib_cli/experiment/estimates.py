@@ -73,6 +73,8 @@ class Estimates:
         found: list[Estimate] = []
         for name in self.use:
             try:
+                if len(z) < 2:
+                    raise ValueError(f"the {self.split} split has 1 sample, and estimates need 2 or more")
                 found += information_plane(
                     z,
                     y,

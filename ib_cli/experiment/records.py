@@ -14,7 +14,7 @@ from ib_cli.experiment.checkpoints import Checkpoints
 from ib_cli.experiment.damage import BEST, LINES, MORE, check_finished, check_links, check_order, check_places
 from ib_cli.system.atomic import as_json, write_atomically, writing
 from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums, zip_notes
-from ib_cli.system.folder_lock import NO_LOCKS, FolderLock, at_this_run
+from ib_cli.system.folder_lock import FolderLock, at_this_run
 from ib_cli.system.json_lines import JsonLines
 from ib_cli.system.torch_files import read_torch, torch_bytes
 
@@ -87,8 +87,7 @@ class Records:
             self.close()
             if not error.wrong_place:
                 raise
-            place = "on another file system" if error.cause.errno in NO_LOCKS else "that you may write to"
-            raise ConfigError(f"output: {error}: choose a folder {place}, as in output=$HOME/outputs") from None
+            raise ConfigError(error.remedy) from None
 
     def close(self) -> None:
         """Let go of the files and the lock."""

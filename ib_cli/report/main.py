@@ -26,6 +26,7 @@ from ib_cli.system.command_line import exit_codes
 from ib_cli.system.matplotlib_import import import_matplotlib
 from ib_cli.system.plain_text import printable
 from ib_cli.system.signals import STOPS, Interrupted
+from ib_cli.system.temporary import settle_temporary
 from ib_cli.system.uncollected import uncollected
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _report(options: argparse.Namespace) -> None:
     for folder in options.folders:
         if not folder.is_dir():
             raise ConfigError(f"{folder}: {'no folder' if folder.exists() else 'no such folder'}")
+    settle_temporary(options.output or options.folders[0])
     _import_all()
     from ib_cli.report.read.runs import Reader
 

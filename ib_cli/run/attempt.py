@@ -14,6 +14,7 @@ from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, Wr
 from ib_cli.engine.portions import out_of_memory
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.describe import describe, doubts
+from ib_cli.run.log_file import ONCE
 from ib_cli.run.origin import checkout, now, origin
 from ib_cli.run.pictures import draw_figures
 from ib_cli.study.job_outcomes import Outcome
@@ -78,7 +79,7 @@ class Attempt:
         )
         log.info("%s; minimise %s; %s", self.command, experiment.lagrangian, dict(facts))
         for doubt in doubts(experiment):
-            log.warning("%s", doubt)
+            log.warning("%s", doubt, extra=ONCE)
         for observer in experiment.observers:
             observer.start(info)
         return checkpoint

@@ -33,6 +33,7 @@ from ib_cli.run.noise import check_drawn, check_noise, with_noise
 from ib_cli.run.stored_config import stored_config
 from ib_cli.run.validation import DRAWN, PARTS, ValidConfig, absent, validate
 from ib_cli.system.home import expanded
+from ib_cli.system.temporary import settle_temporary
 from ib_cli.watch.observer import Observer
 
 
@@ -49,6 +50,7 @@ def build(
     Raises ConfigError for parts that do not go together.
     """
     settings, targets, config = valid.settings, valid.targets, valid.config
+    settle_temporary(records.folder)
     device = pick_device(settings.device)
     _check_compiler(settings, device)
     procedure = _procedure(valid)
