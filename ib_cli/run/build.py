@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
+from ib_cli.config.public_names import short_name
 from ib_cli.config.settings import Settings
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.datasets.data import Data
 from ib_cli.datasets.dataset import DataSet
 from ib_cli.datasets.few_labels import check_few_labels
+from ib_cli.engine.portions import in_a_line, out_of_memory
 from ib_cli.engine.seeds import derived_seed
 from ib_cli.experiment.estimates import Estimates
 from ib_cli.experiment.experiment import Experiment
@@ -58,7 +60,7 @@ def build(
         data, measured, judge = like.data, like.measured, like.judge
     else:
         measured, judge = measured_run(valid), judging_run(valid)
-        data = procedure.data(measured) if measured else (dataset or targets["dataset"]()).load(device)
+        data = procedure.data(measured) if measured else _loaded(dataset or targets["dataset"](), device, config)
     objective, multipliers = valid.objective, {name: float(config[name]) for name in valid.objective.multipliers}
     try:
         if measured is None or procedure.trains_model:
@@ -97,6 +99,18 @@ def build(
     if procedure.facts(experiment) is None:  # it trains a model
         compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment
+
+
+def _loaded(dataset: DataSet, device: torch.device, config: Mapping[str, Any]) -> Data:
+    """The data on the device. Raises RunFailedError where they do not fit in its memory."""
+    try:
+        return dataset.load(device)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        name = short_name("dataset", config["dataset"]["_target_"])
+        told = f"dataset={name}: {in_a_line(error)}: its samples do not fit in the memory of this {device.type}"
+        raise RunFailedError(told) from error
 
 
 def measured_run(valid: ValidConfig) -> FinishedRun | None:

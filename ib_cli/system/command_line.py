@@ -47,6 +47,9 @@ def exit_codes(program: str) -> Iterator[None]:
         _leave(program, error, 1)
     except ConfigError as error:
         _leave(program, error, 2)
+    except MemoryError as error:
+        told = " ".join(str(error).split()) or "give it fewer runs at a time"
+        _leave(program, RunFailedError(f"out of memory: {told}"), 1)
     except KeyboardInterrupt as stop:
         print("stopped", flush=True)
         sys.exit(getattr(stop, "exit_code", 130))
