@@ -79,4 +79,6 @@ def in_a_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror or error}"
     text = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return f"out of memory: {text or 'the process may take no more'}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -185,8 +185,8 @@ class Attempt:
         settings = self.experiment.settings
         parameters = sum(p.numel() for p in self.experiment.model.parameters())
         return (
-            f"a smaller batch_size ({settings.batch_size}), eval_samples ({settings.eval_samples}) or model "
-            f"({parameters:,} parameters) takes less memory"
+            f"a smaller batch_size ({settings.batch_size}), samples ({settings.samples}), eval_samples "
+            f"({settings.eval_samples}) or model ({parameters:,} parameters) takes less memory"
         )
 
     def _told(self, result: dict[str, Any]) -> Outcome:

@@ -69,7 +69,7 @@ def build(
             model, objective = measured.model, measured.experiment.objective
             multipliers = measured.experiment.multipliers
     except RuntimeError as error:  # from torch: the network does not fit in memory
-        raise ConfigError(f"architecture: this model cannot be made ({str(error).splitlines()[0]})") from error
+        raise ConfigError(f"architecture: this model cannot be made ({in_a_line(error)})") from error
     # The faster order for the weights of convolutions. torch's stubs lack this call.
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     experiment = Experiment(

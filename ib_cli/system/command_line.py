@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError
+from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.secrets import told_line
 from ib_cli.system.signals import acting
@@ -48,8 +48,7 @@ def exit_codes(program: str) -> Iterator[None]:
     except ConfigError as error:
         _leave(program, error, 2)
     except MemoryError as error:
-        told = " ".join(str(error).split()) or "give it fewer runs at a time"
-        _leave(program, RunFailedError(f"out of memory: {told}"), 1)
+        _leave(program, RunFailedError(in_a_line(error)), 1)
     except KeyboardInterrupt as stop:
         print("stopped", flush=True)
         sys.exit(getattr(stop, "exit_code", 130))

@@ -1,4 +1,4 @@
-"""Memory that runs out: less at a time where that helps, else one line with the sizes; what has been trained is kept."""
+"""Memory that runs out: less at a time where that helps, else a line with the sizes; what has been trained is kept."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def records(folder: Path) -> dict[str, list[float]]:
 
 def test_an_error_of_memory_is_a_line() -> None:
     assert in_a_line(OF_TORCH) == "out of memory: could not allocate 8,192 MiB"
-    assert in_a_line(OF_NUMPY).startswith("MemoryError: Unable to allocate 74.5 GiB") and in_a_line(MemoryError())
+    assert in_a_line(OF_NUMPY).startswith("out of memory: Unable to allocate 74.5 GiB") and in_a_line(MemoryError())
 
 
 def test_a_group_whose_step_does_not_fit_goes_on_in_smaller_groups(
@@ -80,7 +80,7 @@ def test_a_single_run_that_does_not_fit_names_the_sizes(
 ) -> None:
     monkeypatch.setattr(GroupEpoch, "run", full(OF_TORCH))
     ended = ib_train(*STUDY, "gamma=1,2")
-    line = "out of memory: could not allocate 8,192 MiB: a smaller batch_size (50), eval_samples (12) or model ("
+    line = "out of memory: could not allocate 8,192 MiB: a smaller batch_size (50), samples (1), eval_samples (12) or "
     assert ended.code == 1 and "2 failed" in ended.out and line in told(ended)
 
 
@@ -110,7 +110,9 @@ def test_data_that_do_not_fit_end_their_runs_alone(
     monkeypatch.setattr(Digits, "read", large)
     ended = ib_train("-m", *SMALL, "epochs=1", "dataset.seed=7,0", "gamma=1,2", f"hydra/launcher={launcher}")
     assert ended.code == 1 and "2 done, 2 failed" in ended.out
-    line = "dataset=digits: MemoryError: Unable to allocate 74.5 GiB: its samples do not fit in the memory of this cpu"
+    line = (
+        "dataset=digits: out of memory: Unable to allocate 74.5 GiB: its samples do not fit in the memory of this cpu"
+    )
     assert line in told(ended)
 
 
