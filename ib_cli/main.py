@@ -95,6 +95,8 @@ def _ended(command: list[str]) -> int:
             return _done(command)
     except (OutputError, BrokenPipeError):
         raise
+    except WriteError as error:
+        return _fail(error.remedy if error.wrong_place else str(error), 2 if error.wrong_place else 1)
     except RunFailedError as error:  # it could not begin: a full disk, a checkpoint that is damaged
         return _fail(str(error), 1)
     except (ConfigError, HydraException, OmegaConfBaseException, *UNREADABLE) as error:

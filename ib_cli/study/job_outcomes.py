@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ib_cli.contracts.errors import WriteError
-from ib_cli.system.atomic import replacing
+from ib_cli.system.atomic import replacing, writing
 from ib_cli.system.folder_lock import FolderLock
 from ib_cli.system.own_files import make_own_folder
 from ib_cli.system.secrets import hidden, told_words
@@ -73,8 +73,9 @@ class Jobs:
         self._lock = FolderLock(new)
         _make_among_others(new)
         try:
-            self._lock.take()
-        except OSError:  # a file system without locks
+            with writing(new / ".lock"):
+                self._lock.take()
+        except WriteError:  # a full disk, or a file system without locks
             shutil.rmtree(new)
             with suppress(OSError):  # other multiruns of the study have folders there
                 new.parent.rmdir()
