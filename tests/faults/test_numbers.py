@@ -1,4 +1,4 @@
-"""Multipliers, rates and sizes at their ends: a right result, or one line that names the key, its value and the epoch."""
+"""Multipliers, rates and sizes at their ends: a right result, or a line that names the key, its value and the epoch."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ ODD = {
     "one class": ({"x": X, "y": 0 * Y}, ["the same label: there is nothing to predict"]),
     "one sample a class": ({"x": X[:6], "y": np.arange(6), "x_test": X[6:12], "y_test": np.arange(6)}, []),
     "all alike": ({"x": np.ones_like(X), "y": Y}, ["the same x: there is nothing to learn from it"]),
-    "all bytes alike": ({"x": np.full((40, 4, 4), 200, "u1"), "y": Y}, ["the same x: there is nothing to learn from it"]),
+    "bytes alike": ({"x": np.full((40, 4, 4), 200, "u1"), "y": Y}, ["the same x: there is nothing to learn from it"]),
     "a constant column": ({"x": np.where(np.arange(5) == 2, 7, X), "y": Y}, []),
     "a constant pixel": ({"x": np.repeat(BYTES, 5, 1).reshape(40, 5, 5) * np.tri(5, dtype="u1"), "y": Y}, []),
     "two points": ({"x": np.repeat(X[:2], 20, 0), "y": np.repeat([0, 1], 20)}, []),
