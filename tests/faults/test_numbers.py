@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import ib_cli
 from ib_cli.config.catalogue import choices, multipliers
 from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.functionals.objective import Objective
+from ib_cli.report.main import main as report
+from ib_cli.report.read.words import is_missing
 from ib_cli.run.describe import doubts
 from tests.conftest import SMALL, Ended
 
@@ -72,6 +75,20 @@ def test_a_mix_takes_a_multiplier_below_0(
         trained("objective=vib", "gamma=-1")
     with pytest.raises(ConfigError, match=r"at most 3\.4e38"):
         trained(f"objective={objective}", "gamma=-1e39")
+
+
+@pytest.mark.slow
+def test_a_report_shows_multipliers_below_0(ib_train: Callable[..., Ended], capsys: pytest.CaptureFixture) -> None:
+    assert ib_train("-m", *TINY, "objective=dib_mix", "gamma=-1,-0.5,0,0.5,1", "hydra/launcher=vectorized").code == 0
+    report(["outputs/runs", "--thermodynamics", "--latex"])
+    ended = capsys.readouterr()
+    assert "5 done" in ended.out and "damaged" not in ended.out and ended.err == ""
+    assert Path("outputs/runs/figures/thermodynamics_susceptibilities.png").exists()
+
+
+def test_an_empty_cell_of_any_kind_is_missing() -> None:
+    assert all(map(is_missing, (None, math.nan, np.float64("nan"), pd.NA)))
+    assert not any(map(is_missing, (0, "", [1, 2], False, math.inf)))
 
 
 def test_a_multiplier_may_be_negative_where_it_moves_weight_between_terms() -> None:
