@@ -6,6 +6,7 @@ Exit codes. 0: done. 1: a run failed, or something cannot be written. 2: the com
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -110,6 +111,8 @@ def _ended(command: list[str]) -> int:
     except OSError as error:  # from Hydra, making a multirun's folder; a run reports its own errors
         if own_file(error, command):
             return _fail(_advised(error, command), 2)
+        if error.errno == errno.EAGAIN:
+            return _fail(f"no more processes can be started here ({error.strerror}): ulimit -u says how many may be", 1)
         told = WriteError(error.filename or "a file of the study", error)
         return _fail(told.remedy, 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:

@@ -55,7 +55,7 @@ def measures(contents: Contents) -> Iterator[Plot]:
 
 
 def _axis(contents: Contents) -> dict[str, Any]:
-    """A logarithmic x axis, with a tick for a multiplier of 0 on the left if there is one; linear with negative ones."""
+    """A logarithmic x axis, with a tick for a multiplier of 0 at the left; a linear one with negative multipliers."""
     values = contents.points.colour_by
     if _linear(contents):
         return {}
