@@ -6,7 +6,6 @@ have the same process number, and a file outlives a killed process. What the fil
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import random
