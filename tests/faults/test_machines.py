@@ -52,7 +52,7 @@ def test_a_picture_needs_no_home_and_says_nothing_of_it(tmp_path: Path, home: st
 
 def test_matplotlib_without_any_folder_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matplotlib_import, "_imported", failing(errno.EROFS))
-    with pytest.raises(ConfigError, match=r"^TMPDIR: Matplotlib needs a folder for temporary files, and none can be wr"):
+    with pytest.raises(ConfigError, match=r"^TMPDIR: Matplotlib needs a folder for temporary files, and none can be"):
         import_matplotlib()
 
 
