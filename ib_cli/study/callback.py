@@ -13,7 +13,6 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli.config.told_command import told_command, typed_words
 from ib_cli.contracts.errors import ConfigError, OutputError
@@ -80,7 +79,7 @@ class Study(Callback):
             folder = Path(config.hydra.sweep.dir)
             jobs = Jobs.of(config.hydra)
             jobs.claim()
-        except (OSError, OmegaConfBaseException) as error:  # Hydra swallows a callback's errors: `check` raises it
+        except Exception as error:  # Hydra swallows a callback's errors: `check` raises it
             self.error = error
             return
         log = StudyLog(folder / "study.log", jobs.name)

