@@ -52,6 +52,13 @@ def check_links(folder: Path) -> None:
             raise DamagedError(f"{part} is no file: delete it, and give the same command again")
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what a killed process left half written in a run's folder, whose lock is held: its `.NAME.part`."""
+    drawn = (folder / "figures").glob(".*.part")
+    for part in (*(folder / f".{name}.part" for name in FILES), *drawn):
+        part.unlink(missing_ok=True)
+
+
 def check_digests(folder: Path) -> None:
     """Raises DamagedError, naming the file, where a record in a run's folder has changed since it was written.
 

@@ -11,7 +11,16 @@ import torch
 
 from ib_cli.contracts.errors import BusyError, ConfigError, DamagedError, WriteError
 from ib_cli.experiment.checkpoints import Checkpoints
-from ib_cli.experiment.damage import BEST, LINES, MORE, check_finished, check_links, check_order, check_places
+from ib_cli.experiment.damage import (
+    BEST,
+    LINES,
+    MORE,
+    check_finished,
+    check_links,
+    check_order,
+    check_places,
+    remove_parts,
+)
 from ib_cli.system.atomic import as_json, write_atomically, writing
 from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums, zip_notes
 from ib_cli.system.folder_lock import FolderLock, at_this_run
@@ -79,6 +88,8 @@ class Records:
                 holder = self._lock.holder() or "another process"
                 text = f"output: {at_this_run(holder)} ({self.folder}): wait for it, or change the config or the "
                 raise BusyError(f"{text}study's name", str(self.folder), holder)
+            with writing(self.folder):
+                remove_parts(self.folder)
             write_atomically(self.folder / "config.yaml", sealed_text(config))
         except DamagedError:
             self.close()
@@ -194,9 +205,9 @@ class Records:
         files = {name: self.folder / name for name in MORE}
         digests |= {name: digest_of(file.read_bytes()) for name, file in files.items() if file.exists()}
         write_sums(self.folder, digests | {"result.json": digest_of(content.encode())})
+        self.checkpoints.end()  # before the result: nobody comes back to a run that has one
         try:
             write_atomically(self.folder / "result.json", content)
         except WriteError:
             (self.folder / SUMS).unlink()  # it is of a result that is not there
             raise
-        self.checkpoints.end()

@@ -1,0 +1,94 @@
+"""SIGKILL at chosen writes: the same command then ends as if undisturbed (at large: tests/integration/kills.py)."""
+
+from __future__ import annotations
+
+import random
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ib_cli.config.catalogue import choices
+from ib_cli.study.job_outcomes import Jobs
+from tests.conftest import SMALL
+from tests.faults.deaths import die_at_write
+from tests.faults.remains import differences, remains, unsound, worsen
+from tests.integration.kill_cases import CASES
+from tests.processes import Forked
+
+FIT = (*SMALL, "dataset.validation_size=0.2", "estimators=information_plane", "estimators.use=[gaussian]")
+LANGEVIN = (
+    *(word for word in SMALL if not word.startswith(("dataset.", "architecture."))),
+    *("procedure=langevin", "dataset=therml_toy", "architecture=therml_toy", "objective=therml", "weights=point"),
+    *("sigma=1", "batch_size=2000", "epochs=4", "procedure.burn_in=1", "procedure.steps=2", "gamma=1,2"),
+)
+
+
+def test_every_procedure_launcher_and_command_is_killed() -> None:
+    words = {word for case in CASES.values() for word in case.words}
+    assert {name for name in choices("procedure") if f"procedure={name}" not in words} == {"fit"}, "fit is the default"
+    assert {case.command for case in CASES.values()} == {"train", "report", "encode", "evaluate"}
+    assert {"hydra/launcher=local", "hydra/launcher=vectorized", "hydra/sweeper=optuna"} < words
+
+
+@pytest.mark.parametrize("words", [FIT, ("-m", *LANGEVIN)], ids=["fit", "multirun"])
+def test_killed_at_any_write_it_ends_as_if_undisturbed(tmp_path: Path, words: tuple[str, ...]) -> None:
+    told, folder = tmp_path / "told", tmp_path / "killed"
+    code, said = Forked(tmp_path / "whole", *words, before=partial(die_at_write, 0, str(told))).end()
+    assert code == 0, said
+    writes = int(told.read_text())
+    assert writes > 30
+    for number in (writes // 2, *random.Random(21).sample(range(10, writes // 2), 2)):
+        code, said = Forked(folder, *words, before=partial(die_at_write, number)).end()
+        assert code == -signal.SIGKILL, said
+        assert not unsound(folder)
+        worsen(folder)
+    code, said = Forked(folder, *words).end()
+    assert code == 0 and "Traceback" not in said, said
+    assert not differences(remains(tmp_path / "whole"), remains(folder))
+
+
+def test_what_is_left_over_missing_or_different_is_noticed(tmp_path: Path) -> None:
+    for name, text in (("a", '{"epoch": 1}\n'), ("b", '{"epoch": 2}\n')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.jsonl").write_text(text)
+    (tmp_path / "a" / "figures").mkdir()
+    (tmp_path / "b" / ".best.pt.part").touch()
+    found = differences(remains(tmp_path / "a"), remains(tmp_path / "b"))
+    assert found == ["figures/ is missing", ".best.pt.part is left over", "metrics.jsonl differs"]
+    (tmp_path / "a" / "config.yaml").write_text("# sha256 of the lines below: " + 64 * "0" + "\nseed: 0\n")
+    assert "config.yaml is damaged" in unsound(tmp_path / "a")[0]
+
+
+def test_a_multirun_deletes_what_killed_ones_left(tmp_path: Path) -> None:
+    alive = Jobs(tmp_path / ".jobs" / "alive")
+    alive.claim()
+    for name in ("dead", ".dead"):
+        (tmp_path / ".jobs" / name).mkdir()
+        (tmp_path / ".jobs" / name / "0.json").write_text("{")
+    new = Jobs(tmp_path / ".jobs" / "new")
+    new.claim()
+    assert {path.name for path in (tmp_path / ".jobs").iterdir()} == {"alive", "new"}
+    for jobs in (alive, new):
+        jobs.remove()
+    assert not (tmp_path / ".jobs").exists()
+
+
+def test_a_multirun_whose_folder_is_deleted_as_it_is_made_makes_it_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, tries = Path.rename, []
+
+    def deleted_at_first(self: Path, target: Path) -> Path:
+        tries.append(target)
+        if len(tries) == 1:
+            (self / ".lock").unlink()
+            self.rmdir()
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", deleted_at_first)
+    jobs = Jobs(tmp_path / ".jobs" / "new")
+    jobs.claim()
+    assert len(tries) == 2 and jobs.folder.is_dir() and not Jobs(jobs.folder)._lock.take()
+    jobs.remove()
