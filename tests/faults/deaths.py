@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}  # as Python's audit names them
+KILLED = "killed before "
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -33,29 +34,32 @@ def die_at_write(number: int, told: str = "") -> None:
         if not (opened or event in CHANGES) or not isinstance(arguments[0], str | os.PathLike):
             return
         if os.path.abspath(arguments[0]).startswith(home) and last():  # noqa: PTH100 (quick)
-            die()
+            die(event, arguments[0])
 
     sys.addaudithook(audit)
     os.write, os.fsync = _half(home, last, os.write), _before(home, last, os.fsync)
 
 
-def die() -> None:
-    """SIGKILL to this process's group."""
-    os.killpg(0, signal.SIGKILL)
-
-
-def _ours(home: str, handle: int) -> bool:
+def die(event: str, file: object) -> None:
+    """SIGKILL to this process's group; standard error says before what."""
     try:
-        return str(Path(f"/proc/self/fd/{handle}").readlink()).startswith(home)
-    except OSError:
-        return False
+        os.write(2, f"\n{KILLED}{event} {file}\n".encode())
+    finally:
+        os.killpg(0, signal.SIGKILL)
+
+
+def _name(handle: int) -> str:
+    try:
+        return str(Path(f"/proc/self/fd/{handle}").readlink())
+    except OSError:  # it has been closed
+        return ""
 
 
 def _half(home: str, last: Callable[[], bool], write: Callable) -> Callable:
     def written(handle: int, content: bytes) -> int:
-        if _ours(home, handle) and last():
+        if (file := _name(handle)).startswith(home) and last():
             write(handle, content[: len(content) // 2])
-            die()
+            die("half of", file)
         return write(handle, content)
 
     return written
@@ -63,8 +67,8 @@ def _half(home: str, last: Callable[[], bool], write: Callable) -> Callable:
 
 def _before(home: str, last: Callable[[], bool], sync: Callable) -> Callable:
     def synced(handle: int) -> None:
-        if _ours(home, handle) and last():
-            die()
+        if (file := _name(handle)).startswith(home) and last():
+            die("os.fsync", file)
         sync(handle)
 
     return synced

@@ -7,7 +7,8 @@ killed, with its process group, and given again in the same folder, until it has
 comes to its end, all files are compared with the undisturbed ones, and it begins anew. Moments are of three kinds:
 
     imports   0 to 1.5 seconds after the start of Python
-    life      after a share of the processor time that the undisturbed command took, evenly between 0 and 1
+    life      after a share of the processor time that the undisturbed command took, evenly between 0.3 and 1: its own
+              imports are most of what comes before
     write     just before one of the changes of files that the undisturbed command made, or within it
 
 After a kill of the last kind, halves of files and lines are laid beside what the kill left.
@@ -31,13 +32,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.faults.deaths import die_at_write
+from tests.faults.deaths import KILLED, die_at_write
 from tests.faults.remains import differences, remains, unsound, worsen
 from tests.integration.kill_cases import CASES, FINISHED, Case, write_clouds
 from tests.processes import FORKS, Forked
 
 ROOT = Path(__file__).parents[2]
 IMPORTS = 1.5  # seconds
+EARLIEST = 0.3
 KINDS = ("imports", "life", "write", "life", "write", "life", "write")  # the order of a case's kills
 TICK = os.sysconf("SC_CLK_TCK")
 LONGEST = 600.0  # seconds: a command that takes longer hangs
@@ -62,6 +64,7 @@ class Killed:
         self.starts = self.rounds = 0
         self.wrong: list[str] = []
         self.stages: Counter[str] = Counter()
+        self.moments: list[str] = []  # of the kills at writes: before what
 
     def undisturbed(self) -> Undisturbed:
         """Run it to its end, and empty its folder again."""
@@ -115,9 +118,10 @@ class Killed:
             code, said = self.kill_after(process, self.rng.uniform(0, IMPORTS), clock=time.monotonic)
         else:
             process = self.process(0)
-            moment = self.rng.uniform(0, whole.seconds)
+            moment = self.rng.uniform(EARLIEST, 1) * whole.seconds
             code, said = self.kill_after(process, moment, clock=partial(_processor_time, process.pid))
         if code == -signal.SIGKILL:
+            self.moments += [line.removeprefix(KILLED) for line in said.splitlines() if line.startswith(KILLED)]
             return True, ""
         if code:
             self.wrong.append(f"ended with {code} before a kill ({kind}): {said[-600:]}")
@@ -255,7 +259,11 @@ def main() -> int:
         counts = [sum(one.kills.values()), *(one.kills[kind] for kind in ("imports", "life", "write"))]
         cells = [name, *counts, one.starts - 2, one.rounds, "yes" if not one.wrong else "NO"]
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-        print(f"  {name}: {time.monotonic() - started:.0f} s; {dict(one.stages)}", file=sys.stderr, flush=True)
+        print(
+            f"  {name}: {time.monotonic() - started:.0f} s; {dict(one.stages)}; {one.moments}",
+            file=sys.stderr,
+            flush=True,
+        )
         for text in one.wrong:
             print(f"  {name}: {text}", file=sys.stderr, flush=True)
     print(f"{sum(total.values())} kills: {dict(total)}; {_children():.0f} s of processor time")
