@@ -69,6 +69,7 @@ def worsen(folder: Path) -> None:
                      "result.json", "SHA256SUMS", "tables.npz", "figures/training.png"):  # fmt: skip
             part = (run / name).with_name(f".{Path(name).name}.part")
             if part.parent.is_dir():
+                part.unlink(missing_ok=True)  # it may be a second name of the file itself
                 part.write_bytes(JUNK)
     for jobs in folder.rglob(".jobs"):
         for name in ("dead", ".dead"):
@@ -78,6 +79,13 @@ def worsen(folder: Path) -> None:
 
 
 def _content(file: Path) -> Any:
+    try:
+        return _read(file)
+    except Exception as error:  # as many kinds as there are readers
+        return f"{type(error).__name__}: {error}"
+
+
+def _read(file: Path) -> Any:
     if file.name in NAMED_ONLY or file.suffix == ".log":
         return "there"
     if file.suffix == ".json":

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from ib_cli.config.catalogue import choices
+from ib_cli.experiment import records
+from ib_cli.experiment.records import Records
 from ib_cli.study.job_outcomes import Jobs
+from ib_cli.system.atomic import write_atomically
 from tests.conftest import SMALL
 from tests.faults.deaths import die_at_write
 from tests.faults.remains import differences, remains, unsound, worsen
@@ -92,3 +95,25 @@ def test_a_multirun_whose_folder_is_deleted_as_it_is_made_makes_it_anew(
     jobs.claim()
     assert len(tries) == 2 and jobs.folder.is_dir() and not Jobs(jobs.folder)._lock.take()
     jobs.remove()
+
+
+def test_killed_once_the_result_stands_a_run_leaves_one_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Records(tmp_path / "run")
+    run.open("seed: 0\n")
+    for epoch in (1, 2):
+        run.save_checkpoint({"epoch": epoch})
+    assert (tmp_path / "run" / "checkpoint.previous.pt").exists()
+
+    def killed_then(file: Path, content: str | bytes) -> None:
+        write_atomically(file, content)
+        if file.name == "result.json":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(records, "write_atomically", killed_then)
+    with pytest.raises(KeyboardInterrupt):
+        run.finish({"status": "done"})
+    run.close()
+    assert {file.name for file in (tmp_path / "run").glob("check*")} == {"checkpoint.pt"}
+    assert Records(tmp_path / "run").done is not None
