@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 from functools import partial
 from pathlib import Path
@@ -21,10 +22,14 @@ from tests.integration.kill_cases import CASES
 from tests.processes import Forked
 
 FIT = (*SMALL, "dataset.validation_size=0.2", "estimators=information_plane", "estimators.use=[gaussian]")
-LANGEVIN = (
+TOY = (
+    "weights=point",
     *(word for word in SMALL if not word.startswith(("dataset.", "architecture."))),
-    *("procedure=langevin", "dataset=therml_toy", "architecture=therml_toy", "objective=therml", "weights=point"),
-    *("sigma=1", "batch_size=2000", "epochs=4", "procedure.burn_in=1", "procedure.steps=2", "gamma=1,2"),
+    *("dataset=therml_toy", "architecture=therml_toy", "objective=therml"),
+)
+LANGEVIN = (
+    *(*TOY, "procedure=langevin", "sigma=1", "batch_size=2000", "epochs=4", "procedure.burn_in=1", "procedure.steps=2"),
+    "gamma=1,2",
 )
 
 
@@ -50,6 +55,42 @@ def test_killed_at_any_write_it_ends_as_if_undisturbed(tmp_path: Path, words: tu
     code, said = Forked(folder, *words).end()
     assert code == 0 and "Traceback" not in said, said
     assert not differences(remains(tmp_path / "whole"), remains(folder))
+
+
+def killed_before_its_result(folder: Path, words: tuple[str, ...]) -> None:
+    """Leave what a run leaves that is killed when all but its result is written."""
+    told = folder.with_suffix(".told")
+    code, said = Forked(folder, *words, before=partial(die_at_write, 0, str(told))).end()
+    assert code == 0, said
+    for number in range(int(told.read_text()), 0, -1):
+        shutil.rmtree(folder)
+        Forked(folder, *words, before=partial(die_at_write, number)).end()
+        if not list(folder.rglob("result.json")):
+            return
+
+
+# `hand_crafted` makes its checkpoint and its lines anew; the others go on from them.
+RESUMED = {
+    "hand_crafted": (*TOY[1:], "procedure=hand_crafted"),
+    "fit": (*FIT, "epochs=1"),
+    "langevin": LANGEVIN[:-1],
+    "equilibrate": CASES["equilibrate"].words,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RESUMED)
+def test_killed_again_as_it_resumes_its_checkpoint_and_its_lines_fit(tmp_path: Path, name: str) -> None:
+    killed_before_its_result(tmp_path / "once", RESUMED[name])
+    assert list((tmp_path / "once").rglob("checkpoint.pt"))
+    for number in range(1, 200):
+        again = tmp_path / f"again {number}"
+        shutil.copytree(tmp_path / "once", again)
+        code, said = Forked(again, *RESUMED[name], before=partial(die_at_write, number)).end()
+        if code == 0:  # it has fewer
+            break
+        assert code == -signal.SIGKILL and not unsound(again), said
+    assert 10 < number < 199
 
 
 def test_what_is_left_over_missing_or_different_is_noticed(tmp_path: Path) -> None:

@@ -110,7 +110,10 @@ class Killed:
         return process.returncode, said
 
     def killed(self, kind: str, whole: Undisturbed) -> tuple[bool, str]:
-        """Start it, and kill it at a moment of this kind: whether it was killed, and what it said if it was not."""
+        """Start it, and kill it at a moment of this kind: whether it was killed, and what it said if it was not.
+
+        Raises RuntimeError where it fails by itself.
+        """
         if kind == "write":
             code, said = self.forked(self.rng.randint(1, whole.writes))
         elif kind == "imports":
@@ -121,10 +124,10 @@ class Killed:
             moment = self.rng.uniform(EARLIEST, 1) * whole.seconds
             code, said = self.kill_after(process, moment, clock=partial(_processor_time, process.pid))
         if code == -signal.SIGKILL:
-            self.moments += [line.removeprefix(KILLED) for line in said.splitlines() if line.startswith(KILLED)]
+            self.moments += [line.removeprefix(KILLED) for line in said.splitlines() if line.startswith(KILLED)][-1:]
             return True, ""
         if code:
-            self.wrong.append(f"ended with {code} before a kill ({kind}): {said[-600:]}")
+            raise RuntimeError(f"ended with {code} before a kill ({kind}): {said[-600:]}")
         return False, said
 
     def forked(self, number: int) -> tuple[int, str]:
@@ -163,7 +166,7 @@ class Killed:
                 self.fresh()
         code, said = self.forked(0)
         if code:
-            self.wrong.append(f"ended with {code} at last: {said[-600:]}")
+            raise RuntimeError(f"ended with {code} at last: {said[-600:]}")
         self.compare(whole, said)
 
     def compare(self, whole: Undisturbed, said: str) -> None:
