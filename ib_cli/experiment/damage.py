@@ -53,9 +53,9 @@ def check_links(folder: Path) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what a killed process left half written in a run's folder, whose lock is held: its `.NAME.part`."""
-    ours = {f".{name}.part" for name in FILES}
-    records = [part for part in folder.glob(".*.part") if part.name in ours]
+    """Remove what a killed process left half written in a run's folder, whose lock is held: `.NAME.…part`."""
+    ours = tuple(f".{name}." for name in FILES)
+    records = [part for part in folder.glob(".*.part") if part.name.startswith(ours)]
     for part in (*records, *(folder / "figures").glob(".*.part")):
         part.unlink(missing_ok=True)
 

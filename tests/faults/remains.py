@@ -20,6 +20,7 @@ NAMED_ONLY = {".lock", "SHA256SUMS", "multirun.yaml"}  # of a process or of time
 TIMES = re.compile(r"seconds$|^origin$|^begun$|^start$|^made$|_at$")
 PDF_DATE = re.compile(rb"/CreationDate \(.*?\)")
 HTML_DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?")
+UNLOCKED = re.compile(r"\.[0-9a-f]{8}\.part$")  # half a file where several processes may write: it goes after an hour
 JUNK = b"\x00half of a file"
 
 
@@ -28,6 +29,8 @@ def remains(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
+        if UNLOCKED.search(name) and not any((run / "config.yaml").exists() for run in path.parents[:2]):
+            continue
         if path.is_file():
             found[name] = _content(path)
         elif not any(path.iterdir()):
@@ -67,10 +70,11 @@ def worsen(folder: Path) -> None:
             lines.write_bytes(lines.read_bytes() + b'{"epoch": 1, "spl')
         for name in ("config.yaml", "metrics.jsonl", "checkpoint.pt", "checkpoint.previous.pt", "best.pt",
                      "result.json", "SHA256SUMS", "tables.npz", "figures/training.png"):  # fmt: skip
-            part = (run / name).with_name(f".{Path(name).name}.part")
-            if part.parent.is_dir():
-                part.unlink(missing_ok=True)  # it may be a second name of the file itself
-                part.write_bytes(JUNK)
+            for ending in ("part", "0123abcd.part"):
+                part = (run / name).with_name(f".{Path(name).name}.{ending}")
+                if part.parent.is_dir():
+                    part.unlink(missing_ok=True)  # it may be a second name of the file itself
+                    part.write_bytes(JUNK)
     for jobs in folder.rglob(".jobs"):
         for name in ("dead", ".dead"):
             (jobs / name).mkdir(exist_ok=True)
