@@ -179,11 +179,24 @@ class Records:
             for lines in self._lines:
                 lines.delete()  # of an attempt that came to no checkpoint
             return None
-        state, file = found
+        self._return_to(*found)
+        return found[0]
+
+    def go_back(self, device: torch.device, epoch: int, step: int) -> dict[str, Any] | None:
+        """The checkpoint before the last, to go on from it, if it is whole and of this step of this epoch.
+
+        Else None, and no file changes.
+        """
+        state = self.checkpoints.read_previous(device, self._check_lines)
+        if state is None or (state["epoch"], state.get("step_in_epoch", 0)) != (epoch, step):
+            return None
+        self._return_to(state, self.checkpoints.previous)
+        return state
+
+    def _return_to(self, state: Mapping[str, Any], file: Path) -> None:
         for lines, count in zip(self._lines, state["lines"]):
             lines.keep(count)
         self.checkpoints.settle(file)
-        return state
 
     def _check_run(self, state: Mapping[str, Any], name: str | None) -> None:
         """Raises DamagedError for a state that another run wrote. Earlier versions wrote no name."""

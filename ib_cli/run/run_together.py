@@ -149,9 +149,11 @@ def _train(runs: Mapping[int, Attempt], tell: Tell) -> list[int]:
 
 def _begin(runs: Mapping[int, Attempt], tell: Tell) -> dict[int, dict[str, Any] | None]:
     """Begin the runs; returns a checkpoint, or None, for each run that could begin."""
-    checkpoints = {}
+    checkpoints: dict[int, dict[str, Any] | None] = {}
+    known: dict[int, bool] = {}  # whether the run has lines
     for number, run in runs.items():
         try:
+            known[number] = run.experiment.records.metrics.count() > 0
             with log_file(run.folder):
                 checkpoints[number] = run.begin()
             tell(number, run.outcome("running"))
@@ -163,7 +165,30 @@ def _begin(runs: Mapping[int, Attempt], tell: Tell) -> dict[int, dict[str, Any] 
             if run.experiment.settings.debug and not isinstance(error, RunFailedError):
                 raise
             tell(number, replace(run.outcome("failed"), error=in_a_line(error)))
+    if all(known[number] for number in checkpoints):  # else some are new to the study
+        _level(runs, checkpoints)
     return checkpoints
+
+
+def _level(runs: Mapping[int, Attempt], checkpoints: dict[int, dict[str, Any] | None]) -> None:
+    """Take the runs that a kill left one checkpoint ahead of the others back to these.
+
+    A group's checkpoints are written one after the other. Runs apart would train apart for a while, and sums over
+    another number of runs are rounded in another way.
+    """
+    moments = {number: _moment(checkpoint) for number, checkpoint in checkpoints.items()}
+    behind = min(moments.values(), default=(0, 0))
+    for number in (number for number, moment in moments.items() if moment > behind):
+        experiment = runs[number].experiment
+        if behind > (0, 0):
+            checkpoints[number] = experiment.records.go_back(experiment.device, *behind) or checkpoints[number]
+        elif moments[number] <= (experiment.settings.checkpoint_every, 0):
+            experiment.records.clear()
+            checkpoints[number] = None
+
+
+def _moment(checkpoint: Mapping[str, Any] | None) -> tuple[int, int]:
+    return (0, 0) if checkpoint is None else (checkpoint["epoch"], checkpoint.get("step_in_epoch", 0))
 
 
 def _train_begun(

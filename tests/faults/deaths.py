@@ -14,12 +14,12 @@ KILLED = "killed before "
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
-def die_at_write(number: int, told: str = "") -> None:
+def die_at_write(number: int, told: str = "", name: str = "") -> None:
     """From here on count the changes of files below the working directory, and die before the one of this number.
 
     A change is a file opened to be written, written by `os.write` or brought to the disk; a name that is given, moved
     or removed. They count from 1; with 0 the process lives. A dying `os.write` leaves half of its bytes. `told`: a file
-    elsewhere, which holds the number of changes so far.
+    elsewhere, which holds the number of changes so far. `name`: count those of files whose names end so.
     """
     home, changes = f"{Path.cwd()}{os.sep}", count(1)
 
@@ -33,11 +33,13 @@ def die_at_write(number: int, told: str = "") -> None:
         opened = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
         if not (opened or event in CHANGES) or not isinstance(arguments[0], str | os.PathLike):
             return
-        if os.path.abspath(arguments[0]).startswith(home) and last():  # noqa: PTH100 (quick)
+        file = os.path.abspath(arguments[0])  # noqa: PTH100 (quick)
+        if file.startswith(home) and file.endswith(name) and last():
             die(event, arguments[0])
 
     sys.addaudithook(audit)
-    os.write, os.fsync = _half(home, last, os.write), _before(home, last, os.fsync)
+    if not name:
+        os.write, os.fsync = _half(home, last, os.write), _before(home, last, os.fsync)
 
 
 def die(event: str, file: object) -> None:

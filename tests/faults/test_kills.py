@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from ib_cli.config.catalogue import choices
 from ib_cli.experiment import records
@@ -55,6 +56,24 @@ def test_killed_at_any_write_it_ends_as_if_undisturbed(tmp_path: Path, words: tu
     code, said = Forked(folder, *words).end()
     assert code == 0 and "Traceback" not in said, said
     assert not differences(remains(tmp_path / "whole"), remains(folder))
+
+
+def test_a_group_killed_between_two_checkpoints_goes_on_together(tmp_path: Path) -> None:
+    """Its runs are then an epoch apart; trained apart, they would be rounded in another way."""
+    words = ("-m", *SMALL, "epochs=3", "gamma=0.001,0.1,1", "hydra/launcher=vectorized")
+    code, said = Forked(tmp_path / "whole", *words).end()
+    assert code == 0, said
+    names = 4  # that a checkpoint's file, before it has its name, is given, opened or renamed by, or removed from
+    for checkpoints in (1, 5):  # of three runs an epoch
+        death = partial(die_at_write, checkpoints * names + 1, name=".checkpoint.pt.part")
+        code, said = Forked(tmp_path / "killed", *words, before=death).end()
+        assert code == -signal.SIGKILL, said
+        files = (tmp_path / "killed" / "outputs" / "runs").glob("*/checkpoint.pt")
+        epochs = sorted(torch.load(file, weights_only=True)["epoch"] for file in files)
+        assert epochs in ([1], [1, 2, 2], [1, 1, 2]), epochs
+    code, said = Forked(tmp_path / "killed", *words).end()
+    assert code == 0, said
+    assert not differences(remains(tmp_path / "whole"), remains(tmp_path / "killed"))
 
 
 def killed_before_its_result(folder: Path, words: tuple[str, ...]) -> None:
