@@ -172,12 +172,13 @@ def _alone(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
 
 
 def _takes(meant: Meant, value: str, known: KnownKeys) -> bool:
-    """Whether a key can have the value: no key whose default is a word takes a number."""
+    """Whether a key can have the value: no key whose default is a word takes a number, but for weights of terms."""
     group, _, option = meant.option.partition("=")
     keys = known.keys(group, option) if group else known.chosen_keys()
     default = keys.get(meant.key.partition(".")[2] if group else meant.key)
     worded = isinstance(default, str) and "$" not in default and meant_number(default) is None
-    return not (worded and meant.key not in TEXTS and meant_number(value) is not None)
+    either = meant.key in TEXTS or meant.key.startswith("objective.")
+    return not (worded and not either and meant_number(value) is not None)
 
 
 def _of_hydra(typed: str, known: KnownKeys) -> Meant | None:

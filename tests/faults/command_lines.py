@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from hydra.conf import HydraConf
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -128,7 +129,8 @@ def slips(draw: st.DrawFn) -> str:
 def of_other_kinds() -> SearchStrategy[str]:
     """A key or a group with any value; additions, removals, and a choice of null or of another group's option."""
     known = KnownKeys()
-    keys = st.sampled_from([*typed_keys(), *known.groups(), *MULTIPLIERS])
+    of_hydra = [f"hydra.{field.name}" for field in fields(HydraConf)]
+    keys = st.sampled_from([*typed_keys(), *known.groups(), *MULTIPLIERS, *of_hydra])
     signs = st.sampled_from(["", "", "+", "++", "~", "+~", "~~"])
     options = st.sampled_from([option for group in known.groups() for option in known.options(group)])
     anything = st.one_of(values(), values(), options, st.sampled_from(FILES))

@@ -28,6 +28,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.report import main as ib_report
 from ib_cli.run import encode as ib_encode
 from ib_cli.run import evaluate as ib_evaluate
+from ib_cli.run.run_ids import run_folder
 from ib_cli.run.validation import resolve, validate
 from ib_cli.study.job_outcomes import Jobs, Outcome
 from tests.conftest import SMALL, Ended
@@ -174,7 +175,8 @@ class Box:
     def _planning(self) -> Iterator[None]:
         def run(config: Any, tell: object = None) -> Outcome:
             self.composed = config
-            validate(resolve(config)).targets["dataset"]()
+            plain = resolve(config)
+            run_folder(plain, validate(plain).targets["dataset"]().fingerprint())
             self.jobs += 1
             return Outcome("done")
 

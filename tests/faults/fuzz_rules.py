@@ -25,9 +25,13 @@ INTERNALS = re.compile(
 )
 
 
+LIBRARIES = "tmp/torchinductor_"  # a folder that torch makes as it is imported, for compiled code
+
+
 def faults(command: Command, ended: Ended, changed: Collection[str], output: str = "work/outputs") -> list[str]:
     """What a command did against the rules. `changed`: paths in the box; `output`: of its runs."""
-    found = []
+    found: list[str] = []
+    changed = [path for path in changed if not path.startswith(LIBRARIES)]
     if ended.code == HUNG:
         return ["does not end"]
     if ended.code == RAISED:
