@@ -19,6 +19,7 @@ from ib_cli.system.places import is_file
 LIKELY = ("objective", "dataset", "optimizer", "architecture", "bottleneck", "procedure", "schedule", "sweep",
           "estimators", "tracker", "marginal", "classifier", "decoder", "weights", "noise")  # fmt: skip
 
+EITHER = (*TEXTS, "device", "precision")  # keys of words that people give numbers: gpu=0, amp=16
 OPTION = re.compile(r"\w[\w-]*")  # the name of an option, which is no pattern of files
 
 
@@ -177,7 +178,7 @@ def _takes(meant: Meant, value: str, known: KnownKeys) -> bool:
     keys = known.keys(group, option) if group else known.chosen_keys()
     default = keys.get(meant.key.partition(".")[2] if group else meant.key)
     worded = isinstance(default, str) and "$" not in default and meant_number(default) is None
-    either = meant.key in TEXTS or meant.key.startswith("objective.")
+    either = meant.key in EITHER or meant.key.startswith("objective.")
     return not (worded and not either and meant_number(value) is not None)
 
 

@@ -27,6 +27,7 @@ from tests.faults.fuzz_rules import changes, faults
 
 MEMORY = 14 * 2**30  # bytes of addresses: a model beyond it must be told as one that does not fit
 SECONDS = 240  # of a command: on a busy machine imports alone take ten
+PROGRESS = 100  # commands between two lines that say how far it is
 MOST_JOBS = 4  # of a multirun that is run
 LARGEST, SMALL = 40, 8  # whole numbers of a config that are run as they are, and what larger ones become
 KEPT = ("seed", "digest", "hydra")  # in the key of a number that stays, however large
@@ -44,6 +45,8 @@ class Counts:
     def tell(self, command: Command, ended: Ended, found: Sequence[str]) -> None:
         """Count a command; print its faults."""
         self.tried += 1
+        if self.tried % PROGRESS == 0:
+            print(f"… {self.summary()}", flush=True)
         self.codes[command.program, ended.code] += 1
         for fault in found:
             self.faults += 1
