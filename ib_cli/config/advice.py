@@ -32,15 +32,21 @@ def advised(error: Exception, words: Sequence[str]) -> str:
         if tidy.told:
             right = tidy.words if tidy.program != "ib-train" else mended(tidy.words)
             command = told_command([tidy.program, *right])
-            return _left(right, tidy.program) or wrong_spacing(right) or f"{tidy.told}: {command}"
+            return _left(right, tidy.program) or _wrong_spacing(words, right) or f"{tidy.told}: {command}"
     right = (
         mended(words) if NO_SUCH.search(line) or hasattr(error, "override") else meant_value(line, words, _known(words))
     )
     if right == list(words):
         return line
-    if wrong := wrong_spacing(right):  # a command that is still wrong helps nobody
+    if wrong := _wrong_spacing(words, right):  # a command that is still wrong helps nobody
         return wrong
     return f"{line}{' ' if line.endswith('?') else ': '}{told_command(['ib-train', *right])}"
+
+
+def _wrong_spacing(words: Sequence[str], right: Words) -> str:
+    """The line for a spacing that is still wrong in the right command, as it was typed; '' where there is none."""
+    wrong = wrong_spacing(right)
+    return wrong and (wrong_spacing(list(words)) or wrong)
 
 
 def _as_typed(line: str, words: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ib_cli.config.catalogue import directory
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_words import squashed
+from ib_cli.system.places import is_file, is_folder
 
 _LINE = re.compile(r"^(\w+):\s*(\S.*?)\s+#\s*(.*)$", re.MULTILINE)  # key, default and comment
 _BETWEEN = re.compile(r"[|,;:()]|\bor\b|\bof\b")  # the parts of a comment; a choice is a part by itself
@@ -33,8 +34,9 @@ def _files(group: str, option: str) -> Iterator[Path]:
     """The file of an option, then those that options of its group build on."""
     conf = directory("conf")
     own = conf / group / f"{option}.yaml"
-    yield from (own,) if own.is_file() else ()
-    yield from sorted((conf / f"{group}_options").glob("*.yaml"))
+    yield from (own,) if is_file(own) else ()
+    shared = conf / f"{group}_options"
+    yield from sorted(shared.glob("*.yaml")) if is_folder(shared) else ()
 
 
 def _choices(default: str, comment: str) -> list[str]:
