@@ -59,7 +59,7 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
     )
     found, told = [word for word in words if word], "" if all(words) else "'': is no word"
     for step, reason in steps:
-        new = step(found, known)
+        new = [word for word in step(found, known) if word]  # one of spaces, which a step has taken away, is none
         if new != found:
             told = told or f"{_first_changed(found, new)}: {reason}"
             known = KnownKeys(config_folders(new), new)
@@ -211,7 +211,7 @@ def _separate(words: Words, known: KnownKeys) -> Words:
             before = found[-1] if found else ""
             if "=" in before and before[-1] in ",;" and "=" not in part and not is_flag(part):
                 found[-1] = before[:-1] + "," + part.lstrip(",")
-            elif "=" in before and part[0] in ",;" and "=" not in part:
+            elif "=" in before and part.startswith((",", ";")) and "=" not in part:
                 found[-1] += "," + part.lstrip(",; ") if part.strip(",; ") else ""
             else:
                 if before and "=" in before:

@@ -18,6 +18,7 @@ FOUND = [  # each broke a rule when it was first drawn
     ["sigma=1e-2", "x" * 5000],
     ["-1", "a.b" * 100 + "=1"],
     ["-m", "", "seed=`x`", ""],
+    ["-m", "\x85", "1e-3..1", "evaluate_train=true", "\x85"],
     ["-m", "epochs=inf"],
     ["-m", "hydra.sweeper=null"],
     ["-m", "+optimizer.momentum=interval(0,1)"],
