@@ -168,9 +168,9 @@ class Study(Callback):
 
     def _unmake(self) -> None:
         """Remove the folders that this multirun has made, where there is no run and no other multirun in them."""
-        if self.made:
-            for name in OWN_FILES:
-                (self.made[0] / name).unlink(missing_ok=True)
+        for file in (self.made[0] / name for name in OWN_FILES if self.made):
+            with suppress(OSError):  # it is not there, or its folder could not be made
+                file.unlink()
         for folder in self.made:
             with suppress(OSError):  # somebody else has put something there
                 folder.rmdir()
