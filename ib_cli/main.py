@@ -162,7 +162,7 @@ def _advised(error: Exception, command: list[str]) -> str:
 
 def _fail(line: str, code: int) -> int:
     if studies and not studies[-1].begun:
-        studies.pop().give_up(line)  # no job has begun: there is no table to show
+        studies.pop().give_up(line, refused=code == 2)  # no job has begun: there is no table to show
     _end_study()
     print(f"ib-train: {told_line(line)}", file=sys.stderr)
     return code

@@ -15,6 +15,7 @@ from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
 from ib_cli.datasets.published_files import genuine, is_genuine
 from ib_cli.system.home import expanded
+from ib_cli.system.places import is_file, is_there
 from ib_cli.system.torchvision_import import import_torchvision
 
 # All that torchvision is seen to raise where it cannot fetch, check or unpack.
@@ -45,7 +46,7 @@ class TorchvisionDataSet(DataSet):
         """Empty, as the name says it all. Raises ConfigError where files are there and not the published ones."""
         for name, checksum in self.checksums.items():
             try:
-                if (self._home / name).is_file() and not is_genuine(self._home / name, checksum):
+                if is_file(self._home / name) and not is_genuine(self._home / name, checksum):
                     raise self._damaged(name)
             except OSError as error:
                 raise self._unreadable(name, error) from error
@@ -53,7 +54,7 @@ class TorchvisionDataSet(DataSet):
 
     def read(self) -> Arrays:
         """Raises ConfigError where files are missing and cannot be fetched, or are not the published ones."""
-        missing = [name for name in self.checksums if not (self._home / name).is_file()]
+        missing = [name for name in self.checksums if not is_file(self._home / name)]
         if missing and not self.download:
             raise ConfigError(
                 f"dataset.root: there is no {self._home / missing[0]}; set dataset.download=true or point "
@@ -90,7 +91,7 @@ class TorchvisionDataSet(DataSet):
     def _fetch(self) -> None:
         """Downloads to a temporary folder first: neither a killed run nor several at once leave half a file."""
         home, peer = self._home, getattr(import_torchvision().datasets, self.peer)
-        made = [folder for folder in (home, *home.parents) if not folder.exists()]
+        made = [folder for folder in (home, *home.parents) if not is_there(folder)]
         try:
             home.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(dir=home) as scratch:
