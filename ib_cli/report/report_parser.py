@@ -29,7 +29,7 @@ class ReportParser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """The options of the words; ends the program with code 2 where they are wrong."""
-        self.words = list(sys.argv[1:] if args is None else args)
+        self.words = [word for word in (sys.argv[1:] if args is None else args) if word.strip()]  # as ib-train does
         options = super().parse_args(self.words, namespace)
         for folder in options.folders:
             if not is_folder(folder):

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.system.output import drop_output, named_output
@@ -27,6 +27,13 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line that begins with the program's name."""
 
     keys: Sequence[str] = ()  # that the program takes as words KEY=VALUE
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's own, but words of no letters are shown in quotes where they are refused."""
+        found, rest = self.parse_known_args(args, namespace)
+        if rest:
+            self.error("unrecognized arguments: " + " ".join(word if word.strip() else repr(word) for word in rest))
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with code 2."""

@@ -35,6 +35,7 @@ FOUND_ELSEWHERE = [
     ("ib-encode", ["estimators.split=)", "outputs/my_study"]),
     ("ib-encode", ["", "outputs/my_study"]),
     ("ib-report", ["x" * 5000]),
+    ("ib-report", ["", "outputs/my_study", " ", "--latx"]),
 ]
 
 
@@ -70,6 +71,10 @@ def test_what_was_found_is_mended(box: Box, words: list[str]) -> None:
 @pytest.mark.parametrize("program, words", FOUND_ELSEWHERE, ids=lambda each: str(each)[:40])
 def test_what_was_found_in_other_programs_is_mended(box: Box, program: str, words: list[str]) -> None:
     _keeps_to_the_rules(box, Command(program, tuple(words)))
+
+
+def test_words_of_no_letters_are_no_words_of_a_report(box: Box) -> None:
+    assert box.plan(Command("ib-report", ("", "outputs/my_study", " ", "--latex", ""))).code == 0
 
 
 def _keeps_to_the_rules(box: Box, command: Command) -> None:
