@@ -1,4 +1,4 @@
-"""Hydra's composing, done once in a process for each choice of our options; tests make the same choices again and again."""
+"""Hydra's composing, done once in a process for each choice of our options, as tests make the same ones again."""
 
 from __future__ import annotations
 

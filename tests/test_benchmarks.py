@@ -73,6 +73,7 @@ def test_a_figure_is_held_against_a_number() -> None:
     assert Figure("case", [2.1], most=2).met is False
 
 
+@pytest.mark.slow
 def test_a_side_can_work_in_a_process_of_its_own() -> None:
     with Apart(lasting, 0.25) as side:
         assert in_turns([side], 2) == [(0.25,), (0.25,)]

@@ -23,6 +23,7 @@ from benchmarks.measure import Figure, NotRun, Options, Ratio, Row, record
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "on_a_gpu.sh"
 
 
+@pytest.mark.slow
 def test_the_whole_script_in_a_dry_run(tmp_path: Path) -> None:
     environment = {**os.environ, "OUT": str(tmp_path / "out"), "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run([SCRIPT, "--dry-run"], cwd=tmp_path, env=environment, capture_output=True, text=True)

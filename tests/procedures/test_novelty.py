@@ -19,6 +19,7 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
 from ib_cli.run.library import Run
 from tests.conftest import SMALL, Ended
+from tests.families import family
 from tests.report.reporting import contents_of
 
 NOVELTY = ("procedure=novelty", "figures=false", "device=cpu")
@@ -182,7 +183,7 @@ def test_a_wrong_command_is_a_line(
 
 @pytest.mark.parametrize(
     "words, keys, told",
-    [
+    family([
         ((), (), "it has seen all of the 10 classes of its data, so none is new to it: name another data set by"),
         (("dataset=npz", "{numbers}", "decoder.likelihood=gaussian"), (),
          "its y is continuous, so there are no other classes: name another data set by procedure.others"),
@@ -192,7 +193,7 @@ def test_a_wrong_command_is_a_line(
          "procedure.others=digits: has pixels of 17 levels, and the run's data have not: they must be stored alike"),
         (("dataset=gaussian", "decoder.likelihood=gaussian"), (), "its data have no labels to choose by: name another"),
         (("dataset.classes=[3]", "objective=ce", "bottleneck=deterministic"), (), "nothing that scores a sample"),
-    ],
+    ], every=2),
     ids=["all seen", "continuous", "shape", "levels", "a law", "no score"],
 )  # fmt: skip
 def test_a_run_that_does_not_suit_is_refused(

@@ -27,6 +27,7 @@ from ib_cli.run.measured import completed
 from ib_cli.study.finished_runs import runs_to_measure
 from ib_cli.system.signals import Interrupted, catch_signals
 from tests.conftest import SMALL, Ended
+from tests.families import family
 from tests.procedures.fit.test_fit_together import assert_equal
 from tests.run.test_resume import Stopper
 
@@ -218,19 +219,30 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path
 
 @pytest.mark.parametrize(
     "run, keys, told",
-    [
-        ("outputs", {}, "procedure.run=outputs: "),
-        ("nowhere", {}, "is no run's folder"),
-        ("outputs/a", {}, "is a study's folder: name one of its runs"),
-        ("{exact}", {}, "has no checkpoint.pt, so there is no model to measure (its procedure is exact_frontier)"),
-        ("{probe}", {}, "this run measures another one itself: name that run, outputs/a/"),
-        ("{a}", {"dataset": {"_target_": "therml_toy", "passes": 1}}, "dataset=therml_toy: the run of procedure.run="),
-        ("{a}", {"dataset.train_size": None}, "dataset.train_size=null: the run of procedure.run="),
-        ("{a}", {"procedure.label": "nuisance"}, "have no such label; there are y"),
-        ("{a}", {"procedure.noise": "maybe"}, "procedure.noise=maybe: must be 'on' or 'off'"),
-        ("{a}", {"procedure.patience": 1}, "procedure.patience needs a validation split"),
-        ("{a}", {"objective": {"name": "autoencoder", "minimise": {"D": 1}}}, "trains no classifier, which a probe is"),
-    ],
+    family(
+        [
+            ("outputs", {}, "procedure.run=outputs: "),
+            ("nowhere", {}, "is no run's folder"),
+            ("outputs/a", {}, "is a study's folder: name one of its runs"),
+            ("{exact}", {}, "has no checkpoint.pt, so there is no model to measure (its procedure is exact_frontier)"),
+            ("{probe}", {}, "this run measures another one itself: name that run, outputs/a/"),
+            (
+                "{a}",
+                {"dataset": {"_target_": "therml_toy", "passes": 1}},
+                "dataset=therml_toy: the run of procedure.run=",
+            ),
+            ("{a}", {"dataset.train_size": None}, "dataset.train_size=null: the run of procedure.run="),
+            ("{a}", {"procedure.label": "nuisance"}, "have no such label; there are y"),
+            ("{a}", {"procedure.noise": "maybe"}, "procedure.noise=maybe: must be 'on' or 'off'"),
+            ("{a}", {"procedure.patience": 1}, "procedure.patience needs a validation split"),
+            (
+                "{a}",
+                {"objective": {"name": "autoencoder", "minimise": {"D": 1}}},
+                "trains no classifier, which a probe is",
+            ),
+        ],
+        every=2,
+    ),
 )
 def test_a_wrong_probe_is_a_line(
     monkeypatch: pytest.MonkeyPatch,

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from ib_cli.config.catalogue import choices
 from ib_cli.config.public_names import of_option
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.experiment.experiment import Experiment
@@ -81,11 +80,6 @@ def test_what_is_measured_and_not_trained_is_said_to_be(experiment, words, terms
 def test_a_part_that_somebody_chose_and_nothing_needs_is_said_to_be(experiment, words, unused) -> None:
     (doubt,) = said(experiment(*words))
     assert doubt.startswith(f"{unused} is not used")
-
-
-@pytest.mark.parametrize("objective", [name for name in choices("objective") if name != "therml"])
-def test_every_objective_trains_its_own_parts(experiment: Callable, objective: str) -> None:
-    assert said(experiment(f"objective={objective}")) == []
 
 
 def test_an_option_names_its_class_by_the_option_it_builds_on() -> None:

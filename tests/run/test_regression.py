@@ -183,6 +183,7 @@ def informations(params: dict[str, Tensor], covariance: Tensor, n: int) -> tuple
     return float(of_z - torch.logdet(N)) / 2, float(of_z - of_z_given_y) / 2
 
 
+@pytest.mark.slow
 def test_a_linear_vib_reaches_the_gaussian_information_bottleneck(ib_train: Callable) -> None:
     """Within 0.02 nats of I(Y;Z): sweeps/gaussian_ib.yaml with fewer γ and a sixth of the steps."""
     short = ("gamma=1.05,2,10", "epochs=5", "optimizer.lr=3e-2", "dataset.test_size=2000", "figures=false")

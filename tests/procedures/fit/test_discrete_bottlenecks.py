@@ -19,6 +19,7 @@ from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.functionals import functionals
 from ib_cli.procedures.fit.fit import Fit
+from tests.families import family
 
 SMALL = ("bottleneck.size=15", "epochs=60", "evaluate_every=60", "optimizer.lr=1e-2", "estimators=none")
 OBJECTIVES = ("decoder_ce", "prediction_ce", "decoder_uncertainty", "ib", "dib")
@@ -41,7 +42,7 @@ def mean(symbol: str, p: Pass) -> float:
     return p.mean(functionals()[symbol].nats(p)).item()
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", family(OBJECTIVES, quick=["ib", "decoder_uncertainty"]))
 def test_inequalities_and_identities_on_trained_models(experiment: Callable, objective: str) -> None:
     made, measures, p = trained(experiment, f"objective={objective}")
     C, prediction, uncertainty = (mean(symbol, p) for symbol in ("C", "H_model[Y|X]", "H[Y|Z]"))

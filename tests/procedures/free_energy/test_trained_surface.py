@@ -18,6 +18,7 @@ from ib_cli.procedures.free_energy.start import settle, start
 from ib_cli.procedures.free_energy.surface import Equilibrium, Place
 from ib_cli.procedures.free_energy.trained_surface import TrainedSurface
 from ib_cli.system.signals import Interrupted
+from tests.families import family
 
 SHORT = (
     "procedure=iso_classification", "procedure.steps=2", "procedure.length=0.1", "procedure.equilibration=2",
@@ -96,17 +97,20 @@ def test_f_is_r_and_the_squared_error_and_c(tiny: Callable[..., Experiment]) -> 
 
 @pytest.mark.parametrize(
     "words, wrong",
-    [
-        (("lambda=0",), r"lambda=0: procedure=iso_classification walks where λ and γ are above 0"),
-        (("gamma=0",), r"gamma=0: "),
-        (("objective.minimise.R=2",), r"objective.minimise: .*R \+ λ D \+ γ C"),
-        (("+objective.minimise.V=1",), r"objective.minimise: .*R \+ λ D \+ γ C"),
-        (("averaging=0.9",), r"averaging=0.9: .*choose averaging=0"),
-        (("procedure.alpha=0",), r"procedure.alpha=0: "),
-        (("procedure.copies=1",), r"procedure.copies"),
-        (("procedure.difference=0.3",), r"procedure.difference"),
-        (("procedure.peak=0",), r"procedure.peak"),
-    ],
+    family(
+        [
+            (("lambda=0",), r"lambda=0: procedure=iso_classification walks where λ and γ are above 0"),
+            (("gamma=0",), r"gamma=0: "),
+            (("objective.minimise.R=2",), r"objective.minimise: .*R \+ λ D \+ γ C"),
+            (("+objective.minimise.V=1",), r"objective.minimise: .*R \+ λ D \+ γ C"),
+            (("averaging=0.9",), r"averaging=0.9: .*choose averaging=0"),
+            (("procedure.alpha=0",), r"procedure.alpha=0: "),
+            (("procedure.copies=1",), r"procedure.copies"),
+            (("procedure.difference=0.3",), r"procedure.difference"),
+            (("procedure.peak=0",), r"procedure.peak"),
+        ],
+        every=2,
+    ),
 )
 def test_what_has_no_path_is_refused(tiny: Callable[..., Experiment], words: tuple[str, ...], wrong: str) -> None:
     with pytest.raises(ConfigError, match=wrong):

@@ -18,6 +18,7 @@ from ib_cli.procedures.thermodynamics.relaxing_law import ParameterPlane
 from ib_cli.procedures.thermodynamics.second_law import SecondLaw
 from ib_cli.sampling.density import nearest_log_density, plane_bias, plane_variance
 from tests.conftest import Ended
+from tests.families import family
 
 KEYS: dict[str, Any] = {
     "temperature": 2.0, "prior": 1.0, "points": 31, "width": 4.0, "chains": 512, "steps": 3, "step_size": 0.03,
@@ -62,12 +63,12 @@ def curved(normal: Tensor) -> Tensor:
     return torch.stack([normal[:, 0], normal[:, 1] + 1.5 * normal[:, 0].square()], dim=1)
 
 
-@pytest.mark.parametrize("law, M, allowed", [
+@pytest.mark.parametrize("law, M, allowed", family([
     (lambda normal: 2 * normal, 64, 0.01),
     (lambda normal: 2 * normal, 512, 0.005),
     (lambda normal: normal * torch.tensor([20.0, 0.2]), 512, 0.005),
     (lambda normal: 2 * curved(normal), 512, 0.03),
-], ids=["few", "round", "long", "curved"])  # fmt: skip
+], every=2), ids=["few", "round", "long", "curved"])  # fmt: skip
 def test_the_entropy_of_samples_has_no_bias(law: Callable[[Tensor], Tensor], M: int, allowed: float) -> None:
     """And its error is what it says it is. Every law here takes 4 times the area of the normal one."""
     stream, away, errors, repeats = Generator().manual_seed(0), [], [], 60_000 // M // 2

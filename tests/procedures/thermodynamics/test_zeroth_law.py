@@ -31,6 +31,7 @@ def regression(small: Callable[..., Experiment]) -> Experiment:
     return small("epochs=42", "architecture.widths=[]", "dataset.path=eight.npz", "classifier=gaussian")
 
 
+@pytest.mark.slow
 def test_two_models_come_to_one_temperature(regression: Experiment) -> None:
     finished = ZerothLaw(**KEYS).run(regression, None)
     lines = [json.loads(line) for line in (regression.records.folder / "thermodynamics.jsonl").read_text().splitlines()]

@@ -106,6 +106,7 @@ def test_laws_with_the_entropy(exact: dict[str, Relation], statement: str) -> No
     assert np.nanmax(exact[statement].relative) < 0.02
 
 
+@pytest.mark.slow
 def test_recorded_errors_are_carried_to_the_laws(tmp_path: Path) -> None:
     """One seed of sampled runs: S/N is off by its standard error, and ∂J/∂σ = S/N says so."""
     error = {"R": 1e-4, "C": 1e-4, "D": 1e-4, "S/N": 2e-3, "F": 1e-4}

@@ -15,6 +15,7 @@ from ib_cli.report.page.page import page
 from ib_cli.report.panels.contents import contents
 from ib_cli.report.read.runs import Reader
 from ib_cli.report.write import write_figures
+from tests.families import family
 from tests.report.synthetic import write_estimates, write_run, write_study
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def test_a_slider_plays_the_study_back(plain: Browser, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["done", "unfinished"])
-@pytest.mark.parametrize("epochs", [1, 2])
+@pytest.mark.parametrize("epochs", family([1, 2], quick=[2]))
 def test_one_run_has_a_slider_where_it_has_two_epochs(plain: Browser, tmp_path: Path, epochs: int, status: str) -> None:
     write_run(tmp_path / "study" / "run", epochs=epochs, status=status)
     with page_of(plain, tmp_path / "study") as opened:
