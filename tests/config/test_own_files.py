@@ -154,7 +154,7 @@ def test_ib_data_is_the_default_of_root_and_no_part_of_an_id(monkeypatch: pytest
     found = {}
     for there in ("/some/where", None):
         monkeypatch.setenv("IB_DATA", there) if there else monkeypatch.delenv("IB_DATA", raising=False)
-        found[there] = [compose([f"dataset={name}"]) for name in ("mnist", "cifar10", "occluded", "transfer")]
+        found[there] = [compose([f"dataset={name}"]) for name in ("mnist", "transfer")]
         assert {config["dataset"]["root"] for config in found[there]} == {there or "data"}
         assert compose(["dataset=mnist", "dataset.root=here"])["dataset"]["root"] == "here"
     assert [run_id(config, "") for config in found["/some/where"]] == [run_id(config, "") for config in found[None]]

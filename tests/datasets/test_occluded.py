@@ -109,7 +109,7 @@ def test_each_label_is_another_run(config):
             ("cifar10", "c3bf344f14c72f88a0f28243640891f2", "6e2253580743c138008ffba3c8ca9807"),
             ("fashion_mnist", "df5dd546fa6e5174e9938a19e6487a67", "fa768e7b88fc6f0e4bf2c282f920858b"),
         ],
-        every=2,
+        quick=[("fashion_mnist", "df5dd546fa6e5174e9938a19e6487a67", "fa768e7b88fc6f0e4bf2c282f920858b")],
     ),
 )
 def test_the_bytes_made_of_the_real_images_stay(real_data, options, background, digest, fingerprint):

@@ -116,7 +116,8 @@ def test_a_process_that_dies_takes_only_its_own_run_with_it(ib_train: Callable) 
 
 
 @pytest.mark.parametrize(
-    "group, name", [("launcher", "local"), ("launcher", "slurm"), ("launcher", "ray"), ("sweeper", "optuna")]
+    "group, name",
+    family([("launcher", "local"), ("launcher", "slurm"), ("launcher", "ray"), ("sweeper", "optuna")], every=2),
 )
 def test_a_missing_extra_is_named(ib_train: Callable, monkeypatch: pytest.MonkeyPatch, group: str, name: str) -> None:
     monkeypatch.setattr(_launcher, "find_spec", lambda module: None)

@@ -57,7 +57,7 @@ SECOND_LAW = (*DISCRETE, "procedure=second_law", "batch_size=2000", "weights=poi
               "procedure.chains=8")  # fmt: skip
 
 
-@pytest.mark.parametrize("words", family(KEYS, every=2))
+@pytest.mark.parametrize("words", family(KEYS, every=3))
 def test_keys_train_without_a_wait(tiny: Callable[..., Experiment], other: Other, words: tuple[str, ...]) -> None:
     one_epoch(tiny(*words, "epochs=1", "batch_size=30"))
     assert not other.waits
@@ -164,7 +164,7 @@ def ended(made: Experiment, checkpoint: dict[str, Any] | None, calls: int | None
     [(NAME, NAME), *(pytest.param(places, marks=pytest.mark.slow) for places in ((NAME, "cpu"), ("cpu", NAME)))],
     ids=" to ".join,
 )
-@pytest.mark.parametrize("calls", [4, 2], ids=["after an epoch", "within one"])
+@pytest.mark.parametrize("calls", family({"after an epoch": 4, "within one": 2}, quick=["within one"]))
 def test_a_checkpoint_goes_on(
     experiment: Callable[..., Experiment], other: Other, places: tuple[str, str], calls: int
 ) -> None:

@@ -58,7 +58,7 @@ def images(path: Path, classes: int = 3, side: int = 4) -> str:
     return f"dataset.path={path}"
 
 
-@pytest.mark.parametrize("seen", [[3], [0, 1, 2, 4, 5, 6, 7, 8, 9]], ids=["one class", "all but one"])
+@pytest.mark.parametrize("seen", family([[3], [0, 1, 2, 4, 5, 6, 7, 8, 9]], every=2), ids=["one class", "all but one"])
 def test_scores_are_those_of_the_model(trained: Callable[..., Run], seen: list[int]) -> None:
     """A deterministic encoder: D of each sample and −T(z), by the network's own parts; and all that is made of them."""
     run = trained(*DETERMINISTIC, f"dataset.classes={seen}", "epochs=1")
@@ -193,7 +193,7 @@ def test_a_wrong_command_is_a_line(
          "procedure.others=digits: has pixels of 17 levels, and the run's data have not: they must be stored alike"),
         (("dataset=gaussian", "decoder.likelihood=gaussian"), (), "its data have no labels to choose by: name another"),
         (("dataset.classes=[3]", "objective=ce", "bottleneck=deterministic"), (), "nothing that scores a sample"),
-    ], every=2),
+    ], every=3),
     ids=["all seen", "continuous", "shape", "levels", "a law", "no score"],
 )  # fmt: skip
 def test_a_run_that_does_not_suit_is_refused(

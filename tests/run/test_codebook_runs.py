@@ -76,6 +76,7 @@ def test_choices_of_two_kinds_are_not_stacked() -> None:
     assert grouped(dict(enumerate(configs))) == [[0, 2], [1]]
 
 
+@pytest.mark.slow
 def test_a_higher_beta_buys_more_rate_and_less_distortion(experiment: Callable) -> None:
     words = ("objective=shannon_ae", "bottleneck.distance_weight=${beta}", "epochs=30", "optimizer.lr=3e-3")
     found = [FIT.run(experiment(*words, f"beta={beta}", folder=str(beta)), None).measures for beta in (0.2, 5)]

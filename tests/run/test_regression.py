@@ -123,6 +123,7 @@ def test_an_interrupted_run_meets_the_samples_of_an_undisturbed_one(gaussian: Ca
     assert again.measures == whole.measures
 
 
+@pytest.mark.slow
 def test_runs_trained_together_see_the_samples_of_their_own_seeds(ib_train: Callable) -> None:
     study = ("-m", *SMALL, "gamma=1e-2,1", "seed=0,1", "estimators=none")
     assert ib_train(*study, "name=alone").code == 0

@@ -24,6 +24,7 @@ from ib_cli.main import main
 from ib_cli.procedures.fit.fit import Fit
 from ib_cli.system.signals import Interrupted, catch_signals
 from ib_cli.watch.observer import Observer
+from tests.families import family
 from tests.processes import Forked, signal_at
 
 # Everything that has a state: averages, a plateau, batch norm, dropout, augmentation's generator, momentum.
@@ -122,7 +123,7 @@ def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[st
     assert records(tmp_path / "run") == undisturbed
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR2])
+@pytest.mark.parametrize("number", family([signal.SIGINT, signal.SIGTERM, signal.SIGUSR2], every=2))
 def test_signals_save_say_how_to_go_on_and_exit(tmp_path: Path, undisturbed: tuple[str, dict], number: int) -> None:
     hook = signal_at(31, number)
     try:

@@ -77,6 +77,7 @@ def at_start(made: Experiment, **keys: float) -> TrainedSurface:
     return start(made, None, PathOptions(**{"equilibration": 5, "peak": 2e-3, "copies": 2, **keys}))[0]
 
 
+@pytest.mark.slow
 def test_slopes_leave_the_model_and_are_the_same_again(tiny: Callable[..., Experiment]) -> None:
     surface = at_start(tiny("epochs=40"))
     before = {name: p.detach().clone() for name, p in surface.params.items()}

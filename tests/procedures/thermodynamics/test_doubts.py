@@ -40,7 +40,7 @@ DOUBTFUL: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", family(list(DOUBTFUL), quick=["one chain", "refused", "annealing"]))
+@pytest.mark.parametrize("case", family(list(DOUBTFUL), quick=["one chain", "refused"]))
 def test_doubtful_chains_are_told(small: Callable[..., Experiment], case: str) -> None:
     keys, overrides, word = DOUBTFUL[case]
     made = small("epochs=16", *LINE, *overrides)

@@ -170,6 +170,7 @@ def test_a_surface_is_drawn_in_space_without_network(playwright: Playwright, sur
         assert [url for url in opened.requests if not url.startswith("blob:")] == [(surface / "report.html").as_uri()]
 
 
+@pytest.mark.slow
 def test_without_webgl_the_figure_stands_for_the_surface(
     playwright: Playwright, surface: Path, only_figures: Callable[..., None]
 ) -> None:

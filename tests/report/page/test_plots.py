@@ -169,6 +169,7 @@ def test_a_surface_is_a_figure(surface: Path, tmp_path: Path, only_figures: Call
     assert {"surface_D_C_R.png", "surface_D_C_R.pdf", "first_law.png"} <= files
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unsaved")
 def test_two_surfaces_and_a_pair_share_a_report(
     surface: Path, tmp_path: Path, only_figures: Callable[..., None]

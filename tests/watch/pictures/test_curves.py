@@ -77,6 +77,7 @@ def test_an_interval_fixes_black_and_white(tmp_path):
     assert image.getpixel((image.width // 2, 70))[0] in range(126, 130)
 
 
+@pytest.mark.slow
 def test_nothing_of_matplotlib_is_imported_or_changed_by_the_import():
     code = "import sys, ib_cli.watch.pictures.curves; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -54,7 +54,7 @@ def test_ends_on_one_line_have_a_straight_way(last: list[float]) -> None:
     torch.testing.assert_close(on_the_sphere(first, torch.tensor(last), 7), straight(first, torch.tensor(last), 7))
 
 
-@pytest.mark.parametrize("classes, K", [(10, 2), (15, 6), (40, 3), (None, 3)])
+@pytest.mark.parametrize("classes, K", family([(10, 2), (15, 6), (40, 3), (None, 3)], every=2))
 def test_a_scatter_has_a_colour_for_each_label(tmp_path: Path, classes: int | None, K: int) -> None:
     rng = np.random.default_rng(0)
     y = np.arange(400) % classes if classes else rng.normal(size=400)
