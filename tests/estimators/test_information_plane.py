@@ -103,6 +103,7 @@ def test_one_rare_class_takes_only_what_needs_it(size: int) -> None:
         assert kraskov["I[Y;Z]"].value is not None  # three neighbours are there
 
 
+@pytest.mark.slow
 def test_bias_of_neighbours_in_many_dimensions_is_flagged() -> None:
     mean, y, z = representation(K=60)
     own = by_quantity(information_plane(z, y, mean=mean, scale=SCALE, estimators=["kraskov"]), "kraskov")

@@ -118,6 +118,7 @@ def test_evaluations_and_estimates_draw(experiment: Callable[..., Experiment]) -
     assert z.shape == (20, 4) and gaussian == {"drawn": True}  # a mixture over masks is no Gaussian
 
 
+@pytest.mark.slow
 def test_it_learns(experiment: Callable[..., Experiment]) -> None:
     made = experiment(
         "objective=ce", "bottleneck=deterministic", *MASKED, "samples=3", "epochs=30", "optimizer.lr=3e-3"

@@ -94,6 +94,7 @@ def test_scores_are_those_of_the_model(trained: Callable[..., Run], seen: list[i
     assert [f"auroc_D_class_{label}" in result["test"] for label in range(10)] == [x in others for x in range(10)]
 
 
+@pytest.mark.slow
 def test_the_rate_of_a_vae_and_the_entropy_of_its_classifier(trained: Callable[..., Run]) -> None:
     """R in closed form; D a mean over draws; H of a classifier of two classes, whose labels the new samples lack."""
     run = trained(*VAE, "dataset.classes=[0,1]", "eval_samples=3")
@@ -230,6 +231,7 @@ def test_a_study_is_measured_by_one_command_and_joins_the_rows(ib_train: Callabl
         _ = Records(folders[0]).done
 
 
+@pytest.mark.slow
 def test_two_measurements_of_one_seed_agree_and_another_seed_draws_anew(trained: Callable[..., Run]) -> None:
     run = trained(*VAE, "dataset.classes=[7]")
     _, one = measured(run)

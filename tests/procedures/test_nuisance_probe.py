@@ -96,6 +96,7 @@ def test_a_probe_of_z_equal_to_x_is_training_on_x(trained: Callable[..., Run]) -
     assert probe.folder.parent == run.folder.parent
 
 
+@pytest.mark.slow
 def test_a_probe_of_noise_guesses(trained: Callable[..., Run]) -> None:
     """With the encoder's map at 0, z ~ N(0, s²) whatever x is. Draws made anew leave nothing to learn by heart."""
     run = trained("dataset.test_size=350", "epochs=1")
@@ -302,6 +303,7 @@ def test_runs_that_are_not_done_or_not_whole_are_refused(trained: Callable[..., 
     refused("this run is not finished: the command that began it goes on with it")
 
 
+@pytest.mark.slow
 def test_the_nuisance_of_occluded_images(ib_train: Callable[..., Ended], real_data: str) -> None:
     """A network that is x itself keeps the digit: the probe finds it."""
     words = ("dataset=occluded", f"dataset.root={real_data}", "dataset.background=fashion_mnist",

@@ -76,9 +76,7 @@ def assert_equal(found: Path, expected: Path, tolerance: float = 1e-4) -> None:
                 assert mine[name] == pytest.approx(row[name], rel=slack, abs=slack), (run, name)
 
 
-@pytest.mark.parametrize(
-    "case", family(CASES, quick=["everything that has a state", "early stopping", "a decoder and a mixture"])
-)
+@pytest.mark.parametrize("case", family(CASES, quick=["everything that has a state", "early stopping"]))
 def test_a_point_equals_its_solo_run(ib_train: Callable, case: tuple[str, ...]) -> None:
     alone = ib_train("-m", *SMALL, *case, "name=alone")
     together = ib_train("-m", *SMALL, *case, "name=together", "hydra/launcher=vectorized")

@@ -210,6 +210,7 @@ def test_a_transfer_that_is_stopped_goes_on_to_the_same_numbers(experiment: Call
     assert finished.measures["test"] == {name: last[name] for name in finished.measures["test"]}
 
 
+@pytest.mark.slow
 def test_direct_transfer_starts_where_the_source_ends_or_from_scratch(experiment: Callable[..., Experiment]) -> None:
     last = {}
     for start in ("source", "scratch"):

@@ -55,6 +55,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Relation]:
     return {relation.statement: relation for relation in found.relations}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -71,6 +72,7 @@ def test_mixed_derivatives_of_the_rate_at_held_entropy(exact: dict[str, Relation
     assert relation.value[middle] != 0
 
 
+@pytest.mark.slow
 def test_they_are_derivatives_of_the_multipliers(exact: dict[str, Relation]) -> None:
     """(∂γ/∂D)_CS at the middle, against finite differences of an exact inversion (Newton's method on (C, D, S))."""
     names, place = ("gamma", "delta", "sigma"), np.array([1.21, 0.605, 4.84])
@@ -93,6 +95,7 @@ def test_they_are_derivatives_of_the_multipliers(exact: dict[str, Relation]) -> 
     assert found.prediction[2, 2, 2] == pytest.approx(slope, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
