@@ -45,7 +45,7 @@ def of(made: Experiment, params: dict[str, Tensor], buffers: dict[str, Tensor]) 
     return {split: {**found[split], **more[split]} for split in found}
 
 
-@pytest.mark.parametrize("draws, at_once", [(1, 20_000), (7, 20_000), (7, 300), (10, 300), (5, 1)])
+@pytest.mark.parametrize("draws, at_once", family([(1, 20_000), (7, 20_000), (7, 300), (10, 300), (5, 1)], every=2))
 def test_the_bound_is_ln_p_for_the_exact_posterior_however_many_draws(
     experiment: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch, draws: int, at_once: int
 ) -> None:

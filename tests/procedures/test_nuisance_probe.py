@@ -135,6 +135,7 @@ def test_noise_off_is_the_mean(trained: Callable[..., Run]) -> None:
     assert ((draws.mean(0) - q.mean).abs() < 5 * q.stddev / 8).all()
 
 
+@pytest.mark.slow
 def test_a_layer_of_noise_can_be_probed(trained: Callable[..., Run]) -> None:
     run = trained("objective=information_dropout", "noise=information", "architecture.widths=[16,8]")
     measured = as_it_is(run)

@@ -22,6 +22,7 @@ from ib_cli.procedures.fit.fit import Fit
 from ib_cli.run.build import build
 from ib_cli.run.validation import validate
 from ib_cli.system.signals import Interrupted
+from tests.families import family
 
 SMALL = (
     "dataset=gaussian",
@@ -75,12 +76,15 @@ def test_numbers_in_a_file_are_learned(ib_train: Callable) -> None:
 
 @pytest.mark.parametrize(
     ("words", "right"),
-    [
-        (["classifier=linear"], "use classifier=gaussian"),
-        (["objective=ceb"], "without R_Y"),
-        (["dataset.covariance=[[1,0],[0,1]]"], "8 rows of 8"),
-        (["procedure.patience=1", "procedure.watch=accuracy", "dataset.validation_size=50"], "there are C"),
-    ],
+    family(
+        [
+            (["classifier=linear"], "use classifier=gaussian"),
+            (["objective=ceb"], "without R_Y"),
+            (["dataset.covariance=[[1,0],[0,1]]"], "8 rows of 8"),
+            (["procedure.patience=1", "procedure.watch=accuracy", "dataset.validation_size=50"], "there are C"),
+        ],
+        every=2,
+    ),
 )
 def test_what_does_not_fit_is_one_line(ib_train: Callable, words: list[str], right: str) -> None:
     ended = ib_train(*SMALL, *words)

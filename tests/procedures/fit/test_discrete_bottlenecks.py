@@ -91,6 +91,7 @@ def test_the_cross_entropy_of_the_split_s_optimal_decoder_has_the_gradient_of_th
         torch.testing.assert_close(of_c, of_uncertainty, rtol=1e-4, atol=1e-7)  # the table is in float32
 
 
+@pytest.mark.slow
 def test_evaluations_do_not_depend_on_how_a_split_is_cut(experiment: Callable) -> None:
     words = ("objective=ib", "beta=0.1", "epochs=10", "evaluate_every=10")
     found = [trained(experiment, *words, f"eval_batch_size={size}")[1]["test"] for size in (200, 7)]

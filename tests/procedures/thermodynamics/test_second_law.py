@@ -86,7 +86,7 @@ def test_the_entropy_of_samples_has_no_bias(law: Callable[[Tensor], Tensor], M: 
 TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "objective=therml", "procedure=second_law")
 
 
-@pytest.mark.parametrize("overrides, told", [
+@pytest.mark.parametrize("overrides, told", family([
     ((*TOY, "sigma=0"), "sigma=0: Langevin dynamics needs a temperature above 0"),
     ((*TOY, "sigma=1", "procedure.temperature=-2"), "procedure.temperature=-2: must be greater than 0"),
     ((*TOY, "sigma=1", "procedure.points=50"), "procedure.points=50: choose an odd number up to 101"),
@@ -94,7 +94,7 @@ TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "object
     ((*TOY, "sigma=1", "procedure.points=151"), "procedure.points=151: choose an odd number up to 101"),
     ((*TOY, "sigma=1", "weights=lognormal"), "weights: procedure=second_law draws the weights by itself"),
     (("procedure=second_law", "procedure.temperature=1", "batch_size=2000"), "procedure=second_law needs a loss"),
-], ids=["sigma", "negative", "even", "coarse", "large", "weights", "noise"])  # fmt: skip
+], every=2), ids=["sigma", "negative", "even", "coarse", "large", "weights", "noise"])  # fmt: skip
 def test_what_cannot_be_followed_is_one_line(
     ib_train: Callable[..., Ended], tmp_path: Path, overrides: tuple[str, ...], told: str
 ) -> None:
