@@ -115,6 +115,7 @@ def test_a_section_replaces_its_own_table_and_nothing_else(tmp_path: Path) -> No
     assert text.splitlines().count("| " + " | ".join(HEADER) + " |") == 2
 
 
+@pytest.mark.slow
 def test_our_sides_train(tmp_path: Path) -> None:
     words = ("dataset.train_size=200", "dataset.test_size=100", "architecture.widths=[8]", "device=cpu", "threads=1")
     many = Together([made(*words, f"seed={seed}") for seed in (0, 1)])

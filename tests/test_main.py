@@ -288,7 +288,7 @@ def test_cuda_is_refused_where_there_is_none(ib_train: Callable, monkeypatch: py
     assert ended.code == 2 and "device=cuda" in ended.err
 
 
-@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_study_composes(monkeypatch: pytest.MonkeyPatch, every: int) -> None:
     """By what `ib-train sweep=…` composes with; the command itself composes each of them twice."""
     monkeypatch.setattr("sys.argv", ["ib-train"])

@@ -69,7 +69,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder.parent
 
 
-@pytest.mark.parametrize("name", family(list(FILES), every=3))
+@pytest.mark.parametrize("name", family(list(FILES), every=5))
 def test_a_wrong_file_of_ones_own_is_one_line(ib_train: Callable, own: Path, name: str) -> None:
     ended = ib_train("--config-dir", str(own), f"architecture={name}", "trust=leaving")
     (line,) = ended.err.splitlines()

@@ -289,7 +289,7 @@ def test_real_data_have_the_published_statistics(real_data, options, kind, shape
     torch.testing.assert_close(1 / scale / 255, torch.tensor(deviation), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [Mnist, Cifar10])
+@pytest.mark.parametrize("kind", family([Mnist, Cifar10], every=2))
 def test_real_data_equal_what_torchvision_gives(real_data, options, kind):
     vision = import_torchvision()
     peer = getattr(vision.datasets, kind.peer)(real_data, train=False, transform=vision.transforms.ToTensor())

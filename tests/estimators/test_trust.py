@@ -137,6 +137,7 @@ def test_a_classifier_sees_what_neighbours_do_not(width: int) -> None:
         assert not ross(z, y, sweep=None).saturated
 
 
+@pytest.mark.slow
 def test_a_regression_sees_what_neighbours_do_not() -> None:
     """One pair of correlation 0.9 among 20 and 20, and among 1 and 20 dimensions."""
     x, z = normal(2000, 20), normal(2000, 20, seed=1)

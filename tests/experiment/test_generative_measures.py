@@ -82,7 +82,7 @@ def test_the_bound_falls_from_the_elbo_towards_ln_p(experiment: Callable[..., Ex
     assert exact - 0.02 < bounds[2000]["NLL_iw"] < exact + 0.1 < elbo
 
 
-@pytest.mark.parametrize("shift", family([0.0, 0.5, 3.0], quick=[0.5]))
+@pytest.mark.parametrize("shift", family([0.0, 0.5, 3.0], quick=[3.0]))
 def test_z_is_as_far_from_its_prior_as_two_such_laws_are(experiment: Callable[..., Experiment], shift: float) -> None:
     """With q(z|x) = N(shift, I) for every x: 0 within four standard errors for shift 0, and what large sets have."""
     made = experiment(*LINEAR, "bottleneck.size=2", "dataset.train_size=1000", "dataset.test_size=300")

@@ -32,7 +32,7 @@ print(import_matplotlib().rcParams["text.usetex"])
             ({}, b"\xff\xfe\x00"),
             ({"HOME": None, "MPLCONFIGDIR": "/proc/nowhere"}, b"text.usetex: true\n"),
         ],
-        every=3,
+        every=4,
     ),
     ids=["a notebook's backend", "no backend", "no text", "no home"],
 )

@@ -50,6 +50,7 @@ def run_until(made: Experiment, places: int, calls: int) -> Finished:
 STOPS = ((0, 15), (1, 1), (1, 9), (2, 1), (2, 9))
 
 
+@pytest.mark.slow
 def test_a_path_that_is_stopped_anywhere_goes_on_to_the_same_numbers(tiny: Callable[..., Experiment]) -> None:
     words = (*SHORT, "epochs=40")
     whole = tiny(*words, folder="whole")

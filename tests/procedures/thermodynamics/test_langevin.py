@@ -74,6 +74,7 @@ def test_averages_are_those_of_another_sampler(small: Callable[..., Experiment])
     assert finished.measures["test"]["J"] == pytest.approx(sum(kept) / 12)
 
 
+@pytest.mark.slow
 def test_replicas_have_the_temperatures_that_they_were_given(small: Callable[..., Experiment]) -> None:
     """A linear regression, all of whose 4 parameters are determined by the data, so that the virial is sharp."""
     made = small("epochs=15", "architecture.widths=[]", "dataset.path=line.npz", "classifier=gaussian")

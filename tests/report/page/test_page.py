@@ -183,6 +183,7 @@ def test_without_webgl_the_figure_stands_for_the_surface(
         assert opened.complaints == []
 
 
+@pytest.mark.slow
 def test_estimates_are_drawn_in_panels_side_by_side(plain: Browser, study: Path) -> None:
     for run in study.iterdir():
         for estimator in ("kraskov", "mixture"):

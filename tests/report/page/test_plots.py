@@ -80,6 +80,7 @@ def test_lines_of_a_grid_are_named_by_the_other_multiplier(surface: Path) -> Non
     assert len({trace["line"]["color"] for trace in lines.values()}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unsaved")
 def test_a_random_search_is_not_joined(tmp_path: Path, only_figures: Callable[..., None]) -> None:
     only_figures("frontier", "measures", "first_law")
