@@ -1,6 +1,6 @@
 # ib-train in a container, for a GPU or CPU node: the commands stand in docs/containers.md.
 #
-# BASE: any image of Debian with Python 3.10 to 3.12.
+# BASE: any image of Debian with Python 3.10 to 3.13.
 ARG BASE=python:3.12.12-slim-bookworm
 
 # What setup.cfg requires, as a file of its own: other changes of setup.cfg keep the layer of the dependencies.

@@ -6,6 +6,7 @@ Exit codes. 0: done. 1: a run failed, or something cannot be written. 2: the com
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -44,6 +45,7 @@ from ib_cli.config.told_command import typed_as
 from ib_cli.config.trust import typed_trust
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders, hidden_files, own_file
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
+from ib_cli.run.log_file import printed
 from ib_cli.study.callback import studies
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.search_measure import measured_value
@@ -78,6 +80,7 @@ def _ended(command: list[str]) -> int:
     """Do what the command says; returns the exit code. Raises OutputError and BrokenPipeError."""
     verbose = os.environ.get("HYDRA_FULL_ERROR") == "1" or bool({"debug=true", "debug=True"} & set(command))
     studies.clear()
+    printed.clear()
     begin(command, os.environ)  # its secrets are hidden from here on
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -93,6 +96,8 @@ def _ended(command: list[str]) -> int:
             return _done(command)
     except (OutputError, BrokenPipeError):
         raise
+    except WriteError as error:
+        return _fail(error.remedy if error.wrong_place else str(error), 2 if error.wrong_place else 1)
     except RunFailedError as error:  # it could not begin: a full disk, a checkpoint that is damaged
         return _fail(str(error), 1)
     except (ConfigError, HydraException, OmegaConfBaseException, *UNREADABLE) as error:
@@ -106,8 +111,10 @@ def _ended(command: list[str]) -> int:
     except OSError as error:  # from Hydra, making a multirun's folder; a run reports its own errors
         if own_file(error, command):
             return _fail(_advised(error, command), 2)
+        if error.errno == errno.EAGAIN:
+            return _fail(f"no more processes can be started here ({error.strerror}): ulimit -u says how many may be", 1)
         told = WriteError(error.filename or "a file of the study", error)
-        return _fail(f"output: {told}", 2 if told.wrong_place else 1)
+        return _fail(told.remedy, 2 if told.wrong_place else 1)
     except KeyboardInterrupt as stop:
         return _stopped(stop, command)
     except Exception as error:
@@ -155,7 +162,7 @@ def _advised(error: Exception, command: list[str]) -> str:
 
 def _fail(line: str, code: int) -> int:
     if studies and not studies[-1].begun:
-        studies.pop().give_up(line)  # no job has begun: there is no table to show
+        studies.pop().give_up(line, refused=code == 2)  # no job has begun: there is no table to show
     _end_study()
     print(f"ib-train: {told_line(line)}", file=sys.stderr)
     return code

@@ -216,7 +216,7 @@ def test_own_arrays(ib_train: Callable) -> None:
             (["seed=9223372036854775808"], "seed=9223372036854775808: must be less than 9223372036854775808"),
             (["dataset.seed=18446744073709551616"], "dataset.seed=18446744073709551616: must be less than"),
             (["samples=100000000000"], "samples=100000000000: must be less than 2147483648"),
-            (["architecture.batch_norm=true", "batch_size=1"], "batch_size: batch normalisation needs at least 2"),
+            (["architecture.batch_norm=true", "batch_size=1"], "batch_size=1: batch normalisation needs at least 2"),
             (
                 ["+objective.minimise.H_model[Y|X]=1"],
                 "H_model[Y|X]=1: Hydra takes no brackets in a key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
@@ -28,10 +29,12 @@ from ib_cli.study.finished_runs import holds_runs, runs_to_measure
 from ib_cli.study.job_outcomes import Jobs, Outcome
 from ib_cli.system.atomic import replacing
 from ib_cli.system.home import expanded
+from ib_cli.system.places import is_there
 from ib_cli.system.secrets import hidden, without_secrets
 from ib_cli.system.signals import held
 
 MEASURED = "procedure.run"  # the folder of the run that a procedure measures
+MOST_JOBS = 100_000  # of a multirun: composing as many configs takes minutes
 PLAIN = re.compile(r"[\w./-]+", re.ASCII)  # values that need no quotes
 
 
@@ -105,6 +108,7 @@ class GridSweeper(BasicSweeper):
         found: list[list[str]] = []
         for words in dict.fromkeys(map(tuple, joint)):
             overrides = parser.parse_overrides([*words, *self._parse_config(), *arguments])
+            _check_countable(overrides)
             ((*jobs,),) = self.split_arguments(overrides, None)
             found += [one for job in jobs for one in self._of_each_run(job, parser)]
         return found
@@ -114,7 +118,7 @@ class GridSweeper(BasicSweeper):
         for place, (word, override) in enumerate(zip(job, parser.parse_overrides(job))):
             if override.key_or_group == MEASURED and isinstance(value := override.value(), str | QuotedString):
                 study = expanded(getattr(value, "text", value))
-                if (study / "config.yaml").exists() or not holds_runs(study):
+                if is_there(study / "config.yaml") or not holds_runs(study):
                     continue
                 if not (runs := runs_to_measure(study)):
                     raise ConfigError(f"{word}: no run of this study has a model to measure")
@@ -127,6 +131,31 @@ class GridSweeper(BasicSweeper):
             returned: Sequence[JobReturn] = self.launcher.launch(points[start : start + step], first + start)
             for job in returned:
                 _ = job.return_value  # raises what the task raised
+
+
+def _check_countable(overrides: Sequence[Override]) -> None:
+    """Raises ConfigError for an interval, which has no number of values, and for more jobs than anybody waits for."""
+    jobs = 1
+    for override in overrides:
+        if not override.is_sweep_override():
+            continue
+        if override.is_interval_sweep():
+            raise ConfigError(
+                f"{override.input_line}: an interval is searched, by hydra/sweeper=optuna; values to try are "
+                f"{override.get_key_element()}=linspace(a,b,n)"
+            )
+        jobs *= _count(override)
+        if jobs > MOST_JOBS:
+            raise ConfigError(f"{override.input_line}: makes more than {MOST_JOBS:,} jobs: write fewer values")
+
+
+def _count(override: Override) -> int:
+    """The number of an override's values, of which a range needs none in memory."""
+    value: Any = override.value()
+    if isinstance(value, RangeSweep):
+        start, stop, step = (float(x) for x in (value.start, value.stop, value.step))  # type: ignore[arg-type]
+        return max(0, math.ceil((stop - start) / step)) if step else 0
+    return len(value.list) if isinstance(value, ChoiceSweep) else 1
 
 
 def _quoted(path: Path) -> str:

@@ -10,33 +10,53 @@ from ib_cli.config.command_words import tidied
 from ib_cli.config.error_lines import UsageError, explain
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, option_alone, own_folder
-from ib_cli.config.near_values import meant_value
+from ib_cli.config.near_values import meant_value, switched
 from ib_cli.config.no_such import no_override
-from ib_cli.config.several_values import outside
+from ib_cli.config.several_values import is_sweep, outside, wrong_spacing
 from ib_cli.config.told_command import told_command
 from ib_cli.config.unreadable_files import UNREADABLE, config_folders
 from ib_cli.contracts.errors import ConfigError
 
+TOLD = re.compile(r"([\w.]+)=[^\s:]*: (?=must be |a multiplier is )")
 NO_SUCH = re.compile(r": (?:no such|\S+ is read with|\S+ has no such key|choose one of)")
 OPTION = re.compile(r"[\w./-]+")
 
 
 def advised(error: Exception, words: Sequence[str]) -> str:
     """One line for an error of the command whose words these are, the program's name not among them."""
-    line = explain(error, words)
+    line = _as_typed(explain(error, words), words)
     if isinstance(error, UNREADABLE) or (isinstance(error, OSError) and error.filename):  # of a file, not of the words
         return line
     if isinstance(error, UsageError) or not isinstance(error, ConfigError):
         tidy = tidied(words, _known(words))
         if tidy.told:
             right = tidy.words if tidy.program != "ib-train" else mended(tidy.words)
-            return _left(right, tidy.program) or f"{tidy.told}: {told_command([tidy.program, *right])}"
+            command = told_command([tidy.program, *right])
+            return _left(right, tidy.program) or _wrong_spacing(words, right) or f"{tidy.told}: {command}"
     right = (
         mended(words) if NO_SUCH.search(line) or hasattr(error, "override") else meant_value(line, words, _known(words))
     )
     if right == list(words):
         return line
+    if wrong := _wrong_spacing(words, right):  # a command that is still wrong helps nobody
+        return wrong
     return f"{line}{' ' if line.endswith('?') else ': '}{told_command(['ib-train', *right])}"
+
+
+def _wrong_spacing(words: Sequence[str], right: Words) -> str:
+    """The line for a spacing that is still wrong in the right command, as it was typed; '' where there is none."""
+    wrong = wrong_spacing(right)
+    return wrong and (wrong_spacing(list(words)) or wrong)
+
+
+def _as_typed(line: str, words: Sequence[str]) -> str:
+    """The line with the value as it was typed, in place of what it was read as: `name=1e-3`, not `name=0.001`."""
+    told = TOLD.match(line)
+    for word in words if told else ():
+        key, equals, value = word.lstrip("+").partition("=")
+        if told and equals and key == told[1] and value and not is_sweep(word):
+            return f"{key}={value}: {line[told.end() :]}"
+    return line
 
 
 def _left(words: Words, program: str) -> str:
@@ -85,7 +105,10 @@ def _mended(word: str, known: KnownKeys) -> Words:
         return [word]
     if meant.key == "device" and bare != "device":  # gpu=0
         value = "cpu" if value.casefold() in ("false", "no", "none", "-1") else "cuda"
-    right = _mended_option(meant.key, value, known) if meant.key in known.groups() else f"{meant.key}={value}"
+    fitting = switched(meant.key, value, known)
+    if fitting is None:  # the line names the key, and the value is for the person to choose
+        return [word]
+    right = _mended_option(meant.key, value, known) if meant.key in known.groups() else f"{meant.key}={fitting}"
     return [*([meant.option] if meant.option else []), right]
 
 

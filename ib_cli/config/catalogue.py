@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ib_cli.config.multipliers import MULTIPLIERS, parse_weight
+from ib_cli.system.places import is_folder
 
 
 @cache
@@ -23,7 +24,7 @@ def directory(name: str) -> Path:
 def choices(group: str) -> list[str]:
     """The options of a config group, such as `objective`; the studies for `sweep`."""
     folder = directory("sweeps") if group == "sweep" else directory("conf") / group
-    return sorted(file.stem for file in folder.glob("*.yaml"))
+    return sorted(file.stem for file in folder.glob("*.yaml")) if is_folder(folder) else []
 
 
 def groups() -> list[str]:

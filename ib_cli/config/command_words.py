@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 
 from ib_cli.config.command_flags import Words, is_flag, marked, split
 from ib_cli.config.known_keys import KnownKeys
@@ -19,6 +18,7 @@ from ib_cli.config.near_keys import meant_key, option_alone
 from ib_cli.config.near_words import GREEK, near_word, squashed
 from ib_cli.config.several_values import SWEEPS, is_sweep, multirun, one_run, outside, spelled
 from ib_cli.config.unreadable_files import config_folders
+from ib_cli.system.places import is_file, is_folder
 
 KEY = r"[+~]{0,2}[A-Za-z_][\w./@-]*"
 OPEN, CLOSE = "[({", "])}"
@@ -41,7 +41,7 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
     """The command in the grammar of ib-train."""
     if words and words[0].casefold() in ("report", "ib-report", "ib_report"):
         return Tidied(list(words[1:]), "ib-report", f"{words[0]}: is a program of its own")
-    if len(words) == 1 and words[0] and Path(words[0]).is_dir():
+    if len(words) == 1 and words[0] and is_folder(words[0]):
         return Tidied(list(words), "ib-report", f"{words[0]}: is a folder, which ib-report reads")
     steps: tuple[tuple[Callable[[Words, KnownKeys], Words], str], ...] = (
         (_plain, "quotes, dashes and = must be plain ones, and letters of keys Latin"),
@@ -57,9 +57,9 @@ def tidied(words: Sequence[str], known: KnownKeys) -> Tidied:
         (multirun, "several values need a multirun, which has the flag -m; a list is written KEY=[a,b]"),
         (_flags_first, "flags come first"),
     )
-    found, told = list(words), ""
+    found, told = [word for word in words if word], "" if all(words) else "'': is no word"
     for step, reason in steps:
-        new = step(found, known)
+        new = [word for word in step(found, known) if word]  # one of spaces, which a step has taken away, is none
         if new != found:
             told = told or f"{_first_changed(found, new)}: {reason}"
             known = KnownKeys(config_folders(new), new)
@@ -76,6 +76,8 @@ def _why_flag(words: Sequence[str]) -> str:
 
 def _why_values(words: Sequence[str]) -> str:
     """What is wrong with values: how they are written, or that a spacing has the other one's ends."""
+    if any(re.search(r"=geomspace\(\s*(0|[^,]*,\s*0\s*,)", word) for word in words):
+        return "geomspace(a,b,n) takes ends above 0, and linspace(a,b,n) any"
     if any(re.search(r"=(logspace|geomspace)\(", word) for word in words):
         return "logspace(a,b,n) takes exponents of 10, as in logspace(-4,0,9), and geomspace(a,b,n) the ends themselves"
     return "several values are a,b or range(n) or logspace(a,b,n), a list is [a,b], and one value stands alone"
@@ -209,7 +211,7 @@ def _separate(words: Words, known: KnownKeys) -> Words:
             before = found[-1] if found else ""
             if "=" in before and before[-1] in ",;" and "=" not in part and not is_flag(part):
                 found[-1] = before[:-1] + "," + part.lstrip(",")
-            elif "=" in before and part[0] in ",;" and "=" not in part:
+            elif "=" in before and part.startswith((",", ";")) and "=" not in part:
                 found[-1] += "," + part.lstrip(",; ") if part.strip(",; ") else ""
             else:
                 if before and "=" in before:
@@ -275,7 +277,7 @@ def _named(word: str, known: KnownKeys) -> Words:
         return ["=".join(option)]
     if word.endswith(".npz"):
         return ["dataset=npz", f"dataset.path={word}"]
-    if word.endswith((".yaml", ".yml")) and Path(word).is_file():
+    if word.endswith((".yaml", ".yml")) and is_file(word):
         return [f"sweep={word}"]
     for group in ("objective", "dataset", "architecture", "sweep"):
         if near := near_word(word, known.options(group)):

@@ -59,6 +59,8 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
         return f"--config-name: there is no config {match[1]}; options and studies of your own need --config-dir only"
     if match := re.search(r"Additional config directory '([^']+)' not found", text):
         return no_such.no_folder(Path(match[1]))
+    if "Expecting one subcommand from" in text:
+        return "--shell-completion: needs install=SHELL, uninstall=SHELL or query=SHELL, such as install=bash"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         key, _, values = match[1].partition("=")
         return f"{match[1]}: several values need a multirun (ib-train -m …); a list is written {key}=[{values}]"

@@ -91,6 +91,7 @@ def check_composed(config: DictConfig, trust: Sequence[str]) -> None:
     said = OmegaConf.select(config, "trust")
     if not set(said if isinstance(said, ListConfig) else [said] if said else []) <= set(trust):
         raise ConfigError(f"trust={said}: no file may say whom you trust: type trust=[…] on the command line")
+    _check_kinds(config)
     left = MOST_VALUES
     for key, name, value in _leaves(config, OmegaConf.to_container(config, resolve=False), "", 0):
         left -= 1
@@ -102,6 +103,19 @@ def check_composed(config: DictConfig, trust: Sequence[str]) -> None:
             _check_target(key, value, trust)
         elif key.startswith("objective.functionals.") and isinstance(value, str):
             check_path(f"{key}={value}", value, trust)
+
+
+def _check_kinds(config: DictConfig) -> None:
+    """Raises ConfigError for a value of Hydra's own node that Hydra would take and fail at, in words of its code."""
+    for name, node in (OmegaConf.select(config, "hydra.callbacks") or {}).items():
+        if not isinstance(node, DictConfig):
+            raise ConfigError(f"hydra.callbacks.{name}={node}: is no callback; ~hydra.callbacks.{name} leaves it out")
+    for kind in ("launcher", "sweeper"):
+        node = OmegaConf.select(config, f"hydra.{kind}")
+        if node is not None and not isinstance(node, DictConfig):
+            raise ConfigError(f"hydra.{kind}={node}: is no {kind}; {PLUGINS}")
+    if "hydra" in config and "verbose" in config.hydra and config.hydra.verbose is None:
+        raise ConfigError("hydra.verbose=null: must be true, false or the names of loggers")
 
 
 def check_words(words: Sequence[str], config: DictConfig, trust: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from hydra._internal.grammar.functions import Functions
 from hydra.core.override_parser import overrides_parser, overrides_visitor
 from hydra.core.override_parser.types import ChoiceSweep, OverrideType
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
 from ib_cli.config.spacings import geomspace, linspace, logspace
 from ib_cli.contracts.errors import ConfigError
@@ -79,8 +79,8 @@ def values_of(words: Sequence[str]) -> dict[str, Any]:
         for word in words:
             try:
                 override = overrides_parser.OverridesParser.create().parse_override(word)
-            except OverrideParseException as error:
-                raise ConfigError(f"{word}: {' '.join(str(error).split())}: write key=value") from None
+            except HydraException:  # of its parser, or of its lexer, in words of their grammar
+                raise ConfigError(f"{word}: must be key=value, with quotes around what is not a plain word") from None
             if override.is_sweep_override() or override.type is not OverrideType.CHANGE:
                 raise ConfigError(f"{word}: must be one value for one key, as in eval_samples=100")
             found[override.key_or_group] = override.value()

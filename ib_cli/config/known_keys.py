@@ -14,6 +14,7 @@ import yaml
 from ib_cli.config.catalogue import choices, directory, groups
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.quick_yaml import bounded
+from ib_cli.system.places import is_file, is_folder
 
 PLUGINS = ("hydra/launcher", "hydra/sweeper")
 OF_HYDRA = {f"hydra.{key}": "" for key in ("mode", "verbose", "searchpath")}
@@ -39,7 +40,8 @@ class KnownKeys:
 
     def options(self, group: str) -> list[str]:
         """The options of a group."""
-        mine = (file.stem for folder in self.own for file in sorted((folder / group).glob("*.yaml")))
+        folders = (folder / group for folder in self.own if is_folder(folder / group))
+        mine = (file.stem for folder in folders for file in sorted(folder.glob("*.yaml")))
         return list(dict.fromkeys([*choices(group), *mine]))
 
     @cached_property
@@ -93,7 +95,7 @@ class KnownKeys:
         """The content of an option's file; empty where it has none that can be read."""
         ours = directory("sweeps") if group == "sweep" else directory("conf") / group
         files = [ours / f"{option}.yaml", *(folder / group / f"{option}.yaml" for folder in self.own)]
-        return next((_content_of(file) for file in files if file.is_file()), {})
+        return next((_content_of(file) for file in files if is_file(file)), {})
 
     def _node(self, group: str, option: str, above: frozenset[tuple[str, str]] = frozenset()) -> dict[str, Any]:
         """The keys of an option, with those of the files that it builds on. `above`: those that build on it."""

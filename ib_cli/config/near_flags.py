@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from pathlib import Path
 
 from ib_cli.config.command_flags import ALONE, LONG, SHORT, WITH_VALUE, Words, is_flag
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.near_keys import Meant, meant_key, option_alone
 from ib_cli.config.near_words import OTHER_NAMES, squashed
+from ib_cli.system.places import is_folder
 
 GRANTED = ("resume", "rezume", "continue")
 SHOWN = ("job", "hydra", "all")  # what --cfg shows
@@ -108,7 +108,7 @@ def _config(value: str | None, rest: Words) -> tuple[Words, Words]:
         return ["--cfg", "job"], [value, *rest]
     if value.endswith((".yaml", ".yml")):
         return [f"sweep={value}"], rest
-    return (["--config-dir", value] if Path(value).is_dir() else ["--config-name", value]), rest
+    return (["--config-dir", value] if is_folder(value) else ["--config-name", value]), rest
 
 
 def _cfg(value: str | None, rest: Words) -> tuple[Words, Words]:

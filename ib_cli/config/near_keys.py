@@ -9,12 +9,17 @@ from pathlib import Path
 
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.multipliers import MULTIPLIERS
+from ib_cli.config.near_choices import value_of_a_key
+from ib_cli.config.near_numbers import meant_number
 from ib_cli.config.near_words import near_word, same_word
+from ib_cli.config.spacings import TEXTS
+from ib_cli.system.places import is_file
 
 # Groups in the order in which a key, or an option, that several have is most likely meant.
 LIKELY = ("objective", "dataset", "optimizer", "architecture", "bottleneck", "procedure", "schedule", "sweep",
           "estimators", "tracker", "marginal", "classifier", "decoder", "weights", "noise")  # fmt: skip
 
+EITHER = (*TEXTS, "device", "precision")  # keys of words that people give numbers: gpu=0, amp=16
 OPTION = re.compile(r"\w[\w-]*")  # the name of an option, which is no pattern of files
 
 
@@ -34,11 +39,16 @@ def meant_key(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
 
     `value`: what it was to be set to, as `study=information_plane` means another key than `study=mine`.
     """
+    found = _meant(typed, known, value)
+    return found if found is None or _takes(found, value, known) else None
+
+
+def _meant(typed: str, known: KnownKeys, value: str) -> Meant | None:
     first, *rest = typed.replace("/", ".").split(".")
     if rest and first == "hydra":
         return _of_hydra(typed, known)
     if rest and (group := _group(first, known)):
-        elsewhere = None if rest[-1] in MULTIPLIERS and group != "objective" else _alone(rest[-1], known)
+        elsewhere = None if rest[-1] in MULTIPLIERS and group != "objective" else _alone(rest[-1], known, value)
         return _within(group, ".".join(rest), known) or elsewhere
     if rest:
         if owner := next((group for group in _in_order(known.groups()) if first in known.options(group)), None):
@@ -48,10 +58,15 @@ def meant_key(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
 
 
 def meant_option(group: str, typed: str, known: KnownKeys) -> tuple[str, str] | None:
-    """The group and option that an option that there is not was meant to be; None where nothing is near."""
+    """The group and option that an option that there is not was meant to be; None where nothing is near.
+
+    Or a key of the group and its value: `estimators=kraskov` is `estimators.use=[kraskov]`.
+    """
     name = typed.rpartition("/")[2].removesuffix(".yaml")
     if same := same_word(name, known.options(group)):
         return group, same[0]
+    if of_a_key := value_of_a_key(group, name, known):
+        return of_a_key
     if other := option_alone(name, known):
         return other
     near = near_word(name, known.options(group))
@@ -67,7 +82,8 @@ def own_folder(group: str, option: str, known: KnownKeys) -> Path | None:
     """The folder, of those in the working directory, that has an option which the command does not find there."""
     if not OPTION.fullmatch(option) or option in known.options(group):
         return None
-    return next((file.parents[1 + group.count("/")] for file in sorted(Path().glob(f"*/{group}/{option}.yaml"))), None)
+    folders = sorted(each for each in Path().iterdir() if is_file(each / group / f"{option}.yaml"))
+    return folders[0] if folders else None
 
 
 def option_alone(typed: str, known: KnownKeys) -> tuple[str, str] | None:
@@ -131,7 +147,8 @@ def _alone(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
     chosen = list(known.chosen_keys())
     groups = [group for group in known.groups() if not group.startswith("hydra") or "/" in group]
     upper = [key for key in chosen if "." not in key]
-    leaves = _by_leaf(key for key in chosen if "." in key and not key.startswith(("hydra.", "objective.")))
+    inner = (key for key in chosen if "." in key and not key.startswith(("hydra.", "objective.")))
+    leaves = _by_leaf(key for key in inner if _takes(Meant(key), value, known))
     if value and (named := [group for group in same_word(typed, groups) if value in known.options(group)]):
         return Meant(named[0])
     if typed in ("study", "experiment", "sweeps") and value in known.options("sweep"):
@@ -153,6 +170,16 @@ def _alone(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
                 return Meant(f"{group.replace('/', '.')}.{same[0]}", f"{group}={option}")
     near = near_word(typed, [*upper, *groups, *MULTIPLIERS, *leaves])
     return Meant(leaves.get(near, near)) if near else None
+
+
+def _takes(meant: Meant, value: str, known: KnownKeys) -> bool:
+    """Whether a key can have the value: no key whose default is a word takes a number, but for weights of terms."""
+    group, _, option = meant.option.partition("=")
+    keys = known.keys(group, option) if group else known.chosen_keys()
+    default = keys.get(meant.key.partition(".")[2] if group else meant.key)
+    worded = isinstance(default, str) and "$" not in default and meant_number(default) is None
+    either = meant.key in EITHER or meant.key.startswith("objective.")
+    return not (worded and not either and meant_number(value) is not None)
 
 
 def _of_hydra(typed: str, known: KnownKeys) -> Meant | None:

@@ -14,6 +14,10 @@ from ib_cli.config.spacings import shortest
 
 TOLD = re.compile(r"([\w./]+?)(?:\.\d+)?=.*?: (?:must be (.*)|a multiplier is (a number).*)")
 TRUE, FALSE = ("true", "yes", "y", "on", "1", "t"), ("false", "no", "n", "off", "0", "f", "none", "null", "never")
+# What a key that takes a number is set to by people who switch it on.
+SWITCHED_ON = {"procedure.patience": "10", "dataset.validation_size": "0.1", "clip": "1", "averaging": "0.999",
+               "schedule.warmup": "5", "architecture.dropout": "0.1", "optimizer.weight_decay": "1e-4",
+               "optimizer.momentum": "0.9", "dataset.label_noise": "0.1", "dataset.crop": "4"}  # fmt: skip
 NOTHING = ("none", "null", "all", "full", "never", "no", "off", "nil", "default", "")
 CALLED = {"gpu": "cuda", "float32": "fp32", "float": "fp32", "single": "fp32", "32": "fp32", "bfloat16": "bf16",
           "16": "bf16", "half": "bf16", "float16": "bf16", "fp16": "bf16", "mixed": "bf16"}  # fmt: skip
@@ -34,6 +38,19 @@ def meant_value(line: str, words: Sequence[str], known: KnownKeys) -> Words:
     return multirun(spelled(found, known), known) if found == list(words) else found
 
 
+def switched(key: str, value: str, known: KnownKeys) -> str | None:
+    """The number for a key that takes one and was switched on or off: `patience=true` is 10; None where none is known.
+
+    Any other value stays as it is.
+    """
+    default = known.chosen_keys().get(key, False)
+    if isinstance(default, bool | str | list | dict) or value.casefold() not in ("true", "false"):
+        return value
+    if value.casefold() == "false":
+        return "null" if default is None else str(default)
+    return SWITCHED_ON.get(key)
+
+
 def _meant(key: str, value: str, wanted: str, known: KnownKeys) -> str | None:
     """The value as `wanted` says it must be; None where it cannot be told."""
     default = known.chosen_keys().get(key, 0)
@@ -45,10 +62,14 @@ def _meant(key: str, value: str, wanted: str, known: KnownKeys) -> str | None:
         called = value.casefold().partition(":")[0]
         called = CALLED.get(called, called)
         return called if called in choices else near_word(called, choices)
+    if wanted.startswith("a string") and not set(value) & set("'\"\\"):  # a number, say
+        return f"'{value}'"
     if "a list" in wanted and (listed := _list(value)):
         return listed
     if "integer" not in wanted and "number" not in wanted:
         return None
+    if (number_of_it := switched(key, value, known)) != value:
+        return number_of_it
     number = meant_number(value)
     if number is None or number.is_integer() or "an integer" not in wanted or " or a number" in wanted:
         return None if number is None else shortest(number)

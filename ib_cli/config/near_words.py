@@ -42,7 +42,10 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("nsample", "numsample", "mcsample"), ("samples",)),
     **dict.fromkeys(("plot", "picture", "figure"), ("figures",)),
     **dict.fromkeys(("overwrite", "force", "restart"), ("rerun",)),
-    **dict.fromkeys(("valsplit", "valsize", "validationsplit"), ("validation_size", "dataset.validation_size")),
+    **dict.fromkeys(
+        ("valsplit", "valsize", "validationsplit", "split", "holdout", "valfraction", "validationfraction", "valratio"),
+        ("validation_size", "dataset.validation_size"),
+    ),
     **dict.fromkeys(("verbose", "verbosity", "traceback", "debugging", "debugmode", "stacktrace"), ("debug",)),
     **dict.fromkeys(("earlystopping", "earlystop"), ("patience", "procedure.patience")),
     **dict.fromkeys(("warmupepoch", "warmupstep"), ("warmup", "schedule.warmup")),

@@ -13,6 +13,7 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.near_keys import Meant, file_as_data, meant_key, meant_option, option_alone, own_folder
 from ib_cli.config.near_words import near_word
 from ib_cli.config.unreadable_files import config_folders
+from ib_cli.system.places import is_folder
 
 MOST_SHOWN = 6  # objectives named in a line
 
@@ -49,7 +50,7 @@ def no_override(word: str, arguments: Sequence[str]) -> str:
 
 def no_folder(folder: Path) -> str:
     """The line for a folder of --config-dir that is not there."""
-    beside = [each.name for each in folder.parent.iterdir() if each.is_dir()] if folder.parent.is_dir() else []
+    beside = [each.name for each in folder.parent.iterdir() if each.is_dir()] if is_folder(folder.parent) else []
     near = near_word(folder.name, beside)
     return f"--config-dir: there is no folder {folder}" + (f"; did you mean {near}?" if near else "")
 

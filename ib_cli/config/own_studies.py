@@ -9,6 +9,7 @@ from pathlib import Path
 from ib_cli.config.unreadable_files import config_folders
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.system.home import expanded
+from ib_cli.system.places import is_file
 
 GLOBAL = "# @package _global_"
 _HEADER = re.compile(r"^#\s*@package\s+_global_\s*$", re.MULTILINE)
@@ -19,7 +20,7 @@ def study_files(words: Sequence[str]) -> dict[str, Path]:
     found = {}
     for value in _chosen(words):
         if value.endswith((".yaml", ".yml")):
-            if not (file := expanded(value)).is_file():
+            if not is_file(file := expanded(value)):
                 raise ConfigError(f"sweep={value}: there is no such file")
             found[value] = file
     return found
@@ -30,7 +31,7 @@ def check_headers(words: Sequence[str]) -> None:
     for value in _chosen(words):
         for folder in config_folders(words):
             file = folder / "sweep" / f"{value}.yaml"
-            if file.is_file() and not _HEADER.search(file.read_text(encoding="utf-8", errors="replace")):
+            if is_file(file) and not _HEADER.search(file.read_text(encoding="utf-8", errors="replace")):
                 raise ConfigError(f"{file}: a study must begin with the line '{GLOBAL}'")
 
 

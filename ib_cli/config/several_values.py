@@ -123,9 +123,24 @@ def _spacing(name: str, given: str) -> str:
     ends = [number for part in _values(given)[:2] if (number := meant_number(part)) is not None]
     if len(ends) == 2 and name == "logspace" and are_ends(*ends):
         name = "geomspace"
-    elif len(ends) == 2 and name == "geomspace" and min(ends) <= 0 and all(number.is_integer() for number in ends):
+    elif len(ends) == 2 and name == "geomspace" and min(ends) < 0 and all(number.is_integer() for number in ends):
         name = "logspace"
+    elif len(ends) == 2 and name == "geomspace" and min(ends) == 0:  # no power of ten, and no exponent beside a 1
+        name = "linspace"
     return f"{name}({given})"
+
+
+def wrong_spacing(words: Words) -> str:
+    """The line for the first spacing with arguments that it does not take; '' where there is none."""
+    for word in words:
+        call = CALL.fullmatch(word.partition("=")[2])
+        if call and call[1] in FORMS:
+            given = [meant_number(part) for part in _values(call[2])]
+            try:
+                getattr(spacings, call[1])(*given)
+            except ValueError as error:
+                return f"{word}: {error}"
+    return ""
 
 
 def _between(first: str, last: str) -> str:

@@ -15,6 +15,7 @@ FIXED = {"run.dir": ".", "sweep.dir": "${output}/${name}", "sweep.subdir": ".", 
 OF_HYDRA = ("hydra._internal.", "hydra.core.")
 STRANGE = ("Cc", "Zl", "Zp")  # Unicode's categories of control characters and line breaks
 TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # letters after them run the other way
+BESIDE = " .+-\u200c\u200d"  # beside these and _, but not at the beginning of a name
 LETTERS = "LMN"  # Unicode's letters, marks and digits
 
 
@@ -35,17 +36,35 @@ def check_study_folder(raw: Mapping[str, Any], name: Any, output: Any) -> None:
         node = hydra.get(kind)
         if isinstance(node, Mapping) and str(node.get("_target_")).startswith(OF_HYDRA):
             raise ConfigError(f"hydra/{kind}: ib-train's own are needed, which check what they write: {instead}, say")
+    _check_logging(hydra)
     check_names(raw)
     check_name(name)
     for key, value in (("name", name), ("output", output)):
         if isinstance(value, str) and holds_secret(value):
             raise ConfigError(f"{key}={value}: holds a secret, and this key becomes the name of a folder: write a name")
+    if isinstance(output, str) and output.startswith("~"):
+        raise ConfigError(f"output={output}: ~ is a home directory on the command line only: write the whole path")
     if isinstance(output, str) and any(unicodedata.category(c) in STRANGE or c in TURNS for c in output):
         raise ConfigError(f"output={output}: must be a folder's name without line breaks and control characters")
 
 
+def _check_logging(hydra: Mapping[str, Any]) -> None:
+    """Raises ConfigError where Hydra would write a log beside the command: into a folder that is no run's."""
+    for group in ("job_logging", "hydra_logging"):
+        node = hydra.get(group)
+        handlers = node.get("handlers") if isinstance(node, Mapping) else None
+        for handler in handlers.values() if isinstance(handlers, Mapping) else ():
+            file = handler.get("filename") if isinstance(handler, Mapping) else None
+            if "${hydra" in str(file):
+                raise ConfigError(
+                    f"hydra/{group}: would write {file}, outside output/name: choose none, as run.log is there"
+                )
+
+
 def check_name(name: Any) -> None:
     """Raises ConfigError where a study's name is a text and no plain word."""
+    if isinstance(name, str) and name.lstrip(BESIDE) != name and is_plain(name.lstrip(BESIDE)):
+        raise ConfigError(f"name={name}: must begin with a letter, a digit or _, as name={name.lstrip(BESIDE)}")
     if isinstance(name, str) and not is_plain(name):
         raise ConfigError(f"name={name}: must be a plain word: letters, digits and _ - + . only")
 
@@ -53,4 +72,4 @@ def check_name(name: Any) -> None:
 def is_plain(name: str) -> bool:
     """Whether a study's name is one folder: letters, digits and `_ - + .` and spaces, of which _ alone may begin it."""
     ours = [unicodedata.category(c)[0] in LETTERS or unicodedata.category(c) == "Pc" for c in name]
-    return bool(name) and ours[0] and all(known or c in " .+-\u200c\u200d" for known, c in zip(ours, name))
+    return bool(name) and ours[0] and all(known or c in BESIDE for known, c in zip(ours, name))

@@ -32,4 +32,10 @@ def told_command(words: Iterable[str]) -> str:
 
     All that is put into the environment counts as secret.
     """
-    return hidden(shlex.join(told_words(words)))
+    return hidden(" ".join(map(_quoted, told_words(words))))
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell; one with quotes of its own as a person would quote it: "name='1e-3'"."""
+    plain = "'" in word and not set(word) & set('"$`\\!') and word.isprintable()
+    return f'"{word}"' if plain else shlex.quote(word)

@@ -14,6 +14,7 @@ from ib_cli.contracts.errors import ConfigError
 
 OURS = "ib_cli"
 PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+NO_TEXTS = ("true", "false", "null", "nan", "inf")  # words that Hydra reads as something else
 _WORD = re.compile(r"\+{0,2}trust=(.*)", re.DOTALL)
 SAMPLER = re.compile(r"optuna\.samplers\.(nsgaii\.)?[A-Z]\w*", re.ASCII)
 PLUGIN = re.compile(
@@ -45,7 +46,7 @@ def packages(value: str | Sequence[Any]) -> tuple[str, ...]:
         inner = value.strip().removeprefix("[").removesuffix("]").strip()
         names = [name.strip(" '\"") for name in inner.split(",")] if inner else []
     for name in names:
-        if not isinstance(name, str) or not PACKAGE.fullmatch(name):
+        if not isinstance(name, str) or not PACKAGE.fullmatch(name) or name.casefold() in NO_TEXTS:
             raise ConfigError(f"trust={value}: must name packages, as in trust=[my_package]")
     return tuple(names)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from ib_cli.system.places import is_file, is_folder
+
 UNREADABLE = (yaml.YAMLError, UnicodeDecodeError, RecursionError)  # what reading a config file raises, beside OSError
 TOO_DEEP = "its values are nested too deeply"
 
@@ -19,7 +21,7 @@ def config_folders(words: Sequence[str]) -> list[Path]:
         flag, equals, value = word.partition("=")
         if flag in ("--config-dir", "-cd", "--config-path", "-cp"):
             found.append(Path(value if equals else following))
-    return [folder for folder in found if folder.is_dir()]
+    return [folder for folder in found if is_folder(folder)]
 
 
 def hidden_files(words: Sequence[str], ours: Path) -> list[str]:
@@ -44,11 +46,11 @@ def no_file(option: str, words: Sequence[str]) -> str:
     """One line for an option, `group/name`, that is there in one of `config_folders` and is no file; '' for others."""
     for folder in config_folders(words):
         file = folder / f"{option}.yaml"
-        if os.path.lexists(file) and not file.is_file():
+        if os.path.lexists(file) and not is_file(file):
             kind = "a folder" if file.is_dir() else "a link to no file" if file.is_symlink() else "a pipe or a device"
             return f"{file}: a config must be a file, and this is {kind}"
-        if file.with_suffix(".yml").is_file():
-            return f"{file.with_suffix('.yml')}: the name of a config ends in .yaml"
+        if is_file(folder / f"{option}.yml"):
+            return f"{folder / option}.yml: the name of a config ends in .yaml"
     return ""
 
 

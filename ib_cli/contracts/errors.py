@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+# What a file system says that has no locks.
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 # What is wrong with a place to write to, and so with the command that names it. A full disk is not among them.
 PLACES = frozenset(
     {
@@ -57,6 +59,14 @@ class WriteError(RunFailedError):
         """Whether another place would do: a folder that others own, a name that is too long."""
         return self.cause.errno in PLACES
 
+    @property
+    def remedy(self) -> str:
+        """The error of a place within `output`, in a line with what would be right."""
+        if not self.wrong_place:
+            return f"output: {self}"
+        place = "on another file system" if self.cause.errno in NO_LOCKS else "that you may write to"
+        return f"output: {self}: choose a folder {place}, as in output=$HOME/outputs"
+
 
 class OutputError(WriteError):
     """Standard output that cannot be written, as `> /dev/full`."""
@@ -69,4 +79,6 @@ def in_a_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror or error}"
     text = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return f"out of memory: {text or 'the process may take no more'}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

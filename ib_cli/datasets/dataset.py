@@ -21,7 +21,7 @@ from ib_cli.datasets.augmentation import CropFlip
 from ib_cli.datasets.binarised import binarised
 from ib_cli.datasets.columns import columns, lost, named, narrowed
 from ib_cli.datasets.data import Data, Split
-from ib_cli.datasets.doubts import changed
+from ib_cli.datasets.doubts import all_alike, changed
 from ib_cli.datasets.doubts import doubts as doubts_of
 from ib_cli.datasets.few_labels import with_few_labels
 from ib_cli.datasets.layout import REMEDY, channels_last
@@ -321,4 +321,8 @@ def _doubts(
         found += doubts_of(y, "y", arrays.standardise_y, lambda some: train.y[some])
         if (constant := columns(y["train"]).width == 0).any():
             found.append(f"dataset: {named(constant)} of y never changes in training: there is nothing to predict")
+    elif all_alike(given["train"].y):
+        found.append("dataset: all training samples have the same label: there is nothing to predict")
+    if all_alike(given["train"].x):
+        found.append("dataset: all training samples have the same x: there is nothing to learn from it")
     return tuple(found)

@@ -45,6 +45,13 @@ def changed(parts: Mapping[str, Tensor], name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def all_alike(samples: Tensor) -> bool:
+    """Whether two samples or more are all the same; of a single one that says nothing."""
+    if len(samples) < 2 or not torch.equal(samples[0], samples[-1]):  # the usual case costs nothing
+        return False
+    return bool((samples == samples[:1]).all())
+
+
 def _too_small(of: Columns, name: str) -> list[str]:
     if not (small := (of.width > 0) & ~of.varies).any():
         return []

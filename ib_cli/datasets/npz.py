@@ -18,6 +18,7 @@ from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
 from ib_cli.datasets.layout import REMEDY, channels_last
 from ib_cli.system.home import expanded
+from ib_cli.system.places import is_file
 
 FLOATS = (np.float32, np.float64)
 UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -95,7 +96,7 @@ class Npz(DataSet):
 
     def _file(self) -> Path:
         path = expanded(self.path)
-        if not path.is_file():
+        if not is_file(path):
             raise self._error("is not a file; it must be an .npz file with arrays x and y")
         return path
 
@@ -190,6 +191,8 @@ class Npz(DataSet):
                 raise self._error(f"must hold labels 0 … {count - 1} in {name}_test, those of {name}, not {y.max()}")
 
     def _split(self, samples: Split) -> tuple[Split, Split]:
+        if len(samples) < 2:
+            raise self._error("must hold 2 samples or more, one to train on and one to test with, or x_test and y_test")
         count = max(1, round(self.test_fraction * len(samples)))
         if count >= len(samples):
             raise ConfigError(

@@ -11,6 +11,7 @@ import numpy as np
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.joint import Joint
 from ib_cli.system.home import expanded
+from ib_cli.system.places import is_file
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, IndexError, TypeError, zipfile.BadZipFile, zlib.error)
 TOLERANCE = 1e-6  # largest deviation of a table's sum from 1, enough for float32
@@ -44,7 +45,7 @@ class Table(Joint):
 
     def _file(self) -> Path:
         path = expanded(self.path)
-        if not path.is_file():
+        if not is_file(path):
             raise self._error("is not a file; it must be an .npz file with an array p (X, Y)")
         return path
 

@@ -1,5 +1,6 @@
 """Data sets whose files torchvision knows how to fetch."""
 
+import errno
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,10 +15,13 @@ from ib_cli.datasets.data import Split
 from ib_cli.datasets.dataset import Arrays, DataSet
 from ib_cli.datasets.published_files import genuine, is_genuine
 from ib_cli.system.home import expanded
+from ib_cli.system.places import is_file, is_there
 from ib_cli.system.torchvision_import import import_torchvision
 
 # All that torchvision is seen to raise where it cannot fetch, check or unpack.
 UNREACHABLE = (RuntimeError, OSError, ValueError, AssertionError, LookupError, EOFError, HTTPException)
+# What says that root is no place to fetch to, rather than that there is no network.
+UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,7 @@ class TorchvisionDataSet(DataSet):
         """Empty, as the name says it all. Raises ConfigError where files are there and not the published ones."""
         for name, checksum in self.checksums.items():
             try:
-                if (self._home / name).is_file() and not is_genuine(self._home / name, checksum):
+                if is_file(self._home / name) and not is_genuine(self._home / name, checksum):
                     raise self._damaged(name)
             except OSError as error:
                 raise self._unreadable(name, error) from error
@@ -50,7 +54,7 @@ class TorchvisionDataSet(DataSet):
 
     def read(self) -> Arrays:
         """Raises ConfigError where files are missing and cannot be fetched, or are not the published ones."""
-        missing = [name for name in self.checksums if not (self._home / name).is_file()]
+        missing = [name for name in self.checksums if not is_file(self._home / name)]
         if missing and not self.download:
             raise ConfigError(
                 f"dataset.root: there is no {self._home / missing[0]}; set dataset.download=true or point "
@@ -87,7 +91,7 @@ class TorchvisionDataSet(DataSet):
     def _fetch(self) -> None:
         """Downloads to a temporary folder first: neither a killed run nor several at once leave half a file."""
         home, peer = self._home, getattr(import_torchvision().datasets, self.peer)
-        made = [folder for folder in (home, *home.parents) if not folder.exists()]
+        made = [folder for folder in (home, *home.parents) if not is_there(folder)]
         try:
             home.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(dir=home) as scratch:
@@ -95,6 +99,11 @@ class TorchvisionDataSet(DataSet):
                 for name in self.checksums:
                     (Path(scratch) / self.folder / name).replace(home / name)
         except UNREACHABLE as error:
+            if isinstance(error, OSError) and error.errno in UNWRITABLE:
+                raise ConfigError(
+                    f"dataset.root: cannot write {home} ({error.strerror}); name a folder that holds {self.folder}, or "
+                    "one that you may write to and that has room"
+                ) from error
             raise ConfigError(
                 f"dataset.download: could not fetch {self.peer} into {home} ({_line(error)}); connect to "
                 f"the network or point dataset.root at the folder that holds {self.folder}"

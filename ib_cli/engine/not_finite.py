@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-OTHERWISE = "try a smaller optimizer.lr, clip=1, a longer schedule.warmup, or a bottleneck whose scale cannot run away"
+OTHERWISE = "clip=1, a longer schedule.warmup, or a bottleneck whose scale cannot run away"
 AT_ONCE = (
     "no parameter had changed yet, so that the learning rate has no part in it: are values of x too large "
     "(dataset.normalise=standard), or the scale of a bottleneck, or a multiplier?"
@@ -26,10 +28,42 @@ LARGE = {
 }
 SMALL = {"noise.keep": (0.05, "0.5")}
 HEAVY = 1e6  # a multiplier from which on it is suspected
+FAST = 1.0  # a learning rate from which on it is suspected
+DENSE = 30.0  # nats of the noise in each dimension of z: squares of z are near the largest number of float32
 
 
-def suspects(config: Mapping[str, Any], multipliers: Mapping[str, float]) -> list[str]:
-    """The keys of a resolved config that may make numbers overflow, a phrase each; those of the noise come first."""
+@dataclass(frozen=True)
+class Suspects:
+    """What in a config may be why J is not finite."""
+
+    keys: Sequence[str] = ()  # a phrase each, such as "gamma=1e+30 may be too large"
+    rate: str = "optimizer.lr"  # the key of the learning rate, with its value where that is known
+    fast: bool = False  # whether the learning rate is suspected, too
+
+    def remedy(self, first: bool) -> str:
+        """What to try, in a line. `first`: whether it happened in the very first step, with the initial parameters."""
+        if first:
+            return " and ".join(self.keys) or AT_ONCE
+        told = " and ".join([*self.keys, *([f"{self.rate} may be too large"] if self.fast else [])])
+        others = f"try {OTHERWISE}" if self.fast else f"try less than {self.rate}, {OTHERWISE}"
+        return f"{told}; or else {others}" if told else others
+
+
+UNSUSPECTED = Suspects()
+
+
+def became(terms: Mapping[str, float]) -> str:
+    """Which of J and its parts are not finite, in words; J only where its parts are, whose sum is then too large."""
+    broken = {name: value for name, value in terms.items() if not math.isfinite(value)}
+    named = {name: value for name, value in broken.items() if name != "J"} or broken
+    return " and ".join(f"{name} became {value}" for name, value in named.items())
+
+
+def suspects(config: Mapping[str, Any], multipliers: Mapping[str, float], peak: float | None = None) -> Suspects:
+    """The keys of a resolved config that may make numbers overflow; those of the noise come first.
+
+    `peak`: the value of procedure.peak, where that is the learning rate in place of optimizer.lr.
+    """
     found = [
         f"{key}={_shown(value)} may be too {size} ({usual} is usual)"
         for keys, size in ((LARGE, "large"), (SMALL, "small"))
@@ -37,15 +71,23 @@ def suspects(config: Mapping[str, Any], multipliers: Mapping[str, float]) -> lis
         if (value := _value(config, key)) is not None
         and (_largest(value) >= bound if size == "large" else _largest(value) <= bound)
     ]
-    return [*found, *(f"{name}={value:g} may be too large" for name, value in multipliers.items() if value >= HEAVY)]
+    found += _wide(config)
+    found += [f"{name}={value:g} may be too large" for name, value in multipliers.items() if value >= HEAVY]
+    key, rate = ("optimizer.lr", _value(config, "optimizer.lr")) if peak is None else ("procedure.peak", peak)
+    if not isinstance(rate, int | float):
+        return Suspects(found)
+    return Suspects(found, f"{key}={rate:g}", rate >= FAST)
 
 
-def remedy(suspected: Sequence[str], first: bool) -> str:
-    """What to try, in a line. `first`: whether it happened in the very first step, with the initial parameters."""
-    told = " and ".join(suspected)
-    if first:
-        return told or AT_ONCE
-    return f"{told}; or else {OTHERWISE}" if told else OTHERWISE
+def _wide(config: Mapping[str, Any]) -> list[str]:
+    """The targets of noise scaling that make z too large for its square."""
+    size = _value(config, "bottleneck.size")
+    targets = {key: _value(config, key) for key in ("procedure.start", "procedure.end")}
+    return [
+        f"{key}={nats:g} may be too large for bottleneck.size={size}"
+        for key, nats in targets.items()
+        if isinstance(size, int) and isinstance(nats, int | float) and nats >= DENSE * size
+    ]
 
 
 def _value(config: Mapping[str, Any], key: str) -> Any:

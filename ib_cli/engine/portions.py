@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+
+from ib_cli.contracts import errors
 
 T = TypeVar("T")
 # What torch's errors say when no memory is left; those of libraries and of the CPU's allocator are plain RuntimeErrors.
@@ -21,6 +24,16 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+
+
+def in_a_line(error: BaseException) -> str:
+    """An error of memory in a line: what asked, and for how much, without the places in torch's code."""
+    if asked := re.search(r"tried to allocate (\d+) bytes", str(error)):  # the CPU's allocator
+        return f"out of memory: could not allocate {int(asked[1]) / 2**20:,.0f} MiB"
+    if isinstance(error, MemoryError):
+        return errors.in_a_line(error)
+    first = (str(error).strip().splitlines() or [""])[0].partition(". GPU")[0].rstrip(".")
+    return ": ".join(part for part in (type(error).__name__.lstrip("_"), first) if part)
 
 
 class Portions:

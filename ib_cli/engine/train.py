@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,7 +15,7 @@ from ib_cli.contracts.noise import Request, draw
 from ib_cli.datasets.data import Data
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import Fields, plan
-from ib_cli.engine.not_finite import remedy
+from ib_cli.engine.not_finite import UNSUSPECTED, Suspects, became
 from ib_cli.engine.rivals import Rivals
 from ib_cli.engine.seeds import continued, generator
 from ib_cli.engine.state import State
@@ -73,7 +72,7 @@ class Epoch:
         multipliers: Mapping[str, float],
         rivals: Rivals | None = None,
         only: Fields | None = None,
-        suspects: Sequence[str] = (),
+        suspects: Suspects = UNSUSPECTED,
     ) -> None:
         """`rivals`: the model's critics, if it has any. `only`: the fields of a pass that the loss reads; None: all.
 
@@ -132,7 +131,7 @@ class Epoch:
 
 
 def averages(
-    history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch: int, suspects: Sequence[str] = ()
+    history: Tensor, sizes: Sequence[int], names: Sequence[str], epoch: int, suspects: Suspects = UNSUSPECTED
 ) -> dict[str, float]:
     """Sample-weighted means of J, the functionals and the accuracy over an epoch's steps so far. Waits for the device.
 
@@ -143,10 +142,7 @@ def averages(
     broken = (~history.isfinite()).any(1).nonzero()
     if len(broken):
         step = int(broken[0])
-        terms = {name: value for name, value in zip(names, history[step].tolist()) if not math.isfinite(value)}
-        named = {name: value for name, value in terms.items() if name != "J"} or terms  # J alone: too large a sum
-        told = " and ".join(f"{name} became {value}" for name, value in named.items())
-        tried = remedy(suspects, first=epoch == step == 0)
+        told, tried = became(dict(zip(names, history[step].tolist()))), suspects.remedy(first=epoch == step == 0)
         raise RunFailedError(f"{told} in epoch {epoch + 1}, step {step + 1}: {tried}")
     weights = torch.tensor(sizes[: len(history)], dtype=history.dtype)
     return dict(zip(names, (weights @ history / weights.sum()).tolist()))

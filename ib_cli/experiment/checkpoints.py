@@ -62,6 +62,15 @@ class Checkpoints:
             raise DamagedError(f"{wrong}: {REMEDY}")
         return None
 
+    def read_previous(self, device: torch.device, fits: Fits) -> dict[str, Any] | None:
+        """The state before the last one, with its tensors on the device; None where it is not whole or does not fit."""
+        try:
+            state, notes = read_torch(self.previous, device)
+            fits(state, notes)
+        except DamagedError:
+            return None
+        return state
+
     def settle(self, file: Path) -> None:
         """Make this file the last checkpoint: what came after it is damaged."""
         if file == self.previous:

@@ -52,6 +52,14 @@ def check_links(folder: Path) -> None:
             raise DamagedError(f"{part} is no file: delete it, and give the same command again")
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what a killed process left half written in a run's folder, whose lock is held: `.NAME.…part`."""
+    ours = tuple(f".{name}." for name in FILES)
+    records = [part for part in folder.glob(".*.part") if part.name.startswith(ours)]
+    for part in (*records, *(folder / "figures").glob(".*.part")):
+        part.unlink(missing_ok=True)
+
+
 def check_digests(folder: Path) -> None:
     """Raises DamagedError, naming the file, where a record in a run's folder has changed since it was written.
 

@@ -18,7 +18,8 @@ from ib_cli.contracts.passes import Pass
 from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import Tensors
 from ib_cli.engine.passes import draws_numbers, passes
-from ib_cli.engine.portions import Portions
+from ib_cli.engine.portions import Portions, out_of_memory
+from ib_cli.engine.portions import in_a_line as of_memory
 from ib_cli.engine.seeds import generator
 from ib_cli.estimators import Estimate, information_plane
 from ib_cli.estimators.categorical import categorical_information
@@ -73,6 +74,8 @@ class Estimates:
         found: list[Estimate] = []
         for name in self.use:
             try:
+                if len(z) < 2:
+                    raise ValueError(f"the {self.split} split has 1 sample, and estimates need 2 or more")
                 found += information_plane(
                     z,
                     y,
@@ -86,9 +89,10 @@ class Estimates:
                     y_entropy=y_entropy,
                     generator=generator(z.device, settings.seed, "estimate", name),
                 )
-            except (ValueError, RuntimeError) as error:  # the samples, or memory; what has been trained is kept
-                log.warning("%s could not estimate: %s", name, error)
-                nothing = Estimate("", name, None, n=len(z), saturated=True, reason=str(error))
+            except (ValueError, RuntimeError, MemoryError) as error:  # what has been trained is kept
+                told = self._told(error, z)
+                log.warning("%s could not estimate: %s", name, told)
+                nothing = Estimate("", name, None, n=len(z), saturated=True, reason=told)
                 found += [nothing.of("I[X;Z]"), nothing.of("I[Y;Z]")]
         if "R" in nats:
             bounds = [each for each in found if each.quantity == "I[X;Z]" and each.lower is not None]
@@ -97,6 +101,13 @@ class Estimates:
             left = [each for each in found if each.quantity == "H[Y|Z]" and each.estimator == "mixture"]
             found += [slack("slack_C", nats["C"], each) for each in left]
         return found, time.monotonic() - start
+
+    def _told(self, error: Exception, z: Tensor) -> str:
+        """Why there is no estimate, in a line; where memory ran out, with the sizes and the key that lowers them."""
+        if not out_of_memory(error):
+            return " ".join(str(error).split())
+        N, K = z.shape
+        return f"{of_memory(error)}: of {N:,} samples of {K} dimensions; estimators.samples takes fewer"
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from ib_cli.config.settings import Settings
 from ib_cli.datasets.data import Data
-from ib_cli.engine.not_finite import suspects
+from ib_cli.engine.not_finite import Suspects, suspects
 from ib_cli.engine.schedules import Schedule
 from ib_cli.experiment.estimates import Estimates
 from ib_cli.experiment.noise_measures import NoiseMeasures, NoNoiseMeasures
@@ -60,7 +60,7 @@ class Experiment:
         return str(of.config["objective"]["name"])
 
     @property
-    def suspects(self) -> list[str]:
+    def suspects(self) -> Suspects:
         """What in the config may be why J is not finite, if it is not."""
         return suspects(self.config, self.multipliers)
 

@@ -11,10 +11,19 @@ import torch
 
 from ib_cli.contracts.errors import BusyError, ConfigError, DamagedError, WriteError
 from ib_cli.experiment.checkpoints import Checkpoints
-from ib_cli.experiment.damage import BEST, LINES, MORE, check_finished, check_links, check_order, check_places
+from ib_cli.experiment.damage import (
+    BEST,
+    LINES,
+    MORE,
+    check_finished,
+    check_links,
+    check_order,
+    check_places,
+    remove_parts,
+)
 from ib_cli.system.atomic import as_json, write_atomically, writing
 from ib_cli.system.digests import SUMS, digest_of, read_sums, sealed_text, write_sums, zip_notes
-from ib_cli.system.folder_lock import NO_LOCKS, FolderLock, at_this_run
+from ib_cli.system.folder_lock import FolderLock, at_this_run
 from ib_cli.system.json_lines import JsonLines
 from ib_cli.system.torch_files import read_torch, torch_bytes
 
@@ -79,6 +88,8 @@ class Records:
                 holder = self._lock.holder() or "another process"
                 text = f"output: {at_this_run(holder)} ({self.folder}): wait for it, or change the config or the "
                 raise BusyError(f"{text}study's name", str(self.folder), holder)
+            with writing(self.folder):
+                remove_parts(self.folder)
             write_atomically(self.folder / "config.yaml", sealed_text(config))
         except DamagedError:
             self.close()
@@ -87,8 +98,7 @@ class Records:
             self.close()
             if not error.wrong_place:
                 raise
-            place = "on another file system" if error.cause.errno in NO_LOCKS else "that you may write to"
-            raise ConfigError(f"output: {error}: choose a folder {place}, as in output=$HOME/outputs") from None
+            raise ConfigError(error.remedy) from None
 
     def close(self) -> None:
         """Let go of the files and the lock."""
@@ -169,11 +179,24 @@ class Records:
             for lines in self._lines:
                 lines.delete()  # of an attempt that came to no checkpoint
             return None
-        state, file = found
+        self._return_to(*found)
+        return found[0]
+
+    def go_back(self, device: torch.device, epoch: int, step: int) -> dict[str, Any] | None:
+        """The checkpoint before the last, to go on from it, if it is whole and of this step of this epoch.
+
+        Else None, and no file changes.
+        """
+        state = self.checkpoints.read_previous(device, self._check_lines)
+        if state is None or (state["epoch"], state.get("step_in_epoch", 0)) != (epoch, step):
+            return None
+        self._return_to(state, self.checkpoints.previous)
+        return state
+
+    def _return_to(self, state: Mapping[str, Any], file: Path) -> None:
         for lines, count in zip(self._lines, state["lines"]):
             lines.keep(count)
         self.checkpoints.settle(file)
-        return state
 
     def _check_run(self, state: Mapping[str, Any], name: str | None) -> None:
         """Raises DamagedError for a state that another run wrote. Earlier versions wrote no name."""
@@ -195,9 +218,9 @@ class Records:
         files = {name: self.folder / name for name in MORE}
         digests |= {name: digest_of(file.read_bytes()) for name, file in files.items() if file.exists()}
         write_sums(self.folder, digests | {"result.json": digest_of(content.encode())})
+        self.checkpoints.end()  # before the result: nobody comes back to a run that has one
         try:
             write_atomically(self.folder / "result.json", content)
         except WriteError:
             (self.folder / SUMS).unlink()  # it is of a result that is not there
             raise
-        self.checkpoints.end()

@@ -84,6 +84,15 @@ class Objective:
         """The multipliers that occur, in the order of the terms."""
         return tuple(dict.fromkeys(name for term in self.terms for name in term.multipliers))
 
+    @property
+    def signed(self) -> frozenset[str]:
+        """The multipliers that take weight from one term for another, as in a mix: these may be negative."""
+        signs: dict[str, set[bool]] = {}
+        for term in self.terms:
+            for name in term.multipliers:
+                signs.setdefault(name, set()).add(term.coefficient > 0)
+        return frozenset(name for name, found in signs.items() if len(found) == 2)
+
     def __call__(self, p: Pass, multipliers: Mapping[str, Tensor | float]) -> tuple[Tensor, dict[str, Tensor]]:
         """J, a scalar, and the batch mean of each functional by symbol.
 

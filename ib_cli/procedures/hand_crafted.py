@@ -48,7 +48,7 @@ class HandCrafted(Procedure):
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Set, evaluate and save."""
         clock, model = Clock(), experiment.model
-        experiment.records.metrics.keep(0)  # of an attempt that came to its checkpoint: nothing depends on it
+        experiment.records.clear()  # of an attempt that came to its checkpoint: nothing depends on it
         with torch.no_grad():
             craft(experiment)
         progress, evaluation = Progress(experiment, None, None, "J"), Evaluation(experiment)

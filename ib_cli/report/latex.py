@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.contracts.labels import GREEK, has_units, mathtext
 from ib_cli.report.panels.contents import Contents
+from ib_cli.report.read.words import is_missing
 from ib_cli.system.plain_text import printable
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _decimals(value: float) -> int:
 
 def _number(value: Any, decimals: int) -> str:
     """A number with so many decimals; 0: as one writes it. A dash where there is none."""
-    if value is None or value != value:
+    if is_missing(value):
         return "--"
     text = f"{value:.{decimals}f}" if decimals else f"{value:g}"
     mantissa, _, power = text.partition("e")

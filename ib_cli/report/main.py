@@ -24,8 +24,10 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.report_parser import ReportParser
 from ib_cli.system.command_line import exit_codes
 from ib_cli.system.matplotlib_import import import_matplotlib
+from ib_cli.system.places import is_folder, is_there
 from ib_cli.system.plain_text import printable
 from ib_cli.system.signals import STOPS, Interrupted
+from ib_cli.system.temporary import settle_temporary
 from ib_cli.system.uncollected import uncollected
 
 if TYPE_CHECKING:
@@ -100,8 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _report(options: argparse.Namespace) -> None:
     for folder in options.folders:
-        if not folder.is_dir():
-            raise ConfigError(f"{folder}: {'no folder' if folder.exists() else 'no such folder'}")
+        if not is_folder(folder):
+            raise ConfigError(f"{folder}: {'no folder' if is_there(folder) else 'no such folder'}")
+    settle_temporary(options.output or options.folders[0])
     _import_all()
     from ib_cli.report.read.runs import Reader
 

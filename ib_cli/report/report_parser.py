@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ib_cli.config.command_words import plain
 from ib_cli.config.near_words import near_word, squashed
+from ib_cli.system.places import is_folder, is_there
 from ib_cli.system.secrets import told_line
 
 SHORT = {"-o": "--output", "-u": "--units", "-s": "--split", "-m": "--metric", "-g": "--group-by", "-w": "--watch",
@@ -31,8 +32,8 @@ class ReportParser(argparse.ArgumentParser):
         self.words = list(sys.argv[1:] if args is None else args)
         options = super().parse_args(self.words, namespace)
         for folder in options.folders:
-            if not folder.is_dir():
-                self.error(f"{folder}: {'is a file' if folder.exists() else 'no such folder'}")
+            if not is_folder(folder):
+                self.error(f"{folder}: {'is a file' if is_there(folder) else 'no such folder'}")
         return options
 
     def error(self, message: str) -> NoReturn:
@@ -47,9 +48,7 @@ class ReportParser(argparse.ArgumentParser):
         """The words as they should be, as far as that can be told."""
         found: list[str] = []
         words = plain(self.words)
-        while (
-            words and words[0].casefold() in ("$", "report", "ib-report", "ib_report") and not Path(words[0]).is_dir()
-        ):
+        while words and words[0].casefold() in ("$", "report", "ib-report", "ib_report") and not is_folder(words[0]):
             words = words[1:]
         flag = ""
         for word in words:
@@ -57,7 +56,7 @@ class ReportParser(argparse.ArgumentParser):
                 flag, *value = self._flag(word)
                 found += [flag, *(self._value(flag, each) for each in value)]
                 flag = "" if value else flag
-            elif re.match(r"[A-Za-z_-]+=", word) and not Path(word).exists():
+            elif re.match(r"[A-Za-z_-]+=", word) and not is_there(word):
                 found += self._assigned(word)
             elif flag:
                 found.append(self._value(flag, word))
@@ -96,7 +95,7 @@ class ReportParser(argparse.ArgumentParser):
         folders: list[str] = []
         for place, word in enumerate(words):
             before = words[place - 1] if place else ""
-            folder = (Path(word).is_dir() and before != "--output") or not before.startswith("-")
+            folder = (is_folder(word) and before != "--output") or not before.startswith("-")
             (folders if folder and not word.startswith("-") and not _of_list(words, place) else flagged).append(word)
         if not folders and OUTPUTS.is_dir() and "--help" not in flagged:
             folders = [str(OUTPUTS)]
@@ -109,22 +108,22 @@ class ReportParser(argparse.ArgumentParser):
 def _of_list(words: Sequence[str], place: int) -> bool:
     """Whether a word is one of several values of a flag."""
     before = next((word for word in reversed(words[:place]) if word.startswith("-")), "")
-    return before in ("--metric", "--group-by") and not Path(words[place]).is_dir()
+    return before in ("--metric", "--group-by") and not is_folder(words[place])
 
 
 def _folder(text: str) -> str:
     """The folder of a study or run that a word means; the word itself where none is near."""
     path = Path(text)
-    if path.is_dir():
+    if is_folder(path):
         return text
-    if path.exists():
+    if is_there(path):
         return str(next((each for each in path.parents if (each / "config.yaml").is_file()), path.parent))
-    if path.suffix in (".json", ".yaml", ".jsonl", ".csv", ".html") and path.parent.is_dir():
+    if path.suffix in (".json", ".yaml", ".jsonl", ".csv", ".html") and is_folder(path.parent):
         return str(path.parent)
-    if (OUTPUTS / text).is_dir():
+    if is_folder(OUTPUTS / text):
         return str(OUTPUTS / text)
     for parent in (path.parent, OUTPUTS):
-        if parent.is_dir() and (near := near_word(path.name, _studies(parent))):
+        if is_folder(parent) and (near := near_word(path.name, _studies(parent))):
             return str(parent / near)
     return text
 

@@ -11,9 +11,11 @@ from typing import Any
 import yaml
 
 from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError
+from ib_cli.engine.portions import in_a_line as of_memory
 from ib_cli.engine.portions import out_of_memory
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.describe import describe, doubts
+from ib_cli.run.log_file import ONCE
 from ib_cli.run.origin import checkout, now, origin
 from ib_cli.run.pictures import draw_figures
 from ib_cli.study.job_outcomes import Outcome
@@ -22,9 +24,6 @@ from ib_cli.system.signals import Interrupted
 from ib_cli.watch.observer import RunInfo
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times faster, where PyYAML has it
-LESS_MEMORY = (
-    "a smaller batch_size, eval_samples or model takes less memory, and a group less with hydra.launcher.max_points"
-)
 log = logging.getLogger(__name__)
 
 
@@ -78,7 +77,7 @@ class Attempt:
         )
         log.info("%s; minimise %s; %s", self.command, experiment.lagrangian, dict(facts))
         for doubt in doubts(experiment):
-            log.warning("%s", doubt)
+            log.warning("%s", doubt, extra=ONCE)
         for observer in experiment.observers:
             observer.start(info)
         return checkpoint
@@ -137,7 +136,7 @@ class Attempt:
         """Write the result of a run that failed, if anything can be written."""
         told = str(error) if isinstance(error, RunFailedError) else _in_a_line(error)
         if out_of_memory(error):
-            told = f"{told.partition('. GPU')[0].rstrip('.')}: {LESS_MEMORY}"
+            told = f"{of_memory(error)}: {self._sizes()}"
         log.error("the run failed", exc_info=error)
         result = {"status": "failed", **self._about(), "error": hidden(told), "origin": self._origin()}
         try:
@@ -153,6 +152,10 @@ class Attempt:
             told = f"{stop}: saved in {self.folder}. To go on: {self.again}"
         else:  # some procedures save no checkpoint on the way
             told = f"{stop}: nothing of this run is kept. To begin anew: {self.again}"
+        self.pause(told)
+
+    def pause(self, told: str) -> None:
+        """Notify the observers, in these words, that the run stops for now."""
         for observer in self.experiment.observers:
             observer.interrupt(told)
 
@@ -176,6 +179,15 @@ class Attempt:
 
     def _origin(self) -> dict[str, Any]:
         return origin(self.command, self.experiment.device, self.experiment.records.begun)
+
+    def _sizes(self) -> str:
+        """What decides how much memory a run takes, and how it is, for one that had too little."""
+        settings = self.experiment.settings
+        parameters = sum(p.numel() for p in self.experiment.model.parameters())
+        return (
+            f"a smaller batch_size ({settings.batch_size}), samples ({settings.samples}), eval_samples "
+            f"({settings.eval_samples}) or model ({parameters:,} parameters) takes less memory"
+        )
 
     def _told(self, result: dict[str, Any]) -> Outcome:
         for observer in self.experiment.observers:

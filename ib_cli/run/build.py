@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
+from ib_cli.config.public_names import short_name
 from ib_cli.config.settings import Settings
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.datasets.data import Data
 from ib_cli.datasets.dataset import DataSet
 from ib_cli.datasets.few_labels import check_few_labels
+from ib_cli.engine.portions import in_a_line, out_of_memory
 from ib_cli.engine.seeds import derived_seed
 from ib_cli.experiment.estimates import Estimates
 from ib_cli.experiment.experiment import Experiment
@@ -33,6 +35,7 @@ from ib_cli.run.noise import check_drawn, check_noise, with_noise
 from ib_cli.run.stored_config import stored_config
 from ib_cli.run.validation import DRAWN, PARTS, ValidConfig, absent, validate
 from ib_cli.system.home import expanded
+from ib_cli.system.temporary import settle_temporary
 from ib_cli.watch.observer import Observer
 
 
@@ -49,6 +52,7 @@ def build(
     Raises ConfigError for parts that do not go together.
     """
     settings, targets, config = valid.settings, valid.targets, valid.config
+    settle_temporary(records.folder)
     device = pick_device(settings.device)
     _check_compiler(settings, device)
     procedure = _procedure(valid)
@@ -56,7 +60,7 @@ def build(
         data, measured, judge = like.data, like.measured, like.judge
     else:
         measured, judge = measured_run(valid), judging_run(valid)
-        data = procedure.data(measured) if measured else (dataset or targets["dataset"]()).load(device)
+        data = procedure.data(measured) if measured else _loaded(dataset or targets["dataset"](), device, config)
     objective, multipliers = valid.objective, {name: float(config[name]) for name in valid.objective.multipliers}
     try:
         if measured is None or procedure.trains_model:
@@ -65,7 +69,7 @@ def build(
             model, objective = measured.model, measured.experiment.objective
             multipliers = measured.experiment.multipliers
     except RuntimeError as error:  # from torch: the network does not fit in memory
-        raise ConfigError(f"architecture: this model cannot be made ({str(error).splitlines()[0]})") from error
+        raise ConfigError(f"architecture: this model cannot be made ({in_a_line(error)})") from error
     # The faster order for the weights of convolutions. torch's stubs lack this call.
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     experiment = Experiment(
@@ -95,6 +99,18 @@ def build(
     if procedure.facts(experiment) is None:  # it trains a model
         compatibility.check_trained(config, valid.objective, experiment.model)
     return experiment
+
+
+def _loaded(dataset: DataSet, device: torch.device, config: Mapping[str, Any]) -> Data:
+    """The data on the device. Raises RunFailedError where they do not fit in its memory."""
+    try:
+        return dataset.load(device)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        name = short_name("dataset", config["dataset"]["_target_"])
+        told = f"dataset={name}: {in_a_line(error)}: its samples do not fit in the memory of this {device.type}"
+        raise RunFailedError(told) from error
 
 
 def measured_run(valid: ValidConfig) -> FinishedRun | None:

@@ -18,6 +18,13 @@ from ib_cli.model.model import Model
 from ib_cli.run.validation import PARTS
 
 
+def single_batch(config: Mapping[str, Any], train_size: int) -> str:
+    """Why no batch has more than one sample, '' where they have."""
+    if train_size < 2:
+        return "dataset.train_size: there is 1 training sample"
+    return f"batch_size={config['batch_size']}" if config["batch_size"] < 2 else ""
+
+
 def check_functionals(
     config: Mapping[str, Any], functionals: Sequence[Functional], bottleneck: Bottleneck, has_density: bool, spec: Spec
 ) -> None:
@@ -67,10 +74,10 @@ def check_functionals(
                 "choose an objective without it, such as vib"
             )
         whole = each.of_sums is not None or "mmd_z" in each.needs
-        if whole and min(config["batch_size"], spec.train_size) < 2:
+        if whole and (single := single_batch(config, spec.train_size)):
             raise ConfigError(
-                f"batch_size={config['batch_size']}: this objective has {each.symbol}, which is of a batch as a whole "
-                "and needs at least 2 samples in it"
+                f"{single}: this objective has {each.symbol}, which is of a batch as a whole and needs at least 2 "
+                "samples in it"
             )
 
 
@@ -176,8 +183,8 @@ def check_batch_norm(config: Mapping[str, Any], model: Model, train_size: int) -
     """Raises ConfigError where batch normalisation would fail or mislead."""
     if not any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
         return
-    if min(config["batch_size"], train_size) < 2:
-        raise ConfigError("batch_size: batch normalisation needs at least 2 samples a batch")
+    if single := single_batch(config, train_size):
+        raise ConfigError(f"{single}: batch normalisation needs at least 2 samples a batch")
     if model.marginal is not None and model.marginal.uses_encoder:
         raise ConfigError(
             "marginal=vampprior sends its pseudo-inputs through the encoder, where they would spoil the running "

@@ -52,13 +52,24 @@ def doubts(experiment: Experiment) -> list[str]:
             "bottleneck=zero_entropy_noise keeps it from that"
         )
     if experiment.procedure.facts(experiment) is None:  # it trains a model
-        found += _untrained(experiment) + _unused(experiment)
+        found += _whole(experiment) + _untrained(experiment) + _unused(experiment)
         if model.noise_weights and "noise_divergence" not in experiment.objective.required(experiment.multipliers):
             found.append(
                 "noise=information: KL has no weight in J, so training lowers the noise to its least, and the prior "
                 "stays as it is; objective=information_dropout gives it a weight"
             )
     return found
+
+
+def _whole(experiment: Experiment) -> list[str]:
+    """A batch larger than the data; not of tables, whose batches are meant to be all of them."""
+    data, batch_size = experiment.data, experiment.settings.batch_size
+    if data.passes > 1 or data.samples >= batch_size:
+        return []
+    N = counted(data.samples, "training sample")
+    return [
+        f"batch_size={batch_size}: there {'is' if data.samples == 1 else 'are'} {N}, so each epoch is one step of all"
+    ]
 
 
 def _untrained(experiment: Experiment) -> list[str]:

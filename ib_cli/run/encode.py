@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.run.changeable import CHANGEABLE, check_words
 from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
+from ib_cli.system.places import is_there
 from ib_cli.system.plain_text import printable
 from ib_cli.system.uncollected import uncollected
 
+DEFAULT = Path("z.npz")
 EPILOG = """\
 The file holds z (N, K), or (S, N, K) with --samples S; mean and scale (N, K) where q(z|x) is Gaussian; probabilities
 (N, K) in place of z where z is discrete; and y, where it is known.
@@ -31,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    made.keys = CHANGEABLE
     made.add_argument(
         "words",
         nargs="+",
@@ -40,7 +44,12 @@ def parser() -> argparse.ArgumentParser:
     add_flags(made, "x as the data set stores it, and y if it is known")
     made.add_argument("--samples", type=int, default=1, metavar="S", help="draws of z for each x; default: 1")
     made.add_argument("--seed", type=int, default=0, help="of the draws; default: 0")
-    made.add_argument("--output", type=Path, default=Path("z.npz"), metavar="FILE", help="default: z.npz")
+    made.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help=f"default: {DEFAULT}, if there is none; a file that is named is replaced",
+    )
     return made
 
 
@@ -58,12 +67,10 @@ def _encode(options: argparse.Namespace) -> None:
     from ib_cli.system.atomic import write_atomically
 
     check_flags(options)
+    check_words(options.words, parser())
     if options.samples < 1:
         raise ConfigError(f"--samples {options.samples}: must be at least 1")
-    if options.output.suffix != ".npz":
-        raise ConfigError(f"--output {options.output}: must end in .npz")
-    if options.data is not None and options.output.resolve() == Path(options.data).resolve():
-        raise ConfigError(f"--output {options.output}: is the file of --data, which would be lost: choose another name")
+    output = _output(options)
     runs = runs_of(options.words)
     if len(runs) != 1:
         found = f"{len(runs)} runs: name one, such as {runs[0].folder}" if runs else "none of these runs is done"
@@ -73,6 +80,21 @@ def _encode(options: argparse.Namespace) -> None:
         arrays = run.represent_split(chosen_split(run, options, labelled=False), options.samples, options.seed)
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-    write_atomically(options.output, content.getvalue())
+    replaced = " (in place of an older file)" if is_there(output) else ""
+    write_atomically(output, content.getvalue())
     shapes = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
-    print(f"{printable(options.output)}: {shapes}")
+    print(f"{printable(output)}: {shapes}{replaced}")
+
+
+def _output(options: argparse.Namespace) -> Path:
+    """The file to write. Raises ConfigError where it would replace one that nobody has named, or the samples."""
+    if options.output is None:
+        if is_there(DEFAULT):
+            raise ConfigError(f"{DEFAULT}: is there already: name a file with --output; --output {DEFAULT} replaces it")
+        return DEFAULT
+    output: Path = options.output
+    if output.suffix != ".npz":
+        raise ConfigError(f"--output {output}: must end in .npz")
+    if options.data is not None and output.resolve() == Path(options.data).resolve():
+        raise ConfigError(f"--output {output}: is the file of --data, which would be lost: choose another name")
+    return output

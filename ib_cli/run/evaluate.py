@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.labels import counted
+from ib_cli.run.changeable import CHANGEABLE, check_words
 from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
+from ib_cli.system.places import is_there
 from ib_cli.system.plain_text import printable
 from ib_cli.system.uncollected import uncollected
 
@@ -41,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    made.keys = CHANGEABLE
     made.add_argument("words", nargs="+", metavar="RUN", help="folders of runs or studies; also key=value")
     add_flags(made, "x and y as the data set stores them")
     made.add_argument(
@@ -60,6 +64,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         from ib_cli.run.finished_words import runs_of
 
     check_flags(options)
+    check_words(options.words, parser())
     if options.output is not None and options.output.suffix not in FORMATS:
         raise ConfigError(f"--output {options.output}: must end in {', '.join(FORMATS)}")
     estimated = any(word.startswith("estimators.use=") and word != "estimators.use=[]" for word in options.words)
@@ -68,8 +73,9 @@ def _evaluate(options: argparse.Namespace) -> None:
         raise ConfigError("none of these runs is done")
     rows = [_measured(run, options, estimated) for run in sorted(runs, key=_place)]
     if options.output is not None:
+        replaced = " (in place of an older file)" if is_there(options.output) else ""
         _write(rows, options.output)
-        print(f"{printable(options.output)}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
+        print(f"{printable(options.output)}: {counted(len(rows), 'row')}{replaced}")
 
 
 def _place(run: Run) -> tuple[list[tuple[str, float]], int]:

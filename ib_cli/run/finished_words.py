@@ -13,29 +13,22 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.library import load_run
 from ib_cli.run.loaded_run import Run
 from ib_cli.study.finished_runs import holds_runs, runs_to_measure
-
-# What does not change what a run is: where its data lie, how it is measured, and on what.
-CHANGEABLE = (
-    "dataset.root", "dataset.path", "dataset.download", "device", "precision", "eval_samples", "eval_batch_size",
-    "estimators.…", "trust",
-)  # fmt: skip
+from ib_cli.system.places import is_folder
 
 
 def runs_of(words: Sequence[str]) -> list[Run]:
     """The finished runs of the folders among `words`, a run's or a study's; words `key=value` hold for all of them.
 
-    Raises ConfigError for a folder without a finished run with a model, and for a key that would make another run.
+    Raises ConfigError for a folder without a finished run with a model. `check_words` has checked the words.
     """
-    folders = [Path(word) for word in words if "=" not in word or Path(word).is_dir()]
+    folders = [Path(word) for word in words if "=" not in word or is_folder(word)]
     words = ["estimators.use=[]" if word == "estimators=none" else word for word in words]  # none is no estimator
-    words = expanded([word for word in words if "=" in word and not Path(word).is_dir()])
+    words = expanded([word for word in words if "=" in word and not is_folder(word)])
     trust, values = typed_trust(words), values_of(words)
     values.pop("trust", None)
-    for key in values:
-        if not (key in CHANGEABLE or key.startswith("estimators.")):
-            raise ConfigError(f"{key}: would be another run; what can be given here: {', '.join(CHANGEABLE)}")
     if not folders:
-        raise ConfigError("name a run's folder, or a study's, such as outputs/NAME")
+        beside = f"{words[0]}: holds for runs, and none is named: " if words else ""
+        raise ConfigError(f"{beside}name a run's folder, or a study's, such as outputs/NAME")
     device = str(values.pop("device", "auto"))
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device={device}: must be auto, cpu or cuda")
@@ -45,7 +38,7 @@ def runs_of(words: Sequence[str]) -> list[Run]:
 
 
 def _expanded(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise ConfigError(f"{folder}: no such folder: name a run's folder, or a study's, such as outputs/NAME")
     if (folder / "config.yaml").exists():
         return [folder]

@@ -37,6 +37,7 @@ from ib_cli.run.loaded_run import Run
 from ib_cli.run.log_file import log_file
 from ib_cli.run.run_ids import run_folder
 from ib_cli.run.validation import resolve, validate
+from ib_cli.system.places import is_folder
 from ib_cli.system.signals import catch_signals
 from ib_cli.watch.screen import Screen
 
@@ -60,7 +61,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
     words = expanded(words)
     own = []
     if config_dir is not None:
-        if not Path(config_dir).is_dir():
+        if not is_folder(config_dir):
             raise ConfigError(f"config_dir={config_dir}: there is no such folder")
         own = [f"hydra.searchpath=['file://{Path(config_dir).resolve()}']"]
     try:

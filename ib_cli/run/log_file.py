@@ -15,6 +15,8 @@ from ib_cli.system.plain_text import printable_lines
 from ib_cli.system.secrets import hidden, told_line
 
 LOGGER = logging.getLogger("ib_cli")
+ONCE = {"once": True}  # `extra` of a warning that many runs of a study share: printed once, and in each run's log
+printed: set[str] = set()  # such warnings, as this command printed them; a new command empties it
 
 
 class _Format(logging.Formatter):
@@ -36,8 +38,14 @@ class _Warnings(logging.Handler):
     """Prints warnings, such as a tracker that gave up, to the present standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno == logging.WARNING:
-            print(f"ib-train: {told_line(record.getMessage())}", file=sys.stderr)
+        if record.levelno != logging.WARNING:
+            return
+        line = told_line(record.getMessage())
+        if getattr(record, "once", False):
+            if line in printed:
+                return
+            printed.add(line)
+        print(f"ib-train: {line}", file=sys.stderr)
 
 
 class _File(logging.FileHandler):

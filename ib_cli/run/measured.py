@@ -17,6 +17,7 @@ from ib_cli.experiment.records import Records
 from ib_cli.run.stored_config import stored_config
 from ib_cli.study.finished_runs import holds_runs
 from ib_cli.system.home import expanded
+from ib_cli.system.places import is_there
 
 PLACE = "measured_run"  # the data set that stands for the one of the measured run
 
@@ -99,7 +100,7 @@ def content_digest(folder: Path, stored: Mapping[str, Any], key: str) -> str:
 
 def _config_of(folder: Path, key: str) -> dict[str, Any]:
     """The stored config of a run that can be measured."""
-    if not (folder / "config.yaml").exists() and holds_runs(folder):
+    if not is_there(folder / "config.yaml") and holds_runs(folder):
         raise ConfigError(
             f"{key}: is a study's folder: name one of its runs"
             f"{', or measure all of them by ib-train -m with this key' if key.startswith('procedure.run') else ''}"

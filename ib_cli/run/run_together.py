@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -11,6 +13,7 @@ from typing import Any
 from torch.nn.modules.conv import _ConvNd
 
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
+from ib_cli.engine.portions import out_of_memory
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.attempt import Attempt
 from ib_cli.run.log_file import log_file, log_of_group
@@ -24,6 +27,7 @@ from ib_cli.system.open_files import room
 from ib_cli.system.signals import Interrupted, catch_signals, raise_if_asked
 
 Tell = Callable[[int, Outcome], object]
+log = logging.getLogger(__name__)
 FILES = 6  # that a run holds open in training: its lock, metrics, estimates and what a tracker writes
 
 
@@ -50,8 +54,18 @@ def run_together(plains: Mapping[int, dict[str, Any]], tell: Tell, max_points: i
         return ""
     points = max(min(points, room(FILES * min(points, len(plains))) // FILES), 1)
     points = math.ceil(len(plains) / math.ceil(len(plains) / points))  # even groups
+    shared = first[1].experiment
     while group := dict(islice(runs, points)):
-        _train(group, tell)
+        folders = [run.folder for run in group.values()]
+        if crowded := _train(group, tell):
+            points = math.ceil(len(crowded) / 2)
+            with log_of_group(folders):
+                log.warning(
+                    "memory ran out in a step of %d runs together: they go on from their checkpoints, %d at a time, as "
+                    "with hydra.launcher.max_points=%d", len(crowded), points, points,
+                )  # fmt: skip
+            runs = chain(_prepared({number: plains[number] for number in crowded}, tell, shared), runs)
+        del group  # before the next one is made: its models are views of the whole stack
     return ""
 
 
@@ -69,7 +83,12 @@ def _refusal(run: Attempt) -> str:
 
 def fitting(experiment: Experiment) -> int:
     """How many runs like this one fit in memory together. Raises ConfigError, naming the sizes, if not even one."""
-    one, free = bytes_of(experiment), available(experiment.device)
+    try:
+        one, free = bytes_of(experiment), available(experiment.device)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        return 1  # whose own step then says what does not fit
     if one > free:
         raise ConfigError(
             f"batch_size={experiment.settings.batch_size}: a step of this model takes about {one / 2**20:.0f} MiB and "
@@ -79,12 +98,13 @@ def fitting(experiment: Experiment) -> int:
     return free // one
 
 
-def _prepared(plains: Mapping[int, dict[str, Any]], tell: Tell) -> Iterator[tuple[int, Attempt]]:
+def _prepared(
+    plains: Mapping[int, dict[str, Any]], tell: Tell, first: Experiment | None = None
+) -> Iterator[tuple[int, Attempt]]:
     """Numbers and attempts of the runs to train, opened one by one; `tell` receives the outcomes of the others.
 
-    The data are loaded once.
+    The data are loaded once; `first`: an experiment that has them.
     """
-    first: Experiment | None = None
     for number, plain in plains.items():
         try:
             run = prepare(plain, screen=False, like=first)
@@ -107,26 +127,33 @@ def _prepared(plains: Mapping[int, dict[str, Any]], tell: Tell) -> Iterator[tupl
                 tell(number, run)
 
 
-def _train(runs: Mapping[int, Attempt], tell: Tell) -> None:
+def _train(runs: Mapping[int, Attempt], tell: Tell) -> list[int]:
+    """Train runs as one group. Returns the numbers of those that memory ran out for, if others may take their room."""
+    crowded: list[int] = []
     try:
         with catch_signals() as stop:
             checkpoints = _begin(runs, tell)
             open_runs = {number: runs[number] for number in checkpoints}
             if open_runs:
                 with log_of_group([run.folder for run in open_runs.values()]):
-                    _train_begun(open_runs, checkpoints, stop, tell)
+                    crowded = _train_begun(open_runs, checkpoints, stop, tell)
             if (number := stop()) is not None:
                 raise Interrupted(number)
     finally:
         for run in runs.values():
             run.close()
+    if crowded:
+        gc.collect()  # the error is gone, and with it all that held the tensors of its step
+    return crowded
 
 
 def _begin(runs: Mapping[int, Attempt], tell: Tell) -> dict[int, dict[str, Any] | None]:
     """Begin the runs; returns a checkpoint, or None, for each run that could begin."""
-    checkpoints = {}
+    checkpoints: dict[int, dict[str, Any] | None] = {}
+    known: dict[int, bool] = {}  # whether the run has lines
     for number, run in runs.items():
         try:
+            known[number] = run.experiment.records.metrics.count() > 0
             with log_file(run.folder):
                 checkpoints[number] = run.begin()
             tell(number, run.outcome("running"))
@@ -138,7 +165,30 @@ def _begin(runs: Mapping[int, Attempt], tell: Tell) -> dict[int, dict[str, Any] 
             if run.experiment.settings.debug and not isinstance(error, RunFailedError):
                 raise
             tell(number, replace(run.outcome("failed"), error=in_a_line(error)))
+    if all(known[number] for number in checkpoints):  # else some are new to the study
+        _level(runs, checkpoints)
     return checkpoints
+
+
+def _level(runs: Mapping[int, Attempt], checkpoints: dict[int, dict[str, Any] | None]) -> None:
+    """Take the runs that a kill left one checkpoint ahead of the others back to these.
+
+    A group's checkpoints are written one after the other. Runs apart would train apart for a while, and sums over
+    another number of runs are rounded in another way.
+    """
+    moments = {number: _moment(checkpoint) for number, checkpoint in checkpoints.items()}
+    behind = min(moments.values(), default=(0, 0))
+    for number in (number for number, moment in moments.items() if moment > behind):
+        experiment = runs[number].experiment
+        if behind > (0, 0):
+            checkpoints[number] = experiment.records.go_back(experiment.device, *behind) or checkpoints[number]
+        elif moments[number] <= (experiment.settings.checkpoint_every, 0):
+            experiment.records.clear()
+            checkpoints[number] = None
+
+
+def _moment(checkpoint: Mapping[str, Any] | None) -> tuple[int, int]:
+    return (0, 0) if checkpoint is None else (checkpoint["epoch"], checkpoint.get("step_in_epoch", 0))
 
 
 def _train_begun(
@@ -146,7 +196,8 @@ def _train_begun(
     checkpoints: Mapping[int, dict[str, Any] | None],
     stop: Callable[[], int | None],
     tell: Tell,
-) -> None:
+) -> list[int]:
+    """As `_train`, for runs that have begun."""
     numbers, first = list(runs), next(iter(runs.values()))
     if first.experiment.device.type == "cpu":
         settings = first.experiment.settings
@@ -164,11 +215,16 @@ def _train_begun(
         raise
     except (ConfigError, BrokenPipeError, OutputError):
         raise
-    except Exception as error:  # an error of the whole group, such as memory that ran out
+    except Exception as error:  # an error of the whole group
+        if out_of_memory(error) and len(left) > 1:
+            for run in left.values():
+                run.pause("memory ran out: it goes on in a smaller group")
+            return list(left)
         if first.experiment.settings.debug:
             raise
         for number, run in left.items():
             tell(number, _ended(run, error))
+    return []
 
 
 def _ended(run: Attempt, end: Finished | Exception) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def stored_config(folder: Path, overrides: Mapping[str, Any], trust: Sequence[st
     except (yaml.YAMLError, ValueError, RecursionError):  # no syntax, no UTF-8, no date, too deep
         raise ConfigError(f"{file}: is damaged: no YAML can be read from it") from None
     if not text_is_whole(content):
-        raise ConfigError(f"{file}: is damaged: it is not what the run wrote; overrides={{…}} changes values here")
+        raise ConfigError(
+            f"{file}: is damaged: it is not what the run wrote; load_run(…, overrides={{…}}) of ib_cli changes values"
+        )
     if not isinstance(config, dict) or not {"dataset", "objective", "device", "seed"} <= config.keys():
         raise ConfigError(f"{file}: is damaged: it does not hold a run's config")
     for key, value in overrides.items():
@@ -39,11 +42,18 @@ def stored_config(folder: Path, overrides: Mapping[str, Any], trust: Sequence[st
         for group in groups:
             node = node[group] if isinstance(node.get(group), dict) else {}
         if name not in node:
-            raise ConfigError(f"overrides: this run's config has no key {key}")
+            raise ConfigError(f"{key}: this run's config has no such key")
         node[name] = value
     config.pop("trust", None)
     found = {key: _present(file, (key,), value, key == "tracker") for key, value in config.items()}
     return {**found, "trust": list(trust)} if trust else found
+
+
+def _giving(key: str, told: str) -> str:
+    """How to give a value that a stored config hides: by its variable, which every command reads, or in Python."""
+    variable = re.fullmatch(r"\$\{oc\.env:(\w+)[^}]*\}", told)
+    first = f"set the environment variable {variable[1]}, or " if variable else ""
+    return f"{first}load it in Python: load_run(…, overrides={{'{key}': …}})"
 
 
 def _present(file: Path, place: tuple[str, ...], value: Any, optional: bool) -> Any:
@@ -57,5 +67,5 @@ def _present(file: Path, place: tuple[str, ...], value: Any, optional: bool) -> 
     found = from_environment(value, os.environ)
     if is_hidden(found):
         key = ".".join(place)
-        raise ConfigError(f"{file}: {key}={found} was secret, and is not there: give it as overrides={{'{key}': …}}")
+        raise ConfigError(f"{file}: {key}={found} was secret, and is not there: {_giving(key, found)}")
     return found

@@ -19,6 +19,7 @@ from ib_cli.config.schema import check
 from ib_cli.config.trust import check_origin, check_path, is_ours
 from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.experiment.procedure import Procedure
+from ib_cli.system.places import is_file, is_folder
 
 # What the program asks of a part before it uses it, by group; CONTRIBUTING.md has all of it.
 ASKED: dict[str, dict[str, type]] = {
@@ -166,7 +167,7 @@ def _where(path: str, error: BaseException) -> str:
     head = path.partition(".")[0]
     if not isinstance(error, ModuleNotFoundError) or error.name != head:
         return "is its folder on PYTHONPATH?"
-    beside = Path(f"{head}.py") if Path(f"{head}.py").is_file() else Path(head) if Path(head).is_dir() else None
+    beside = Path(f"{head}.py") if is_file(f"{head}.py") else Path(head) if is_folder(head) else None
     if beside is None:
         return "is its folder on PYTHONPATH?"
     return f"{beside} lies in this folder: put PYTHONPATH=. before the command"

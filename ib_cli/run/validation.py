@@ -129,9 +129,9 @@ def _check_multipliers(config: Mapping[str, Any], objective: Objective, given: M
             raise ConfigError(f"{name} is no multiplier of objective={config['objective']['name']}, which has: {has}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ConfigError(f"{name}={value}: a multiplier is a number ≥ 0, such as {name}=1e-2")
-        if not (math.isfinite(value) and value >= 0):
+        if not math.isfinite(value) or (value < 0 and name not in objective.signed):
             raise ConfigError(f"{name}={value}: a multiplier must be finite and not negative")
-        if value > LARGEST:
+        if abs(value) > LARGEST:
             raise ConfigError(f"{name}={value}: a multiplier must be at most 3.4e38, the largest number of float32")
     if not any(term.weight(given) for term in objective.terms):
         zeros = "=".join(objective.multipliers)

@@ -13,16 +13,17 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from ib_cli.config.told_command import told_command, typed_words
 from ib_cli.contracts.errors import ConfigError, OutputError
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen
+from ib_cli.system.places import is_there
 from ib_cli.system.secrets import told_line
 
 _ABOUT_POINTS = re.compile(r"[+~]*hydra([./]sweeper\b|\.mode=)")
+OWN_FILES = ("study.log", "multirun.yaml", "optuna.yaml")  # of a study, beside its runs
 POLL = 0.5  # seconds between two looks at the jobs
 studies: list[Study] = []  # the multiruns of this process; main ends them and takes their exit codes
 
@@ -65,6 +66,7 @@ class Study(Callback):
     def __init__(self) -> None:
         self.jobs: Jobs | None = None
         self.plan: list[tuple[str, ...]] = []  # each job's overrides, as far as the sweeper knows them
+        self.made: list[Path] = []  # folders that this multirun has made, the innermost first
         self.closers: list[Callable[[], None]] = []  # of what launchers keep between two batches of jobs
         self.error: Exception | None = None  # why the jobs cannot be watched
         self._stop = threading.Event()
@@ -78,9 +80,10 @@ class Study(Callback):
         """Make the study's folder and start watching."""
         try:
             folder = Path(config.hydra.sweep.dir)
+            self.made = [each for each in (folder, *folder.parents) if not is_there(each)]
             jobs = Jobs.of(config.hydra)
             jobs.claim()
-        except (OSError, OmegaConfBaseException) as error:  # Hydra swallows a callback's errors: `check` raises it
+        except Exception as error:  # Hydra swallows a callback's errors: `check` raises it
             self.error = error
             return
         log = StudyLog(folder / "study.log", jobs.name)
@@ -137,12 +140,14 @@ class Study(Callback):
             self.screen.update(self.outcomes())
             self.screen.close()
 
-    def give_up(self, reason: str) -> None:
-        """End a multirun in which no job has begun."""
+    def give_up(self, reason: str, refused: bool = False) -> None:
+        """End a multirun in which no job has begun. `refused`: as its command is wrong, so that nothing is kept."""
         self.close()
         if self.jobs is not None:
             self.screen.log.write(reason)
             self.jobs.remove()
+        if refused:
+            self._unmake()
 
     def end(self, stopped: bool = False) -> int:
         """Print the table and return the exit code: 0 if every job is done, 2 if every config is wrong, else 1.
@@ -157,7 +162,18 @@ class Study(Callback):
             if self.jobs is not None:
                 self.jobs.remove()
         codes = {outcome.exit_code for outcome in ended}
+        if codes == {2}:
+            self._unmake()
         return codes.pop() if len(codes) == 1 else int(bool(codes))
+
+    def _unmake(self) -> None:
+        """Remove the folders that this multirun has made, where there is no run and no other multirun in them."""
+        for file in (self.made[0] / name for name in OWN_FILES if self.made):
+            with suppress(OSError):  # it is not there, or its folder could not be made
+                file.unlink()
+        for folder in self.made:
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
 
 
 def _without_a_word(outcome: Outcome, stopped: bool) -> Outcome:

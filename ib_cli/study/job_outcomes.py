@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -11,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ib_cli.contracts.errors import WriteError
-from ib_cli.system.atomic import replacing
+from ib_cli.system.atomic import replacing, writing
 from ib_cli.system.folder_lock import FolderLock
 from ib_cli.system.own_files import make_own_folder
 from ib_cli.system.secrets import hidden, told_words
 
 FAILED = ("failed", "wrong")
 UNWRITTEN: dict[Path, Outcome] = {}  # file → what this process could not write to it
-TRIES = 100
+TRIES = 100  # to make a folder among others, which tidy up
 TOKEN = "IB_TRAIN_JOBS"  # environment variable: tells multiruns of one study apart, in every process
 
 
@@ -68,25 +69,45 @@ class Jobs:
         return self.folder.name[:4]
 
     def claim(self) -> None:
-        """In the multirun's first process: make and lock the folder; delete folders that no process locks any more."""
-        new = self.folder.with_name(f".{self.folder.name}")  # others see it only once it is locked
-        self._lock = FolderLock(new)
-        _make_among_others(new)
-        try:
-            self._lock.take()
-        except OSError:  # a file system without locks
-            shutil.rmtree(new)
-            with suppress(OSError):  # other multiruns of the study have folders there
-                new.parent.rmdir()
-            raise
-        new.rename(self.folder)
+        """In the multirun's first process: make and lock the folder; delete folders that no process locks any more.
+
+        Raises OSError where it cannot be made, WriteError on a full disk or a file system without locks.
+        """
+        for _ in range(TRIES):
+            if self._claimed():
+                break
+        else:
+            raise OSError(errno.EBUSY, "others delete it as it is made", str(self.folder))
         for other in self.folder.parent.iterdir():
-            if other == self.folder or other.name.startswith(".") or other.is_symlink() or not other.is_dir():
+            if other == self.folder or other.is_symlink() or not other.is_dir():
                 continue
             with suppress(OSError):  # a folder whose lock is no file: nothing of ours
                 if (lock := FolderLock(other)).take():
                     shutil.rmtree(other, ignore_errors=True)  # left by a killed process
                     lock.release()
+
+    def _claimed(self) -> bool:
+        """Make the folder and lock it; False where another multirun took it for a killed one's, and deleted it."""
+        new = self.folder.with_name(f".{self.folder.name}")  # it has its name only once it is locked
+        self._lock = FolderLock(new)
+        _make_among_others(new)
+        try:
+            with writing(new / ".lock"):
+                if not self._lock.take():
+                    return False
+        except WriteError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            shutil.rmtree(new)
+            with suppress(OSError):  # other multiruns of the study have folders there
+                new.parent.rmdir()
+            raise
+        try:
+            new.rename(self.folder)
+        except FileNotFoundError:
+            self._lock.release()
+            return False
+        return True
 
     def write(self, number: int, outcome: Outcome) -> None:
         """Replace a job's outcome. On a full disk it is kept in this process: the other jobs go on."""

@@ -20,7 +20,7 @@ from ib_cli.config.told_command import told_command
 from ib_cli.contracts.labels import counted
 from ib_cli.study.job_outcomes import FAILED, Outcome
 from ib_cli.study.study_log import StudyLog
-from ib_cli.study.study_table import STYLES, end_table, live_table, varying, written_alike
+from ib_cli.study.study_table import STYLES, end_table, folders, live_table, same_runs, varying, written_alike
 from ib_cli.system.plain_text import printable
 from ib_cli.watch.screen import Terminal, duration, number, readable
 
@@ -81,6 +81,8 @@ class StudyScreen:
                     self._print(why, "red")
         for maker, count in Counter(outcome.maker for outcome in outcomes if outcome.maker).items():
             self._print(f"{counted(count, 'run')} made by {maker}, not by this one: rerun=true repeats", "")
+        for line in same_runs(outcomes):
+            self._print(line, "")
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
         if failed and len(outcomes) > 1:
             self._print("to run just the failed ones again:", "")
@@ -88,7 +90,7 @@ class StudyScreen:
                 self._print(f"  {told_command(['ib-train', *self.flags, *outcome.overrides])}", "")
         summary = f"{counts(outcomes)} in {duration(time.monotonic() - self.started)}"
         self.log.write(summary)
-        self._print(f"{summary}; {self.log.file.parent}", "bold")
+        self._print("; ".join([summary, *folders(outcomes)]), "bold")
 
     def _print(self, text: str, style: str) -> None:
         self.console.print(Text(readable(text, self.console.encoding), style), soft_wrap=True)

@@ -32,6 +32,8 @@ LEAST_TEXT = 16  # columns of an error, or of how far a run is
 LEAST_VALUE, READABLE = 4, 12
 NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 BORDER = 3  # columns between the contents of two cells
+MOST_SAME = 5  # lines of jobs whose run another job has
+MOST_FOLDERS = 3  # named in a line
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,26 @@ def written_alike(outcomes: Sequence[Outcome]) -> list[Outcome]:
         words = [f"{key}={columns[key][position]}" if value and key in columns else word for word, key, value in named]
         found.append(replace(outcome, overrides=tuple(words)))
     return found
+
+
+def same_runs(outcomes: Sequence[Outcome]) -> list[str]:
+    """A line for each run that several jobs have: `gamma=0.01: 3 jobs are one run, which the first trains`."""
+    of_run: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        of_run.setdefault(outcome.folder, []).append(outcome)
+    varied, found = varying(outcomes), []
+    for folder, jobs in of_run.items():
+        if folder and len(jobs) > 1 and any(job.status == "skipped" for job in jobs):
+            labels = dict.fromkeys(" ".join(w for w in o.overrides if w.partition("=")[0] in varied) for o in jobs)
+            named = ", ".join(filter(None, list(labels)[:MOST_FOLDERS])) or Path(folder).name
+            found.append(f"{named}: {len(jobs)} jobs are one run, which the first trains")
+    return [*found[:MOST_SAME], f"and {len(found) - MOST_SAME} more"] if len(found) > MOST_SAME else found
+
+
+def folders(outcomes: Sequence[Outcome]) -> list[str]:
+    """The folders in which the jobs' runs lie; of many the first few."""
+    found = list(dict.fromkeys(str(Path(outcome.folder).parent) for outcome in outcomes if outcome.folder))
+    return [", ".join([*found[:MOST_FOLDERS], *(["…"] if len(found) > MOST_FOLDERS else [])])] if found else []
 
 
 def telling(outcomes: Sequence[Outcome]) -> list[str]:

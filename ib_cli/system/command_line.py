@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError
+from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.secrets import told_line
 from ib_cli.system.signals import acting
+
+TRACEBACK = "HYDRA_FULL_ERROR"  # environment variable: 1 shows where an error comes from, as in ib-train
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line that begins with the program's name."""
 
+    keys: Sequence[str] = ()  # that the program takes as words KEY=VALUE
+
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with code 2."""
+        match = re.match(r"unrecognized arguments: --([\w.]+)[= ]?(\S*)", message)
+        if match and match[1] in self.keys:
+            message = f"--{match[1]}: is no flag, but a key: {match[1]}={match[2] or '…'}"
         self.exit(2, f"{self.prog}: {told_line(message)} ({self.prog} --help lists what there is)\n")
 
 
@@ -47,6 +56,12 @@ def exit_codes(program: str) -> Iterator[None]:
         _leave(program, error, 1)
     except ConfigError as error:
         _leave(program, error, 2)
+    except MemoryError as error:
+        _leave(program, RunFailedError(in_a_line(error)), 1)
+    except Exception as error:
+        if os.environ.get(TRACEBACK) == "1":
+            raise
+        _leave(program, ConfigError(f"{in_a_line(error)} ({TRACEBACK}=1 shows where)"), 1)
     except KeyboardInterrupt as stop:
         print("stopped", flush=True)
         sys.exit(getattr(stop, "exit_code", 130))

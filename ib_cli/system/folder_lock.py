@@ -6,7 +6,6 @@ have the same process number, and a file outlives a killed process. What the fil
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import random
@@ -16,11 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from ib_cli.contracts.errors import NO_LOCKS
 from ib_cli.system.own_files import own_file
 
 MOMENT = 0.02  # seconds, at most, until another try: `holder` locks the file for an instant, too
 TRIES = 100
-NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 LOCKLESS = "its file system has no locks, which keep two processes off one run"
 
 

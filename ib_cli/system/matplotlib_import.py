@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+
+from ib_cli.contracts.errors import ConfigError
 
 BACKEND, SETTINGS = "MPLBACKEND", "MATPLOTLIBRC"
 
@@ -16,8 +19,37 @@ def import_matplotlib() -> ModuleType:
     """The Matplotlib module, also if its settings are wrong.
 
     A notebook leaves MPLBACKEND in the environment of its commands, and Matplotlib does not import with a backend that
-    is not installed, or with a matplotlibrc that is no text. Pictures in files need neither.
+    is not installed, or with a matplotlibrc that is no text. Pictures in files need neither. Nor do they need a home
+    folder: where Matplotlib cannot keep its list of fonts there, it makes one for this process, without a word.
+
+    Raises ConfigError where no folder for temporary files can be written.
     """
+    with _quiet():
+        try:
+            matplotlib = _imported()
+            matplotlib.get_cachedir()
+        except OSError as error:
+            raise ConfigError(
+                "TMPDIR: Matplotlib needs a folder for temporary files, and none can be written; name one, as in "
+                "TMPDIR=/path"
+            ) from error
+        importlib.import_module("matplotlib.font_manager")
+    return matplotlib
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within the block Matplotlib tells nothing: neither of folders that it cannot use, nor that it looks for fonts."""
+    logger = logging.getLogger("matplotlib")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _imported() -> ModuleType:
     try:
         return importlib.import_module("matplotlib")
     except ValueError:  # UnicodeDecodeError is one

@@ -29,6 +29,8 @@ _INNER = re.compile(r"(['\"]?)([\w.-]+)\1(\s*[:=]\s*)(?!//)([^,}\]\s]+)")  # a k
 _ASSIGNED = re.compile(r"\b(\w+)=([^\s,;&'\"\])}]+)")  # as in export API_KEY=…, or ?token=… of an address
 _WORD = re.compile(r"(?=.{1,15}$)[a-z]+(?:[_.-][a-z]+)*")  # such as gaussian, which stands in any config
 _INTERPOLATION = re.compile(r"\$\{[^${}]*\}")
+KEPT = 60  # letters at each end of a word that is cut
+_LONG = re.compile(r"[^\s:'\"]{600,}")  # a word that would fill a terminal; no path and no command needs one
 _known: dict[str, str] = {}  # value → what stands for it
 
 
@@ -88,8 +90,13 @@ def hidden(text: str) -> str:
 
 
 def told_line(text: str) -> str:
-    """The text as a message: one line without secrets and without what acts on a terminal."""
-    return printable(hidden(text))
+    """The text as a message: one line without secrets and without what acts on a terminal; very long words are cut."""
+    return printable(_LONG.sub(_cut, hidden(text)))
+
+
+def _cut(found: re.Match[str]) -> str:
+    word = found[0]
+    return f"{word[:KEPT]}…{word[-KEPT:]} ({len(word)} letters)"
 
 
 def masked(text: str) -> str:

@@ -38,3 +38,17 @@ def test_secrets_are_hidden(word: str) -> None:
 )  # fmt: skip
 def test_all_else_stays(word: str) -> None:
     assert shlex.split(told_command(["ib-train", word])) == ["ib-train", word]
+
+
+@pytest.mark.parametrize(
+    "word, told",
+    [
+        ("name='1e-3'", "\"name='1e-3'\""),  # as a person would quote it
+        ("gamma=logspace(-4,0,9)", "'gamma=logspace(-4,0,9)'"),
+        ("name='$HOME'", "'name='\"'\"'$HOME'\"'\"''"),  # which a shell would read within double quotes
+        ("name='a!'", "'name='\"'\"'a!'\"'\"''"),
+    ],
+)
+def test_quotes_for_a_shell(word: str, told: str) -> None:
+    assert told_command(["ib-train", word]) == f"ib-train {told}"
+    assert shlex.split(f"ib-train {told}") == ["ib-train", word]

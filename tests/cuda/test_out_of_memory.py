@@ -78,4 +78,4 @@ def test_a_step_that_fills_a_gpu_is_told(ib_train: Callable, gpu: torch.device) 
         ended = ib_train(*words, "figures=false", "device=cuda")
     assert ended.code == 1
     told = " ".join((ended.out + ended.err).split())
-    assert "out of memory" in told and "a smaller batch_size, eval_samples or model takes less memory" in told
+    assert "out of memory" in told and "takes less memory" in told

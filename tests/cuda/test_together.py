@@ -53,7 +53,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the groups that are trained."""
     sizes: list[int] = []
     train = together._train
-    monkeypatch.setattr(together, "_train", lambda runs, tell: (sizes.append(len(runs)), train(runs, tell)))
+    monkeypatch.setattr(together, "_train", lambda runs, tell: (sizes.append(len(runs)), train(runs, tell))[1])
     return sizes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ib_cli.contracts.errors import RunFailedError
-from ib_cli.engine.not_finite import AT_ONCE, OTHERWISE, remedy, suspects
+from ib_cli.engine.not_finite import AT_ONCE, OTHERWISE, Suspects, suspects
 from ib_cli.experiment.experiment import Experiment
 from tests.families import family
 
@@ -52,8 +52,9 @@ def test_the_key_that_makes_numbers_overflow_comes_first(experiment: Callable[..
 
 
 def test_a_large_learning_rate_is_told_where_nothing_else_is_suspicious(experiment: Callable[..., Experiment]) -> None:
-    assert failure(experiment(*ID, "optimizer.lr=1e12")).endswith(f": {OTHERWISE}")
-    assert failure(experiment("optimizer.lr=1e30", folder="other")).endswith(f": {OTHERWISE}")
+    told = f"optimizer.lr=1e+12 may be too large; or else try {OTHERWISE}"
+    assert failure(experiment(*ID, "optimizer.lr=1e12")).endswith(f": {told}")
+    assert failure(experiment("optimizer.lr=1e30", folder="other")).endswith(f": {told.replace('12', '30')}")
 
 
 def test_the_first_step_has_no_learning_rate_to_blame(experiment: Callable[..., Experiment]) -> None:
@@ -72,7 +73,9 @@ def test_runs_trained_together_have_each_its_own_cause(ib_train: Callable) -> No
 
 def test_usual_settings_are_not_suspected(experiment: Callable[..., Experiment]) -> None:
     for words in (ID, ("objective=ce", "noise=binary"), ("objective=ce", "noise=gaussian"), ("objective=vae",)):
-        assert experiment(*words).suspects == []
-    assert suspects({"noise": None}, {"gamma": 1e-3}) == []  # of a stored config of an earlier version
-    assert remedy([], first=False) == OTHERWISE
-    assert remedy(["a", "b"], first=False) == f"a and b; or else {OTHERWISE}"
+        found = experiment(*words).suspects
+        assert found.keys == [] and not found.fast
+    assert suspects({"noise": None}, {"gamma": 1e-3}).keys == []  # of a stored config of an earlier version
+    assert Suspects(rate="optimizer.lr=0.1").remedy(first=False) == f"try less than optimizer.lr=0.1, {OTHERWISE}"
+    told = Suspects(["a", "b"]).remedy(first=False)
+    assert told == f"a and b; or else try less than optimizer.lr, {OTHERWISE}"

@@ -94,6 +94,28 @@ def test_a_command_that_names_another_folder_makes_none(ib_train: Callable, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_home_directory(ib_train: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` is the home directory, quoted or not, and never a folder of that name."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert ib_train(*QUICK, "output=~/one").code == ib_train("-m", *QUICK, "output='~/two'").code == 0
+    assert sorted(each.name for each in (tmp_path / "home").iterdir()) == ["one", "two"]
+    assert [each.name for each in tmp_path.iterdir()] == ["home"]
+    (tmp_path / "mine.yaml").write_text("# @package _global_\noutput: ~/three\nhydra:\n  mode: MULTIRUN\n")
+    ended = ib_train("sweep=mine.yaml", *QUICK)
+    assert ended.code == 2 and "output=~/three: ~ is a home directory on the command line only" in ended.err
+
+
+def test_a_refused_multirun_leaves_no_folder(ib_train: Callable, tmp_path: Path) -> None:
+    for words in (["epochs=inf,0"], ["hydra.sweeper=null"], ["gamma=interval(0,1)"], ["seed=range(1000000000)"]):
+        ended = ib_train("-m", *QUICK, *words)
+        assert ended.code == 2 and list(tmp_path.iterdir()) == [], (words, ended)
+    ended = ib_train("-m", *QUICK, "epochs=1,0")  # one of them runs, and the study's folder stays
+    assert ended.code == 1 and (tmp_path / "outputs/runs/study.log").exists()
+    before = sorted((tmp_path / "outputs").rglob("*"))
+    assert ib_train("-m", *QUICK, "epochs=inf,0").code == 2
+    assert sorted((tmp_path / "outputs").rglob("*")) == before
+
+
 RIGHT = {"run": {"dir": "."}, "sweep": {"dir": "${output}/${name}", "subdir": "."}, "output_subdir": None}
 
 
@@ -115,7 +137,7 @@ def test_hydras_own_folders_are_fixed(hydra: dict[str, Any], told: str) -> None:
 
 
 def test_an_output_folder_is_any_that_can_be_told() -> None:
-    for output in ("/abs/x", "../up", "~/x", "a b", "é[red]", "s3:x"):
+    for output in ("/abs/x", "../up", "a~b", "a b", "é[red]", "s3:x"):
         check_study_folder({"hydra": RIGHT}, "runs", output)
     for output in ("a\nb", "a\x1b", "a\u202e", "a\u2028"):
         with pytest.raises(ConfigError, match="without line breaks"):

@@ -25,6 +25,7 @@ from ib_cli.study.study_screen import StudyScreen
 from ib_cli.system.command_line import exit_codes
 from ib_cli.system.plain_tables import plain_cells
 from ib_cli.system.plain_text import cell, printable
+from ib_cli.system.secrets import told_line
 from ib_cli.watch.screen import show_finished
 from tests.conftest import SMALL
 
@@ -146,3 +147,10 @@ def test_errors_of_the_commands_beside(capsys: pytest.CaptureFixture) -> None:
 def test_tables_for_a_paper_and_the_page() -> None:
     assert escaped("a\\input{x}$%\x1b") == r"a\textbackslash{}input\{x\}\$\%\textbackslash{}x1b"
     assert json.loads(_json({"a": "</script><!--"})) == {"a": "</script><!--"} and "<" not in _json("</script>")
+
+
+def test_a_very_long_word_does_not_fill_the_terminal() -> None:
+    told = told_line(f"dataset.path={'x' * 5000}: is not a file")
+    assert len(told) < 250 and "letters)" in told and told.endswith(": is not a file")
+    command = "ib-train " + " ".join(f"key_{n}={n}" for n in range(500))
+    assert told_line(command) == command  # of many words none is cut

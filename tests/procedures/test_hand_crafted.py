@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from ib_cli.datasets.toy_table import toy_table
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import solve
+from ib_cli.experiment.experiment import Experiment
+from ib_cli.procedures import hand_crafted
 
 WORDS = ("procedure=hand_crafted", "dataset=therml_toy", "device=cpu", "objective=therml")
 TOY = ("architecture=therml_toy", "eval_samples=2")
@@ -29,6 +32,25 @@ def test_the_optimum_spends_the_information_of_the_label_and_no_more(ib_train: C
     assert test["D"] == pytest.approx(Table(toy_table()).x_entropy - test["R"], abs=0.05)
     assert done["train"]["J"] == pytest.approx(test["J"], abs=1e-4)
     assert (folder / "figures" / "distributions.png").stat().st_size > 20_000
+
+
+def test_killed_as_it_begins_anew_it_still_begins_anew(
+    experiment: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines are deleted only after the checkpoint that counts them."""
+    first = experiment(*WORDS, *TOY)
+    first.procedure.run(first, None)
+    lines = first.records.metrics.read()
+    first.records.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(hand_crafted, "craft", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        second = experiment(*WORDS, *TOY)
+        with pytest.raises(KeyboardInterrupt):
+            second.procedure.run(second, second.records.load_checkpoint(torch.device("cpu")))
+        second.records.close()
+    third = experiment(*WORDS, *TOY)
+    third.procedure.run(third, third.records.load_checkpoint(torch.device("cpu")))
+    assert third.records.metrics.read() == lines and len(lines) == 2
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,8 @@ def test_a_study_is_probed_by_one_command_alone_and_together(ib_train: Callable[
     assert ib_train("-m", *SMALL, "gamma=1e-3,1e-1", "name=one").code == 0
     shutil.copytree("outputs/one", "outputs/two")
     study = ("-m", *PROBE, "seed=0,1")
-    assert ib_train(*study, "procedure.run=outputs/one").code == 0
+    alone = ib_train(*study, "procedure.run=outputs/one")
+    assert alone.code == 0 and alone.out.rstrip().endswith("; outputs/one")  # where they lie, not outputs/runs
     together = ib_train(*study, "procedure.run=outputs/two", "hydra/launcher=vectorized")
     assert together.code == 0, together.err
     assert_equal(Path("outputs/two"), Path("outputs/one"))

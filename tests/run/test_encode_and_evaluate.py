@@ -64,7 +64,7 @@ def test_a_study_without_a_finished_run_is_one_line(run: Run, capsys: pytest.Cap
         [
             (encode.main, ["nowhere"], "no such folder"),
             (encode.main, ["."], "holds no run"),
-            (encode.main, ["RUN", "gamma=1"], "gamma: would be another run"),
+            (encode.main, ["RUN", "gamma=1"], "gamma=1: would be another run"),
             (encode.main, ["RUN", "--split", "validation"], "the data have train, test"),
             (encode.main, ["RUN", "--data", "no.npz"], "--data no.npz: No such file"),
             (encode.main, ["RUN", "--data", "z.npz", "--split", "test"], "--split: is of the run's data"),
@@ -77,6 +77,20 @@ def test_a_study_without_a_finished_run_is_one_line(run: Run, capsys: pytest.Cap
             (evaluate.main, ["RUN", "--output", "rows.xlsx"], "must end in .csv, .jsonl, .parquet"),
             (evaluate.main, ["RUN", "--data", "blind.npz"], "must hold an array y as well"),
             (evaluate.main, ["RUN", "--frobnicate"], "ib-evaluate --help lists"),
+            (encode.main, ["RUN", "data=my.npz"], "data=my.npz: is a flag of ib-encode: --data my.npz"),
+            (encode.main, ["RUN", "samples=3"], "samples=3: is a flag of ib-encode: --samples 3"),
+            (evaluate.main, ["RUN", "split=train"], "split=train: is a flag of ib-evaluate: --split train"),
+            (evaluate.main, ["RUN", "--device", "cpu"], "--device: is no flag, but a key: device=cpu"),
+            (evaluate.main, ["RUN", "device_=cpu"], "did you mean device?"),
+            (evaluate.main, ["RUN", "estimators=kraskov"], "told by estimators.use: 'estimators.use=[kraskov]'"),
+            (evaluate.main, ["RUN", "estimators=[gaussian,copula]"], "'estimators.use=[gaussian,copula]'"),
+            (evaluate.main, ["RUN", "estimators=information_plane"], "'estimators.use=[mixture,kraskov]'"),
+            (evaluate.main, ["RUN", "estimators.nothing=1"], "estimators.nothing: this run's config has no such key"),
+            (evaluate.main, ["RUN", "estimators.k=,,"], "estimators.k=,,: must be key=value"),
+            (encode.main, ["RUN", "dataset.path=${}"], "dataset.path=${}: must be key=value"),
+            (encode.main, ["RUN", ""], "'': is no folder and no key=value"),
+            (evaluate.main, ["x" * 5000], "no such folder"),
+            (encode.main, ["RUN", "--data", "flat.npz"], "flat.npz: "),
         ],
         every=2,
     ),
@@ -85,7 +99,38 @@ def test_what_is_wrong_is_one_line(
     run: Run, capsys: pytest.CaptureFixture, command: Callable[[list[str]], None], words: list[str], told: str
 ) -> None:
     np.savez("blind.npz", x=np.zeros((2, 8, 8)))
+    np.savez("flat.npz", x=np.zeros(7))
     with pytest.raises(SystemExit) as end:
         command([word.replace("RUN", str(run.folder)) for word in words])
     error = capsys.readouterr().err
     assert end.value.code == 2 and told in error and error.count("\n") == 1
+
+
+def test_a_file_that_nobody_named_is_not_replaced(run: Run, capsys: pytest.CaptureFixture) -> None:
+    encode.main([str(run.folder)])
+    first = Path("z.npz").read_bytes()
+    with pytest.raises(SystemExit) as end:
+        encode.main([str(run.folder), "--split", "train"])
+    assert end.value.code == 2 and "z.npz: is there already: name a file with --output" in capsys.readouterr().err
+    assert Path("z.npz").read_bytes() == first
+    encode.main([str(run.folder), "--split", "train", "--output", "z.npz"])
+    assert "(in place of an older file)" in capsys.readouterr().out and Path("z.npz").read_bytes() != first
+    for told in ("1 row\n", "1 row (in place of an older file)\n"):
+        evaluate.main([str(run.folder), "--output", "rows.csv"])
+        assert capsys.readouterr().out.endswith(told)
+
+
+def test_an_error_that_nobody_foresaw_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def fails(*given: object, **more: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("ib_cli.run.encode.chosen_split", fails)
+    with pytest.raises(SystemExit) as end:
+        encode.main([str(run.folder)])
+    assert end.value.code == 1
+    assert capsys.readouterr().err == "ib-encode: KeyError: 'x' (HYDRA_FULL_ERROR=1 shows where)\n"
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(KeyError):
+        encode.main([str(run.folder)])

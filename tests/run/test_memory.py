@@ -34,5 +34,8 @@ def test_a_step_that_does_not_fit_names_the_keys(ib_train: Callable, monkeypatch
     ended = ib_train(*SMALL)
     assert ended.code == 1
     told = " ".join((ended.out + ended.err).split())
-    assert "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB: a smaller batch_size" in told
+    assert (
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB: a smaller batch_size (50), samples (1), "
+        in told
+    )
     assert "GPU 0" not in told

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from ib_cli.study.job_outcomes import Outcome
-from ib_cli.study.study_table import end_table, live_table, telling, varying
+from ib_cli.study.study_table import end_table, folders, live_table, same_runs, telling, varying
 
 FIXED = ("dataset.train_size=200", "figures=false")
 ERROR = "output: cannot write outputs/runs/0123456789/run.log (Is a directory): choose a folder that you may write to"
@@ -138,3 +138,30 @@ def test_numbers_are_whole_or_not_there(width: int) -> None:
         whole = {*numbers, "0.1235", "1234", "-3.000e-07", "0123456789"}
         cut = [cell for row in rows(text) for cell in row if re.match(r"-?\d", cell) and cell not in whole]
         assert cut == [] and "J 0.1…" not in text and max(map(len, text.splitlines())) <= width
+
+
+def of_run(status: str, name: str, *overrides: str) -> Outcome:
+    return Outcome(status, overrides, folder=f"outputs/{name}", test=DONE)
+
+
+def test_jobs_that_are_one_run_are_told() -> None:
+    """Several spellings of a value, or keys that change no number, make one run, and the table says skipped."""
+    jobs = [
+        of_run("done", "s/a", "gamma=0.01"),
+        of_run("skipped", "s/a", "gamma=0.01"),
+        of_run("done", "s/b", "gamma=1"),
+    ]
+    assert same_runs(jobs) == ["gamma=0.01: 2 jobs are one run, which the first trains"]
+    jobs = [of_run("done", "s/a", "device=auto"), of_run("skipped", "s/a", "device=cpu")]
+    assert same_runs(jobs) == ["device=auto, device=cpu: 2 jobs are one run, which the first trains"]
+    assert same_runs([of_run("skipped", "s/a", "seed=0"), of_run("skipped", "s/b", "seed=1")]) == []
+    assert same_runs([Outcome("wrong", ("seed=a",)), Outcome("wrong", ("seed=b",))]) == []
+    many = [of_run(status, f"s/{n}", f"seed={n}") for n in range(9) for status in ("done", "skipped")]
+    assert len(same_runs(many)) == 6 and same_runs(many)[-1] == "and 4 more"
+
+
+def test_the_folders_named_at_the_end_are_those_of_the_runs() -> None:
+    """A measurement lies in the study of the run that it measures, whatever the multirun's own name is."""
+    assert folders([of_run("done", "mine/a"), of_run("done", "mine/b")]) == ["outputs/mine"]
+    assert folders([Outcome("wrong")]) == []
+    assert folders([of_run("done", f"{n}/a") for n in range(5)]) == ["outputs/0, outputs/1, outputs/2, …"]

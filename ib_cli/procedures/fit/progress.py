@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.engine.loss import Tensors
+from ib_cli.engine.not_finite import became
 from ib_cli.experiment.bounds import Bounds
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.generative_measures import GenerativeMeasures
@@ -121,9 +122,11 @@ class Progress:
     ) -> Finished:
         """The end of the run, given evaluations of the splits in `unevaluated`, and measures without noise by split.
 
-        Layers of noise, and models with a prior and a decoder, are measured here. Raises Interrupted.
+        Layers of noise, and models with a prior and a decoder, are measured here. Raises Interrupted; RunFailedError
+        where J of the train split is not finite with the last parameters.
         """
         found = {**self._latest, **rest}
+        self._check(found["train"])
         measures = {split: {**found[split], **noise_off.get(split, {})} for split in self.experiment.data.splits}
         state = self.state
         generative, spent = GenerativeMeasures(self.experiment).of(self.params, state.buffers, measures)
@@ -147,6 +150,13 @@ class Progress:
             estimate_seconds=state.estimate_seconds,
             params=dict(self.params),
         )
+
+    def _check(self, train: Mapping[str, float]) -> None:
+        """Raises RunFailedError where the last step, after which no other one noticed, left a J that is not finite."""
+        if not math.isfinite(train.get("J", 0.0)):
+            told = became({name: value for name, value in train.items() if name in self.state.names})
+            tried = self.experiment.suspects.remedy(first=False)
+            raise RunFailedError(f"{told} after the last step of epoch {self.state.epoch}: {tried}")
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:
         own = self._rate if split == "train" else {}

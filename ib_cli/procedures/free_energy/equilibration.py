@@ -11,6 +11,7 @@ from torch import Tensor
 from ib_cli.contracts.noise import Request, draw
 from ib_cli.engine.backward import Backward
 from ib_cli.engine.loss import Tensors, plan
+from ib_cli.engine.not_finite import suspects
 from ib_cli.engine.schedules import Schedule
 from ib_cli.engine.seeds import generator
 from ib_cli.engine.stack import Stack
@@ -56,7 +57,7 @@ class Equilibrator:
     def __init__(self, experiment: Experiment, peak: float) -> None:
         """`peak`: the highest learning rate, which a J that is not finite is put down to."""
         self.first = experiment
-        self.suspects = [f"procedure.peak={peak:g} may be too large", *experiment.suspects]
+        self.suspects = suspects(experiment.config, experiment.multipliers, peak)
         self.trainer = CopyTrainer([experiment])
         self.evaluation = self.trainer.evaluation
         self._backward = Backward(self.trainer.loss, experiment.settings.compile, experiment.device)

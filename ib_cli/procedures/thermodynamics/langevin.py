@@ -282,9 +282,12 @@ class LangevinProgress:
         """Raises RunFailedError where a chain is not finite."""
         if not bool(self.state.series[-1].isfinite().all()):
             terms = [f"{name} became {value}" for name, value in means.items() if not abs(value) < float("inf")]
+            keys = "".join(f"{key}; or else " for key in self.experiment.suspects.keys)
+            dynamics = self.dynamics
+            exact = "" if dynamics.corrected else ", or procedure.corrected=true"
             raise RunFailedError(
-                f"{' and '.join(terms) or 'a chain became infinite'} in epoch {self.state.epoch}: try a smaller "
-                "procedure.step_size, a smaller procedure.prior, or procedure.corrected=true"
+                f"{' and '.join(terms) or 'a chain became infinite'} in epoch {self.state.epoch}: {keys}try less than "
+                f"procedure.step_size={dynamics.size[0]:g}, less than procedure.prior={dynamics.prior:g}{exact}"
             )
 
     def _record(self, split: str, measures: Mapping[str, float]) -> None:

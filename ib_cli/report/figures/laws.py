@@ -128,7 +128,7 @@ def _lines(panel: Axes, relation: Relation) -> None:
         x, y = across[cells][shown], relation.value[cells][shown]
         error = relation.error[cells][shown]
         if answers:
-            y, error = np.abs(y) * x, error * x
+            y, error = np.abs(y * x), error * np.abs(x)
         named = others and i % math.ceil(len(lines) / NAMED) == 0
         words = ", ".join(f"{GREEK[name]} = {value:g}" for name, value in others.items()) if named else None
         form = style.look(i) | {"color": colour}

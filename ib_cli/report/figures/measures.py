@@ -78,6 +78,8 @@ def _curve(panel: Axes, contents: Contents, name: str, curve: str, i: int) -> No
         low, high = contents.bar_ends(line, name)
         bars = np.stack([line[name] - low, high - line[name]]).clip(min=0) * k
         panel.errorbar(swept, line[name] * k, bars if len(runs) else None, elinewidth=0.8, **look)
+    if (points.colour_by < 0).any():  # of a mix, whose multiplier goes from −1 to 1
+        return
     if not (points.colour_by == 0).any():
         panel.set_xscale("log")
         style.log_ticks(panel.xaxis, contents.colours.low, contents.colours.high)

@@ -24,6 +24,7 @@ from ib_cli.report.quantities.frontier import DISTANCES
 from ib_cli.report.read.origins import origins
 from ib_cli.report.read.paths import SUMMARY
 from ib_cli.report.read.tables import FLAGGED, converted, cosmetic
+from ib_cli.report.read.words import is_missing
 from ib_cli.watch.screen import number
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _problems(contents: Contents) -> list[dict[str, str]]:
 
 
 def _cell(value: Any) -> dict[str, Any]:
-    if value is None or str(value) == "<NA>" or value != value:  # pandas' NA is neither equal nor unequal
+    if is_missing(value):
         return {"text": "–", "number": False}
     if isinstance(value, bool):
         return {"text": "yes" if value else "no", "number": False}
@@ -187,7 +188,7 @@ def _by_what_differs(contents: Contents, table: DataFrame, names: Sequence[str])
         return list(range(len(table)))
     sortable = {name: table[name].map(lambda value: (isinstance(value, str), value)) for name in columns}
     keys = list(zip(*(sortable[name].tolist() for name in columns)))
-    missing = [tuple((value != value or value is None or str(value) == "<NA>") for _, value in key) for key in keys]
+    missing = [tuple(is_missing(value) for _, value in key) for key in keys]
     plain = [tuple((False, 0) if lost else value for value, lost in zip(key, of)) for key, of in zip(keys, missing)]
     return sorted(range(len(table)), key=lambda i: (missing[i], plain[i]))
 

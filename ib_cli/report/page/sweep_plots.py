@@ -55,8 +55,10 @@ def measures(contents: Contents) -> Iterator[Plot]:
 
 
 def _axis(contents: Contents) -> dict[str, Any]:
-    """A logarithmic x axis, with a tick for a multiplier of 0 on the left if there is one."""
+    """A logarithmic x axis, with a tick for a multiplier of 0 at the left; a linear one with negative multipliers."""
     values = contents.points.colour_by
+    if _linear(contents):
+        return {}
     if not (values == 0).any():
         return {"type": "log"}
     ticks = decades(contents.colours.low, contents.colours.high)
@@ -113,7 +115,12 @@ def _line(contents: Contents, name: str, swept: str, along: Line, look: dict[str
 
 
 def _places(contents: Contents, values: np.ndarray) -> list[float | None]:
-    return numbers(np.where(values == 0, contents.colours.low / ZERO, values))
+    return numbers(values if _linear(contents) else np.where(values == 0, contents.colours.low / ZERO, values))
+
+
+def _linear(contents: Contents) -> bool:
+    """Whether a multiplier is negative, as that of a mix may be, which goes from −1 to 1."""
+    return bool((contents.points.colour_by < 0).any())
 
 
 def first_law(contents: Contents) -> list[Plot]:

@@ -145,8 +145,8 @@ def _are_numbers(values: list[Any]) -> bool:
 
 
 def _is_multiplier(value: Any) -> bool:
-    """A finite number ≥ 0 whose ratios to others a picture can show."""
-    return is_number(value) and (value == 0 or value >= 1 / LARGEST)
+    """A finite number whose ratios to others a picture can show; that of a mix may be negative."""
+    return is_number(value) and (value == 0 or abs(value) >= 1 / LARGEST)
 
 
 def _is_whole(value: Any) -> bool:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ib_cli.config.public_names import short_name
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell of a table is empty: None, NaN, or pandas' NA, which is neither equal to itself nor unequal."""
+    return value is None or str(value) == "<NA>" or (isinstance(value, float) and math.isnan(value))
+
 
 # Group → public name → words. A choice without words keeps its name.
 CHOICES = {
