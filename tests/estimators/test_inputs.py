@@ -60,7 +60,7 @@ def test_labels_of_any_kind_and_name_are_the_same_labels(kind: str, estimator: s
             assert mutual_information(*pair, estimator).value == pytest.approx(truth.value, abs=1e-12)
 
 
-@pytest.mark.parametrize("kind", family(NUMBERS, every=2))
+@pytest.mark.parametrize("kind", family(list(NUMBERS), every=2))
 def test_numbers_of_any_kind_are_the_same_numbers(kind: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

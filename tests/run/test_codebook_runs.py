@@ -109,7 +109,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("word", family(REFUSED, every=2))
+@pytest.mark.parametrize("word", family(list(REFUSED), every=2))
 def test_what_does_not_go_with_codewords_is_refused_in_a_line(experiment: Callable, word: str) -> None:
     with pytest.raises(ConfigError, match=REFUSED[word]) as error:
         experiment("objective=shannon_ae", word)
