@@ -24,6 +24,7 @@ from ib_cli.experiment.records import Records
 from ib_cli.main import main
 from ib_cli.run.build import build
 from ib_cli.run.validation import resolve, validate
+from tests.composing import composed_once
 
 torch.set_num_threads(1)  # the models here are tiny, and threads that wait for each other cost more than they bring
 
@@ -42,8 +43,8 @@ SMALL = (
 
 
 @pytest.fixture(scope="session", autouse=True)
-def studies_are_read_once() -> Iterator[None]:
-    """ib-train reads all files of sweeps/ as it starts, once in a process; tests start it many times in one."""
+def composing_is_quick() -> Iterator[None]:
+    """ib-train reads all files of sweeps/, and composes, once in a process; tests start it many times in one."""
     load, folder, read = OmegaConf.load, directory("sweeps"), {}
 
     def once(file: Any) -> Any:
@@ -53,7 +54,7 @@ def studies_are_read_once() -> Iterator[None]:
             read[file] = load(file)
         return read[file]  # Hydra's store copies what it gives out
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, composed_once():
         patch.setattr(OmegaConf, "load", staticmethod(once))
         yield
 

@@ -20,6 +20,7 @@ from benchmarks.measure import PeerError, record
 from benchmarks.page import table
 from ib_cli.contracts.noise import Planner, Tape
 from ib_cli.experiment.experiment import Experiment
+from tests.families import family
 
 BY_MODEL = {case.model: case for case in CASES}
 PIXELS = 64
@@ -120,7 +121,7 @@ def test_samples_of_a_vae_are_decoded_draws_of_the_prior() -> None:
     assert ((found.mean(0) - expected.mean(0)).abs() <= 5 * error).all()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.model)
+@pytest.mark.parametrize("case", family(CASES, every=3), ids=lambda case: case.model)
 def test_our_side_of_each_case_trains_with_its_critics(case: object) -> None:
     ours = experiment(case.model)  # type: ignore[attr-defined]
     before = {name: p.detach().clone() for name, p in ours.model.named_parameters()}

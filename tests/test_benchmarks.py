@@ -73,6 +73,7 @@ def test_a_figure_is_held_against_a_number() -> None:
     assert Figure("case", [2.1], most=2).met is False
 
 
+@pytest.mark.slow
 def test_a_side_can_work_in_a_process_of_its_own() -> None:
     with Apart(lasting, 0.25) as side:
         assert in_turns([side], 2) == [(0.25,), (0.25,)]
@@ -114,6 +115,7 @@ def test_a_section_replaces_its_own_table_and_nothing_else(tmp_path: Path) -> No
     assert text.splitlines().count("| " + " | ".join(HEADER) + " |") == 2
 
 
+@pytest.mark.slow
 def test_our_sides_train(tmp_path: Path) -> None:
     words = ("dataset.train_size=200", "dataset.test_size=100", "architecture.widths=[8]", "device=cpu", "threads=1")
     many = Together([made(*words, f"seed={seed}") for seed in (0, 1)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -72,10 +73,15 @@ HYDRA = {
 }  # the only users of Hydra and OmegaConf
 
 
+@cache  # many tests go through all files
+def nodes(file: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(file.read_text())))
+
+
 def imports(file: Path) -> set[str]:
     """Every module that a file imports, anywhere in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -90,7 +96,7 @@ def tops(file: Path) -> set[str]:
 def ours(file: Path) -> set[str]:
     """Modules of ours that a file imports, also where a module is imported as a name of its package."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -191,7 +197,7 @@ def test_the_model_computes_no_loss() -> None:
 def test_nobody_branches_on_an_objective() -> None:
     names = set(choices("objective"))
     for file in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in nodes(file):
             if isinstance(node, ast.Compare | ast.Match):
                 strings = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
                 assert not strings & names, f"{file.name}:{node.lineno}"

@@ -20,6 +20,7 @@ from ib_cli.config.quick_composing import quick_composing
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.main import store_studies
 from tests.conftest import SMALL
+from tests.families import family
 
 
 def results(root: Path = Path("outputs")) -> list[dict]:
@@ -70,7 +71,7 @@ def test_what_cannot_change_the_numbers_does_not_change_the_folder(ib_train: Cal
 
 
 def test_multirun_makes_a_run_a_point_and_rate_falls_with_gamma(ib_train: Callable) -> None:
-    ended = ib_train("-m", *SMALL, "epochs=20", "dataset.train_size=600", "gamma=1e-4,1e-2,1", "seed=0,1")
+    ended = ib_train("-m", *SMALL, "epochs=10", "dataset.train_size=400", "gamma=1e-4,1e-2,1", "seed=0,1")
     assert ended.code == 0 and "6 done" in ended.out
     points = sorted((r["seed"], r["multipliers"]["gamma"], r["test"]["R"], r["test"]["C"]) for r in results())
     assert len(points) == 6
@@ -115,7 +116,10 @@ def test_a_diverging_loss_fails_with_epoch_term_and_hint(ib_train: Callable) -> 
 WITHOUT_RATE = ("categorical", "uniform")  # for a Gaussian q(z|x)
 
 
-@pytest.mark.parametrize("marginal", [choice for choice in choices("marginal") if choice not in WITHOUT_RATE])
+@pytest.mark.parametrize(
+    "marginal",
+    family([choice for choice in choices("marginal") if choice not in WITHOUT_RATE], quick=["standard_normal"]),
+)
 def test_a_model_with_a_decoder_draws_reconstructions_and_samples(ib_train: Callable, marginal: str) -> None:
     words = [*(word for word in SMALL if word != "estimators=none"), "estimators.use=[mixture]"]
     ended = ib_train(*words, "figures=true", "objective=vae", f"marginal={marginal}")
@@ -157,81 +161,97 @@ def test_own_arrays(ib_train: Callable) -> None:
 
 @pytest.mark.parametrize(
     "arguments, expected",
-    [
-        (["objective=vob"], "objective=vob: no such objective; did you mean vib? ib-train objective=vib"),
-        (["dataset=gaussian", "dataset.covariance=[[1,nan],[nan,1]]"], "dataset.covariance.0.1=nan: must be a finite"),
-        (["dataset=minst"], "dataset=minst: no such dataset; did you mean mnist?"),
-        (["epoch=3"], "epoch: no such key; did you mean epochs?"),
-        (["+epoch=3"], "epoch: no such key; did you mean epochs?"),
-        (["architecture.width=[3]"], "architecture.width: "),
-        (["+architecture.width=[3]"], "architecture.width: no such key; did you mean widths?"),
-        (["sigma=1"], "sigma is no multiplier of objective=vib, which has: gamma"),
-        (
-            ["objective=free_energy", "beta=1"],
-            "beta is no multiplier of objective=free_energy, which has: lambda, gamma",
-        ),
-        (["objective=ce", "+gamma=1"], "gamma is no multiplier of objective=ce, which has: none"),
-        (["gamma=abc"], "gamma=abc: a multiplier is a number"),
-        (["gamma=-1"], "gamma=-1: a multiplier must be finite and not negative"),
-        (["gamma=nan"], "gamma=nan: a multiplier must be finite"),
-        (
-            ["gamma=1,2"],
-            "gamma=1,2: several values need a multirun, which has the flag -m; a list is written KEY=[a,b]: ib-train",
-        ),
-        (["epochs=two"], "epochs=two: must be an integer"),
-        (["epochs=0"], "epochs=0: must be greater than 0"),
-        (["architecture.dropout=1.5"], "architecture.dropout=1.5: must be less than or equal to 0.999"),
-        (["architecture.widths=[64,x]"], "architecture.widths.1=x: must be an integer"),
-        (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
-        (["precision=fp64"], "precision=fp64: must be 'fp32' or 'bf16'"),
-        (["bottleneck=deterministic"], "needs a bottleneck with noise"),
-        (["architecture=resnet18", "dataset=npz", "dataset.path=my.npz"], "architecture=resnet18 takes images"),
-        (["marginal=vampprior", "architecture.batch_norm=true"], "marginal=vampprior"),
-        (["procedure.patience=3"], "procedure.patience needs a validation split"),
-        (["dataset=npz", "dataset.path=none.npz"], "dataset.path"),
-        (["dataset=mnist", "dataset.root=nowhere", "dataset.download=false"], "dataset.root"),
-        (["output=/dev/null/here"], "output: cannot write"),
-        (["-m", "output=/dev/null/here"], "output: cannot write"),
-        (["+objective.minimise.Q=1"], "objective.minimise.Q: no such functional; there are B, C, D"),
-        (
-            ["objective.minimise.D=1"],
-            "objective.minimise.D: not in this objective yet; +objective.minimise.D=… adds it",
-        ),
-        (["+objective.minimise.D=2*delta"], "delta: objective=vib uses this multiplier"),
-        (["architecture._target_=nowhere.Net"], "architecture._target_=nowhere.Net"),
-        (["objective.minimise={R:1}"], "terms are changed one by one"),
-        (["=3"], "an override is KEY=VALUE"),
-        (["~architecture"], "architecture: this group was removed"),
-        (["name=../x"], "name=../x: must be a plain word"),
-        (["optimizer.lr=inf"], "optimizer.lr=inf: must be a finite number"),
-        (["seed=9223372036854775808"], "seed=9223372036854775808: must be less than 9223372036854775808"),
-        (["dataset.seed=18446744073709551616"], "dataset.seed=18446744073709551616: must be less than"),
-        (["samples=100000000000"], "samples=100000000000: must be less than 2147483648"),
-        (["architecture.batch_norm=true", "batch_size=1"], "batch_size=1: batch normalisation needs at least 2"),
-        (
-            ["+objective.minimise.H_model[Y|X]=1"],
-            "H_model[Y|X]=1: Hydra takes no brackets in a key",
-        ),
-        (["objective=surrogate_logvar", "batch_size=1"], "batch_size=1: this objective has log_Var[Z], which is of a"),
-        (["objective=ib", "dataset.train_size=1"], "this objective has H[Y|Z], which is of a batch as a whole"),
-        (["objective=dib", "bottleneck=gaussian"], "bottleneck=gaussian: this objective has H[Y|Z], which is measured"),
-        (
-            ["objective=ib", "bottleneck=dropout"],
-            "bottleneck=dropout: this objective has H[Y|Z], which is measured for",
-        ),
-        (["objective=surrogate_l2", "bottleneck=categorical"], "bottleneck=categorical: this objective has L2[Z]"),
-        (["objective=vib", "bottleneck=dropout"], "bottleneck=dropout: this objective has R"),
-        (
-            ["objective=vib", "classifier=optimal"],
-            "classifier=optimal is made for a discrete z, and this bottleneck's is",
-        ),
-        (["objective=dib", "dataset=gaussian"], "objective=dib has H[Y|Z], which is of labels, but y is continuous"),
-        (["objective=surrogate_logvar_given_y", "dataset=gaussian"], "has log_Var[Z|Y], which is of labels"),
-        (["dataset.validation_size=abc"], "dataset.validation_size=abc: must be an integer or a number"),
-        (["dataset=npz"], "dataset.path: this key needs a value"),
-        (["schedule=cosine", "schedule.warmup=50"], "schedule.warmup=50: must be shorter"),
-        (["sweep=nothing"], "sweep=nothing: no such sweep"),
-    ],
+    family(
+        [
+            (["objective=vob"], "objective=vob: no such objective; did you mean vib? ib-train objective=vib"),
+            (
+                ["dataset=gaussian", "dataset.covariance=[[1,nan],[nan,1]]"],
+                "dataset.covariance.0.1=nan: must be a finite",
+            ),
+            (["dataset=minst"], "dataset=minst: no such dataset; did you mean mnist?"),
+            (["epoch=3"], "epoch: no such key; did you mean epochs?"),
+            (["+epoch=3"], "epoch: no such key; did you mean epochs?"),
+            (["architecture.width=[3]"], "architecture.width: "),
+            (["+architecture.width=[3]"], "architecture.width: no such key; did you mean widths?"),
+            (["sigma=1"], "sigma is no multiplier of objective=vib, which has: gamma"),
+            (
+                ["objective=free_energy", "beta=1"],
+                "beta is no multiplier of objective=free_energy, which has: lambda, gamma",
+            ),
+            (["objective=ce", "+gamma=1"], "gamma is no multiplier of objective=ce, which has: none"),
+            (["gamma=abc"], "gamma=abc: a multiplier is a number"),
+            (["gamma=-1"], "gamma=-1: a multiplier must be finite and not negative"),
+            (["gamma=nan"], "gamma=nan: a multiplier must be finite"),
+            (
+                ["gamma=1,2"],
+                "gamma=1,2: several values need a multirun, which has the flag -m; "
+                "a list is written KEY=[a,b]: ib-train",
+            ),
+            (["epochs=two"], "epochs=two: must be an integer"),
+            (["epochs=0"], "epochs=0: must be greater than 0"),
+            (["architecture.dropout=1.5"], "architecture.dropout=1.5: must be less than or equal to 0.999"),
+            (["architecture.widths=[64,x]"], "architecture.widths.1=x: must be an integer"),
+            (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
+            (["precision=fp64"], "precision=fp64: must be 'fp32' or 'bf16'"),
+            (["bottleneck=deterministic"], "needs a bottleneck with noise"),
+            (["architecture=resnet18", "dataset=npz", "dataset.path=my.npz"], "architecture=resnet18 takes images"),
+            (["marginal=vampprior", "architecture.batch_norm=true"], "marginal=vampprior"),
+            (["procedure.patience=3"], "procedure.patience needs a validation split"),
+            (["dataset=npz", "dataset.path=none.npz"], "dataset.path"),
+            (["dataset=mnist", "dataset.root=nowhere", "dataset.download=false"], "dataset.root"),
+            (["output=/dev/null/here"], "output: cannot write"),
+            (["-m", "output=/dev/null/here"], "output: cannot write"),
+            (["+objective.minimise.Q=1"], "objective.minimise.Q: no such functional; there are B, C, D"),
+            (
+                ["objective.minimise.D=1"],
+                "objective.minimise.D: not in this objective yet; +objective.minimise.D=… adds it",
+            ),
+            (["+objective.minimise.D=2*delta"], "delta: objective=vib uses this multiplier"),
+            (["architecture._target_=nowhere.Net"], "architecture._target_=nowhere.Net"),
+            (["objective.minimise={R:1}"], "terms are changed one by one"),
+            (["=3"], "an override is KEY=VALUE"),
+            (["~architecture"], "architecture: this group was removed"),
+            (["name=../x"], "name=../x: must be a plain word"),
+            (["optimizer.lr=inf"], "optimizer.lr=inf: must be a finite number"),
+            (["seed=9223372036854775808"], "seed=9223372036854775808: must be less than 9223372036854775808"),
+            (["dataset.seed=18446744073709551616"], "dataset.seed=18446744073709551616: must be less than"),
+            (["samples=100000000000"], "samples=100000000000: must be less than 2147483648"),
+            (["architecture.batch_norm=true", "batch_size=1"], "batch_size=1: batch normalisation needs at least 2"),
+            (
+                ["+objective.minimise.H_model[Y|X]=1"],
+                "H_model[Y|X]=1: Hydra takes no brackets in a key",
+            ),
+            (
+                ["objective=surrogate_logvar", "batch_size=1"],
+                "batch_size=1: this objective has log_Var[Z], which is of a",
+            ),
+            (["objective=ib", "dataset.train_size=1"], "this objective has H[Y|Z], which is of a batch as a whole"),
+            (
+                ["objective=dib", "bottleneck=gaussian"],
+                "bottleneck=gaussian: this objective has H[Y|Z], which is measured",
+            ),
+            (
+                ["objective=ib", "bottleneck=dropout"],
+                "bottleneck=dropout: this objective has H[Y|Z], which is measured for",
+            ),
+            (["objective=surrogate_l2", "bottleneck=categorical"], "bottleneck=categorical: this objective has L2[Z]"),
+            (["objective=vib", "bottleneck=dropout"], "bottleneck=dropout: this objective has R"),
+            (
+                ["objective=vib", "classifier=optimal"],
+                "classifier=optimal is made for a discrete z, and this bottleneck's is",
+            ),
+            (
+                ["objective=dib", "dataset=gaussian"],
+                "objective=dib has H[Y|Z], which is of labels, but y is continuous",
+            ),
+            (["objective=surrogate_logvar_given_y", "dataset=gaussian"], "has log_Var[Z|Y], which is of labels"),
+            (["dataset.validation_size=abc"], "dataset.validation_size=abc: must be an integer or a number"),
+            (["dataset=npz"], "dataset.path: this key needs a value"),
+            (["schedule=cosine", "schedule.warmup=50"], "schedule.warmup=50: must be shorter"),
+            (["sweep=nothing"], "sweep=nothing: no such sweep"),
+        ],
+        every=2,
+    ),
 )
 def test_wrong_input_is_one_clear_line(ib_train: Callable, arguments: list[str], expected: str) -> None:
     make_npz()
@@ -268,13 +288,14 @@ def test_cuda_is_refused_where_there_is_none(ib_train: Callable, monkeypatch: py
     assert ended.code == 2 and "device=cuda" in ended.err
 
 
-def test_every_study_composes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_study_composes(monkeypatch: pytest.MonkeyPatch, every: int) -> None:
     """By what `ib-train sweep=…` composes with; the command itself composes each of them twice."""
     monkeypatch.setattr("sys.argv", ["ib-train"])
     store_studies()
     conf = str(directory("conf"))
     with quick_yaml(), quick_composing(), guarded_hydra(()), initialize_config_dir(conf, version_base="1.3"):
-        for name in choices("sweep"):
+        for name in choices("sweep")[::every]:
             folder = re.sub("unpacking_fig[156](?!_plateau)", "unpacking_fig1_5_6", name)  # figures of the same runs
             folder = re.sub("information_dropout_fig[27]", "information_dropout_fig2_7", folder)
             config = compose("config", overrides=[f"sweep={name}"])
@@ -282,7 +303,7 @@ def test_every_study_composes(monkeypatch: pytest.MonkeyPatch) -> None:
             assert config.name == folder or measures_runs, name
 
 
-@pytest.mark.parametrize("size", ["", "_small"])
+@pytest.mark.parametrize("size", family(["", "_small"], quick=["_small"]))
 def test_three_figures_of_the_same_runs_have_the_same_config(ib_train: Callable, size: str) -> None:
     first, *others = (ib_train(f"sweep=unpacking_fig{number}{size}", "--cfg", "job").out for number in (5, 1, 6))
     assert "surrogate_l2" in first and all(other == first for other in others)

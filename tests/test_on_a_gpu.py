@@ -23,6 +23,7 @@ from benchmarks.measure import Figure, NotRun, Options, Ratio, Row, record
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "on_a_gpu.sh"
 
 
+@pytest.mark.slow
 def test_the_whole_script_in_a_dry_run(tmp_path: Path) -> None:
     environment = {**os.environ, "OUT": str(tmp_path / "out"), "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run([SCRIPT, "--dry-run"], cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -40,6 +41,7 @@ def test_the_whole_script_in_a_dry_run(tmp_path: Path) -> None:
     assert f"{len(rows)} of {len(rows)} rows measured" in ended.stdout
 
 
+@pytest.mark.slow
 def test_without_a_gpu_the_script_says_so(tmp_path: Path) -> None:
     hidden = {"CUDA_VISIBLE_DEVICES": "", "PYTHON": sys.executable, "OUT": str(tmp_path)}
     ended = subprocess.run([SCRIPT], env={**os.environ, **hidden}, capture_output=True, text=True)

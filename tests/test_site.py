@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 LOADED = re.compile(r'(?:<script[^>]* src|<img[^>]* src|<link rel="stylesheet"[^>]* href)="(?:https?:)?//')
 NOWHERE = "http://127.0.0.1:9"  # a proxy that does not answer: a build that needs a network fails
 
 
+@pytest.mark.slow
 def test_the_site_is_built_without_a_network(tmp_path: Path) -> None:
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE)
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]

@@ -16,6 +16,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.main import warnings_in_a_line
 from ib_cli.run.library import compose
 from tests.conftest import SMALL
+from tests.families import family
 
 ROOT = Path(__file__).parents[2]
 HEAD = b"# @package _global_\n"
@@ -54,7 +55,7 @@ def own(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", family(list(FILES), every=2))
 def test_a_file_that_cannot_be_read_is_one_line(ib_train: Callable, own: Path, name: str) -> None:
     ended = ib_train("--config-dir", str(own), *SMALL, f"objective={name}")
     (line,) = ended.err.splitlines()
@@ -91,26 +92,32 @@ def test_help_lists_the_options_of_ones_own_folder(ib_train: Callable, own: Path
 
 @pytest.mark.parametrize(
     "arguments, told",
-    [
-        (["hydra.job.chdir=true"], "hydra.job.chdir=true: ib-train stays in the folder of the command"),
-        (["-m", "seed=0,1", "hydra.job.chdir=true"], "hydra.job.chdir=true: ib-train stays in the folder"),
-        (["-m", "seed=0,1", "hydra.job.chdir=true", "hydra/launcher=vectorized"], "hydra.job.chdir=true"),
-        (["-m", "seed=0,1", "hydra.launcher._target_=nothing.Here"], "_target_=nothing.Here: is no launcher"),
-        (["-m", "seed=0,1", "hydra.launcher._target_=hydra_plugins.ib_train.no.X"], "X: is no launcher or sweeper"),
-        (["-m", "seed=0,1", "hydra.sweeper._target_=os.getcwd"], "_target_=os.getcwd: is no launcher or sweeper"),
-        (["-m", "seed=0,1", "hydra.launcher=null"], "hydra.launcher: a multirun needs one"),
-        (["-m", "seed=0,1", "+hydra.sweeper.foo=1"], "hydra.sweeper.foo: no such key"),
-        (["-m", "seed=0,1", "hydra.sweeper.max_batch_size=x"], "hydra.sweeper.max_batch_size=x: must be an integer"),
-        (["-m", "seed=0,1", "hydra.sweeper.max_batch_size=-1"], "hydra.sweeper.max_batch_size=-1: must be greater"),
-        (["-m", "hydra.sweeper.params=3"], "hydra.sweeper.params=3: must be a dictionary"),
-        (["-m", "hydra.sweeper.points={a: 1}"], "hydra.sweeper.points.a=1: must be a dictionary"),
-        (["-m", "seed=0,1", "~hydra.callbacks.study"], "hydra.callbacks.study: a multirun needs it"),
-        (["-m", "seed=0,1", "hydra.sweep.dir=${nothing}"], "hydra.sweep.dir: leave it as it is"),
-        (["hydra.run.dir=null"], "hydra.run.dir=null: field 'hydra.run.dir' is not Optional"),
-        (["hydra.mode=x"], "hydra.mode=x: Invalid value 'x'"),
-        (["hydra.nothing=1"], "hydra.nothing: no such key; ib-train --cfg hydra lists"),
-        (["hydra/job_logging=nothing"], "hydra/job_logging=nothing: no such hydra/job_logging; there are default"),
-    ],
+    family(
+        [
+            (["hydra.job.chdir=true"], "hydra.job.chdir=true: ib-train stays in the folder of the command"),
+            (["-m", "seed=0,1", "hydra.job.chdir=true"], "hydra.job.chdir=true: ib-train stays in the folder"),
+            (["-m", "seed=0,1", "hydra.job.chdir=true", "hydra/launcher=vectorized"], "hydra.job.chdir=true"),
+            (["-m", "seed=0,1", "hydra.launcher._target_=nothing.Here"], "_target_=nothing.Here: is no launcher"),
+            (["-m", "seed=0,1", "hydra.launcher._target_=hydra_plugins.ib_train.no.X"], "X: is no launcher or sweeper"),
+            (["-m", "seed=0,1", "hydra.sweeper._target_=os.getcwd"], "_target_=os.getcwd: is no launcher or sweeper"),
+            (["-m", "seed=0,1", "hydra.launcher=null"], "hydra.launcher: a multirun needs one"),
+            (["-m", "seed=0,1", "+hydra.sweeper.foo=1"], "hydra.sweeper.foo: no such key"),
+            (
+                ["-m", "seed=0,1", "hydra.sweeper.max_batch_size=x"],
+                "hydra.sweeper.max_batch_size=x: must be an integer",
+            ),
+            (["-m", "seed=0,1", "hydra.sweeper.max_batch_size=-1"], "hydra.sweeper.max_batch_size=-1: must be greater"),
+            (["-m", "hydra.sweeper.params=3"], "hydra.sweeper.params=3: must be a dictionary"),
+            (["-m", "hydra.sweeper.points={a: 1}"], "hydra.sweeper.points.a=1: must be a dictionary"),
+            (["-m", "seed=0,1", "~hydra.callbacks.study"], "hydra.callbacks.study: a multirun needs it"),
+            (["-m", "seed=0,1", "hydra.sweep.dir=${nothing}"], "hydra.sweep.dir: leave it as it is"),
+            (["hydra.run.dir=null"], "hydra.run.dir=null: field 'hydra.run.dir' is not Optional"),
+            (["hydra.mode=x"], "hydra.mode=x: Invalid value 'x'"),
+            (["hydra.nothing=1"], "hydra.nothing: no such key; ib-train --cfg hydra lists"),
+            (["hydra/job_logging=nothing"], "hydra/job_logging=nothing: no such hydra/job_logging; there are default"),
+        ],
+        every=2,
+    ),
 )
 def test_a_wrong_key_of_hydras_is_one_line(ib_train: Callable, arguments: list[str], told: str) -> None:
     ended = ib_train(*arguments)
@@ -147,11 +154,12 @@ def test_a_study_has_a_name_in_any_letters(ib_train: Callable, own: Path) -> Non
     assert len(list(Path("outputs/опыт").glob("*/result.json"))) == 2
 
 
-def test_any_interpreter_and_locale_will_do(tmp_path: Path, own: Path) -> None:
-    """Without its asserts, in a locale of ASCII, and with a standard output in Latin-1."""
+@pytest.mark.parametrize("optimise", ["", pytest.param("1", marks=pytest.mark.slow)])
+def test_any_interpreter_and_locale_will_do(tmp_path: Path, own: Path, optimise: str) -> None:
+    """In a locale of ASCII, with a standard output in Latin-1, and without its asserts, which compiles all of torch."""
     folder = tmp_path / "a folder"
     folder.mkdir()
-    plain = {"PYTHONOPTIMIZE": "1", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    plain = {"PYTHONOPTIMIZE": optimise, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     ended = subprocess.run(
         [sys.executable, "-m", "ib_cli", *two_runs(own, "my study")], cwd=folder, capture_output=True,
         encoding="latin-1", env=os.environ | plain | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": str(ROOT)},

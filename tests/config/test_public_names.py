@@ -25,7 +25,7 @@ def test_a_stored_config_has_the_id_of_its_folder(stored: dict[str, Any]) -> Non
     assert run_id(stored["config"], "") == stored["id"]
 
 
-@pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [16, pytest.param(1, marks=pytest.mark.slow)])
 def test_commands_find_the_runs_that_they_made(config: Callable[..., dict[str, Any]], step: int) -> None:
     commands = dict(list(STORED["commands"].items())[::step])
     assert {command: run_id(config(*command.split()), "") for command in commands} == commands

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ib_cli.config.catalogue import directory
 from ib_cli.config.quick_composing import quick_composing
+from tests.families import family
 
 STUDY = {"gamma": 0.25, "architecture": {"widths": [3]}}
 
@@ -31,12 +32,15 @@ def composed(folder: Path, *words: str) -> DictConfig:
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ["objective=vib", "bottleneck=gaussian"],
-        ["sweep=quickly", "gamma=0.5"],
-        ["architecture=chosen"],
-        ["architecture=chosen", "objective=ceb"],
-    ],
+    family(
+        [
+            ["objective=vib", "bottleneck=gaussian"],
+            ["sweep=quickly", "gamma=0.5"],
+            ["architecture=chosen"],
+            ["architecture=chosen", "objective=ceb"],
+        ],
+        every=2,
+    ),
     ids=" ".join,
 )
 def test_the_config_is_that_of_hydra(tmp_path: Path, store: ConfigStore, words: list[str]) -> None:

@@ -95,6 +95,7 @@ def test_runs_of_a_spacing_are_those_of_the_values_by_hand(ib_train: Callable) -
     assert len(list(Path("outputs").glob("*/*/result.json"))) == 2
 
 
+@pytest.mark.slow
 def test_a_study_of_ones_own_may_have_a_spacing(ib_train: Callable, tmp_path: Path) -> None:
     """By its path, and by its name from a folder of --config-dir, whose file says where its keys go."""
     study = (

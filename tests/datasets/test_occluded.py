@@ -13,6 +13,7 @@ from ib_cli.datasets.fashion_mnist import FashionMnist
 from ib_cli.datasets.mnist import Mnist
 from ib_cli.datasets.occluded import Occluded, _laid_over
 from ib_cli.run.run_ids import run_id
+from tests.families import family
 
 KEYS = {"background": "fashion_mnist", "placement": "uniform", "label": "object", "download": False}
 
@@ -103,10 +104,13 @@ def test_each_label_is_another_run(config):
 
 @pytest.mark.parametrize(
     ("background", "digest", "fingerprint"),
-    [
-        ("cifar10", "c3bf344f14c72f88a0f28243640891f2", "6e2253580743c138008ffba3c8ca9807"),
-        ("fashion_mnist", "df5dd546fa6e5174e9938a19e6487a67", "fa768e7b88fc6f0e4bf2c282f920858b"),
-    ],
+    family(
+        [
+            ("cifar10", "c3bf344f14c72f88a0f28243640891f2", "6e2253580743c138008ffba3c8ca9807"),
+            ("fashion_mnist", "df5dd546fa6e5174e9938a19e6487a67", "fa768e7b88fc6f0e4bf2c282f920858b"),
+        ],
+        quick=[("fashion_mnist", "df5dd546fa6e5174e9938a19e6487a67", "fa768e7b88fc6f0e4bf2c282f920858b")],
+    ),
 )
 def test_the_bytes_made_of_the_real_images_stay(real_data, options, background, digest, fingerprint):
     """Another digest needs another `recipe`, as runs on other bytes are other runs."""

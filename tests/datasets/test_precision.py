@@ -177,6 +177,7 @@ TRAINED = (
 )
 
 
+@pytest.mark.slow
 def test_runs_learn_what_lies_far_from_0(ib_train: Callable) -> None:
     """Neighbours in float32, time stamps and a continuous y: an error of 0, below 0.05, and r² above 0.99."""
     from ib_cli.run.library import load_run

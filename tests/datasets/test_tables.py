@@ -13,6 +13,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.datasets.data import Data
 from ib_cli.datasets.therml_toy import ThermlToy
 from ib_cli.procedures.exact_frontier import joint_tables
+from tests.families import family
 
 JOINT: dict[str, Any] = {"infinite": True, "draws": 50, "passes": 1, "likelihood": "one_hot", "seed": 0}
 TOY: dict[str, Any] = {"bins": 30, "means": [0.25, 0.75], "prior": 0.7, "information": 0.5}
@@ -76,13 +77,16 @@ def test_a_table_of_ones_own_trains(ib_train: Callable) -> None:
 
 @pytest.mark.parametrize(
     ("p", "right"),
-    [
-        ([[0.5, -0.1], [0.3, 0.3]], "none negative, but p has -0.1"),
-        ([[0.5, np.nan], [0.3, 0.2]], "finite and none negative, but p has nan"),
-        ([[0.5, 0.1], [0.3, 0.2]], "whose sum is one, not 1.1"),
-        ([0.5, 0.5], "at least 2 × 2, not float64 (2,)"),
-        ([["a", "b"], ["c", "d"]], "must hold real numbers"),
-    ],
+    family(
+        [
+            ([[0.5, -0.1], [0.3, 0.3]], "none negative, but p has -0.1"),
+            ([[0.5, np.nan], [0.3, 0.2]], "finite and none negative, but p has nan"),
+            ([[0.5, 0.1], [0.3, 0.2]], "whose sum is one, not 1.1"),
+            ([0.5, 0.5], "at least 2 × 2, not float64 (2,)"),
+            ([["a", "b"], ["c", "d"]], "must hold real numbers"),
+        ],
+        every=2,
+    ),
 )
 def test_what_is_no_table_is_one_clear_line(ib_train: Callable, p: list, right: str) -> None:
     np.savez("own.npz", p=np.array(p))

@@ -17,6 +17,7 @@ from ib_cli.engine.state import State
 from ib_cli.engine.train import Epoch
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.fit.train_copies import starting_state, train_copies
+from tests.families import family
 
 # Batch norm in encoder and decoder, dropout, both critics, several turns.
 WORDS = (
@@ -63,7 +64,9 @@ def one_step(made: Experiment) -> tuple[dict[str, set[str]], State]:
     return found, state
 
 
-@pytest.mark.parametrize("more", [(), ("clip=1",), ("averaging=0.9",), ("precision=bf16",), ("samples=3",)])
+@pytest.mark.parametrize(
+    "more", family([(), ("clip=1",), ("averaging=0.9",), ("precision=bf16",), ("samples=3",)], every=2, whole=True)
+)
 def test_no_player_moves_what_is_anothers(experiment: Callable[..., Experiment], more: tuple[str, ...]) -> None:
     found, _ = one_step(experiment(*WORDS, *more))
     assert found == {
@@ -131,7 +134,7 @@ def test_the_penalty_is_left_out_of_the_models_step(experiment: Callable[..., Ex
     assert torch.isfinite(J) and "loss_x" not in parts
 
 
-@pytest.mark.parametrize("objective", ["bib_ae", "aae", "gan", "vae_gan"])
+@pytest.mark.parametrize("objective", family(["bib_ae", "aae", "gan", "vae_gan"], quick=["aae", "vae_gan"]))
 def test_losses_of_critics_are_in_the_lines_of_train_and_of_test(
     experiment: Callable[..., Experiment], objective: str
 ) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from ib_cli.estimators import Estimate, entropy, information_plane, mutual_information, total_correlation
 from ib_cli.estimators.information_plane import ESTIMATORS, UNKNOWN, completed, difference
+from tests.families import family
 
 N, CLASSES = 3000, 3
 SCALE = 0.5
@@ -86,7 +87,7 @@ def test_without_noise_infinite_information_is_told_not_given() -> None:
     assert by_quantity(found, "binned")["I[X;Z]"].value > 0
 
 
-@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("size", family([1, 4], quick=[1]))
 def test_one_rare_class_takes_only_what_needs_it(size: int) -> None:
     mean, y, z = representation()
     y = torch.where(torch.arange(N) < size, 9, y)
@@ -102,6 +103,7 @@ def test_one_rare_class_takes_only_what_needs_it(size: int) -> None:
         assert kraskov["I[Y;Z]"].value is not None  # three neighbours are there
 
 
+@pytest.mark.slow
 def test_bias_of_neighbours_in_many_dimensions_is_flagged() -> None:
     mean, y, z = representation(K=60)
     own = by_quantity(information_plane(z, y, mean=mean, scale=SCALE, estimators=["kraskov"]), "kraskov")

@@ -16,6 +16,7 @@ from ib_cli.estimators.categorical import categorical_information
 from ib_cli.estimators.gaussian import gaussian_information, gaussian_mutual_information
 from ib_cli.estimators.inputs import given, labelled
 from ib_cli.estimators.mixture import mixture_information
+from tests.families import family
 
 N = 400
 Y = torch.randint(0, 3, (N,), generator=torch.Generator().manual_seed(0))
@@ -50,7 +51,7 @@ NUMBERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", LABELS)
-@pytest.mark.parametrize("estimator", ["kraskov", "gao", "gaussian", "binned"])
+@pytest.mark.parametrize("estimator", family(["kraskov", "gao", "gaussian", "binned"], quick=["kraskov", "gaussian"]))
 def test_labels_of_any_kind_and_name_are_the_same_labels(kind: str, estimator: str) -> None:
     truth = mutual_information(Z, Y, estimator)
     with warnings.catch_warnings():
@@ -59,7 +60,7 @@ def test_labels_of_any_kind_and_name_are_the_same_labels(kind: str, estimator: s
             assert mutual_information(*pair, estimator).value == pytest.approx(truth.value, abs=1e-12)
 
 
-@pytest.mark.parametrize("kind", NUMBERS)
+@pytest.mark.parametrize("kind", family(list(NUMBERS), every=2))
 def test_numbers_of_any_kind_are_the_same_numbers(kind: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -127,7 +128,9 @@ def test_other_functions_take_the_same_labels() -> None:
             assert of(LABELS[kind])["H[Y|Z]"].value == pytest.approx(of(Y)["H[Y|Z]"].value, abs=1e-9)
 
 
-@pytest.mark.parametrize("k", [[3, 5], (3, 5), np.array([3, 5]), torch.tensor([3, 5]), range(3, 6, 2)])
+@pytest.mark.parametrize(
+    "k", family([[3, 5], (3, 5), np.array([3, 5]), torch.tensor([3, 5]), range(3, 6, 2)], every=2, whole=True)
+)
 def test_several_numbers_of_neighbours_give_a_list(k: Any) -> None:
     for found in (mutual_information(Z, Y, k=k), mutual_information(Z, Z + 1, k=k), entropy(Z, k=k)):
         assert isinstance(found, list) and [each.k for each in found] == [3, 5]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ib_cli.estimators.kozachenko_leonenko import kozachenko_leonenko, ladder_we
 from ib_cli.estimators.kraskov import TRUST
 from ib_cli.estimators.ksg import ksg
 from ib_cli.estimators.ross import ross
+from tests.families import family
 
 REPEATED = "has more than 1% of the samples: the entropy is −inf"
 FAST = {"sweep": None}
@@ -104,7 +106,7 @@ def test_entropies_of_smooth_laws(width: int) -> None:
     assert abs(weighted_entropy(gaussian).value - truth) < 0.05
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("width", family([1, 2, 3, 4, 5], quick=[1, 3]))
 def test_the_weighted_estimate_has_no_bias_at_edges_and_peaks(width: int) -> None:
     cube, quantiles = uniform(10_000, width), uniform(10_000, width, seed=1) - 0.5
     laplace = -quantiles.sign() * (1 - 2 * quantiles.abs()).log()
@@ -120,8 +122,9 @@ def test_the_weights_remove_what_they_should() -> None:
     assert weights.sum() == pytest.approx(1) and abs(weights @ bias) < 1e-12
 
 
-@pytest.mark.parametrize("width", [1, 2])
-@pytest.mark.parametrize("correlation", [0.0, 0.6, 0.9])
+@pytest.mark.parametrize(
+    ("correlation", "width"), family(product([0.0, 0.6, 0.9], [1, 2]), quick=[(0.0, 1), (0.6, 1), (0.9, 1)])
+)
 def test_information_of_gaussians(width: int, correlation: float) -> None:
     x, z, truth = gaussian_pair(10_000, width, correlation)
     for estimate in (ksg(x, z, **FAST), ksg(x, z, variant=2, **FAST), gao(x, z, **FAST)):
@@ -134,7 +137,7 @@ def test_labels_that_say_nothing_of_a_hundred_dimensions() -> None:
     assert abs(estimate.value) < 0.02 and abs(estimate.value) < 3 * estimate.stderr
 
 
-@pytest.mark.parametrize("width", [2, 30])
+@pytest.mark.parametrize("width", family([2, 30], quick=[30]))
 def test_information_bears_translation_and_scale(width: int) -> None:
     x, z, _ = gaussian_pair(1_000, width, 0.6)
     labelled, y = classes(1_000, width, 0.7)
@@ -178,7 +181,7 @@ CASES: dict[str, Callable[[int], Estimate]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", family(list(CASES), quick=["ksg", "entropy"]))
 def test_standard_errors_are_those_of_repeated_draws(case: str) -> None:
     estimates = [CASES[case](seed) for seed in range(30)]  # `seen` is known to an eighth of itself
     seen = np.std([estimate.value for estimate in estimates], ddof=1)

@@ -124,6 +124,7 @@ def test_lower_end_is_below_and_upper_end_above_the_population_on_average() -> N
         assert errors.mean() > 3 * errors.std() / math.sqrt(runs)
 
 
+@pytest.mark.slow
 def test_lower_end_is_unbiased_for_the_entropy_of_the_components() -> None:
     """Two components in one dimension, whose mixture's entropy is an integral; 3000 draws of the noise."""
     mean, scale = torch.tensor([[-1.0], [1.5]]).double(), torch.tensor([[1.0], [0.5]]).double()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ib_cli.estimators.neighbours.balls import BlockBalls, TreeBalls, class_ball
 from ib_cli.estimators.neighbours.blocks import BlockSearch
 from ib_cli.estimators.neighbours.search import neighbourhoods
 from ib_cli.estimators.neighbours.tree import SortedLine, TreeSearch
+from tests.families import family
 
 N, K = 700, 4
 METRICS = {"euclidean": "euclidean", "max": "chebyshev"}
@@ -122,7 +124,7 @@ def test_heavy_tails_and_lattices() -> None:
     against_brute_force(BlockSearch, [lattice])
 
 
-@pytest.fixture(params=["one tile", "many tiles", "marked", "listed again", "marked again"])
+@pytest.fixture(params=family(["one tile", "many tiles", "marked", "listed again", "marked again"], every=2))
 def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every way in which the balls of 700 samples can be compared with other classes."""
     if request.param != "one tile":
@@ -145,7 +147,9 @@ SIZES = {
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize(("width", "norm"), [(1, "euclidean"), (30, "euclidean"), (3, "max")])
+@pytest.mark.parametrize(
+    ("width", "norm"), family([(1, "euclidean"), (30, "euclidean"), (3, "max")], quick=[(3, "max")])
+)
 @pytest.mark.usefixtures("small")
 def test_balls_of_classes(sizes: str, width: int, norm: str) -> None:
     labels = SIZES[sizes]
@@ -159,8 +163,7 @@ def test_balls_of_classes_by_trees(sizes: str) -> None:
         balls_against_brute_force(TreeBalls, normal(N, width), SIZES[sizes], norm)
 
 
-@pytest.mark.parametrize("apart", [1000.0, 1e5])
-@pytest.mark.parametrize("width", [2, 20])
+@pytest.mark.parametrize(("width", "apart"), family(product([2, 20], [1000.0, 1e5]), quick=[(2, 1000.0), (20, 1e5)]))
 @pytest.mark.usefixtures("small")
 def test_balls_of_classes_far_apart(width: int, apart: float) -> None:
     """Each class its own cluster; clusters that hold all classes; a wide class around all others."""

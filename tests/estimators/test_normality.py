@@ -17,6 +17,7 @@ from ib_cli.estimators.gaussian import (
     gaussian_mutual_information,
     gaussian_total_correlation,
 )
+from tests.families import family
 
 N = 2000
 
@@ -29,7 +30,10 @@ def signs(seed: int, n: int = N) -> Tensor:
     return torch.randint(0, 2, (n, 1), generator=Generator().manual_seed(seed)).double() * 2 - 1
 
 
-@pytest.mark.parametrize(("d", "n", "draws"), [(1, 1000, 100), (2, 300, 60), (5, 1000, 30), (20, 1000, 12)])
+@pytest.mark.parametrize(
+    ("d", "n", "draws"),
+    family([(1, 1000, 100), (2, 300, 60), (5, 1000, 30), (20, 1000, 12)], quick=[(1, 1000, 100), (2, 300, 60)]),
+)
 def test_few_gaussians_are_taken_for_something_else(d: int, n: int, draws: int) -> None:
     """A flag has the probability 1e-3 at most, so two of 100 draws are unlikely (0.5 %)."""
     mixing = torch.eye(d, dtype=torch.float64) + 0.3 * normal(d, d, 0) / math.sqrt(d)

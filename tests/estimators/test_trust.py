@@ -21,6 +21,7 @@ from ib_cli.estimators.ksg import ksg
 from ib_cli.estimators.robust import location_and_scale, mean_ranks, normal_scores, whitened
 from ib_cli.estimators.ross import ross
 from ib_cli.estimators.ties import set_apart
+from tests.families import family
 
 LN2 = math.log(2)
 GAUSSIAN = math.log(2 * math.pi * math.e) / 2  # nats of a standard normal
@@ -37,7 +38,8 @@ def pair(n: int, correlation: float, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("estimate", [ksg, gao])
 @pytest.mark.parametrize(
-    ("of_x", "of_z"), [((1000, 0), (1, 0)), ((1e3, 500), (1e-3, 0)), ((1, 0), (1e-6, 0)), ((-1e-5, 7), (1e9, -3e9))]
+    ("of_x", "of_z"),
+    family([((1000, 0), (1, 0)), ((1e3, 500), (1e-3, 0)), ((1, 0), (1e-6, 0)), ((-1e-5, 7), (1e9, -3e9))], every=2),
 )
 def test_information_has_no_units(
     estimate: Callable[..., Estimate], of_x: tuple[float, float], of_z: tuple[float, float]
@@ -58,7 +60,7 @@ def test_dimensions_of_one_variable_have_units_of_their_own() -> None:
     assert ksg(pair(2000, 0.9)[0], x).value == pytest.approx(0.830, abs=0.1)
 
 
-@pytest.mark.parametrize("outlier", [1e6, 1e10, 1e25])
+@pytest.mark.parametrize("outlier", family([1e6, 1e10, 1e25], quick=[10000000000.0]))
 def test_one_outlier_moves_nothing(outlier: float) -> None:
     """Neither the scales, nor the noise that parts ties, nor the rank of the covariance come from it."""
     x, z = normal(1000), normal(1000, seed=1)
@@ -125,7 +127,7 @@ def test_the_map_back_from_white_samples() -> None:
     )
 
 
-@pytest.mark.parametrize("width", [5, 20, 80])
+@pytest.mark.parametrize("width", family([5, 20, 80], quick=[5]))
 def test_a_classifier_sees_what_neighbours_do_not(width: int) -> None:
     z = normal(2000, width)
     half_space, shell = (z[:, 0] > 0).long(), (z.norm(dim=1) > math.sqrt(width - 2 / 3)).long()
@@ -135,6 +137,7 @@ def test_a_classifier_sees_what_neighbours_do_not(width: int) -> None:
         assert not ross(z, y, sweep=None).saturated
 
 
+@pytest.mark.slow
 def test_a_regression_sees_what_neighbours_do_not() -> None:
     """One pair of correlation 0.9 among 20 and 20, and among 1 and 20 dimensions."""
     x, z = normal(2000, 20), normal(2000, 20, seed=1)
@@ -145,7 +148,7 @@ def test_a_regression_sees_what_neighbours_do_not() -> None:
     assert gao(x, z).saturated
 
 
-@pytest.mark.parametrize("width", [2, 40])
+@pytest.mark.parametrize("width", family([2, 40], quick=[2]))
 def test_what_is_independent_is_not_flagged(width: int) -> None:
     z, x = normal(2000, width), normal(2000, width, seed=1)
     y = torch.randint(0, 4, (2000,), generator=torch.Generator().manual_seed(5))
@@ -153,7 +156,7 @@ def test_what_is_independent_is_not_flagged(width: int) -> None:
         assert not found.saturated and abs(found.value) < 3 * found.stderr
 
 
-@pytest.mark.parametrize(("size", "width"), [(120, 30), (150, 100), (400, 100)])
+@pytest.mark.parametrize(("size", "width"), family([(120, 30), (150, 100), (400, 100)], quick=[(150, 100)]))
 def test_regressions_with_more_features_than_samples_show_nothing(size: int, width: int) -> None:
     z, x = normal(size, width), normal(size, width, seed=1)
     y = torch.arange(size) % 3

@@ -16,6 +16,7 @@ from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import frontier, solve
 from tests.exact.independent import least
 from tests.exact.random_tables import case
+from tests.families import family
 
 THIRDS = np.array([[3, 4, 0], [0, 3, 1], [3, 3, 0]]) / 17
 ZEROS = np.array([[0.11, 0.08, 0.29], [0, 0, 0.26], [0, 0.08, 0.01], [0.09, 0.08, 0]])
@@ -39,7 +40,7 @@ def check(seed: int, restarts: int) -> None:
     assert found.certified or found.gap < 1e-3, (seed, found.gap)  # what is left open with up to five labels is small
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", family(range(12), every=6))
 def test_no_other_encoder_is_lower_by_more_than_the_gap(seed: int) -> None:
     check(seed, restarts=4)
 
@@ -50,7 +51,7 @@ def test_no_other_encoder_of_500_tables_is_lower_by_more_than_the_gap() -> None:
         check(seed, restarts=6)
 
 
-@pytest.mark.parametrize("labels", [3, 4])
+@pytest.mark.parametrize("labels", family([3, 4], quick=[3]))
 def test_fifty_draws_are_solved_at_every_weight(labels: int) -> None:
     rng = np.random.default_rng(labels)
     joint = rng.multinomial(50, rng.dirichlet(np.full(5 * labels, 0.7))).reshape(5, labels) / 50
@@ -94,7 +95,7 @@ def test_what_the_effort_does_not_reach_is_not_certified(monkeypatch: pytest.Mon
     assert found.J - least(joint, (1, 0, 3), states=len(joint), restarts=6) <= found.gap
 
 
-@pytest.mark.parametrize("gamma", [2.0, 8.0])
+@pytest.mark.parametrize("gamma", family([2.0, 8.0], quick=[8.0]))
 def test_ten_labels_have_a_gap_that_holds(gamma: float) -> None:
     rng = np.random.default_rng(1)
     joint = rng.random((8, 10)) ** 2 * (rng.random((8, 10)) > 0.5) + 1e-3

@@ -73,6 +73,7 @@ def test_the_slope_of_the_curve_is_the_multiplier() -> None:
     np.testing.assert_allclose((ahead.J - behind.J) / (2 * h * gamma), law(gamma).C, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_fine_table_comes_close_to_its_gaussian() -> None:
     correlation, gamma = 0.8, 3.0
     edges = np.linspace(-4, 4, 31)

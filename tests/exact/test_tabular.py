@@ -15,6 +15,7 @@ from ib_cli.datasets.toy_table import toy_table
 from ib_cli.exact.measured import measured
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import frontier, solve
+from tests.families import family
 
 
 def random_table(X: int, Y: int, seed: int) -> Table:
@@ -96,15 +97,18 @@ def lowest(table: Table, rho: float, delta: float, gamma: float, states: int, re
 
 @pytest.mark.parametrize(
     "X, Y, states, rho, delta, gamma",
-    [
-        (4, 3, 4, 1, 0, 4),
-        (4, 2, 4, 0.9, 0.4, 3),
-        (4, 2, 4, 0.1, 0, 1),
-        (4, 3, 2, 0.1, 0, 1),
-        (5, 3, 2, 0.5, 0.3, 3),
-        (4, 2, 3, 0.5, 1, 1),
-        (4, 3, 2, 0, 0, 1),
-    ],
+    family(
+        [
+            (4, 3, 4, 1, 0, 4),
+            (4, 2, 4, 0.9, 0.4, 3),
+            (4, 2, 4, 0.1, 0, 1),
+            (4, 3, 2, 0.1, 0, 1),
+            (5, 3, 2, 0.5, 0.3, 3),
+            (4, 2, 3, 0.5, 1, 1),
+            (4, 3, 2, 0, 0, 1),
+        ],
+        every=2,
+    ),
 )
 def test_an_independent_minimiser_finds_the_same(
     X: int, Y: int, states: int, rho: float, delta: float, gamma: float
@@ -158,7 +162,9 @@ def test_solutions_are_fixed_points_with_decoder(toy: Table) -> None:
     assert torch.allclose(log_e.softmax(-1), found.encoder[:, used], atol=1e-9)
 
 
-@pytest.mark.parametrize("point", [(0.5, 0.0, 1.0), (0.9, 0.5, 3.0), (0.05, 0.01, 1.0), (0.5, 1.0, 2.0)])
+@pytest.mark.parametrize(
+    "point", family([(0.5, 0.0, 1.0), (0.9, 0.5, 3.0), (0.05, 0.01, 1.0), (0.5, 1.0, 2.0)], every=2, whole=True)
+)
 def test_derivatives_of_the_optimum_are_its_functionals(toy: Table, point: tuple[float, float, float]) -> None:
     """The envelope theorem: ∂J*/∂ρ = R, ∂J*/∂δ = D, ∂J*/∂γ = C."""
     found = solve(toy, *point)

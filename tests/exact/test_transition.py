@@ -12,6 +12,7 @@ from ib_cli.datasets.toy_table import toy_table
 from ib_cli.exact.table import Table
 from ib_cli.exact.tabular import solve
 from ib_cli.exact.transition import transition
+from tests.families import family
 
 SKEWED = [[0.02, 0.01], [0.03, 0.94]]
 FACE = [[0.3, 0.0], [0.1, 0.2], [0.0, 0.4]]  # no value of x alone has the least ratio
@@ -30,7 +31,7 @@ def scanned(table: Table) -> float:
     return high
 
 
-@pytest.mark.parametrize("joint", [SKEWED, FACE, [[0.5, 0], [0.25, 0.25]], toy_table()])
+@pytest.mark.parametrize("joint", family([SKEWED, FACE, [[0.5, 0], [0.25, 0.25]], toy_table()], every=2))
 def test_it_is_the_least_weight_at_which_some_c_gains(joint: list | Tensor) -> None:
     found = transition(Table(joint))
     assert found.threshold == pytest.approx(scanned(Table(joint)), rel=1e-4)
@@ -57,7 +58,7 @@ def test_known_labels_have_one_and_independent_ones_none() -> None:
         assert transition(Table(joint)) == (math.inf, math.inf)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", family(range(4), every=2))
 def test_the_optimum_has_a_rate_above_and_none_below(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     joint = torch.rand(5, 3, generator=generator).double() ** 5

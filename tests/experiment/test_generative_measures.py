@@ -22,6 +22,7 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.generative_measures import GenerativeMeasures
 from ib_cli.run.run_ids import run_id
 from tests.conftest import Ended
+from tests.families import family
 
 LINEAR = ("objective=vae", "architecture.widths=[]", "decoder.widths=[]", "decoder.likelihood=gaussian",
           "bottleneck.scale=exp", "bottleneck.offset=0", "dataset.normalise=standard")  # fmt: skip
@@ -44,7 +45,7 @@ def of(made: Experiment, params: dict[str, Tensor], buffers: dict[str, Tensor]) 
     return {split: {**found[split], **more[split]} for split in found}
 
 
-@pytest.mark.parametrize("draws, at_once", [(1, 20_000), (7, 20_000), (7, 300), (10, 300), (5, 1)])
+@pytest.mark.parametrize("draws, at_once", family([(1, 20_000), (7, 20_000), (7, 300), (10, 300), (5, 1)], every=2))
 def test_the_bound_is_ln_p_for_the_exact_posterior_however_many_draws(
     experiment: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch, draws: int, at_once: int
 ) -> None:
@@ -81,7 +82,7 @@ def test_the_bound_falls_from_the_elbo_towards_ln_p(experiment: Callable[..., Ex
     assert exact - 0.02 < bounds[2000]["NLL_iw"] < exact + 0.1 < elbo
 
 
-@pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("shift", family([0.0, 0.5, 3.0], quick=[3.0]))
 def test_z_is_as_far_from_its_prior_as_two_such_laws_are(experiment: Callable[..., Experiment], shift: float) -> None:
     """With q(z|x) = N(shift, I) for every x: 0 within four standard errors for shift 0, and what large sets have."""
     made = experiment(*LINEAR, "bottleneck.size=2", "dataset.train_size=1000", "dataset.test_size=300")

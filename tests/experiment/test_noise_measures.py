@@ -131,6 +131,7 @@ def test_images_have_maps_and_boxes(tmp_path: Path, ib_train: Callable) -> None:
     assert "are 0" in estimates["TC[noise_1]"]["reason"]
 
 
+@pytest.mark.slow
 def test_runs_trained_together_measure_what_they_would_alone(ib_train: Callable) -> None:
     words = (*SMALL, *NOISE, *LAYERS, *SOFTPLUS)
     assert ib_train("-m", *words, "beta=0.1,0.5", "hydra/launcher=vectorized", "name=together").code == 0

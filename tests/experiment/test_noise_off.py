@@ -124,7 +124,7 @@ STUDIES = {
 
 @pytest.mark.parametrize(
     "words",
-    [pytest.param(words, marks=pytest.mark.slow if i > 1 else ()) for i, words in enumerate(STUDIES.values())],
+    [pytest.param(words, marks=pytest.mark.slow if i else ()) for i, words in enumerate(STUDIES.values())],
     ids=STUDIES,
 )
 def test_runs_trained_together_are_those_alone(ib_train: Callable, words: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ import pytest
 from hydra_plugins.ib_train._worker import Worker
 from ib_cli.system.signals import Interrupted, acting, catch_signals, held, raise_if_asked
 from tests.conftest import SMALL
+from tests.families import family
 
 ROOT = Path(__file__).parents[2]
 NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
@@ -43,7 +44,7 @@ def signalled(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("module", ["omegaconf", "numpy.linalg"])
+@pytest.mark.parametrize("module", family(["omegaconf", "numpy.linalg"], quick=["omegaconf"]))
 def test_a_signal_while_ib_train_imports(tmp_path: Path, module: str) -> None:
     number = signal.SIGINT if module == "numpy.linalg" else signal.SIGTERM
     ended = signalled(tmp_path, "train", module, number, *SMALL)

@@ -22,6 +22,7 @@ from ib_cli.study.study_screen import StudyScreen
 from ib_cli.system.signals import Interrupted
 from ib_cli.system.uncoloured import plain_line
 from tests.conftest import SMALL
+from tests.families import family
 from tests.launchers.answering import Answering
 
 
@@ -87,11 +88,14 @@ def test_a_job_is_repeated_through_its_launcher(words: list[str], kept: list[str
 
 @pytest.mark.parametrize(
     "launcher, sweeper, rates",
-    [
-        (["hydra/launcher=vectorized", "hydra.launcher.max_points=3"], [], "1e-2,1e24"),
-        (["hydra/launcher=vectorized"], ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2"], "choice(1e-2,1e24)"),
-        ([], [], "1e-2,1e24"),
-    ],
+    family(
+        [
+            (["hydra/launcher=vectorized", "hydra.launcher.max_points=3"], [], "1e-2,1e24"),
+            (["hydra/launcher=vectorized"], ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2"], "choice(1e-2,1e24)"),
+            ([], [], "1e-2,1e24"),
+        ],
+        every=2,
+    ),
 )
 def test_the_command_for_failed_runs_works(
     ib_train: Callable, launcher: list[str], sweeper: list[str], rates: str

@@ -23,6 +23,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.job_outcomes import Outcome
 from ib_cli.study.search_measure import measured_value
 from tests.conftest import SMALL
+from tests.families import family
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,7 +116,8 @@ def test_a_process_that_dies_takes_only_its_own_run_with_it(ib_train: Callable) 
 
 
 @pytest.mark.parametrize(
-    "group, name", [("launcher", "local"), ("launcher", "slurm"), ("launcher", "ray"), ("sweeper", "optuna")]
+    "group, name",
+    family([("launcher", "local"), ("launcher", "slurm"), ("launcher", "ray"), ("sweeper", "optuna")], every=2),
 )
 def test_a_missing_extra_is_named(ib_train: Callable, monkeypatch: pytest.MonkeyPatch, group: str, name: str) -> None:
     monkeypatch.setattr(_launcher, "find_spec", lambda module: None)
@@ -126,21 +128,27 @@ def test_a_missing_extra_is_named(ib_train: Callable, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     "arguments, expected",
-    [
-        (["hydra/launcher=lokal"], "hydra/launcher=lokal: no such hydra/launcher; did you mean local?"),
-        (["hydra/launcher=local", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0: must be greater than 0"),
-        (["hydra/launcher=local", "hydra.launcher.threads=all"], "hydra.launcher.threads=all: must be an integer"),
-        (["hydra/launcher=local", "hydra.launcher.njobs=2"], "hydra.launcher.njobs"),
-        (["hydra/sweeper=optuna"], "hydra/sweeper=optuna: nothing to search"),
-        (["hydra/sweeper=optuna", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be greater than 0"),
-        (["hydra/sweeper=optuna", "hydra.sweeper.direction=down"], "hydra.sweeper.direction"),
-        (["hydra/sweeper=optuna", "hydra.sweeper.measure=[R,C]"], "hydra.sweeper.direction: needs one entry for each"),
-        (["hydra/sweeper=optuna", "gamma=tag(log,interval(0,1))"], "gamma=tag(log,interval(0,1)): "),
-        (
-            ["hydra/sweeper=optuna", "gamma=interval(0,1)", "hydra.sweeper.measure=validation/error"],
-            "hydra.sweeper.measure=validation/error: not measured; there are ",
-        ),
-    ],
+    family(
+        [
+            (["hydra/launcher=lokal"], "hydra/launcher=lokal: no such hydra/launcher; did you mean local?"),
+            (["hydra/launcher=local", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0: must be greater than 0"),
+            (["hydra/launcher=local", "hydra.launcher.threads=all"], "hydra.launcher.threads=all: must be an integer"),
+            (["hydra/launcher=local", "hydra.launcher.njobs=2"], "hydra.launcher.njobs"),
+            (["hydra/sweeper=optuna"], "hydra/sweeper=optuna: nothing to search"),
+            (["hydra/sweeper=optuna", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be greater than 0"),
+            (["hydra/sweeper=optuna", "hydra.sweeper.direction=down"], "hydra.sweeper.direction"),
+            (
+                ["hydra/sweeper=optuna", "hydra.sweeper.measure=[R,C]"],
+                "hydra.sweeper.direction: needs one entry for each",
+            ),
+            (["hydra/sweeper=optuna", "gamma=tag(log,interval(0,1))"], "gamma=tag(log,interval(0,1)): "),
+            (
+                ["hydra/sweeper=optuna", "gamma=interval(0,1)", "hydra.sweeper.measure=validation/error"],
+                "hydra.sweeper.measure=validation/error: not measured; there are ",
+            ),
+        ],
+        every=2,
+    ),
 )
 def test_wrong_input_is_one_clear_line(ib_train: Callable, arguments: list[str], expected: str) -> None:
     ended = ib_train("-m", *SMALL, *arguments)

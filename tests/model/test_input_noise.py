@@ -13,6 +13,7 @@ from ib_cli.contracts.passes import Batch, Pass
 from ib_cli.engine.loss import forward, plan
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.model.blocks.input_noise import Added, Appended
+from tests.families import family
 
 IMPLICIT = ("input_noise=added", "input_noise=appended")
 
@@ -64,20 +65,23 @@ def test_convolutions_get_channels_of_noise(experiment: Callable[..., Experiment
 
 @pytest.mark.parametrize(
     ("words", "start"),
-    [
-        (["objective=vae", "input_noise=added"], "input_noise=added: this objective has R"),
-        (["objective=ceb", "input_noise=appended"], "input_noise=appended: this objective has R"),
-        (["objective=gan", "input_noise=added"], "input_noise=added: bottleneck=prior has no encoder"),
-        (
-            ["objective=aae", "input_noise=added", "bottleneck=gaussian", "marginal=vampprior"],
-            "marginal=vampprior is made",
-        ),
-        (["objective=decoder_ce", "input_noise=added"], "input_noise=added: a discrete z is not drawn"),
-        (
-            ["objective=ce", "bottleneck=deterministic", "input_noise=added", "input_noise.scale=0"],
-            "input_noise.scale=0",
-        ),
-    ],
+    family(
+        [
+            (["objective=vae", "input_noise=added"], "input_noise=added: this objective has R"),
+            (["objective=ceb", "input_noise=appended"], "input_noise=appended: this objective has R"),
+            (["objective=gan", "input_noise=added"], "input_noise=added: bottleneck=prior has no encoder"),
+            (
+                ["objective=aae", "input_noise=added", "bottleneck=gaussian", "marginal=vampprior"],
+                "marginal=vampprior is made",
+            ),
+            (["objective=decoder_ce", "input_noise=added"], "input_noise=added: a discrete z is not drawn"),
+            (
+                ["objective=ce", "bottleneck=deterministic", "input_noise=added", "input_noise.scale=0"],
+                "input_noise.scale=0",
+            ),
+        ],
+        every=2,
+    ),
 )
 def test_what_does_not_go_with_it_is_refused(experiment: Callable, words: list[str], start: str) -> None:
     with pytest.raises(ConfigError) as error:

@@ -20,6 +20,7 @@ from ib_cli.functionals import functionals
 from ib_cli.model.blocks.layers import Chain, Dropout, Linear
 from ib_cli.procedures.fit.fit import Fit
 from tests.conftest import SMALL
+from tests.families import family
 
 MASKED = (
     "architecture.widths=[40,30]", "architecture.activation=tanh", "architecture.dropout=0.2",
@@ -118,6 +119,7 @@ def test_evaluations_and_estimates_draw(experiment: Callable[..., Experiment]) -
     assert z.shape == (20, 4) and gaussian == {"drawn": True}  # a mixture over masks is no Gaussian
 
 
+@pytest.mark.slow
 def test_it_learns(experiment: Callable[..., Experiment]) -> None:
     made = experiment(
         "objective=ce", "bottleneck=deterministic", *MASKED, "samples=3", "epochs=30", "optimizer.lr=3e-3"
@@ -127,14 +129,17 @@ def test_it_learns(experiment: Callable[..., Experiment]) -> None:
 
 @pytest.mark.parametrize(
     "words, told",
-    [
-        (("objective=vib", *MASKED), "architecture.monte_carlo=true: this objective has R, but"),
-        (
-            ("objective=ce", "architecture.monte_carlo=true"),
-            "architecture.monte_carlo=true: nothing is dropped; set architecture.dropout above 0",
-        ),
-        (("objective=decoder_ce", *MASKED), "architecture.monte_carlo=true: a discrete z is not drawn"),
-    ],
+    family(
+        [
+            (("objective=vib", *MASKED), "architecture.monte_carlo=true: this objective has R, but"),
+            (
+                ("objective=ce", "architecture.monte_carlo=true"),
+                "architecture.monte_carlo=true: nothing is dropped; set architecture.dropout above 0",
+            ),
+            (("objective=decoder_ce", *MASKED), "architecture.monte_carlo=true: a discrete z is not drawn"),
+        ],
+        every=2,
+    ),
 )
 def test_what_does_not_go_with_it_is_told_in_one_line(ib_train: Callable, words: tuple[str, ...], told: str) -> None:
     ended = ib_train(*SMALL, *words)

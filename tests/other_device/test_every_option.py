@@ -8,17 +8,19 @@ import pytest
 
 from ib_cli.config.catalogue import choices
 from ib_cli.experiment.experiment import Experiment
+from tests.families import family
 from tests.other_device.conftest import Other
 from tests.test_configs import OPTIONS, PROCEDURES, images, one_epoch, suited, suited_to  # noqa: F401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group, option", OPTIONS, ids=lambda value: value)
 def test_an_option_trains(tiny: Callable[..., Experiment], other: Other, group: str, option: str) -> None:
     one_epoch(tiny(*suited(group, option), "epochs=1", "batch_size=30"))
     assert not other.waits
 
 
-@pytest.mark.parametrize("option", choices("procedure"))
+@pytest.mark.parametrize("option", family(choices("procedure"), quick=["fit", "zeroth_law"]))
 def test_a_procedure_runs(tiny: Callable[..., Experiment], other: Other, option: str) -> None:
     one_epoch(tiny(*suited_to(option)), PROCEDURES[option][0])
     assert not other.waits

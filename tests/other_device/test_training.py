@@ -25,6 +25,7 @@ from ib_cli.run.memory import bytes_of
 from ib_cli.system.signals import Interrupted
 from ib_cli.watch.observer import Observer
 from tests.conftest import SMALL
+from tests.families import family
 from tests.other_device.conftest import Other
 from tests.other_device.device import DEVICE, NAME
 from tests.other_device.waits import WAITS
@@ -56,12 +57,13 @@ SECOND_LAW = (*DISCRETE, "procedure=second_law", "batch_size=2000", "weights=poi
               "procedure.chains=8")  # fmt: skip
 
 
-@pytest.mark.parametrize("words", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("words", family(KEYS, every=3))
 def test_keys_train_without_a_wait(tiny: Callable[..., Experiment], other: Other, words: tuple[str, ...]) -> None:
     one_epoch(tiny(*words, "epochs=1", "batch_size=30"))
     assert not other.waits
 
 
+@pytest.mark.slow
 def test_coupled_models_that_learn_their_steps_wait_for_nothing(tiny: Callable[..., Experiment], other: Other) -> None:
     words = ("weights=point", "sigma=1", "epochs=6", "procedure.burn_in=1", "procedure.chains=2", "procedure.steps=2")
     made = tiny(*DISCRETE, "procedure=zeroth_law", "batch_size=2000", *words)
@@ -110,11 +112,15 @@ def test_reports_are_half_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        ([], ["seed=1"], ["seed=1", "gamma=1"]),
-        (["optimizer.lr=0.1"], ["optimizer.lr=0.01", "optimizer.weight_decay=0.1"]),
-        (["optimizer=adamw", "optimizer.lr=0.1"], ["optimizer=adamw", "optimizer.weight_decay=0.1"]),
-    ],
+    family(
+        [
+            ([], ["seed=1"], ["seed=1", "gamma=1"]),
+            (["optimizer.lr=0.1"], ["optimizer.lr=0.01", "optimizer.weight_decay=0.1"]),
+            (["optimizer=adamw", "optimizer.lr=0.1"], ["optimizer=adamw", "optimizer.weight_decay=0.1"]),
+        ],
+        every=3,
+        whole=True,
+    ),
     ids=["seeds and multipliers", "rates", "decay apart from the gradient"],
 )
 def test_copies_train_as_on_a_cpu(
@@ -153,8 +159,12 @@ def ended(made: Experiment, checkpoint: dict[str, Any] | None, calls: int | None
         return None
 
 
-@pytest.mark.parametrize("places", [(NAME, NAME), (NAME, "cpu"), ("cpu", NAME)], ids=" to ".join)
-@pytest.mark.parametrize("calls", [4, 2], ids=["after an epoch", "within one"])
+@pytest.mark.parametrize(
+    "places",
+    [(NAME, NAME), *(pytest.param(places, marks=pytest.mark.slow) for places in ((NAME, "cpu"), ("cpu", NAME)))],
+    ids=" to ".join,
+)
+@pytest.mark.parametrize("calls", family({"after an epoch": 4, "within one": 2}, quick=["within one"]))
 def test_a_checkpoint_goes_on(
     experiment: Callable[..., Experiment], other: Other, places: tuple[str, str], calls: int
 ) -> None:

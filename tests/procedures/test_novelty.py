@@ -19,6 +19,7 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.experiment.records import Records
 from ib_cli.run.library import Run
 from tests.conftest import SMALL, Ended
+from tests.families import family
 from tests.report.reporting import contents_of
 
 NOVELTY = ("procedure=novelty", "figures=false", "device=cpu")
@@ -57,7 +58,7 @@ def images(path: Path, classes: int = 3, side: int = 4) -> str:
     return f"dataset.path={path}"
 
 
-@pytest.mark.parametrize("seen", [[3], [0, 1, 2, 4, 5, 6, 7, 8, 9]], ids=["one class", "all but one"])
+@pytest.mark.parametrize("seen", family([[3], [0, 1, 2, 4, 5, 6, 7, 8, 9]], every=2), ids=["one class", "all but one"])
 def test_scores_are_those_of_the_model(trained: Callable[..., Run], seen: list[int]) -> None:
     """A deterministic encoder: D of each sample and −T(z), by the network's own parts; and all that is made of them."""
     run = trained(*DETERMINISTIC, f"dataset.classes={seen}", "epochs=1")
@@ -93,6 +94,7 @@ def test_scores_are_those_of_the_model(trained: Callable[..., Run], seen: list[i
     assert [f"auroc_D_class_{label}" in result["test"] for label in range(10)] == [x in others for x in range(10)]
 
 
+@pytest.mark.slow
 def test_the_rate_of_a_vae_and_the_entropy_of_its_classifier(trained: Callable[..., Run]) -> None:
     """R in closed form; D a mean over draws; H of a classifier of two classes, whose labels the new samples lack."""
     run = trained(*VAE, "dataset.classes=[0,1]", "eval_samples=3")
@@ -182,7 +184,7 @@ def test_a_wrong_command_is_a_line(
 
 @pytest.mark.parametrize(
     "words, keys, told",
-    [
+    family([
         ((), (), "it has seen all of the 10 classes of its data, so none is new to it: name another data set by"),
         (("dataset=npz", "{numbers}", "decoder.likelihood=gaussian"), (),
          "its y is continuous, so there are no other classes: name another data set by procedure.others"),
@@ -192,7 +194,7 @@ def test_a_wrong_command_is_a_line(
          "procedure.others=digits: has pixels of 17 levels, and the run's data have not: they must be stored alike"),
         (("dataset=gaussian", "decoder.likelihood=gaussian"), (), "its data have no labels to choose by: name another"),
         (("dataset.classes=[3]", "objective=ce", "bottleneck=deterministic"), (), "nothing that scores a sample"),
-    ],
+    ], every=3),
     ids=["all seen", "continuous", "shape", "levels", "a law", "no score"],
 )  # fmt: skip
 def test_a_run_that_does_not_suit_is_refused(
@@ -229,6 +231,7 @@ def test_a_study_is_measured_by_one_command_and_joins_the_rows(ib_train: Callabl
         _ = Records(folders[0]).done
 
 
+@pytest.mark.slow
 def test_two_measurements_of_one_seed_agree_and_another_seed_draws_anew(trained: Callable[..., Run]) -> None:
     run = trained(*VAE, "dataset.classes=[7]")
     _, one = measured(run)

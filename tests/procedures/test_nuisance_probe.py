@@ -27,6 +27,7 @@ from ib_cli.run.measured import completed
 from ib_cli.study.finished_runs import runs_to_measure
 from ib_cli.system.signals import Interrupted, catch_signals
 from tests.conftest import SMALL, Ended
+from tests.families import family
 from tests.procedures.fit.test_fit_together import assert_equal
 from tests.run.test_resume import Stopper
 
@@ -95,6 +96,7 @@ def test_a_probe_of_z_equal_to_x_is_training_on_x(trained: Callable[..., Run]) -
     assert probe.folder.parent == run.folder.parent
 
 
+@pytest.mark.slow
 def test_a_probe_of_noise_guesses(trained: Callable[..., Run]) -> None:
     """With the encoder's map at 0, z ~ N(0, s²) whatever x is. Draws made anew leave nothing to learn by heart."""
     run = trained("dataset.test_size=350", "epochs=1")
@@ -133,6 +135,7 @@ def test_noise_off_is_the_mean(trained: Callable[..., Run]) -> None:
     assert ((draws.mean(0) - q.mean).abs() < 5 * q.stddev / 8).all()
 
 
+@pytest.mark.slow
 def test_a_layer_of_noise_can_be_probed(trained: Callable[..., Run]) -> None:
     run = trained("objective=information_dropout", "noise=information", "architecture.widths=[16,8]")
     measured = as_it_is(run)
@@ -219,19 +222,30 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path
 
 @pytest.mark.parametrize(
     "run, keys, told",
-    [
-        ("outputs", {}, "procedure.run=outputs: "),
-        ("nowhere", {}, "is no run's folder"),
-        ("outputs/a", {}, "is a study's folder: name one of its runs"),
-        ("{exact}", {}, "has no checkpoint.pt, so there is no model to measure (its procedure is exact_frontier)"),
-        ("{probe}", {}, "this run measures another one itself: name that run, outputs/a/"),
-        ("{a}", {"dataset": {"_target_": "therml_toy", "passes": 1}}, "dataset=therml_toy: the run of procedure.run="),
-        ("{a}", {"dataset.train_size": None}, "dataset.train_size=null: the run of procedure.run="),
-        ("{a}", {"procedure.label": "nuisance"}, "have no such label; there are y"),
-        ("{a}", {"procedure.noise": "maybe"}, "procedure.noise=maybe: must be 'on' or 'off'"),
-        ("{a}", {"procedure.patience": 1}, "procedure.patience needs a validation split"),
-        ("{a}", {"objective": {"name": "autoencoder", "minimise": {"D": 1}}}, "trains no classifier, which a probe is"),
-    ],
+    family(
+        [
+            ("outputs", {}, "procedure.run=outputs: "),
+            ("nowhere", {}, "is no run's folder"),
+            ("outputs/a", {}, "is a study's folder: name one of its runs"),
+            ("{exact}", {}, "has no checkpoint.pt, so there is no model to measure (its procedure is exact_frontier)"),
+            ("{probe}", {}, "this run measures another one itself: name that run, outputs/a/"),
+            (
+                "{a}",
+                {"dataset": {"_target_": "therml_toy", "passes": 1}},
+                "dataset=therml_toy: the run of procedure.run=",
+            ),
+            ("{a}", {"dataset.train_size": None}, "dataset.train_size=null: the run of procedure.run="),
+            ("{a}", {"procedure.label": "nuisance"}, "have no such label; there are y"),
+            ("{a}", {"procedure.noise": "maybe"}, "procedure.noise=maybe: must be 'on' or 'off'"),
+            ("{a}", {"procedure.patience": 1}, "procedure.patience needs a validation split"),
+            (
+                "{a}",
+                {"objective": {"name": "autoencoder", "minimise": {"D": 1}}},
+                "trains no classifier, which a probe is",
+            ),
+        ],
+        every=2,
+    ),
 )
 def test_a_wrong_probe_is_a_line(
     monkeypatch: pytest.MonkeyPatch,
@@ -291,6 +305,7 @@ def test_runs_that_are_not_done_or_not_whole_are_refused(trained: Callable[..., 
     refused("this run is not finished: the command that began it goes on with it")
 
 
+@pytest.mark.slow
 def test_the_nuisance_of_occluded_images(ib_train: Callable[..., Ended], real_data: str) -> None:
     """A network that is x itself keeps the digit: the probe finds it."""
     words = ("dataset=occluded", f"dataset.root={real_data}", "dataset.background=fashion_mnist",

@@ -13,6 +13,7 @@ import ib_cli
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.experiment.experiment import Experiment
 from tests.conftest import SMALL
+from tests.families import family
 
 ADVERSARIAL = ("aae", "info_vae_glasses", "gan", "vae_gan", "vae_gan_features", "bib_ae", "bib_classifier")
 OWN = "tests.model.test_priors"
@@ -20,46 +21,55 @@ OWN = "tests.model.test_priors"
 
 @pytest.mark.parametrize(
     ("words", "start"),
-    [
-        (["objective=aae", "critic_z=none"], "critic_z=none: this objective has B"),
-        (["objective=bib_classifier", "critic_z=none"], "critic_z=none: this objective has B"),
-        (["objective=gan", "critic_x=none"], "critic_x=none: this objective has D_x"),
-        (["objective=bib_ae", "critic_x=none"], "critic_x=none: this objective has D_x"),
-        (["objective=vae_gan_features", "critic_x=none"], "critic_x=none: this objective has D_x"),
-        (["objective=info_vae", "mmd=none"], "mmd=none: this objective has MMD"),
-        (["objective=vae", "+objective.minimise.B=1"], "critic_z=none: this objective has B"),
-        (["objective=vae", "marginal=uniform"], "marginal=uniform: R is infinite"),
-        (
-            ["objective=vae", "trust=[tests]", f"marginal._target_={OWN}.OnlyDrawn"],
-            "marginal=OnlyDrawn: has no density, as R needs",
-        ),
-        (
-            ["objective=aae", "trust=[tests]", f"marginal._target_={OWN}.OnlyDense"],
-            "marginal=OnlyDense: critics and MMD need draws",
-        ),
-        (
-            ["objective=gan", "trust=[tests]", f"marginal._target_={OWN}.OnlyDense"],
-            "marginal=OnlyDense: critics and MMD need draws",
-        ),
-        (["objective=gan", "marginal=vampprior"], "marginal=vampprior is made of densities q(z|x)"),
-        (["objective=aae", "marginal=vampprior"], "marginal=vampprior is made of densities q(z|x)"),
-        (["objective=aae", "marginal=mixture_of_gaussians"], "marginal=mixture_of_gaussians: objective=aae trains no"),
-        (["objective=vae", "bottleneck=prior"], "bottleneck=prior: "),
-        (["objective=ce", "bottleneck=prior"], "bottleneck=prior: z is drawn without x, so C says nothing"),
-        (["objective=aae", "bottleneck=prior"], "bottleneck=prior: z is drawn without x, so B says nothing"),
-        (
-            ["objective=info_vae_glasses", "bottleneck=deterministic"],
-            "bottleneck=deterministic: this objective has",
-        ),
-        (["objective=aae", "bottleneck=categorical", "marginal=categorical"], "bottleneck=categorical: this objective"),
-        (["objective=aae", "+objective.minimise.loss_z=1"], "objective.minimise.loss_z: a critic minimises this"),
-        (["objective=gan", "dataset.normalise=symmetric"], "decoder.likelihood=bernoulli needs"),
-        (["objective=info_vae", "batch_size=1"], "batch_size=1: this objective has MMD"),
-        (["objective=aae", "critic_z.turns=0"], "critic_z.turns=0"),
-        (["objective=aae", "critic_z.betas=[0.5,1.0]"], "critic_z.betas"),
-        (["objective=info_vae", "mmd.scales=[]"], "mmd.scales"),
-        (["objective=info_vae", "mmd.scales=[0]"], "mmd.scales"),
-    ],
+    family(
+        [
+            (["objective=aae", "critic_z=none"], "critic_z=none: this objective has B"),
+            (["objective=bib_classifier", "critic_z=none"], "critic_z=none: this objective has B"),
+            (["objective=gan", "critic_x=none"], "critic_x=none: this objective has D_x"),
+            (["objective=bib_ae", "critic_x=none"], "critic_x=none: this objective has D_x"),
+            (["objective=vae_gan_features", "critic_x=none"], "critic_x=none: this objective has D_x"),
+            (["objective=info_vae", "mmd=none"], "mmd=none: this objective has MMD"),
+            (["objective=vae", "+objective.minimise.B=1"], "critic_z=none: this objective has B"),
+            (["objective=vae", "marginal=uniform"], "marginal=uniform: R is infinite"),
+            (
+                ["objective=vae", "trust=[tests]", f"marginal._target_={OWN}.OnlyDrawn"],
+                "marginal=OnlyDrawn: has no density, as R needs",
+            ),
+            (
+                ["objective=aae", "trust=[tests]", f"marginal._target_={OWN}.OnlyDense"],
+                "marginal=OnlyDense: critics and MMD need draws",
+            ),
+            (
+                ["objective=gan", "trust=[tests]", f"marginal._target_={OWN}.OnlyDense"],
+                "marginal=OnlyDense: critics and MMD need draws",
+            ),
+            (["objective=gan", "marginal=vampprior"], "marginal=vampprior is made of densities q(z|x)"),
+            (["objective=aae", "marginal=vampprior"], "marginal=vampprior is made of densities q(z|x)"),
+            (
+                ["objective=aae", "marginal=mixture_of_gaussians"],
+                "marginal=mixture_of_gaussians: objective=aae trains no",
+            ),
+            (["objective=vae", "bottleneck=prior"], "bottleneck=prior: "),
+            (["objective=ce", "bottleneck=prior"], "bottleneck=prior: z is drawn without x, so C says nothing"),
+            (["objective=aae", "bottleneck=prior"], "bottleneck=prior: z is drawn without x, so B says nothing"),
+            (
+                ["objective=info_vae_glasses", "bottleneck=deterministic"],
+                "bottleneck=deterministic: this objective has",
+            ),
+            (
+                ["objective=aae", "bottleneck=categorical", "marginal=categorical"],
+                "bottleneck=categorical: this objective",
+            ),
+            (["objective=aae", "+objective.minimise.loss_z=1"], "objective.minimise.loss_z: a critic minimises this"),
+            (["objective=gan", "dataset.normalise=symmetric"], "decoder.likelihood=bernoulli needs"),
+            (["objective=info_vae", "batch_size=1"], "batch_size=1: this objective has MMD"),
+            (["objective=aae", "critic_z.turns=0"], "critic_z.turns=0"),
+            (["objective=aae", "critic_z.betas=[0.5,1.0]"], "critic_z.betas"),
+            (["objective=info_vae", "mmd.scales=[]"], "mmd.scales"),
+            (["objective=info_vae", "mmd.scales=[0]"], "mmd.scales"),
+        ],
+        every=2,
+    ),
 )
 def test_what_cannot_work_is_refused_in_one_line(experiment: Callable, words: list[str], start: str) -> None:
     with pytest.raises(ConfigError) as error:
@@ -142,7 +152,7 @@ def test_a_finished_run_with_critics_can_be_measured(ib_train: Callable) -> None
     assert probe.code == 2 and "has no encoder" in probe.err and len(probe.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("objective", ADVERSARIAL)
+@pytest.mark.parametrize("objective", family(ADVERSARIAL, quick=["vae_gan", "aae"]))
 def test_every_adversarial_objective_trains_with_images_of_its_critics(
     experiment: Callable[..., Experiment], objective: str
 ) -> None:

@@ -60,6 +60,7 @@ def test_without_a_validation_split_there_is_none(ib_train) -> None:
         _ = ib_cli.load_run(folder, best=True).model
 
 
+@pytest.mark.slow
 def test_runs_trained_together_have_the_same_best(ib_train) -> None:
     assert ib_train("-m", *WORDS, "seed=0,1", "hydra/launcher=vectorized").code == 0
     together = [json.loads((folder / "result.json").read_text())["best"] for folder in folders()]

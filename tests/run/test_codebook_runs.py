@@ -17,6 +17,7 @@ from ib_cli.run.codebook_pictures import draw_codebook
 from ib_cli.run.describe import doubts
 from ib_cli.study.stackable import grouped
 from ib_cli.system.signals import Interrupted, catch_signals
+from tests.families import family
 from tests.run.test_resume import Stopper
 
 FIT = Fit(patience=None, watch="J")
@@ -29,7 +30,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("words", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("words", family(KINDS, quick=["ema", "critic"]))
 def test_an_interrupted_run_goes_on_bit_for_bit(
     experiment: Callable, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
@@ -51,7 +52,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     assert rest.records.metrics.read() == whole.records.metrics.read()
 
 
-@pytest.mark.parametrize("kind", ["ema", "gradient", "model"])
+@pytest.mark.parametrize("kind", family(["ema", "gradient", "model"], quick=["ema"]))
 def test_stacked_runs_are_the_single_ones(experiment: Callable, kind: str) -> None:
     # A rounding may choose another codeword: few steps, before that happens.
     variants = [("seed=0", "optimizer.lr=1e-3"), ("seed=1", "optimizer.lr=3e-3")]
@@ -75,6 +76,7 @@ def test_choices_of_two_kinds_are_not_stacked() -> None:
     assert grouped(dict(enumerate(configs))) == [[0, 2], [1]]
 
 
+@pytest.mark.slow
 def test_a_higher_beta_buys_more_rate_and_less_distortion(experiment: Callable) -> None:
     words = ("objective=shannon_ae", "bottleneck.distance_weight=${beta}", "epochs=30", "optimizer.lr=3e-3")
     found = [FIT.run(experiment(*words, f"beta={beta}", folder=str(beta)), None).measures for beta in (0.2, 5)]
@@ -107,7 +109,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("word", REFUSED)
+@pytest.mark.parametrize("word", family(list(REFUSED), every=2))
 def test_what_does_not_go_with_codewords_is_refused_in_a_line(experiment: Callable, word: str) -> None:
     with pytest.raises(ConfigError, match=REFUSED[word]) as error:
         experiment("objective=shannon_ae", word)

@@ -200,7 +200,7 @@ def output(capsys: pytest.CaptureFixture) -> Callable[[], str]:
 
 
 def test_damage_is_told_or_does_no_harm(fit: Study, tmp_path: Path, output: Callable) -> None:
-    try_all(fit, (8, 4), 0, tmp_path, output)
+    try_all(fit, (4, 2), 0, tmp_path, output)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import ib_cli
 from ib_cli.run import encode, evaluate
 from ib_cli.run.loaded_run import Run
 from tests.conftest import SMALL
+from tests.families import family
 
 
 @pytest.fixture
@@ -59,37 +60,40 @@ def test_a_study_without_a_finished_run_is_one_line(run: Run, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("command", "words", "told"),
-    [
-        (encode.main, ["nowhere"], "no such folder"),
-        (encode.main, ["."], "holds no run"),
-        (encode.main, ["RUN", "gamma=1"], "gamma=1: would be another run"),
-        (encode.main, ["RUN", "--split", "validation"], "the data have train, test"),
-        (encode.main, ["RUN", "--data", "no.npz"], "--data no.npz: No such file"),
-        (encode.main, ["RUN", "--data", "z.npz", "--split", "test"], "--split: is of the run's data"),
-        (encode.main, ["RUN", "--output", "z.csv"], "must end in .npz"),
-        (encode.main, ["RUN", "--samples", "0"], "at least 1"),
-        (evaluate.main, ["eval_samples=3"], "name a run's folder"),
-        (evaluate.main, ["RUN", "device=gpu"], "device=gpu: must be auto, cpu or cuda"),
-        (evaluate.main, ["RUN", "eval_samples=1,2"], "must be one value"),
-        (evaluate.main, ["RUN", "eval_samples=0"], "eval_samples=0: must be"),
-        (evaluate.main, ["RUN", "--output", "rows.xlsx"], "must end in .csv, .jsonl, .parquet"),
-        (evaluate.main, ["RUN", "--data", "blind.npz"], "must hold an array y as well"),
-        (evaluate.main, ["RUN", "--frobnicate"], "ib-evaluate --help lists"),
-        (encode.main, ["RUN", "data=my.npz"], "data=my.npz: is a flag of ib-encode: --data my.npz"),
-        (encode.main, ["RUN", "samples=3"], "samples=3: is a flag of ib-encode: --samples 3"),
-        (evaluate.main, ["RUN", "split=train"], "split=train: is a flag of ib-evaluate: --split train"),
-        (evaluate.main, ["RUN", "--device", "cpu"], "--device: is no flag, but a key: device=cpu"),
-        (evaluate.main, ["RUN", "device_=cpu"], "did you mean device?"),
-        (evaluate.main, ["RUN", "estimators=kraskov"], "told by estimators.use: 'estimators.use=[kraskov]'"),
-        (evaluate.main, ["RUN", "estimators=[gaussian,copula]"], "'estimators.use=[gaussian,copula]'"),
-        (evaluate.main, ["RUN", "estimators=information_plane"], "'estimators.use=[mixture,kraskov]'"),
-        (evaluate.main, ["RUN", "estimators.nothing=1"], "estimators.nothing: this run's config has no such key"),
-        (evaluate.main, ["RUN", "estimators.k=,,"], "estimators.k=,,: must be key=value"),
-        (encode.main, ["RUN", "dataset.path=${}"], "dataset.path=${}: must be key=value"),
-        (encode.main, ["RUN", ""], "'': is no folder and no key=value"),
-        (evaluate.main, ["x" * 5000], "no such folder"),
-        (encode.main, ["RUN", "--data", "flat.npz"], "flat.npz: "),
-    ],
+    family(
+        [
+            (encode.main, ["nowhere"], "no such folder"),
+            (encode.main, ["."], "holds no run"),
+            (encode.main, ["RUN", "gamma=1"], "gamma=1: would be another run"),
+            (encode.main, ["RUN", "--split", "validation"], "the data have train, test"),
+            (encode.main, ["RUN", "--data", "no.npz"], "--data no.npz: No such file"),
+            (encode.main, ["RUN", "--data", "z.npz", "--split", "test"], "--split: is of the run's data"),
+            (encode.main, ["RUN", "--output", "z.csv"], "must end in .npz"),
+            (encode.main, ["RUN", "--samples", "0"], "at least 1"),
+            (evaluate.main, ["eval_samples=3"], "name a run's folder"),
+            (evaluate.main, ["RUN", "device=gpu"], "device=gpu: must be auto, cpu or cuda"),
+            (evaluate.main, ["RUN", "eval_samples=1,2"], "must be one value"),
+            (evaluate.main, ["RUN", "eval_samples=0"], "eval_samples=0: must be"),
+            (evaluate.main, ["RUN", "--output", "rows.xlsx"], "must end in .csv, .jsonl, .parquet"),
+            (evaluate.main, ["RUN", "--data", "blind.npz"], "must hold an array y as well"),
+            (evaluate.main, ["RUN", "--frobnicate"], "ib-evaluate --help lists"),
+            (encode.main, ["RUN", "data=my.npz"], "data=my.npz: is a flag of ib-encode: --data my.npz"),
+            (encode.main, ["RUN", "samples=3"], "samples=3: is a flag of ib-encode: --samples 3"),
+            (evaluate.main, ["RUN", "split=train"], "split=train: is a flag of ib-evaluate: --split train"),
+            (evaluate.main, ["RUN", "--device", "cpu"], "--device: is no flag, but a key: device=cpu"),
+            (evaluate.main, ["RUN", "device_=cpu"], "did you mean device?"),
+            (evaluate.main, ["RUN", "estimators=kraskov"], "told by estimators.use: 'estimators.use=[kraskov]'"),
+            (evaluate.main, ["RUN", "estimators=[gaussian,copula]"], "'estimators.use=[gaussian,copula]'"),
+            (evaluate.main, ["RUN", "estimators=information_plane"], "'estimators.use=[mixture,kraskov]'"),
+            (evaluate.main, ["RUN", "estimators.nothing=1"], "estimators.nothing: this run's config has no such key"),
+            (evaluate.main, ["RUN", "estimators.k=,,"], "estimators.k=,,: must be key=value"),
+            (encode.main, ["RUN", "dataset.path=${}"], "dataset.path=${}: must be key=value"),
+            (encode.main, ["RUN", ""], "'': is no folder and no key=value"),
+            (evaluate.main, ["x" * 5000], "no such folder"),
+            (encode.main, ["RUN", "--data", "flat.npz"], "flat.npz: "),
+        ],
+        every=2,
+    ),
 )
 def test_what_is_wrong_is_one_line(
     run: Run, capsys: pytest.CaptureFixture, command: Callable[[list[str]], None], words: list[str], told: str

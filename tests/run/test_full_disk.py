@@ -119,7 +119,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess:
             "ib-train: cannot write standard output (No space left on device)\n",
             marks=pytest.mark.slow,
         ),
-        ("{train} {small} | head -1", 141, ""),
+        pytest.param("{train} {small} | head -1", 141, "", marks=pytest.mark.slow),
         pytest.param(
             "{train} -m {small} gamma=1,2 > /dev/full",
             1,

@@ -18,6 +18,7 @@ import ib_cli
 from ib_cli.contracts.errors import BusyError, ConfigError, RunFailedError
 from ib_cli.run.loaded_run import Run
 from tests.conftest import SMALL, Ended
+from tests.families import family
 
 PAGE = Path(__file__).parents[2] / "docs" / "library.md"
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -34,6 +35,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ru
     return make
 
 
+@pytest.mark.slow
 def test_the_pages_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
@@ -72,7 +74,7 @@ def test_building_and_training_leave_process_and_experiment_alone(
 
 @pytest.mark.parametrize(
     "overrides",
-    [
+    family([
         ("averaging=0.9",),
         ("objective=ce", "bottleneck=deterministic"),
         ("objective=decoder_uncertainty", "bottleneck=categorical", "bottleneck.size=12", "classifier=optimal"),
@@ -82,7 +84,7 @@ def test_building_and_training_leave_process_and_experiment_alone(
         ("architecture.batch_norm=true",),
         ("procedure=langevin", "procedure.temperature=1e-3", "procedure.prior=0.01", "procedure.burn_in=0",
          "procedure.chains=1", "procedure.steps=2", "epochs=4", "batch_size=200"),
-    ],
+    ], every=2, whole=True),
     ids=["averages", "no density", "refreshed", "scaled", "drawn weights", "batch norm", "a chain"],
 )  # fmt: skip
 def test_a_loaded_model_is_the_one_that_was_trained(trained: Callable[..., Run], overrides: tuple[str, ...]) -> None:
@@ -254,7 +256,8 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     import subprocess
     import sys
 
-    code = "import sys, ib_cli; assert not {'torch', 'hydra', 'pandas'} & set(sys.modules); ib_cli.compose; ib_cli.Run"
+    code = "import sys, ib_cli; assert not {'torch', 'hydra', 'pandas'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+    assert callable(ib_cli.compose) and ib_cli.Run is Run
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ib_cli.nothing

@@ -22,6 +22,7 @@ from ib_cli.procedures.fit.fit import Fit
 from ib_cli.run.build import build
 from ib_cli.run.validation import validate
 from ib_cli.system.signals import Interrupted
+from tests.families import family
 
 SMALL = (
     "dataset=gaussian",
@@ -75,12 +76,15 @@ def test_numbers_in_a_file_are_learned(ib_train: Callable) -> None:
 
 @pytest.mark.parametrize(
     ("words", "right"),
-    [
-        (["classifier=linear"], "use classifier=gaussian"),
-        (["objective=ceb"], "without R_Y"),
-        (["dataset.covariance=[[1,0],[0,1]]"], "8 rows of 8"),
-        (["procedure.patience=1", "procedure.watch=accuracy", "dataset.validation_size=50"], "there are C"),
-    ],
+    family(
+        [
+            (["classifier=linear"], "use classifier=gaussian"),
+            (["objective=ceb"], "without R_Y"),
+            (["dataset.covariance=[[1,0],[0,1]]"], "8 rows of 8"),
+            (["procedure.patience=1", "procedure.watch=accuracy", "dataset.validation_size=50"], "there are C"),
+        ],
+        every=2,
+    ),
 )
 def test_what_does_not_fit_is_one_line(ib_train: Callable, words: list[str], right: str) -> None:
     ended = ib_train(*SMALL, *words)
@@ -123,6 +127,7 @@ def test_an_interrupted_run_meets_the_samples_of_an_undisturbed_one(gaussian: Ca
     assert again.measures == whole.measures
 
 
+@pytest.mark.slow
 def test_runs_trained_together_see_the_samples_of_their_own_seeds(ib_train: Callable) -> None:
     study = ("-m", *SMALL, "gamma=1e-2,1", "seed=0,1", "estimators=none")
     assert ib_train(*study, "name=alone").code == 0
@@ -183,6 +188,7 @@ def informations(params: dict[str, Tensor], covariance: Tensor, n: int) -> tuple
     return float(of_z - torch.logdet(N)) / 2, float(of_z - of_z_given_y) / 2
 
 
+@pytest.mark.slow
 def test_a_linear_vib_reaches_the_gaussian_information_bottleneck(ib_train: Callable) -> None:
     """Within 0.02 nats of I(Y;Z): sweeps/gaussian_ib.yaml with fewer γ and a sixth of the steps."""
     short = ("gamma=1.05,2,10", "epochs=5", "optimizer.lr=3e-2", "dataset.test_size=2000", "figures=false")

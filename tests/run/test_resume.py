@@ -24,6 +24,7 @@ from ib_cli.main import main
 from ib_cli.procedures.fit.fit import Fit
 from ib_cli.system.signals import Interrupted, catch_signals
 from ib_cli.watch.observer import Observer
+from tests.families import family
 from tests.processes import Forked, signal_at
 
 # Everything that has a state: averages, a plateau, batch norm, dropout, augmentation's generator, momentum.
@@ -112,8 +113,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
     return records(folder)
 
 
-def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[str, dict]) -> None:
-    for epoch in (1, 2):  # each time 10 steps after the epoch's checkpoint
+@pytest.mark.parametrize("kills", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[str, dict], kills: int) -> None:
+    for epoch in range(1, kills + 1):  # each time 10 steps after the epoch's checkpoint
         code, output = Forked(tmp_path / "run", *QUICK, before=partial(signal_at, 31, signal.SIGKILL)).end()
         assert code == -signal.SIGKILL and saved(tmp_path / "run") == (epoch, 0), output
         assert not (the_run(tmp_path / "run") / "result.json").exists()
@@ -121,7 +123,7 @@ def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path, undisturbed: tuple[st
     assert records(tmp_path / "run") == undisturbed
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR2])
+@pytest.mark.parametrize("number", family([signal.SIGINT, signal.SIGTERM, signal.SIGUSR2], every=2))
 def test_signals_save_say_how_to_go_on_and_exit(tmp_path: Path, undisturbed: tuple[str, dict], number: int) -> None:
     hook = signal_at(31, number)
     try:

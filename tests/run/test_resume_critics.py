@@ -23,6 +23,7 @@ CRITICS = (
 )
 
 
+@pytest.mark.slow
 def test_sigkill_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     words = (*QUICK, *CRITICS)
     complete(tmp_path / "whole", *words)

@@ -13,6 +13,7 @@ from ib_cli.sampling.annealed import annealed, log_mean, log_weights
 from ib_cli.sampling.averages import Average, average, ratio
 from ib_cli.sampling.boltzmann import Boltzmann, Point
 from ib_cli.sampling.temperature import virial
+from tests.families import family
 from tests.sampling.quadratic import Quadratic
 from tests.sampling.test_convergence import autoregressive
 from tests.sampling.walking import from_function, walked
@@ -39,7 +40,7 @@ def equilibrium_chains(epochs: int, M: int, observe: Callable[[Point], Tensor], 
     return seen.view(epochs, 10, repeats, M, -1).mean(1)
 
 
-@pytest.mark.parametrize("T, M", [(1, 8), (4, 8), (4, 32), (8, 16)])
+@pytest.mark.parametrize("T, M", family([(1, 8), (4, 8), (4, 32), (8, 16)], quick=[(1, 8), (4, 32)]))
 def test_errors_of_few_epochs(T: int, M: int) -> None:
     series = equilibrium_chains(T, M, lambda point: point.energy, 1, REPEATS)
     exact = QUADRATIC.mean(QUADRATIC.equilibrium(BETA, PRIOR))
@@ -47,7 +48,7 @@ def test_errors_of_few_epochs(T: int, M: int) -> None:
     assert 0.8 < spread_of_scores([(each.mean, each.stderr) for each in found], exact) < 1.25
 
 
-@pytest.mark.parametrize("T, M", [(4, 32), (8, 16)])
+@pytest.mark.parametrize("T, M", family([(4, 32), (8, 16)], quick=[(4, 32)]))
 def test_errors_of_a_measured_temperature(T: int, M: int) -> None:
     law = QUADRATIC.equilibrium(BETA, PRIOR)
 

@@ -33,7 +33,7 @@ def test_two_systems_come_to_one_temperature() -> None:
         systems.append(System(start, energy, math.inf, 0.8 / math.sqrt(k[d] * d)))
     total = sum(system.point.energy for system in systems)
     demon, seen = torch.zeros(M, dtype=torch.float64), []
-    for _ in range(6000):
+    for _ in range(3500):
         systems, demon, _ = exchanged(systems, demon, stream)
         seen.append(torch.stack([*(part for system in systems for part in measured(system.point)), demon]))
     assert torch.allclose(sum(system.point.energy for system in systems) + demon, total, rtol=1e-12)

@@ -15,6 +15,7 @@ from ib_cli.sampling.langevin import step_size, unadjusted
 from ib_cli.sampling.metropolis import adapted, adjusted
 from ib_cli.sampling.temperature import virial
 from ib_cli.sampling.tempering import swapped
+from tests.families import family
 from tests.sampling.quadratic import Quadratic
 from tests.sampling.walking import FLAT, double_well, expected, from_function, integral, walked
 
@@ -63,6 +64,7 @@ def test_steps_shrink_as_told() -> None:
     assert step_size(8, 0.1, 1.0, 0.5) == pytest.approx(0.1 / 3)
 
 
+@pytest.mark.slow
 def test_corrected_chains_in_a_double_well() -> None:
     seen, accepted = walked(
         from_function(double_well), torch.linspace(-1, 1, 64).double().unsqueeze(1), Boltzmann(one(2.0), FLAT), 0.2,
@@ -140,6 +142,7 @@ def test_the_step_size_is_learned() -> None:
     assert torch.stack(found[400:]).mean() == pytest.approx(0.574, abs=0.03)
 
 
+@pytest.mark.slow
 def test_replicas_cross_a_barrier_that_one_chain_does_not() -> None:
     """At β = 25 one chain stays where it began; with replicas up to β = 1 each well has its exact share."""
     beta = torch.tensor([25.0, 10.0, 4.0, 1.5], dtype=torch.float64)
@@ -177,7 +180,9 @@ def test_a_swap_exchanges_whole_places() -> None:
     assert torch.allclose(probability, torch.tensor([[1.0, math.exp(-9.0)]]))
 
 
-@pytest.mark.parametrize("beta, prior, centre", [(4.0, 1.5, 0.0), (4.0, 1.5, 0.7), (1.0, 3.0, 0.0)])
+@pytest.mark.parametrize(
+    "beta, prior, centre", family([(4.0, 1.5, 0.0), (4.0, 1.5, 0.7), (1.0, 3.0, 0.0)], quick=[(4.0, 1.5, 0.7)])
+)
 def test_the_virial_theorem_tells_the_temperature(
     quadratic: Quadratic, beta: float, prior: float, centre: float
 ) -> None:

@@ -62,6 +62,7 @@ def test_hooks_of_steps_are_called() -> None:
     assert len(seen) == 2 and isinstance(seen[0], optim.Adam)
 
 
+@pytest.mark.slow
 def test_no_optimiser_of_ours_imports_the_compiler() -> None:
     code = """
 import sys, torch

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.families import family
+
 DRAW = """
 import sys
 from ib_cli.system.matplotlib_import import default_style, import_matplotlib
@@ -23,12 +25,15 @@ print(import_matplotlib().rcParams["text.usetex"])
 
 @pytest.mark.parametrize(
     ("environment", "settings"),
-    [
-        ({"MPLBACKEND": "module://matplotlib_inline.backend_inline"}, b""),
-        ({"MPLBACKEND": "nonsense"}, b"text.usetex: true\nbackend: nonsense\n"),
-        ({}, b"\xff\xfe\x00"),
-        ({"HOME": None, "MPLCONFIGDIR": "/proc/nowhere"}, b"text.usetex: true\n"),
-    ],
+    family(
+        [
+            ({"MPLBACKEND": "module://matplotlib_inline.backend_inline"}, b""),
+            ({"MPLBACKEND": "nonsense"}, b"text.usetex: true\nbackend: nonsense\n"),
+            ({}, b"\xff\xfe\x00"),
+            ({"HOME": None, "MPLCONFIGDIR": "/proc/nowhere"}, b"text.usetex: true\n"),
+        ],
+        every=4,
+    ),
     ids=["a notebook's backend", "no backend", "no text", "no home"],
 )
 def test_a_picture_is_drawn(tmp_path: Path, environment: dict[str, str | None], settings: bytes) -> None:

@@ -16,6 +16,7 @@ from ib_cli.contracts.passes import Codes
 from ib_cli.engine.loss import plan
 from ib_cli.model.bottlenecks.codebook import Codebook
 from ib_cli.model.bottlenecks.quantiser import Quantiser
+from tests.families import family
 
 PLAIN: dict[str, Any] = {
     "shared": True, "learned": "ema", "decay": 0.9, "revive": None, "distance_weight": None, "entropy_model": "usage",
@@ -193,7 +194,7 @@ def test_groups_must_divide_z() -> None:
         Codebook(4, **{**WHOLE, "groups": 3})
 
 
-@pytest.mark.parametrize("beta", [10.0, 100.0])
+@pytest.mark.parametrize("beta", family([10.0, 100.0], quick=[100.0]))
 def test_codewords_of_a_gaussian_reach_the_rate_of_scalar_quantisation(beta: float) -> None:
     """Rates above the exact R(D) by ½ log₂(πe/6) = 0.254 bits at high rates (Gish and Pierce 1968)."""
     quantiser, draws = a_quantiser(1, 64, 1, decay=0.99, distance_weight=beta).float(), torch.Generator().manual_seed(0)

@@ -13,6 +13,7 @@ import pytest
 import ib_cli
 from ib_cli.contracts.errors import ConfigError
 from tests.conftest import SMALL
+from tests.families import family
 
 ID, VAE = ("objective=information_dropout",), ("objective=information_dropout_vae",)
 INFORMATION, BINARY, GAUSSIAN = (("objective=ce", f"noise={kind}") for kind in ("information", "binary", "gaussian"))
@@ -70,8 +71,11 @@ def composed(words: tuple[str, ...]) -> dict[str, Any]:
     return ib_cli.compose([*SMALL, *words])
 
 
-@pytest.mark.parametrize("words, changes, told", CASES, ids=[f"{told.partition(': ')[0]} {i}" for i, (*_, told) in
-                                                             enumerate(CASES)])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, changes, told",
+    family(CASES, every=2),
+    ids=[f"{told.partition(': ')[0]} {i}" for i, (*_, told) in enumerate(CASES)],
+)
 def test_it_is_told_in_one_line(words: tuple[str, ...], changes: dict[str, Any], told: str) -> None:
     config = deepcopy(composed(words))
     for key, value in changes.items():

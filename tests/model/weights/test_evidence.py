@@ -17,6 +17,7 @@ from ib_cli.model.blocks.densities import Labels
 from ib_cli.model.blocks.layers import Linear
 from ib_cli.model.model import Model
 from ib_cli.model.weights.gaussian import GaussianWeights
+from tests.families import family
 from tests.model.weights.test_gaussian import KEYS
 
 X = [-2.0, -1.2, -0.7, -0.1, 0.2, 0.6, 1.1, 1.9]
@@ -70,7 +71,9 @@ def bound(model: Model, params: dict[str, Tensor], copies: int, passes: int) -> 
     return found.mean().item(), found.std().item() / math.sqrt(passes)
 
 
-@pytest.mark.parametrize("local, copies, passes", [("linear", 1000, 20), ("none", 1, 500)])
+@pytest.mark.parametrize(
+    "local, copies, passes", family([("linear", 1000, 20), ("none", 1, 500)], quick=[("linear", 1000, 20)])
+)
 def test_the_objective_is_a_bound_and_a_trained_one_is_close(local: str, copies: int, passes: int) -> None:
     model = Model(Raw(), Raw(), classifier=Logits(), train_size=N).double()
     for p in model.parameters():

@@ -22,6 +22,7 @@ from ib_cli.procedures.fit.fit import Fit
 from ib_cli.run.run_ids import run_id
 from ib_cli.system.signals import Interrupted, catch_signals
 from tests.conftest import SMALL
+from tests.families import family
 from tests.procedures.fit.test_fit_together import assert_equal
 from tests.run.test_resume import Stopper
 
@@ -65,7 +66,7 @@ def test_the_entropy_of_a_perceptron_is_that_of_its_checkpoint(ib_train: Callabl
 @pytest.mark.parametrize("weights", ["gaussian", pytest.param("lognormal", marks=pytest.mark.slow)])
 def test_more_sigma_less_entropy_alone_and_together(ib_train: Callable, weights: str) -> None:
     study = ("-m", *QUICK, "objective=therml", "delta=0", "rho=0.01", "sigma=0,0.1,1", f"weights={weights}")
-    study = (*study, "optimizer.lr=1e-2", "epochs=8", "seed=0,1", "eval_samples=3")
+    study = (*study, "optimizer.lr=1e-2", "epochs=4", "seed=0,1", "eval_samples=3")
     assert ib_train(*study, "name=alone").code == 0
     ended = ib_train(*study, "name=together", "hydra/launcher=vectorized")
     assert ended.code == 0 and "one by one" not in ended.err, ended.err
@@ -89,11 +90,15 @@ def test_compiled_runs_equal_the_others(ib_train: Callable, weights: str, compil
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ("objective=bayes_by_backprop", "averaging=0.9"),
-        ("objective=weight_ib", "clip=1"),
-        ("weights=gaussian", "weights.local=none", "+objective.minimise.V=0.1", "architecture.batch_norm=true"),
-    ],
+    family(
+        [
+            ("objective=bayes_by_backprop", "averaging=0.9"),
+            ("objective=weight_ib", "clip=1"),
+            ("weights=gaussian", "weights.local=none", "+objective.minimise.V=0.1", "architecture.batch_norm=true"),
+        ],
+        every=3,
+        whole=True,
+    ),
     ids=["gaussian", "lognormal", "volume"],
 )
 def test_an_interruption_goes_on_bit_for_bit(
@@ -201,7 +206,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("words, expected", WRONG, ids=lambda value: None if isinstance(value, list) else value)
+@pytest.mark.parametrize(
+    "words, expected", family(WRONG, every=2), ids=lambda value: None if isinstance(value, list) else value
+)
 def test_wrong_input_is_one_clear_line(ib_train: Callable, words: list[str], expected: str) -> None:
     Path("broken").mkdir()
     Path("broken/checkpoint.pt").write_text("nothing")

@@ -19,6 +19,7 @@ from ib_cli.experiment.evaluation import Evaluation
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.functionals import functionals
 from ib_cli.procedures.fit.fit import Fit
+from tests.families import family
 
 SMALL = ("bottleneck.size=15", "epochs=60", "evaluate_every=60", "optimizer.lr=1e-2", "estimators=none")
 OBJECTIVES = ("decoder_ce", "prediction_ce", "decoder_uncertainty", "ib", "dib")
@@ -41,7 +42,7 @@ def mean(symbol: str, p: Pass) -> float:
     return p.mean(functionals()[symbol].nats(p)).item()
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", family(OBJECTIVES, quick=["ib"]))
 def test_inequalities_and_identities_on_trained_models(experiment: Callable, objective: str) -> None:
     made, measures, p = trained(experiment, f"objective={objective}")
     C, prediction, uncertainty = (mean(symbol, p) for symbol in ("C", "H_model[Y|X]", "H[Y|Z]"))
@@ -90,6 +91,7 @@ def test_the_cross_entropy_of_the_split_s_optimal_decoder_has_the_gradient_of_th
         torch.testing.assert_close(of_c, of_uncertainty, rtol=1e-4, atol=1e-7)  # the table is in float32
 
 
+@pytest.mark.slow
 def test_evaluations_do_not_depend_on_how_a_split_is_cut(experiment: Callable) -> None:
     words = ("objective=ib", "beta=0.1", "epochs=10", "evaluate_every=10")
     found = [trained(experiment, *words, f"eval_batch_size={size}")[1]["test"] for size in (200, 7)]

@@ -14,6 +14,7 @@ import torch
 
 from ib_cli.study.stackable import apart, grouped
 from tests.conftest import SMALL, Ended
+from tests.families import family
 from tests.processes import Forked, signal_at
 
 CASES = {
@@ -75,7 +76,7 @@ def assert_equal(found: Path, expected: Path, tolerance: float = 1e-4) -> None:
                 assert mine[name] == pytest.approx(row[name], rel=slack, abs=slack), (run, name)
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("case", family(CASES, quick=["everything that has a state", "early stopping"]))
 def test_a_point_equals_its_solo_run(ib_train: Callable, case: tuple[str, ...]) -> None:
     alone = ib_train("-m", *SMALL, *case, "name=alone")
     together = ib_train("-m", *SMALL, *case, "name=together", "hydra/launcher=vectorized")

@@ -21,6 +21,7 @@ from ib_cli.procedures.fit.latent_scaling import LatentScaling, latent_moments
 from ib_cli.procedures.fit.noise_scaling import TARGET, NoiseScaling
 from ib_cli.system.signals import Interrupted
 from tests.conftest import SMALL
+from tests.families import family
 
 PLAIN = (
     "objective=ce",
@@ -127,7 +128,7 @@ def test_targets_are_recorded_and_reached(experiment: Callable[..., Experiment])
     assert all(torch.equal(saved[name], p) for name, p in finished.params.items())
 
 
-@pytest.mark.parametrize("steps", [2, 6, 12])
+@pytest.mark.parametrize("steps", family([2, 6, 12], quick=[6]))
 def test_an_interrupted_run_ends_as_an_undisturbed_one(experiment: Callable[..., Experiment], steps: int) -> None:
     options, keys = (
         (*NOISY, "epochs=3", "schedule=plateau", "estimators.every=1", "estimators.use=[kraskov]"),
@@ -147,6 +148,7 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(experiment: Callable[...,
     assert rest.records.metrics.read() == whole.records.metrics.read()
 
 
+@pytest.mark.slow
 def test_real_images(experiment: Callable[..., Experiment], real_data: str) -> None:
     images = ("dataset=mnist", f"dataset.root={real_data}", "dataset.download=false", "architecture=cnn")
     masked = (
@@ -165,23 +167,35 @@ def test_real_images(experiment: Callable[..., Experiment], real_data: str) -> N
 
 @pytest.mark.parametrize(
     "words, told",
-    [
-        (("objective=vib",), "bottleneck: procedure=noise_scaling scales a linear map to z, which Gaussian does not"),
-        (("objective=ce", "bottleneck.size=null"), "which Deterministic does not have as it is: choose"),
-        (("objective=ce", "bottleneck.size=4", "classifier=mlp"), "classifier: procedure=noise_scaling counter-scales"),
-        (
-            ("objective=vib", "bottleneck=zero_entropy_noise"),
-            "marginal: procedure=noise_scaling counter-scales the classifier alone",
-        ),
-        (("objective=ce", "bottleneck.size=4", "averaging=0.9"), "averaging=0.9: procedure=noise_scaling"),
-        (("objective=bayes_by_backprop", "bottleneck.size=4"), "weights: procedure=noise_scaling scales weights that"),
-        (("objective=ce", "bottleneck.size=4", "procedure.end=low"), "procedure.end"),
-        (
-            ("objective=ce", "bottleneck.size=4", "procedure.start=1e5"),
-            "float32 has numbers for entropies from -404 to 348",
-        ),
-        (("objective=ce", "bottleneck.size=4", "procedure.end=-500"), "procedure.end=-500: float32 has numbers"),
-    ],
+    family(
+        [
+            (
+                ("objective=vib",),
+                "bottleneck: procedure=noise_scaling scales a linear map to z, which Gaussian does not",
+            ),
+            (("objective=ce", "bottleneck.size=null"), "which Deterministic does not have as it is: choose"),
+            (
+                ("objective=ce", "bottleneck.size=4", "classifier=mlp"),
+                "classifier: procedure=noise_scaling counter-scales",
+            ),
+            (
+                ("objective=vib", "bottleneck=zero_entropy_noise"),
+                "marginal: procedure=noise_scaling counter-scales the classifier alone",
+            ),
+            (("objective=ce", "bottleneck.size=4", "averaging=0.9"), "averaging=0.9: procedure=noise_scaling"),
+            (
+                ("objective=bayes_by_backprop", "bottleneck.size=4"),
+                "weights: procedure=noise_scaling scales weights that",
+            ),
+            (("objective=ce", "bottleneck.size=4", "procedure.end=low"), "procedure.end"),
+            (
+                ("objective=ce", "bottleneck.size=4", "procedure.start=1e5"),
+                "float32 has numbers for entropies from -404 to 348",
+            ),
+            (("objective=ce", "bottleneck.size=4", "procedure.end=-500"), "procedure.end=-500: float32 has numbers"),
+        ],
+        every=2,
+    ),
 )
 def test_what_cannot_be_scaled_is_told_in_one_line(ib_train: Callable, words: tuple[str, ...], told: str) -> None:
     small = [word for word in SMALL if not word.startswith("bottleneck.")]

@@ -13,6 +13,7 @@ import pytest
 from ib_cli.contracts.errors import ConfigError, RunFailedError
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.system.signals import Interrupted
+from tests.families import family
 
 OPTIONS = (
     "objective=free_energy", "dataset=npz", "dataset.path=clouds.npz", "dataset.train_size=null",
@@ -64,7 +65,7 @@ def test_a_path_keeps_c_and_records_the_laws(experiment: Callable[..., Experimen
     assert steps[-1]["R"] > steps[0]["R"] and steps[-1]["D_error"] < steps[0]["D_error"]
 
 
-@pytest.mark.parametrize("words", [EXACT, DYNAMICS], ids=["exact", "dynamics"])
+@pytest.mark.parametrize("words", family([EXACT, DYNAMICS], every=2, whole=True), ids=["exact", "dynamics"])
 def test_an_interrupted_path_goes_on_to_the_same_numbers(
     experiment: Callable[..., Experiment], words: tuple[str, ...]
 ) -> None:
@@ -117,16 +118,19 @@ def test_a_path_that_runs_into_an_edge_ends(experiment: Callable[..., Experiment
 
 @pytest.mark.parametrize(
     "words, wrong",
-    [
-        ((*EXACT, "bottleneck=gaussian", "marginal=standard_normal"), "architecture=tables"),
-        ((*EXACT, "dataset.path=many.npz"), "more than 2,000 different x"),
-        ((*EXACT, "dataset.path=images.npz", "dataset.crop=1"), "dataset.crop=0"),
-        ((*EXACT, "gamma=0"), "above 0"),
-        ((*DYNAMICS, "bottleneck=gaussian", "marginal=standard_normal"), "bottleneck=categorical"),
-        ((*DYNAMICS, "procedure.alpha=0"), "procedure.alpha"),
-        ((*DYNAMICS, "objective.minimise.R=2"), "objective=free_energy"),
-        ((*DYNAMICS, "decoder.widths=[4]", "decoder.batch_norm=true"), "decoder.batch_norm=false"),
-    ],
+    family(
+        [
+            ((*EXACT, "bottleneck=gaussian", "marginal=standard_normal"), "architecture=tables"),
+            ((*EXACT, "dataset.path=many.npz"), "more than 2,000 different x"),
+            ((*EXACT, "dataset.path=images.npz", "dataset.crop=1"), "dataset.crop=0"),
+            ((*EXACT, "gamma=0"), "above 0"),
+            ((*DYNAMICS, "bottleneck=gaussian", "marginal=standard_normal"), "bottleneck=categorical"),
+            ((*DYNAMICS, "procedure.alpha=0"), "procedure.alpha"),
+            ((*DYNAMICS, "objective.minimise.R=2"), "objective=free_energy"),
+            ((*DYNAMICS, "decoder.widths=[4]", "decoder.batch_norm=true"), "decoder.batch_norm=false"),
+        ],
+        every=2,
+    ),
 )
 def test_what_has_no_exact_path_is_told(
     experiment: Callable[..., Experiment], words: tuple[str, ...], wrong: str

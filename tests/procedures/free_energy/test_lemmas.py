@@ -26,6 +26,7 @@ from ib_cli.procedures.free_energy.gibbs_model import GibbsModel, check_parts
 from ib_cli.procedures.free_energy.lemmas import Motion, motion
 from ib_cli.procedures.free_energy.surface import Direction, Place
 from ib_cli.system.signals import Interrupted
+from tests.families import family
 from tests.procedures.free_energy.small_data import constant_at, mixture_at
 
 STATES, DAMPING, UNIT = 3, 1e-10, 0.5**0.5
@@ -91,7 +92,7 @@ def moved(way: Direction, by: float) -> Place:
     return PLACE._replace(**{name: getattr(PLACE, name) + by})
 
 
-@pytest.mark.parametrize("way", ALL)
+@pytest.mark.parametrize("way", family(ALL, quick=["gamma", "t"]))
 def test_theta_moves_as_retraining_moves_it(solved: Solved, way: Direction) -> None:
     """Cosine of θ_λ, θ_γ and θ_t with retraining at λ + h, γ + h and t + h, and their lengths."""
     h = 1e-2
@@ -161,6 +162,7 @@ def test_the_papers_own_expressions_give_the_same(solved: Solved) -> None:
     assert solved.motion.slopes["C", "t"].value == pytest.approx(float(C_t), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_dynamics_stay_on_the_surface() -> None:
     """θ follows λ, γ and t for five steps without training: R, D, C and F are those of training there, to 0.5 %."""
     found = {}

@@ -18,6 +18,7 @@ from ib_cli.procedures.free_energy.start import settle, start
 from ib_cli.procedures.free_energy.surface import Equilibrium, Place
 from ib_cli.procedures.free_energy.trained_surface import TrainedSurface
 from ib_cli.system.signals import Interrupted
+from tests.families import family
 
 SHORT = (
     "procedure=iso_classification", "procedure.steps=2", "procedure.length=0.1", "procedure.equilibration=2",
@@ -49,6 +50,7 @@ def run_until(made: Experiment, places: int, calls: int) -> Finished:
 STOPS = ((0, 15), (1, 1), (1, 9), (2, 1), (2, 9))
 
 
+@pytest.mark.slow
 def test_a_path_that_is_stopped_anywhere_goes_on_to_the_same_numbers(tiny: Callable[..., Experiment]) -> None:
     words = (*SHORT, "epochs=40")
     whole = tiny(*words, folder="whole")
@@ -76,6 +78,7 @@ def at_start(made: Experiment, **keys: float) -> TrainedSurface:
     return start(made, None, PathOptions(**{"equilibration": 5, "peak": 2e-3, "copies": 2, **keys}))[0]
 
 
+@pytest.mark.slow
 def test_slopes_leave_the_model_and_are_the_same_again(tiny: Callable[..., Experiment]) -> None:
     surface = at_start(tiny("epochs=40"))
     before = {name: p.detach().clone() for name, p in surface.params.items()}
@@ -96,17 +99,20 @@ def test_f_is_r_and_the_squared_error_and_c(tiny: Callable[..., Experiment]) -> 
 
 @pytest.mark.parametrize(
     "words, wrong",
-    [
-        (("lambda=0",), r"lambda=0: procedure=iso_classification walks where λ and γ are above 0"),
-        (("gamma=0",), r"gamma=0: "),
-        (("objective.minimise.R=2",), r"objective.minimise: .*R \+ λ D \+ γ C"),
-        (("+objective.minimise.V=1",), r"objective.minimise: .*R \+ λ D \+ γ C"),
-        (("averaging=0.9",), r"averaging=0.9: .*choose averaging=0"),
-        (("procedure.alpha=0",), r"procedure.alpha=0: "),
-        (("procedure.copies=1",), r"procedure.copies"),
-        (("procedure.difference=0.3",), r"procedure.difference"),
-        (("procedure.peak=0",), r"procedure.peak"),
-    ],
+    family(
+        [
+            (("lambda=0",), r"lambda=0: procedure=iso_classification walks where λ and γ are above 0"),
+            (("gamma=0",), r"gamma=0: "),
+            (("objective.minimise.R=2",), r"objective.minimise: .*R \+ λ D \+ γ C"),
+            (("+objective.minimise.V=1",), r"objective.minimise: .*R \+ λ D \+ γ C"),
+            (("averaging=0.9",), r"averaging=0.9: .*choose averaging=0"),
+            (("procedure.alpha=0",), r"procedure.alpha=0: "),
+            (("procedure.copies=1",), r"procedure.copies"),
+            (("procedure.difference=0.3",), r"procedure.difference"),
+            (("procedure.peak=0",), r"procedure.peak"),
+        ],
+        every=2,
+    ),
 )
 def test_what_has_no_path_is_refused(tiny: Callable[..., Experiment], words: tuple[str, ...], wrong: str) -> None:
     with pytest.raises(ConfigError, match=wrong):

@@ -23,6 +23,7 @@ from ib_cli.procedures.free_energy.steps import Steps
 from ib_cli.procedures.free_energy.surface import Direction, Equilibrium, Estimated, Place, Slopes
 from ib_cli.procedures.free_energy.transfer import HeuristicController
 from ib_cli.system.signals import Interrupted
+from tests.families import family
 from tests.procedures.free_energy.test_rates import derivative, distortion, error, free_energy, rate
 
 # A network of a few thousand parameters from digits 0–4 to digits 5–9, 100 of each domain.
@@ -210,6 +211,7 @@ def test_a_transfer_that_is_stopped_goes_on_to_the_same_numbers(experiment: Call
     assert finished.measures["test"] == {name: last[name] for name in finished.measures["test"]}
 
 
+@pytest.mark.slow
 def test_direct_transfer_starts_where_the_source_ends_or_from_scratch(experiment: Callable[..., Experiment]) -> None:
     last = {}
     for start in ("source", "scratch"):
@@ -225,14 +227,17 @@ def test_direct_transfer_starts_where_the_source_ends_or_from_scratch(experiment
 
 @pytest.mark.parametrize(
     ("words", "wrong"),
-    [
-        (("procedure=geodesic_transfer", "dataset=digits"), "choose dataset=transfer"),
-        (("procedure=direct_transfer", "dataset=digits"), "choose dataset=transfer"),
-        (("procedure=transfer", "lambda=0"), "lambda=0: procedure=transfer walks where λ and γ are above 0"),
-        (("procedure=geodesic_transfer", "gamma=0"), "gamma=0: procedure=geodesic_transfer"),
-        (("procedure=transfer", "procedure.lambda_rate=-1.5"), "procedure.lambda_rate=-1.5: λ goes from 1 to -0.5"),
-        (("procedure=geodesic_transfer", "procedure.slope=-1"), "procedure.slope=-1: is −1/λ"),
-    ],
+    family(
+        [
+            (("procedure=geodesic_transfer", "dataset=digits"), "choose dataset=transfer"),
+            (("procedure=direct_transfer", "dataset=digits"), "choose dataset=transfer"),
+            (("procedure=transfer", "lambda=0"), "lambda=0: procedure=transfer walks where λ and γ are above 0"),
+            (("procedure=geodesic_transfer", "gamma=0"), "gamma=0: procedure=geodesic_transfer"),
+            (("procedure=transfer", "procedure.lambda_rate=-1.5"), "procedure.lambda_rate=-1.5: λ goes from 1 to -0.5"),
+            (("procedure=geodesic_transfer", "procedure.slope=-1"), "procedure.slope=-1: is −1/λ"),
+        ],
+        every=2,
+    ),
 )
 def test_what_has_no_way_is_refused_in_one_line(
     experiment: Callable[..., Experiment], words: tuple[str, ...], wrong: str

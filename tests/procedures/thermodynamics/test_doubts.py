@@ -18,6 +18,7 @@ from ib_cli.procedures.thermodynamics.second_law import SecondLaw
 from ib_cli.procedures.thermodynamics.zeroth_law import ZerothLaw
 from ib_cli.sampling.averages import Average
 from tests.conftest import Ended
+from tests.families import family
 from tests.procedures.thermodynamics import test_langevin, test_second_law, test_zeroth_law
 
 LINE = ("architecture.widths=[]", "dataset.path=line.npz", "classifier=gaussian")  # all 4 parameters are determined
@@ -39,7 +40,7 @@ DOUBTFUL: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", DOUBTFUL)
+@pytest.mark.parametrize("case", family(list(DOUBTFUL), quick=["one chain", "refused"]))
 def test_doubtful_chains_are_told(small: Callable[..., Experiment], case: str) -> None:
     keys, overrides, word = DOUBTFUL[case]
     made = small("epochs=16", *LINE, *overrides)

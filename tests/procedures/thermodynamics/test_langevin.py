@@ -22,6 +22,7 @@ from ib_cli.sampling.annealed import log_mean
 from ib_cli.sampling.averages import average
 from ib_cli.system.signals import Interrupted
 from tests.conftest import Ended
+from tests.families import family
 
 KEYS: dict[str, Any] = {
     "temperature": 0.5, "prior": 1.5, "chains": 32, "steps": 50, "burn_in": 3, "step_size": 0.1, "step_offset": 1.0,
@@ -56,6 +57,7 @@ def elliptical_slices(log_likelihood: Callable[[Tensor], Tensor], prior: float, 
     return torch.stack(seen)
 
 
+@pytest.mark.slow
 def test_averages_are_those_of_another_sampler(small: Callable[..., Experiment]) -> None:
     made = small("epochs=15")
     finished = Langevin(**KEYS).run(made, None)
@@ -72,6 +74,7 @@ def test_averages_are_those_of_another_sampler(small: Callable[..., Experiment])
     assert finished.measures["test"]["J"] == pytest.approx(sum(kept) / 12)
 
 
+@pytest.mark.slow
 def test_replicas_have_the_temperatures_that_they_were_given(small: Callable[..., Experiment]) -> None:
     """A linear regression, all of whose 4 parameters are determined by the data, so that the virial is sharp."""
     made = small("epochs=15", "architecture.widths=[]", "dataset.path=line.npz", "classifier=gaussian")
@@ -102,6 +105,7 @@ def test_the_free_energy_is_that_of_plain_sampling(small: Callable[..., Experime
     )
 
 
+@pytest.mark.slow
 def test_small_steps_need_no_correction_and_no_whole_split(small: Callable[..., Experiment]) -> None:
     """Stochastic gradients of 20 samples, decreasing steps, against corrected chains."""
     linear = ("epochs=12", "architecture.widths=[]")
@@ -143,7 +147,7 @@ def test_chains_that_run_away_are_told(small: Callable[..., Experiment]) -> None
 TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "objective=therml", "procedure=langevin")
 
 
-@pytest.mark.parametrize("overrides, told", [
+@pytest.mark.parametrize("overrides, told", family([
     ((*TOY, "sigma=0"), "sigma=0: Langevin dynamics needs a temperature above 0"),
     ((*TOY, "sigma=0.1", "procedure.temperature=0.1"), "procedure.temperature=0.1: the objective has one already"),
     (("procedure=langevin",), "procedure.temperature: this objective has no S/N"),
@@ -154,7 +158,7 @@ TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "object
      "procedure.corrected=true needs a loss without noise"),
     (("procedure=langevin", "procedure.temperature=1", "architecture.batch_norm=true"), "batch normalisation"),
     (("procedure=langevin", "procedure.temperature=1", "objective=surrogate_logvar"), "batch_size=100: log_Var[Z]"),
-], ids=["sigma", "twice", "none", "weights", "burn-in", "batch", "noise", "norm", "whole"])  # fmt: skip
+], every=2), ids=["sigma", "twice", "none", "weights", "burn-in", "batch", "noise", "norm", "whole"])  # fmt: skip
 def test_what_cannot_be_sampled_is_one_line(
     ib_train: Callable[..., Ended], overrides: tuple[str, ...], told: str
 ) -> None:

@@ -18,6 +18,7 @@ from ib_cli.procedures.thermodynamics.relaxing_law import ParameterPlane
 from ib_cli.procedures.thermodynamics.second_law import SecondLaw
 from ib_cli.sampling.density import nearest_log_density, plane_bias, plane_variance
 from tests.conftest import Ended
+from tests.families import family
 
 KEYS: dict[str, Any] = {
     "temperature": 2.0, "prior": 1.0, "points": 31, "width": 4.0, "chains": 512, "steps": 3, "step_size": 0.03,
@@ -62,12 +63,12 @@ def curved(normal: Tensor) -> Tensor:
     return torch.stack([normal[:, 0], normal[:, 1] + 1.5 * normal[:, 0].square()], dim=1)
 
 
-@pytest.mark.parametrize("law, M, allowed", [
+@pytest.mark.parametrize("law, M, allowed", family([
     (lambda normal: 2 * normal, 64, 0.01),
     (lambda normal: 2 * normal, 512, 0.005),
     (lambda normal: normal * torch.tensor([20.0, 0.2]), 512, 0.005),
     (lambda normal: 2 * curved(normal), 512, 0.03),
-], ids=["few", "round", "long", "curved"])  # fmt: skip
+], every=2), ids=["few", "round", "long", "curved"])  # fmt: skip
 def test_the_entropy_of_samples_has_no_bias(law: Callable[[Tensor], Tensor], M: int, allowed: float) -> None:
     """And its error is what it says it is. Every law here takes 4 times the area of the normal one."""
     stream, away, errors, repeats = Generator().manual_seed(0), [], [], 60_000 // M // 2
@@ -85,7 +86,7 @@ def test_the_entropy_of_samples_has_no_bias(law: Callable[[Tensor], Tensor], M: 
 TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "objective=therml", "procedure=second_law")
 
 
-@pytest.mark.parametrize("overrides, told", [
+@pytest.mark.parametrize("overrides, told", family([
     ((*TOY, "sigma=0"), "sigma=0: Langevin dynamics needs a temperature above 0"),
     ((*TOY, "sigma=1", "procedure.temperature=-2"), "procedure.temperature=-2: must be greater than 0"),
     ((*TOY, "sigma=1", "procedure.points=50"), "procedure.points=50: choose an odd number up to 101"),
@@ -93,7 +94,7 @@ TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "object
     ((*TOY, "sigma=1", "procedure.points=151"), "procedure.points=151: choose an odd number up to 101"),
     ((*TOY, "sigma=1", "weights=lognormal"), "weights: procedure=second_law draws the weights by itself"),
     (("procedure=second_law", "procedure.temperature=1", "batch_size=2000"), "procedure=second_law needs a loss"),
-], ids=["sigma", "negative", "even", "coarse", "large", "weights", "noise"])  # fmt: skip
+], every=2), ids=["sigma", "negative", "even", "coarse", "large", "weights", "noise"])  # fmt: skip
 def test_what_cannot_be_followed_is_one_line(
     ib_train: Callable[..., Ended], tmp_path: Path, overrides: tuple[str, ...], told: str
 ) -> None:

@@ -15,6 +15,7 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.thermodynamics.zeroth_law import ZerothLaw
 from ib_cli.system.signals import Interrupted
 from tests.conftest import Ended
+from tests.families import family
 
 KEYS: dict[str, Any] = {
     "temperature": 0.05, "other_temperature": 0.4, "prior": 0.5, "other_prior": 0.7, "chains": 32, "steps": 30,
@@ -31,6 +32,7 @@ def regression(small: Callable[..., Experiment]) -> Experiment:
     return small("epochs=42", "architecture.widths=[]", "dataset.path=eight.npz", "classifier=gaussian")
 
 
+@pytest.mark.slow
 def test_two_models_come_to_one_temperature(regression: Experiment) -> None:
     finished = ZerothLaw(**KEYS).run(regression, None)
     lines = [json.loads(line) for line in (regression.records.folder / "thermodynamics.jsonl").read_text().splitlines()]
@@ -58,14 +60,14 @@ def test_a_signal_stops_it(regression: Experiment) -> None:
 TOY = ("dataset=therml_toy", "architecture=therml_toy", "weights=point", "objective=therml", "procedure=zeroth_law")
 
 
-@pytest.mark.parametrize("overrides, told", [
+@pytest.mark.parametrize("overrides, told", family([
     ((*TOY, "sigma=0"), "sigma=0: Langevin dynamics needs a temperature above 0"),
     ((*TOY, "sigma=0.1", "procedure.other_temperature=0"), "procedure.other_temperature=0: must be greater than 0"),
     ((*TOY, "sigma=0.1", "procedure.other_temperature=-1"), "procedure.other_temperature=-1: must be greater than 0"),
     ((*TOY, "sigma=0.1", "epochs=15"), "procedure.burn_in=5: leaves none of the 5 epochs to average"),
     ((*TOY, "sigma=0.1", "procedure.chains=1"), "procedure.chains=1: must be greater than or equal to 2"),
     (("procedure=zeroth_law", "procedure.temperature=1", "batch_size=2000"), "procedure=zeroth_law needs a loss"),
-], ids=["sigma", "zero", "negative", "burn-in", "one copy", "noise"])  # fmt: skip
+], every=2), ids=["sigma", "zero", "negative", "burn-in", "one copy", "noise"])  # fmt: skip
 def test_what_cannot_be_coupled_is_one_line(
     ib_train: Callable[..., Ended], tmp_path: Path, overrides: tuple[str, ...], told: str
 ) -> None:

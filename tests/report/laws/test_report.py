@@ -43,6 +43,7 @@ def test_writes_a_table_and_says_what_each_law_came_to(
     assert not (study / "thermodynamics.csv").exists()
 
 
+@pytest.mark.slow
 def test_draws_a_figure_for_each_law(study: Path, tmp_path: Path) -> None:
     files = draw(contents(Reader().read([study]), thermodynamics=True), tmp_path)
     names = ("first_law", "derivatives_of_J", "maxwell", "susceptibilities", "convexity", "free_rate", "recorded")

@@ -55,6 +55,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Relation]:
     return {relation.statement: relation for relation in found.relations}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -71,6 +72,7 @@ def test_mixed_derivatives_of_the_rate_at_held_entropy(exact: dict[str, Relation
     assert relation.value[middle] != 0
 
 
+@pytest.mark.slow
 def test_they_are_derivatives_of_the_multipliers(exact: dict[str, Relation]) -> None:
     """(∂γ/∂D)_CS at the middle, against finite differences of an exact inversion (Newton's method on (C, D, S))."""
     names, place = ("gamma", "delta", "sigma"), np.array([1.21, 0.605, 4.84])
@@ -93,6 +95,7 @@ def test_they_are_derivatives_of_the_multipliers(exact: dict[str, Relation]) -> 
     assert found.prediction[2, 2, 2] == pytest.approx(slope, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -106,6 +109,7 @@ def test_laws_with_the_entropy(exact: dict[str, Relation], statement: str) -> No
     assert np.nanmax(exact[statement].relative) < 0.02
 
 
+@pytest.mark.slow
 def test_recorded_errors_are_carried_to_the_laws(tmp_path: Path) -> None:
     """One seed of sampled runs: S/N is off by its standard error, and ∂J/∂σ = S/N says so."""
     error = {"R": 1e-4, "C": 1e-4, "D": 1e-4, "S/N": 2e-3, "F": 1e-4}

@@ -15,6 +15,7 @@ from ib_cli.report.page.page import page
 from ib_cli.report.panels.contents import contents
 from ib_cli.report.read.runs import Reader
 from ib_cli.report.write import write_figures
+from tests.families import family
 from tests.report.synthetic import write_estimates, write_run, write_study
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ def test_a_surface_is_drawn_in_space_without_network(playwright: Playwright, sur
         assert [url for url in opened.requests if not url.startswith("blob:")] == [(surface / "report.html").as_uri()]
 
 
+@pytest.mark.slow
 def test_without_webgl_the_figure_stands_for_the_surface(
     playwright: Playwright, surface: Path, only_figures: Callable[..., None]
 ) -> None:
@@ -181,6 +183,7 @@ def test_without_webgl_the_figure_stands_for_the_surface(
         assert opened.complaints == []
 
 
+@pytest.mark.slow
 def test_estimates_are_drawn_in_panels_side_by_side(plain: Browser, study: Path) -> None:
     for run in study.iterdir():
         for estimator in ("kraskov", "mixture"):
@@ -251,7 +254,7 @@ def test_a_slider_plays_the_study_back(plain: Browser, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["done", "unfinished"])
-@pytest.mark.parametrize("epochs", [1, 2])
+@pytest.mark.parametrize("epochs", family([1, 2], quick=[2]))
 def test_one_run_has_a_slider_where_it_has_two_epochs(plain: Browser, tmp_path: Path, epochs: int, status: str) -> None:
     write_run(tmp_path / "study" / "run", epochs=epochs, status=status)
     with page_of(plain, tmp_path / "study") as opened:

@@ -14,6 +14,7 @@ from ib_cli.report.page.plot_parts import point_texts
 from ib_cli.report.panels.first_law import axis_limits, not_positive, slope_series
 from ib_cli.report.quantities import hulls
 from ib_cli.report.write import write_figures
+from tests.families import family
 from tests.report.reporting import contents_of, plots_of
 from tests.report.synthetic import optimum, write_run, write_study
 
@@ -79,6 +80,7 @@ def test_lines_of_a_grid_are_named_by_the_other_multiplier(surface: Path) -> Non
     assert len({trace["line"]["color"] for trace in lines.values()}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unsaved")
 def test_a_random_search_is_not_joined(tmp_path: Path, only_figures: Callable[..., None]) -> None:
     only_figures("frontier", "measures", "first_law")
@@ -168,6 +170,7 @@ def test_a_surface_is_a_figure(surface: Path, tmp_path: Path, only_figures: Call
     assert {"surface_D_C_R.png", "surface_D_C_R.pdf", "first_law.png"} <= files
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unsaved")
 def test_two_surfaces_and_a_pair_share_a_report(
     surface: Path, tmp_path: Path, only_figures: Callable[..., None]
@@ -186,7 +189,7 @@ def test_two_surfaces_and_a_pair_share_a_report(
 
 
 @pytest.mark.usefixtures("unsaved")
-@pytest.mark.parametrize("objective", ["vib", "free_energy"])
+@pytest.mark.parametrize("objective", family(["vib", "free_energy"], quick=["vib"]))
 def test_one_run_has_neither_slopes_nor_a_sweep(tmp_path: Path, objective: str) -> None:
     multiplier = 1e-2 if objective == "vib" else (1.0, 8.0)
     write_run(tmp_path / "study" / "run", objective, multiplier, epochs=2)

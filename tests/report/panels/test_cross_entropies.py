@@ -102,9 +102,8 @@ def test_the_report_writes_the_figure(tmp_path: Path, only_figures: Callable[...
     assert not (tmp_path / "figures" / "cross_entropies.png").exists()
 
 
-@pytest.mark.parametrize(
-    "study", [pytest.param("unpacking_fig3_mnist", marks=pytest.mark.slow), "unpacking_fig3_mnist_small"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("study", ["unpacking_fig3_mnist", "unpacking_fig3_mnist_small"])
 def test_the_studies_leave_what_is_drawn(ib_train: Callable, study: str) -> None:
     few = ("dataset=digits", "dataset.train_size=200", "dataset.test_size=100", "architecture.widths=[16]")
     short = ("epochs=2", "evaluate_every=1", "batch_size=50", "seed=0,1", "device=cpu", "figures=false", "name=study")

@@ -102,6 +102,7 @@ def test_information_against_width_needs_two_widths(tmp_path: Path, study: Path)
     assert found["1", "noise_2"][0].y.tolist() == [40, 40, 40]
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style, "DPI", 40)
     run(tmp_path / "wide", 1.0, width=0.5)

@@ -23,6 +23,7 @@ from ib_cli.report.panels.paths import (
     walks,
 )
 from ib_cli.report.write import write_figures
+from tests.families import family
 from tests.report.path_records import (
     iso_classification,
     measures,
@@ -91,7 +92,7 @@ def test_paths_without_d_error_have_d(tmp_path: Path) -> None:
     assert panels_of(report, walks(report))[0].y == "D"
 
 
-@pytest.mark.parametrize("status", ["unfinished", "failed"])
+@pytest.mark.parametrize("status", family(["unfinished", "failed"], quick=["unfinished"]))
 def test_a_path_that_is_not_done_is_drawn_as_far_as_it_came(
     tmp_path: Path, status: str, only_figures: Callable[..., None], unsaved: None
 ) -> None:

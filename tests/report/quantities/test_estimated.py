@@ -199,6 +199,7 @@ def test_an_estimate_without_a_value_is_left_out(tmp_path: Path) -> None:
     assert rows == {"mixture": [1, 2, 3], "binned": [1, 3]}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unsaved")
 def test_what_an_estimator_lacks_of_a_curve_is_an_empty_panel(study: Path, tmp_path: Path) -> None:
     run = write_run(study / "run", multiplier=0.3, bottleneck={"size": 8})

@@ -15,6 +15,7 @@ from ib_cli.report.page.page import page
 from ib_cli.report.panels.contents import contents
 from ib_cli.report.read.runs import Reader, RecordedRun, read_run
 from ib_cli.report.write import write_tables
+from tests.families import family
 from tests.report.conftest import Ended
 from tests.report.synthetic import write_estimates, write_run, write_study
 
@@ -173,7 +174,9 @@ def reported(study: Path, folder: Path) -> RecordedRun:
     return found
 
 
-@pytest.mark.parametrize(("change", "why"), DAMAGES, ids=[f"{i} {why}" for i, (_, why) in enumerate(DAMAGES)])
+@pytest.mark.parametrize(
+    ("change", "why"), family(DAMAGES, every=2), ids=[f"{i} {why}" for i, (_, why) in enumerate(DAMAGES)]
+)
 def test_a_damage_is_named_and_the_others_are_reported(study: Path, damaged: Path, change: Change, why: str) -> None:
     change(damaged)
     found = reported(study, damaged)

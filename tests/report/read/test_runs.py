@@ -11,6 +11,7 @@ import pytest
 from ib_cli.report.panels.contents import contents
 from ib_cli.report.read.runs import Reader, read_run
 from ib_cli.report.write import write_tables
+from tests.families import family
 from tests.report.synthetic import write_run
 
 
@@ -83,10 +84,10 @@ def test_only_changed_runs_are_read_again(study: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [
+    family([
         {"multipliers": [1]}, {"epochs": float("nan")}, {"seconds": "x"}, {"seed": {}}, {"objective": 3},
         {"lagrangian": []}, {"test": {"R": 10**400}}, {"test": [1]}, {"status": 7}, {"error": 1},
-    ],
+    ], every=3),
     ids=str,
 )  # fmt: skip
 def test_a_damaged_value_leaves_the_other_runs_alone(study: Path, tmp_path: Path, change: dict) -> None:

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from ib_cli.watch.pictures.curves import image_grid, panels, training_curves
+from tests.families import family
 
 
 def lines(epochs, **measures):
@@ -34,7 +35,7 @@ def test_the_panels_are_those_that_were_measured_or_minimised():
     assert panels(lines(1, accuracy=1.0, X=1.0), "H_model[Y|X]") == ["accuracy"]
 
 
-@pytest.mark.parametrize("epochs", [1, 30])
+@pytest.mark.parametrize("epochs", family([1, 30], every=2))
 def test_training_curves_of_one_and_many_epochs(tmp_path, epochs):
     file = tmp_path / "figures" / "training.png"
     training_curves(lines(epochs, J=1.0, R=12.0, C=2.0, accuracy=0.9), file, "C + 0.01 R − γ $x")
@@ -77,6 +78,7 @@ def test_an_interval_fixes_black_and_white(tmp_path):
     assert image.getpixel((image.width // 2, 70))[0] in range(126, 130)
 
 
+@pytest.mark.slow
 def test_nothing_of_matplotlib_is_imported_or_changed_by_the_import():
     code = "import sys, ib_cli.watch.pictures.curves; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

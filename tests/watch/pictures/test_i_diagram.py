@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 
 from ib_cli.watch.pictures.i_diagram import COLOURS, Amount, Atoms, atoms, i_diagrams, place_all
 from ib_cli.watch.pictures.overlapping_discs import Disc, distance_of, ears, head, lens
+from tests.families import family
 
 
 def parts(residual: float, relevant: float, redundant: float, of_y: float = 0.0, of_z: float = 0.0) -> Atoms:
@@ -33,14 +34,17 @@ def counted(y: Disc, z: Disc, x: Disc) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     "amounts",
-    [
-        {"residual": 0.4, "relevant": 1.9, "redundant": 1.2},
-        {"residual": 0.0, "relevant": 2.3, "redundant": 9.0},  # y within z
-        {"residual": 2.3, "relevant": 0.0, "redundant": 0.0},  # nothing is encoded
-        {"residual": 1.5, "relevant": 0.8, "redundant": 2.0, "of_z": 0.5},
-        {"residual": 1.1, "relevant": 0.8, "redundant": 1.0, "of_y": 0.3},
-        {"residual": 1.2, "relevant": 0.3, "redundant": 1.5, "of_y": 0.2, "of_z": 0.4},
-    ],
+    family(
+        [
+            {"residual": 0.4, "relevant": 1.9, "redundant": 1.2},
+            {"residual": 0.0, "relevant": 2.3, "redundant": 9.0},  # y within z
+            {"residual": 2.3, "relevant": 0.0, "redundant": 0.0},  # nothing is encoded
+            {"residual": 1.5, "relevant": 0.8, "redundant": 2.0, "of_z": 0.5},
+            {"residual": 1.1, "relevant": 0.8, "redundant": 1.0, "of_y": 0.3},
+            {"residual": 1.2, "relevant": 0.3, "redundant": 1.5, "of_y": 0.2, "of_z": 0.4},
+        ],
+        every=2,
+    ),
     ids=str,
 )
 def test_areas_are_amounts(amounts: dict[str, float]) -> None:

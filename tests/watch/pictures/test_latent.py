@@ -13,6 +13,7 @@ from PIL import Image
 from ib_cli.experiment.experiment import Experiment
 from ib_cli.run.latent_pictures import draw_latent, on_the_sphere, straight
 from ib_cli.watch.pictures.latent import draw_prior, draw_scatter, farthest, principal
+from tests.families import family
 
 
 def test_two_dimensions_are_shown_as_they_are_and_more_by_their_principal_components() -> None:
@@ -53,7 +54,7 @@ def test_ends_on_one_line_have_a_straight_way(last: list[float]) -> None:
     torch.testing.assert_close(on_the_sphere(first, torch.tensor(last), 7), straight(first, torch.tensor(last), 7))
 
 
-@pytest.mark.parametrize("classes, K", [(10, 2), (15, 6), (40, 3), (None, 3)])
+@pytest.mark.parametrize("classes, K", family([(10, 2), (15, 6), (40, 3), (None, 3)], every=2))
 def test_a_scatter_has_a_colour_for_each_label(tmp_path: Path, classes: int | None, K: int) -> None:
     rng = np.random.default_rng(0)
     y = np.arange(400) % classes if classes else rng.normal(size=400)
@@ -63,7 +64,7 @@ def test_a_scatter_has_a_colour_for_each_label(tmp_path: Path, classes: int | No
     assert len(np.unique(coloured // 32, axis=0)) >= 8
 
 
-@pytest.mark.parametrize("K", [1, 3, 30])
+@pytest.mark.parametrize("K", family([1, 3, 30], quick=[1, 3]))
 def test_the_prior_is_drawn_in_each_dimension(tmp_path: Path, K: int) -> None:
     rng = np.random.default_rng(0)
     z = rng.normal(size=(300, K))
@@ -74,16 +75,19 @@ def test_the_prior_is_drawn_in_each_dimension(tmp_path: Path, K: int) -> None:
 
 @pytest.mark.parametrize(
     "words, files",
-    [
-        (("objective=vae",), {"latent", "prior", "interpolations"}),
-        (("objective=vib",), {"latent", "prior"}),
-        (("objective=vib", "bottleneck.size=1"), {"prior"}),
-        (("objective=ce",), {"latent"}),
-        (("objective=autoencoder",), {"latent", "interpolations"}),
-        (("objective=gan",), {"interpolations"}),
-        (("objective=vq_vae",), set()),
-        (("objective=vib", "dataset=gaussian"), {"latent", "prior"}),
-    ],
+    family(
+        [
+            (("objective=vae",), {"latent", "prior", "interpolations"}),
+            (("objective=vib",), {"latent", "prior"}),
+            (("objective=vib", "bottleneck.size=1"), {"prior"}),
+            (("objective=ce",), {"latent"}),
+            (("objective=autoencoder",), {"latent", "interpolations"}),
+            (("objective=gan",), {"interpolations"}),
+            (("objective=vq_vae",), set()),
+            (("objective=vib", "dataset=gaussian"), {"latent", "prior"}),
+        ],
+        every=2,
+    ),
     ids=lambda value: "+".join(sorted(value)),
 )
 def test_each_model_has_the_pictures_of_its_parts(

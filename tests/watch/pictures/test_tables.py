@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ib_cli.watch.pictures.tables import Tables, draw_tables
+from tests.families import family
 
 
 def tables(decoder: bool, marginal: bool) -> Tables:
@@ -29,7 +30,9 @@ def test_distributions_follow_from_the_tables() -> None:
     assert tables(decoder=False, marginal=False).reconstruction is None
 
 
-@pytest.mark.parametrize("decoder, marginal", [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize(
+    "decoder, marginal", family([(True, True), (True, False), (False, True), (False, False)], every=2)
+)
 def test_the_picture_is_drawn_of_what_there_is(tmp_path: Path, decoder: bool, marginal: bool) -> None:
     draw_tables(tables(decoder, marginal), tmp_path / "figures" / "tables.png", "minimised: R + D", "R = 1 nats")
     (file,) = (tmp_path / "figures").iterdir()

@@ -76,6 +76,7 @@ def test_both_mirrors_are_written_and_the_id_is_that_of_none(ib_train: Callable)
     assert "done before" in ib_train(*SMALL, "epochs=1").out
 
 
+@pytest.mark.slow
 def test_a_multirun_has_both(ib_train: Callable) -> None:
     pytest.importorskip("tensorboard")
     ended = ib_train("-m", *SMALL, "epochs=1", "seed=0,1", "tracker=[none,tensorboard]")
