@@ -94,8 +94,8 @@ def _names_a_word(command: Command, line: str) -> bool:
 
 
 def _squeezed(text: str) -> str:
-    """Without spaces, and without the quotes and letters that an answer puts right."""
-    return "".join(plain([re.sub(r"\s", "", text)]))
+    """Without spaces and quotes, and without the letters that an answer puts right."""
+    return re.sub("['\"]", "", "".join(plain([re.sub(r"\s", "", text)])))
 
 
 def _without(command: Command, text: str) -> str:

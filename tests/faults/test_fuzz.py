@@ -29,6 +29,7 @@ FOUND = [  # each broke a rule when it was first drawn
     ["-m", "hydra.sweeper=x"],
     ["--shell-completion"],
     ["dataset=npz", "dataset.path=" + "x" * 300],
+    ["\U0010e8e2X'¾", "sweep=linspace(0,1,2)", "linspace(0,1,2)"],
 ]
 FOUND_ELSEWHERE = [
     ("ib-evaluate", ["dataset.path=${}", "outputs/my_study"]),
