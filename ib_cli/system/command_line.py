@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.system.output import drop_output, named_output
-from ib_cli.system.secrets import told_line
+from ib_cli.system.secrets import begin, told_line
 from ib_cli.system.signals import acting
 
 TRACEBACK = "HYDRA_FULL_ERROR"  # environment variable: 1 shows where an error comes from, as in ib-train
@@ -48,6 +48,7 @@ def exit_codes(program: str) -> Iterator[None]:
     """Within the block errors become one line on standard error and an exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of studies in a locale without their letters
+    begin(sys.argv[1:], os.environ)  # its secrets are hidden from here on
     try:
         with acting(), named_output():
             yield

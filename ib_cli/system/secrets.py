@@ -6,11 +6,12 @@ repeat it, hides it too.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from ib_cli.system.plain_text import printable
 
@@ -18,15 +19,22 @@ HIDDEN = "***"
 ENVIRONMENT = "env_set"  # Hydra's key of environment variables, which may hold anything
 OURS = "IB_TRAIN_JOBS"  # the one among them that the program itself sets: no secret
 SECRET = frozenset(
-    ("key", "apikey", "token", "secret", "password", "passwd", "pwd", "passphrase", "credential", "credentials", "auth")
-)
+    ("key", "apikey", "token", "secret", "password", "passwd", "pwd", "pass", "passphrase", "credential", "auth",
+     "authorization", "cookie")
+)  # fmt: skip
 ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "credential", "apikey", "accesskey", "secretkey")
 PLACES = frozenset(("PWD", "OLDPWD"))  # the shell's own variables: folders, not passwords
 LONGEST_PATH = 4096
 LEAST, LEAST_COMMON = 4, 8  # letters of a secret, and of another value, that is looked for in other texts
-_ACCOUNT = re.compile(r"(?<=://)([^/@\s'\"]+)@")  # as in https://name:password@host
-_INNER = re.compile(r"(['\"]?)([\w.-]+)\1(\s*[:=]\s*)(?!//)([^,}\]\s]+)")  # a key and its value within a dictionary
-_ASSIGNED = re.compile(r"\b(\w+)=([^\s,;&'\"\])}]+)")  # as in export API_KEY=…, or ?token=… of an address
+# As in https://name:password@host, up to the last @: a password may hold @ and /. A number after : is a port.
+_ACCOUNT = re.compile(r"(?<=://)([^/@:\s'\"]*:(?!\d+[/@])[^\s'\"]+|[^/\s'\"]+)@")
+_NESTED = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"  # a dictionary, with up to two more within
+# A key and its value within a dictionary: a word, or all of an inner list or dictionary.
+_INNER = re.compile(rf"(['\"]?)([\w.-]+)\1(\s*[:=]\s*)(?!//)(\[[^\]]*\]|{_NESTED}|[^,}}\]\s]+)")
+# Text in quotes, which may be escaped themselves, or up to a space or a mark; a comma ends it before a space or NAME=.
+_VALUE = r"""(\\*"[^"]*"|\\*'[^']*'|(?:[^\s,;&'"\])}]|,(?!\s|[\w.]+=|$))+)"""
+_ASSIGNED = re.compile(rf"\b(\w+=){_VALUE}")  # as in export API_KEY=…, or ?token=… of an address
+_WRITTEN = re.compile(rf"(--[\w-]+\s+|\b[\w-]+:\s+){_VALUE}")  # as in --token …, or api_key: …
 _WORD = re.compile(r"(?=.{1,15}$)[a-z]+(?:[_.-][a-z]+)*")  # such as gaussian, which stands in any config
 _INTERPOLATION = re.compile(r"\$\{[^${}]*\}")
 KEPT = 60  # letters at each end of a word that is cut
@@ -51,15 +59,20 @@ class FromEnvironment(str):
 def sounds_secret(key: str) -> bool:
     """Whether a key, or the name of a variable, is that of a secret: `api_key`, `tracker.apiKey`, `DB_PASSWORD`."""
     parts = re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", key).lower())
+    parts += [part[:-1] for part in parts if part.endswith("s")]  # several of them
     return not SECRET.isdisjoint(parts) or any(part.endswith(ENDINGS) for part in parts)
 
 
 def remember(value: Any, shown: str = HIDDEN, least: int = LEAST) -> str:
-    """Hide this value wherever it comes up from now on; returns what stands for it. Shorter ones would hide words."""
+    """Hide this value wherever it comes up from now on; returns what stands for it. Shorter ones would hide words.
+
+    Also as Python, JSON, YAML and addresses write it.
+    """
     text = str(value).strip("'\"")
     if len(text) >= least and text != HIDDEN:
-        _known.setdefault(text, shown)
-        _known.setdefault(quote(text, safe=""), shown)
+        written = repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+        for form in (text, *written, quote(text, safe=""), quote(text), quote_plus(text), printable(text)):
+            _known.setdefault(form, shown)
     return shown
 
 
@@ -101,7 +114,7 @@ def _cut(found: re.Match[str]) -> str:
 
 def masked(text: str) -> str:
     """A value of a command or a config without the secrets that it holds beside other things."""
-    return _ASSIGNED.sub(_assigned, _ACCOUNT.sub(_account, text))
+    return _WRITTEN.sub(_assigned, _ASSIGNED.sub(_assigned, _ACCOUNT.sub(_account, text)))
 
 
 def told_word(word: str) -> str:
@@ -115,7 +128,7 @@ def told_word(word: str) -> str:
         kept = _INTERPOLATION.fullmatch(value) and ENVIRONMENT not in word
         return f"{key}={value if kept else remember(value) if value else ''}"
     if sign and "{" in value:
-        value = _INNER.sub(lambda found: found[1] + found[2] + found[1] + found[3] + _inner(found), value)
+        value = _INNER.sub(_shown, value)
     return f"{key}{sign}{masked(value)}" if sign else masked(word)
 
 
@@ -154,16 +167,30 @@ def _is_place(text: str) -> bool:
 
 
 def _inner(found: re.Match[str]) -> str:
-    return remember(found[4]) if sounds_secret(found[2]) and not _INTERPOLATION.match(found[4]) else found[4]
+    if not sounds_secret(found[2]):
+        return _INNER.sub(_shown, found[4])  # an inner dictionary
+    if _INTERPOLATION.match(found[4]):
+        return found[4]
+    for part in re.split(r"[\[\]{},:\s]+", found[4]):
+        remember(part)
+    return HIDDEN
+
+
+def _shown(found: re.Match[str]) -> str:
+    return found[1] + found[2] + found[1] + found[3] + _inner(found)
 
 
 def _account(found: re.Match[str]) -> str:
     if found[1] != HIDDEN:
-        remember(found[1].rpartition(":")[2])
+        name, colon, password = found[1].partition(":")
+        for part in (password, password.partition("@")[0]) if colon else (name,):
+            remember(part)
     return f"{HIDDEN}@"
 
 
 def _assigned(found: re.Match[str]) -> str:
-    if found[1].lower() == "key" or not sounds_secret(found[1]) or found[2].startswith("$"):
+    name = found[1].strip("-=: \t\n")
+    value = found[2].strip("\\'\"")
+    if name.lower() == "key" or not sounds_secret(name) or not value or value == HIDDEN or value.startswith("$"):
         return found[0]
-    return f"{found[1]}={remember(found[2])}"
+    return found[1] + remember(value)

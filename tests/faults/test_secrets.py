@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 import yaml
@@ -22,6 +24,8 @@ from ib_cli.config.environment import told_by_name
 from ib_cli.config.told_command import told_command
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.main import main as report
+from ib_cli.run.encode import main as encode
+from ib_cli.run.evaluate import main as evaluate
 from ib_cli.run.run_ids import run_id
 from ib_cli.run.stored_config import stored_config
 from ib_cli.system.secrets import (
@@ -250,6 +254,18 @@ def test_a_default_of_a_secret_variable_is_no_word_of_the_file() -> None:
         ('a.setup_lines=["export WANDB_API_KEY=abcdef"]', 'a.setup_lines=["export WANDB_API_KEY=***"]'),
         ("hydra.launcher.env={A_TOKEN:abcdef,B:c}", "hydra.launcher.env={A_TOKEN:***,B:c}"),
         ("++hydra.job.env_set.IB_TRAIN_JOBS=0123", "++hydra.job.env_set.IB_TRAIN_JOBS=0123"),
+        ("a.b={tokens: [abcdef, ghijkl], e: 1}", "a.b={tokens: ***, e: 1}"),
+        ("a.b={c: {passwords: {d: abcdef, e: {f: abcdef}}}, g: 1}", "a.b={c: {passwords: ***}, g: 1}"),
+        ("a.b={Authorization: abcdef, db_pass: abcdef}", "a.b={Authorization: ***, db_pass: ***}"),
+        ("tracker.uri=sql://me:abcdef@/ghijkl@host/db", "tracker.uri=sql://***@host/db"),
+        ("tracker.uri=https://abcdef@host/x@y", "tracker.uri=https://***@host/x@y"),
+        ("tracker.uri=https://host:8080/@user", "tracker.uri=https://host:8080/@user"),
+        ("tracker.tags=['API_KEY=\"abcdef\"']", "tracker.tags=['API_KEY=***']"),
+        ("a.b=['export DB_PASSWORD=abcdef,gh x','A_KEY=abcdef']", "a.b=['export DB_PASSWORD=*** x','A_KEY=***']"),
+        ("a.lines=DB_PASSWORD=abcdef,epochs=3", "a.lines=DB_PASSWORD=***,epochs=3"),
+        ("a.lines=['login --token abcdef']", "a.lines=['login --token ***']"),
+        ("a.text='api_key: abcdef'", "a.text='api_key: ***'"),
+        ("a.lines=['export A_KEY=$(cat file)']", "a.lines=['export A_KEY=$(cat file)']"),
         ("sampler.monkey=abcdef", "sampler.monkey=abcdef"),
         ("+a.key=", "+a.key="),
     ],
@@ -259,6 +275,37 @@ def test_words_of_a_command(word: str, told: str) -> None:
     assert told_word(told) == told
     if told != word and "${" not in word:
         assert "abcdef" not in hidden("the value abcdef was wrong")
+
+
+def test_a_secret_is_hidden_as_other_languages_write_it() -> None:
+    value = 'Ab\\s3cr3t\té"c/d e\nf'
+    begin([], {"MY_PRIVATE_KEY": value})
+    for text in (
+        repr(value),
+        json.dumps(value),
+        json.dumps(value, ensure_ascii=False),
+        quote(value),
+        quote_plus(value),
+    ):
+        assert "s3cr3t" not in hidden(f"error: {text}"), text
+
+
+def test_a_part_of_an_account_is_hidden_elsewhere_too() -> None:
+    masked("https://me:p4ssw0rd@host/a@b")
+    assert hidden("p4ssw0rd") == HIDDEN
+
+
+@pytest.mark.parametrize("program", ["report", "encode", "evaluate"])
+def test_other_programs_hide_what_the_environment_holds(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", CANARY)
+    main = {"report": report, "encode": encode, "evaluate": evaluate}[program]
+    monkeypatch.setattr("sys.argv", [f"ib-{program}", "outputs", "--x", CANARY])
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr()
+    assert HIDDEN in said.err and CANARY not in said.out + said.err
 
 
 def test_what_is_remembered_is_hidden_in_any_text() -> None:
