@@ -51,12 +51,11 @@ def _wrong_spacing(words: Sequence[str], right: Words) -> str:
 
 def _as_typed(line: str, words: Sequence[str]) -> str:
     """The line with the value as it was typed, in place of what it was read as: `name=1e-3`, not `name=0.001`."""
-    told = TOLD.match(line)
-    for word in words if told else ():
-        key, equals, value = word.lstrip("+").partition("=")
-        if told and equals and key == told[1] and value and not is_sweep(word):
-            return f"{key}={value}: {line[told.end() :]}"
-    return line
+    if not (told := TOLD.match(line)):
+        return line
+    word = next((word for word in reversed(words) if word.lstrip("+").startswith(f"{told[1]}=")), "")  # the last counts
+    key, _, value = word.lstrip("+").partition("=")
+    return f"{key}={value}: {line[told.end() :]}" if value and not is_sweep(word) else line
 
 
 def _left(words: Words, program: str) -> str:
@@ -108,7 +107,12 @@ def _mended(word: str, known: KnownKeys) -> Words:
     fitting = switched(meant.key, value, known)
     if fitting is None:  # the line names the key, and the value is for the person to choose
         return [word]
-    right = _mended_option(meant.key, value, known) if meant.key in known.groups() else f"{meant.key}={fitting}"
+    if meant.key in known.groups():
+        right = _mended_option(meant.key, value, known)
+        if OPTION.fullmatch(value) and right.partition("=")[2] == value not in known.options(meant.key):
+            return [word]  # it would be as wrong
+    else:
+        right = f"{meant.key}={fitting}"
     return [*([meant.option] if meant.option else []), right]
 
 

@@ -20,6 +20,8 @@ LIKELY = ("objective", "dataset", "optimizer", "architecture", "bottleneck", "pr
           "estimators", "tracker", "marginal", "classifier", "decoder", "weights", "noise")  # fmt: skip
 
 EITHER = (*TEXTS, "device", "precision")  # keys of words that people give numbers: gpu=0, amp=16
+WORD = re.compile(r"[A-Za-z][\w-]*")
+SWITCHES = ("true", "false", "yes", "no", "on", "off", "none", "null", "never", "all", "full", "auto")
 OPTION = re.compile(r"\w[\w-]*")  # the name of an option, which is no pattern of files
 
 
@@ -48,12 +50,13 @@ def _meant(typed: str, known: KnownKeys, value: str) -> Meant | None:
     if rest and first == "hydra":
         return _of_hydra(typed, known)
     if rest and (group := _group(first, known)):
-        elsewhere = None if rest[-1] in MULTIPLIERS and group != "objective" else _alone(rest[-1], known, value)
+        own = group == "tracker" or (rest[-1] in MULTIPLIERS and group != "objective")  # means nothing elsewhere
+        elsewhere = None if own else _named(rest[-1], known, value)
         return _within(group, ".".join(rest), known) or elsewhere
     if rest:
         if owner := next((group for group in _in_order(known.groups()) if first in known.options(group)), None):
-            return _of_option(owner, first, ".".join(rest), known) or _alone(rest[-1], known)
-        return _alone(rest[-1], known, value)
+            return _of_option(owner, first, ".".join(rest), known) or _named(rest[-1], known)
+        return _named(rest[-1], known, value)
     return _alone(typed, known, value)
 
 
@@ -142,13 +145,35 @@ def _of_option(group: str, option: str, key: str, known: KnownKeys) -> Meant | N
     return Meant(f"{group.replace('/', '.')}.{near}", chosen) if near else None
 
 
-def _alone(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
+def _alone(typed: str, known: KnownKeys, value: str) -> Meant | None:
     """A key without its group: exact before alike, the chosen options before others."""
+    if (named := _named(typed, known, value)) or typed in MULTIPLIERS:
+        return named  # of a multiplier that is not chosen the error line says which objectives have it
+    upper, groups, leaves = _places(known, value)
+    near = near_word(typed, [*upper, *groups, *MULTIPLIERS, *leaves])
+    meant = Meant(leaves.get(near, near)) if near else None
+    return meant if meant and _may_be(meant, value, known) else None
+
+
+def _places(known: KnownKeys, value: str) -> tuple[list[str], list[str], dict[str, str]]:
+    """The keys at the top, the groups, and last word → key of those within groups that can have the value."""
     chosen = list(known.chosen_keys())
     groups = [group for group in known.groups() if not group.startswith("hydra") or "/" in group]
     upper = [key for key in chosen if "." not in key]
     inner = (key for key in chosen if "." in key and not key.startswith(("hydra.", "objective.")))
-    leaves = _by_leaf(key for key in inner if _takes(Meant(key), value, known))
+    return upper, groups, _by_leaf(key for key in inner if _takes(Meant(key), value, known))
+
+
+def _may_be(meant: Meant, value: str, known: KnownKeys) -> bool:
+    """Whether a key of which the typed one has only some letters can have the value: a key of numbers has no word."""
+    default = known.chosen_keys().get(meant.key, 0.0 if meant.key in MULTIPLIERS else None)
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    return not (number and WORD.fullmatch(value) and value.casefold() not in SWITCHES and meant_number(value) is None)
+
+
+def _named(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
+    """The key, in any group, of a name that is written in another way, or is another program's for it."""
+    upper, groups, leaves = _places(known, value)
     if value and (named := [group for group in same_word(typed, groups) if value in known.options(group)]):
         return Meant(named[0])
     if typed in ("study", "experiment", "sweeps") and value in known.options("sweep"):
@@ -158,7 +183,7 @@ def _alone(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
     if typed in leaves:
         return Meant(leaves[typed])
     if typed in MULTIPLIERS:
-        return None  # the error line says which objectives have it
+        return None
     for names in (upper, groups, leaves):
         if same := same_word(typed, names):
             return Meant(leaves[same[0]] if names is leaves else same[0])
@@ -168,8 +193,7 @@ def _alone(typed: str, known: KnownKeys, value: str = "") -> Meant | None:
         for option in known.options(group):
             if group not in ("objective", "sweep") and (same := same_word(typed, known.keys(group, option))):
                 return Meant(f"{group.replace('/', '.')}.{same[0]}", f"{group}={option}")
-    near = near_word(typed, [*upper, *groups, *MULTIPLIERS, *leaves])
-    return Meant(leaves.get(near, near)) if near else None
+    return None
 
 
 def _takes(meant: Meant, value: str, known: KnownKeys) -> bool:

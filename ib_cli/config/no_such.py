@@ -57,7 +57,8 @@ def no_folder(folder: Path) -> str:
 
 def no_option(arguments: Sequence[str]) -> str:
     """The line for a word that chooses for a group what is no option's name: null, a number, a mapping."""
-    wrong = (word for word in arguments if re.fullmatch(r"\w+=(null|true|false|[-+.\d].*|\{.*)", word, re.IGNORECASE))
+    last = {word.partition("=")[0]: word for word in arguments}.values()  # what counts of a group given twice
+    wrong = (word for word in last if re.fullmatch(r"\w+=(null|true|false|[-+.\d].*|\{.*)", word, re.IGNORECASE))
     found = next((word for word in wrong if word.partition("=")[0] in groups()), "a group")
     return f"{found}: choose one of the group's options, as ib-train --help lists them"
 
@@ -75,7 +76,7 @@ def no_such_key(key: str, arguments: Sequence[str]) -> str:
         return _no_multiplier(key, known)
     if key.startswith("objective.minimise."):
         return f"{key}: not in this objective yet; +{key}=… adds it"
-    typed = (word.lstrip("+").partition("=") for word in arguments)
+    typed = (word.lstrip("+").partition("=") for word in reversed(arguments))  # the last counts
     value = next((value for name, _, value in typed if name == key), "")
     group, _, inner = key.partition(".")
     if value.casefold() in ("true", "yes", "on", "1", "") and (named := option_alone(key, known)):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from ib_cli.config.unreadable_files import config_folders
+from omegaconf import OmegaConf
+
+from ib_cli.config.unreadable_files import config_folders, no_plain_file, reading_error_of
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.system.home import expanded
 from ib_cli.system.places import is_file
@@ -20,10 +23,20 @@ def study_files(words: Sequence[str]) -> dict[str, Path]:
     found = {}
     for value in _chosen(words):
         if value.endswith((".yaml", ".yml")):
-            if not is_file(file := expanded(value)):
+            if wrong := no_plain_file(file := expanded(value)):
+                raise ConfigError(f"sweep={value}: {wrong}")
+            if not is_file(file):
                 raise ConfigError(f"sweep={value}: there is no such file")
             found[value] = file
     return found
+
+
+def content_of(file: Path) -> Any:
+    """The content of a study's file. Raises ConfigError, naming it, where it cannot be read, and yaml.YAMLError."""
+    try:
+        return OmegaConf.load(file)
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(reading_error_of(file, error)) from error
 
 
 def check_headers(words: Sequence[str]) -> None:

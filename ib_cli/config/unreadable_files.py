@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from ib_cli.system.places import is_file, is_folder
+from ib_cli.system.places import is_file, is_folder, is_there
 
 UNREADABLE = (yaml.YAMLError, UnicodeDecodeError, RecursionError)  # what reading a config file raises, beside OSError
 TOO_DEEP = "its values are nested too deeply"
@@ -46,12 +46,36 @@ def no_file(option: str, words: Sequence[str]) -> str:
     """One line for an option, `group/name`, that is there in one of `config_folders` and is no file; '' for others."""
     for folder in config_folders(words):
         file = folder / f"{option}.yaml"
-        if os.path.lexists(file) and not is_file(file):
-            kind = "a folder" if file.is_dir() else "a link to no file" if file.is_symlink() else "a pipe or a device"
-            return f"{file}: a config must be a file, and this is {kind}"
+        if wrong := no_plain_file(file):
+            return wrong
         if is_file(folder / f"{option}.yml"):
             return f"{folder / option}.yml: the name of a config ends in .yaml"
     return ""
+
+
+def no_plain_file(file: Path) -> str:
+    """One line for a path at which there is something that is no file; '' for others."""
+    if is_file(file) or not os.path.lexists(file):
+        return ""
+    kind = "a folder" if is_folder(file) else "a pipe or a device" if is_there(file) else "a link to no file"
+    return f"{file}: a config must be a file, and this is {kind}"
+
+
+def reading_error_of(file: Path, error: Exception) -> str:
+    """One line for an error raised while this config file was read, for errors that do not name it; '' for others."""
+    if isinstance(error, OSError):
+        return f"{file}: cannot be read ({error.strerror})"
+    if isinstance(error, RecursionError):
+        return f"{file}: {TOO_DEEP}"
+    if isinstance(error, UnicodeDecodeError):
+        return _no_utf_8(file, file.read_bytes(), error)
+    return ""
+
+
+def _no_utf_8(file: Path, content: bytes, error: UnicodeDecodeError) -> str:
+    """`error.object`: the content, or the part of it that was read."""
+    line = content[: content.index(error.object) + error.start].count(b"\n") + 1
+    return f"{file}: is no YAML in UTF-8: line {line}: {error.reason}: save it as UTF-8"
 
 
 def reading_error(error: Exception, words: Sequence[str]) -> str:
@@ -69,8 +93,7 @@ def reading_error(error: Exception, words: Sequence[str]) -> str:
         return f"{error.name}: is no YAML in UTF-8: character {error.position + 1}: {error.reason}"
     for file in (file for folder in config_folders(words) for file in sorted(folder.rglob("*.yaml"))):
         if isinstance(error, UnicodeDecodeError) and file.is_file() and error.object in (content := file.read_bytes()):
-            line = content[: content.index(error.object) + error.start].count(b"\n") + 1
-            return f"{file}: is no YAML in UTF-8: line {line}: {error.reason}: save it as UTF-8"
+            return _no_utf_8(file, content, error)
     return f"a config file is no YAML in UTF-8 ({' '.join(str(error).split())})"
 
 

@@ -33,6 +33,7 @@ from ib_cli.run.codebooks import check_codebook
 from ib_cli.run.measured import content_digest, judging_folder, measured_folder
 from ib_cli.run.noise import check_drawn, check_noise, with_noise
 from ib_cli.run.stored_config import stored_config
+from ib_cli.run.too_large import OVERFLOW, too_large
 from ib_cli.run.validation import DRAWN, PARTS, ValidConfig, absent, validate
 from ib_cli.system.home import expanded
 from ib_cli.system.temporary import settle_temporary
@@ -68,8 +69,10 @@ def build(
         else:
             model, objective = measured.model, measured.experiment.objective
             multipliers = measured.experiment.multipliers
-    except RuntimeError as error:  # from torch: the network does not fit in memory
-        raise ConfigError(f"architecture: this model cannot be made ({in_a_line(error)})") from error
+    except (RuntimeError, OverflowError, TypeError) as error:  # from torch: the network does not fit in memory
+        if isinstance(error, TypeError) and OVERFLOW not in str(error):
+            raise
+        raise ConfigError(too_large(config, error)) from error
     # The faster order for the weights of convolutions. torch's stubs lack this call.
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     experiment = Experiment(
