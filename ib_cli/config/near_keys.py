@@ -11,7 +11,7 @@ from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.config.near_choices import value_of_a_key
 from ib_cli.config.near_numbers import meant_number
-from ib_cli.config.near_words import near_word, same_word
+from ib_cli.config.near_words import near_word, same_word, squashed
 from ib_cli.config.spacings import TEXTS
 from ib_cli.system.places import is_file
 
@@ -52,6 +52,8 @@ def _meant(typed: str, known: KnownKeys, value: str) -> Meant | None:
     if rest and (group := _group(first, known)):
         own = group == "tracker" or (rest[-1] in MULTIPLIERS and group != "objective")  # means nothing elsewhere
         elsewhere = None if own else _named(rest[-1], known, value)
+        if first == group and elsewhere and (elsewhere.option or not _is_called(elsewhere, rest[-1])):
+            elsewhere = None  # whoever names a group means it
         return _within(group, ".".join(rest), known) or elsewhere
     if rest:
         if owner := next((group for group in _in_order(known.groups()) if first in known.options(group)), None):
@@ -98,6 +100,11 @@ def option_alone(typed: str, known: KnownKeys) -> tuple[str, str] | None:
         if not group.endswith("_options") and (same := [each for each in same_word(typed, options) if each != "none"]):
             return group, same[0]
     return None
+
+
+def _is_called(meant: Meant, name: str) -> bool:
+    """Whether this is the key's own name, written in any way."""
+    return squashed(meant.key.rpartition(".")[2]) == squashed(name)
 
 
 def _group(word: str, known: KnownKeys) -> str | None:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-ALIKE = 0.66  # least likeness of a misspelt word, as difflib measures it
+ALIKE = 0.7  # least likeness of a misspelt word, as difflib measures it
 GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "ρ": "rho", "σ": "sigma"}
 # Words of other programs and papers → our keys, groups and options; without separators, in small letters.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {

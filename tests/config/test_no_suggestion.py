@@ -33,6 +33,9 @@ def test_a_key_near_nothing_of_its_group_has_no_suggestion(ib_train: Callable, w
         ("tracker.epochs", "abc", None),
         ("optimizer.extra", "abc", None),
         ("architecture.headers", "abc", None),
+        ("optimizer.tags", "abc", None),
+        ("optimizer.path", "abc", None),
+        ("dataset.address", "abc", None),
         ("nothing.headers", "abc", None),
         ("extra", "abc", None),  # beta takes numbers
         ("headers", "abc", None),  # and so does threads
