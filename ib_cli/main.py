@@ -37,7 +37,7 @@ from ib_cli.config.error_lines import UsageError, again, check_hydra, check_word
 from ib_cli.config.expansions import expanded
 from ib_cli.config.guarded_hydra import STUDY, guarded_hydra
 from ib_cli.config.hydra_parser import whole_parser
-from ib_cli.config.own_studies import check_headers, content_of, study_files
+from ib_cli.config.own_studies import check_headers, named, study_files
 from ib_cli.config.quick_composing import quick_composing
 from ib_cli.config.quick_yaml import quick_yaml
 from ib_cli.config.study_folder import check_study_folder
@@ -338,7 +338,9 @@ def store_studies() -> None:
         folder, _, name = option.rpartition("/")
         group = "/".join(["sweep", *folder.split("/")] if folder else ["sweep"])
         provider = f"{STUDY}{file}" if option in own else "main"
-        store.store(name=name, group=group, package="_global_", node=content_of(file), provider=provider)
+        with named(file):
+            node = OmegaConf.load(file)
+        store.store(name=name, group=group, package="_global_", node=node, provider=provider)
 
 
 def job(config: DictConfig) -> Outcome:

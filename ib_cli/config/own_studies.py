@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from omegaconf import OmegaConf
 
 from ib_cli.config.unreadable_files import config_folders, no_plain_file, reading_error_of
 from ib_cli.contracts.errors import ConfigError
@@ -31,10 +29,11 @@ def study_files(words: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def content_of(file: Path) -> Any:
-    """The content of a study's file. Raises ConfigError, naming it, where it cannot be read, and yaml.YAMLError."""
+@contextmanager
+def named(file: Path) -> Iterator[None]:
+    """Within the block, which reads a study's file, an error that does not name the file is a ConfigError that does."""
     try:
-        return OmegaConf.load(file)
+        yield
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(reading_error_of(file, error)) from error
 
