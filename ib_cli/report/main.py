@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.report_parser import ReportParser
+from ib_cli.study.kept_files import check_output_folder
 from ib_cli.system.command_line import exit_codes
 from ib_cli.system.matplotlib_import import import_matplotlib
 from ib_cli.system.places import is_folder, is_there
@@ -104,6 +105,8 @@ def _report(options: argparse.Namespace) -> None:
     for folder in options.folders:
         if not is_folder(folder):
             raise ConfigError(f"{folder}: {'no folder' if is_there(folder) else 'no such folder'}")
+    if options.output is not None:
+        check_output_folder(options.output)
     settle_temporary(options.output or options.folders[0])
     _import_all()
     from ib_cli.report.read.runs import Reader

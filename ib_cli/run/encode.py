@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.changeable import CHANGEABLE, check_words
-from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
+from ib_cli.run.chosen_samples import add_flags, check_flags, check_not_read, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
 from ib_cli.system.places import is_there
 from ib_cli.system.plain_text import printable
@@ -76,6 +76,7 @@ def _encode(options: argparse.Namespace) -> None:
         found = f"{len(runs)} runs: name one, such as {runs[0].folder}" if runs else "none of these runs is done"
         raise ConfigError(found)
     (run,) = runs
+    check_not_read(options, runs)
     with named(options.data or run.folder):
         arrays = run.represent_split(chosen_split(run, options, labelled=False), options.samples, options.seed)
     content = io.BytesIO()
@@ -87,7 +88,7 @@ def _encode(options: argparse.Namespace) -> None:
 
 
 def _output(options: argparse.Namespace) -> Path:
-    """The file to write. Raises ConfigError where it would replace one that nobody has named, or the samples."""
+    """The file to write. Raises ConfigError where it would replace one that nobody has named."""
     if options.output is None:
         if is_there(DEFAULT):
             raise ConfigError(f"{DEFAULT}: is there already: name a file with --output; --output {DEFAULT} replaces it")
@@ -95,6 +96,4 @@ def _output(options: argparse.Namespace) -> Path:
     output: Path = options.output
     if output.suffix != ".npz":
         raise ConfigError(f"--output {output}: must end in .npz")
-    if options.data is not None and output.resolve() == Path(options.data).resolve():
-        raise ConfigError(f"--output {output}: is the file of --data, which would be lost: choose another name")
     return output
