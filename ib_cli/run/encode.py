@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,12 +63,14 @@ def _encode(options: argparse.Namespace) -> None:
 
     with uncollected():
         from ib_cli.run.finished_words import runs_of
-    from ib_cli.system.atomic import write_atomically
+    from ib_cli.system.atomic import replacing
 
     check_flags(options)
     check_words(options.words, parser())
-    if options.samples < 1:
-        raise ConfigError(f"--samples {options.samples}: must be at least 1")
+    if not 1 <= options.samples < 2**31:
+        raise ConfigError(f"--samples {options.samples}: must be at least 1 and less than {2**31}")
+    if not 0 <= options.seed < 2**63:  # as the key `seed` of a run
+        raise ConfigError(f"--seed {options.seed}: must be at least 0 and less than {2**63}")
     output = _output(options)
     runs = runs_of(options.words)
     if len(runs) != 1:
@@ -79,10 +80,9 @@ def _encode(options: argparse.Namespace) -> None:
     check_not_read(options, runs)
     with named(options.data or run.folder):
         arrays = run.represent_split(chosen_split(run, options, labelled=False), options.samples, options.seed)
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     replaced = " (in place of an older file)" if is_there(output) else ""
-    write_atomically(output, content.getvalue())
+    with replacing(output) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     shapes = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
     print(f"{printable(output)}: {shapes}{replaced}")
 
