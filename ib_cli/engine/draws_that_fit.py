@@ -34,9 +34,9 @@ def _left_on_gpu(device: torch.device) -> float:
 
 def few(batch: Batch, count: int = 2) -> Batch:
     """The samples of a batch's first `count` distinct inputs."""
-    shared = len(batch.y) // len(batch.x)
-    x, *others = batch
-    return Batch(x[:count], *(None if part is None else part[: count * shared] for part in others))
+    rows = count * (len(batch.y) // len(batch.x))
+    weight, y_probabilities = (None if part is None else part[:rows] for part in batch[2:])
+    return Batch(batch.x[:count], batch.y[:rows], weight, y_probabilities)
 
 
 def check_draws(each: int, draws: int, samples: int, device: torch.device) -> None:

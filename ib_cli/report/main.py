@@ -139,6 +139,12 @@ def _read(reader: Reader, folders: Sequence[Path]) -> list[RecordedRun]:
     started = time.monotonic()
     runs = reader.read(folders)
     for folder in reader.without:
+        hidden = [run.folder for run in runs if run.folder.is_relative_to(folder.resolve())]
+        if hidden:
+            raise ConfigError(
+                f"{folder} holds no run of ib-train that can be read, and {counted(len(hidden), 'folder')} cannot be "
+                f"read, such as {hidden[0]}: name a study's folder, such as outputs/NAME"
+            )
         empty = "is empty" if not any(folder.iterdir()) else "holds no run of ib-train"
         raise ConfigError(f"{folder} {empty}: name a study's folder, such as outputs/NAME")
     studies = ", ".join(sorted({run.study for run in runs})[:MOST_STUDIES])
