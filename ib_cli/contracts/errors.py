@@ -72,6 +72,15 @@ class OutputError(WriteError):
     """Standard output that cannot be written, as `> /dev/full`."""
 
 
+class TooLargeError(MemoryError):
+    """What would take more memory than is free, seen before it is taken. Its text is one line."""
+
+    def __init__(self, text: str, fits: int = 0) -> None:
+        """`fits`: how many samples at a time would do; 0: not even one."""
+        super().__init__(text)
+        self.fits = fits
+
+
 def in_a_line(error: Exception) -> str:
     """One line for any error; the text of ours is one line already."""
     if isinstance(error, ConfigError | RunFailedError):

@@ -11,6 +11,7 @@ from torch.func import vmap
 from ib_cli.contracts.noise import Planner, Request, Tape
 from ib_cli.contracts.passes import Batch, Pass
 from ib_cli.engine.called import called
+from ib_cli.engine.draws_that_fit import MANY, bytes_kept, check_draws, few
 from ib_cli.functionals.objective import Objective
 from ib_cli.model.model import Model
 
@@ -100,9 +101,17 @@ def loss_of_copies(loss: LossFunction, axis: int | None, same: bool = False) -> 
 def plan(model: Model, batch: Batch, samples: int, precision: str, only: Fields | None = None) -> list[Request]:
     """The random numbers that a pass of such a batch needs, in the model's present mode. Changes nothing.
 
-    `only`: the fields that are read, as for `forward`.
+    `only`: the fields that are read, as for `forward`. Raises TooLargeError for more draws than memory holds.
     """
-    planner = Planner(batch.x.device)
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    forward(model, dict(model.named_parameters()), buffers, batch, planner, samples, precision, only)
-    return planner.requests
+
+    def planned(batch: Batch, samples: int) -> tuple[Pass, list[Request]]:
+        planner = Planner(batch.x.device)
+        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        params = dict(model.named_parameters())
+        return forward(model, params, buffers, batch, planner, samples, precision, only), planner.requests
+
+    if samples > MANY:
+        first = few(batch)
+        one, two = (bytes_kept(*planned(first, draws)) for draws in (1, 2))
+        check_draws((two - one) // len(first.y), samples, len(batch.y), batch.x.device)
+    return planned(batch, samples)[1]

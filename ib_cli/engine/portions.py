@@ -56,7 +56,12 @@ class Portions:
             try:
                 return work()
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error) or not (told := self._halve(rows, copies())):
+                told = ""
+                if isinstance(error, errors.TooLargeError):
+                    told = self._take(error.fits, min(self.samples, rows)) if error.fits else ""
+                elif out_of_memory(error):
+                    told = self._halve(rows, copies())
+                if not told:
                     raise
             # Only here, where the error is gone, nothing holds the tensors of `work` any more.
             gc.collect()
@@ -70,9 +75,11 @@ class Portions:
             self.copies = copies // 2
             return f"memory ran out: evaluations take {self.copies} runs at a time from here on, not {copies}"
         before = min(self.samples, rows)
-        if before == 1:
-            return ""
-        self.samples = before // 2
+        return "" if before == 1 else self._take(before // 2, before)
+
+    def _take(self, samples: int, before: int) -> str:
+        """So many samples from here on; what is to be told."""
+        self.samples = samples
         return (
             f"memory ran out: evaluations take {self.samples} samples at a time from here on, not {before}, as with "
             f"eval_batch_size={self.samples}"

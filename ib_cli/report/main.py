@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.report_parser import ReportParser
+from ib_cli.study.kept_files import check_output_folder
 from ib_cli.system.command_line import exit_codes
 from ib_cli.system.matplotlib_import import import_matplotlib
 from ib_cli.system.places import is_folder, is_there
@@ -104,6 +105,8 @@ def _report(options: argparse.Namespace) -> None:
     for folder in options.folders:
         if not is_folder(folder):
             raise ConfigError(f"{folder}: {'no folder' if is_there(folder) else 'no such folder'}")
+    if options.output is not None:
+        check_output_folder(options.output)
     settle_temporary(options.output or options.folders[0])
     _import_all()
     from ib_cli.report.read.runs import Reader
@@ -136,6 +139,12 @@ def _read(reader: Reader, folders: Sequence[Path]) -> list[RecordedRun]:
     started = time.monotonic()
     runs = reader.read(folders)
     for folder in reader.without:
+        hidden = [run.folder for run in runs if run.folder.is_relative_to(folder.resolve())]
+        if hidden:
+            raise ConfigError(
+                f"{folder} holds no run of ib-train that can be read, and {counted(len(hidden), 'folder')} cannot be "
+                f"read, such as {hidden[0]}: name a study's folder, such as outputs/NAME"
+            )
         empty = "is empty" if not any(folder.iterdir()) else "holds no run of ib-train"
         raise ConfigError(f"{folder} {empty}: name a study's folder, such as outputs/NAME")
     studies = ", ".join(sorted({run.study for run in runs})[:MOST_STUDIES])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.study.kept_files import check_output
 
 if TYPE_CHECKING:
     from ib_cli.run.loaded_run import Run
@@ -26,6 +27,14 @@ def check_flags(options: argparse.Namespace) -> None:
     """Raises ConfigError where both are given."""
     if options.data is not None and options.split is not None:
         raise ConfigError("--split: is of the run's data, and --data names others: give one of them")
+
+
+def check_not_read(options: argparse.Namespace, runs: Sequence[Run]) -> None:
+    """Raises ConfigError where `--output` names a record, the file of --data, or the file of a run's data."""
+    if options.output is not None:
+        for run in runs:
+            of_run = run.config["dataset"].get("path")
+            check_output(options.output, {"--data": options.data, "dataset.path": of_run})
 
 
 def chosen_split(run: Run, options: argparse.Namespace, labelled: bool) -> str:

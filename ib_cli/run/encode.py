@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.run.changeable import CHANGEABLE, check_words
-from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
+from ib_cli.run.chosen_samples import add_flags, check_flags, check_not_read, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
 from ib_cli.system.places import is_there
 from ib_cli.system.plain_text import printable
@@ -64,30 +63,32 @@ def _encode(options: argparse.Namespace) -> None:
 
     with uncollected():
         from ib_cli.run.finished_words import runs_of
-    from ib_cli.system.atomic import write_atomically
+    from ib_cli.system.atomic import replacing
 
     check_flags(options)
     check_words(options.words, parser())
-    if options.samples < 1:
-        raise ConfigError(f"--samples {options.samples}: must be at least 1")
+    if not 1 <= options.samples < 2**31:
+        raise ConfigError(f"--samples {options.samples}: must be at least 1 and less than {2**31}")
+    if not 0 <= options.seed < 2**63:  # as the key `seed` of a run
+        raise ConfigError(f"--seed {options.seed}: must be at least 0 and less than {2**63}")
     output = _output(options)
     runs = runs_of(options.words)
     if len(runs) != 1:
         found = f"{len(runs)} runs: name one, such as {runs[0].folder}" if runs else "none of these runs is done"
         raise ConfigError(found)
     (run,) = runs
+    check_not_read(options, runs)
     with named(options.data or run.folder):
         arrays = run.represent_split(chosen_split(run, options, labelled=False), options.samples, options.seed)
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     replaced = " (in place of an older file)" if is_there(output) else ""
-    write_atomically(output, content.getvalue())
+    with replacing(output) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     shapes = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
     print(f"{printable(output)}: {shapes}{replaced}")
 
 
 def _output(options: argparse.Namespace) -> Path:
-    """The file to write. Raises ConfigError where it would replace one that nobody has named, or the samples."""
+    """The file to write. Raises ConfigError where it would replace one that nobody has named."""
     if options.output is None:
         if is_there(DEFAULT):
             raise ConfigError(f"{DEFAULT}: is there already: name a file with --output; --output {DEFAULT} replaces it")
@@ -95,6 +96,4 @@ def _output(options: argparse.Namespace) -> Path:
     output: Path = options.output
     if output.suffix != ".npz":
         raise ConfigError(f"--output {output}: must end in .npz")
-    if options.data is not None and output.resolve() == Path(options.data).resolve():
-        raise ConfigError(f"--output {output}: is the file of --data, which would be lost: choose another name")
     return output

@@ -12,7 +12,7 @@ from ib_cli.config.multipliers import MULTIPLIERS
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.labels import counted
 from ib_cli.run.changeable import CHANGEABLE, check_words
-from ib_cli.run.chosen_samples import add_flags, check_flags, chosen_split, named
+from ib_cli.run.chosen_samples import add_flags, check_flags, check_not_read, chosen_split, named
 from ib_cli.system.command_line import Parser, exit_codes
 from ib_cli.system.places import is_there
 from ib_cli.system.plain_text import printable
@@ -71,6 +71,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     runs = runs_of(options.words)
     if not runs:
         raise ConfigError("none of these runs is done")
+    check_not_read(options, runs)
     rows = [_measured(run, options, estimated) for run in sorted(runs, key=_place)]
     if options.output is not None:
         replaced = " (in place of an older file)" if is_there(options.output) else ""

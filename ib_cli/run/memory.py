@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
 from ib_cli.contracts.noise import draw
+from ib_cli.engine.draws_that_fit import free_memory
 from ib_cli.engine.loss import make_loss, plan
 from ib_cli.engine.seeds import generator
 from ib_cli.experiment.experiment import Experiment
 
 SHARE = 0.6  # of the free memory: the rest is for evaluations, caches and other programs
 COPIES = 6  # of the parameters: values, gradient, two moments, average, and the old values during an update
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def bytes_of(experiment: Experiment) -> int:
@@ -50,20 +48,5 @@ def bytes_of(experiment: Experiment) -> int:
 
 def available(device: torch.device) -> int:
     """Bytes that a stack may take."""
-    if device.type == "cuda":
-        return int(SHARE * _left_on_gpu(device))
-    meminfo = Path("/proc/meminfo")
-    lines = meminfo.read_text(encoding="ascii").splitlines() if meminfo.exists() else []
-    free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
-    limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
-    if limit.exists() and used.exists() and (most := limit.read_text(encoding="ascii").strip()) != "max":
-        free.append(int(most) - int(used.read_text(encoding="ascii")))
-    return int(SHARE * min(free)) if free else 2**32
-
-
-def _left_on_gpu(device: torch.device) -> float:
-    """Bytes that torch may still use: free ones within this process's fraction, and those that it holds unused."""
-    free, total = torch.cuda.mem_get_info(device)
-    reserved = torch.cuda.memory_reserved(device)
-    allowed = torch.cuda.get_per_process_memory_fraction(device.index) * total - reserved
-    return min(free, max(allowed, 0)) + reserved - torch.cuda.memory_allocated(device)
+    free = free_memory(device)
+    return 2**32 if free is None else int(SHARE * free)

@@ -17,13 +17,13 @@ from omegaconf import DictConfig
 from ib_cli.config.told_command import told_command, typed_words
 from ib_cli.contracts.errors import ConfigError, OutputError
 from ib_cli.study.job_outcomes import TOKEN, Jobs, Outcome
+from ib_cli.study.kept_files import OF_STUDY
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_screen import StudyScreen
 from ib_cli.system.places import is_there
 from ib_cli.system.secrets import told_line
 
 _ABOUT_POINTS = re.compile(r"[+~]*hydra([./]sweeper\b|\.mode=)")
-OWN_FILES = ("study.log", "multirun.yaml", "optuna.yaml")  # of a study, beside its runs
 POLL = 0.5  # seconds between two looks at the jobs
 studies: list[Study] = []  # the multiruns of this process; main ends them and takes their exit codes
 
@@ -168,7 +168,7 @@ class Study(Callback):
 
     def _unmake(self) -> None:
         """Remove the folders that this multirun has made, where there is no run and no other multirun in them."""
-        for file in (self.made[0] / name for name in OWN_FILES if self.made):
+        for file in (self.made[0] / name for name in OF_STUDY if self.made):
             with suppress(OSError):  # it is not there, or its folder could not be made
                 file.unlink()
         for folder in self.made:

@@ -20,6 +20,7 @@ from ib_cli.report.read import damage
 from ib_cli.report.read.damage import SPLITS, is_number
 from ib_cli.report.read.record_files import Lines, read_json, read_lines, read_yaml
 from ib_cli.system.digests import SUMS
+from ib_cli.system.file_systems import devices_without_files
 from ib_cli.system.plain_text import printable
 from ib_cli.system.secrets import masked, without_secrets
 
@@ -101,21 +102,23 @@ Read = tuple[tuple[Any, ...], RecordedRun | None]  # sizes and modification time
 class Reader:
     """Reads runs; a later call reads changed runs only."""
 
-    without: list[Path] = field(default_factory=list)  # folders of the last call that hold no run
+    without: list[Path] = field(default_factory=list)  # folders of the last call that hold no run that can be read
     _known: dict[Path, Read] = field(default_factory=dict)
+    _places: dict[tuple[int, int], Path] = field(default_factory=dict)  # device and inode → path where it was met first
+    _empty: frozenset[int] = frozenset()  # devices that hold no files
 
     def read(self, folders: Iterable[Path]) -> list[RecordedRun]:
-        """All runs in or below the folders, each once, sorted by path; also behind links.
+        """All runs in or below the folders, each once, sorted by path; also behind links and in folders mounted twice.
 
         A folder without a run, or with another program's `config.yaml`, adds nothing. A folder that cannot be read is
         a damaged run.
         """
         found: dict[Path, Read] = {}
-        self.without = []
+        self.without, self._places, self._empty = [], {}, devices_without_files()
         for folder in folders:
             own: set[Path] = set()
             self._search(folder.resolve(), DEPTH, found, own)
-            if all(path not in found or found[path][1] is None for path in own):
+            if not any(path in found and _holds_run(found[path]) for path in own):
                 self.without.append(folder)
         self._known = dict(sorted(found.items()))
         return [run for _, run in self._known.values() if run is not None]
@@ -127,13 +130,19 @@ class Reader:
 
     def _search(self, folder: Path, depth: int, found: dict[Path, Read], seen: set[Path]) -> None:
         """Add what is in the folder, and below it unless it is a sound run. `seen`: folders met, as links may loop."""
-        if folder in seen:
-            return
-        seen.add(folder)
         try:
+            status = folder.stat()
+            if status.st_dev in self._empty:
+                return
+            if status.st_ino:  # some file systems number nothing
+                folder = self._places.setdefault((status.st_dev, status.st_ino), folder)
+            if folder in seen:
+                return
+            seen.add(folder)
             with os.scandir(folder) as entries:
                 below = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
+            seen.add(folder)
             found[folder] = (), _damaged(folder, f"the folder cannot be read ({error.strerror})")
             return
         if any(entry.name in MARKS and not _is_folder(entry) for entry in below):
@@ -156,6 +165,12 @@ class Reader:
             if stamp == before:
                 break  # else it was written in the meantime: its files may be of two moments
         return before, run
+
+
+def _holds_run(read: Read) -> bool:
+    """Whether there is a run, and not only a folder that cannot be read, which has no stamp."""
+    stamp, run = read
+    return run is not None and stamp != ()
 
 
 def read_run(folder: Path) -> RecordedRun | None:
