@@ -40,6 +40,7 @@ from ib_cli.config.hydra_parser import whole_parser
 from ib_cli.config.own_studies import check_headers, named, study_files
 from ib_cli.config.quick_composing import quick_composing
 from ib_cli.config.quick_yaml import quick_yaml
+from ib_cli.config.shown_package import check_package, package_checked
 from ib_cli.config.study_folder import check_study_folder
 from ib_cli.config.told_command import typed_as
 from ib_cli.config.trust import typed_trust
@@ -130,11 +131,12 @@ def _done(command: list[str]) -> int:
     for line in hidden_files(command, directory("conf")):
         print(f"ib-train: {told_line(line)}", file=sys.stderr)
     check_words(command[1:])
+    check_package(command[1:])
     words = [command[0], *expanded(command[1:])]
     with (
         typed_as(command), quick_yaml(), quick_composing(), whole_parser(), hydra_raises(), usage_in_a_line(),
         warnings_in_a_line(), mode_known(words), words_for_hydra(words), guarded_hydra(typed_trust(words)),
-        folders_checked(),
+        folders_checked(), package_checked(),
     ):  # fmt: skip
         return compose_and_run()
 

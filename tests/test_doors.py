@@ -66,6 +66,7 @@ HYDRA = {
     "config/guarded_hydra.py",
     "config/hydra_parser.py",
     "config/quick_composing.py",
+    "config/shown_package.py",
     "run/validation.py",
     "run/run.py",
     "run/library.py",

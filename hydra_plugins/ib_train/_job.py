@@ -33,9 +33,16 @@ def run_task(task: TaskFunction, config: DictConfig, context: HydraContext) -> A
             except Exception as error:
                 ended.return_value, ended.status = error, JobStatus.FAILED
         context.callbacks.on_job_end(config=config, job_return=ended)
-        return ended.return_value  # raises the task's error
+        return value_of(ended)
     finally:
         HydraConfig.instance().cfg = before
+
+
+def value_of(job: JobReturn) -> Any:
+    """What a job returned. Raises what its task raised, of which Hydra's own `return_value` first prints a line."""
+    if job.status is JobStatus.FAILED:
+        raise job._return_value
+    return job.return_value
 
 
 def without_hydra(config: DictConfig) -> DictConfig:

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.ib_train._busy_runs import BusyRuns
 from hydra_plugins.ib_train._composer import Composer
+from hydra_plugins.ib_train._job import value_of
 from ib_cli.config.error_lines import explain
 from ib_cli.config.unreadable_files import UNREADABLE
 from ib_cli.contracts.errors import ConfigError
@@ -92,7 +93,7 @@ class GridSweeper(BasicSweeper):
             jobs.write(number, Outcome("wrong", tuple(point), error=explain(error, [*flags, *point])))
         self._launch(right, 0)
         for job in busy.finish(dict(enumerate(right))).values():
-            _ = job.return_value  # raises what the task raised
+            value_of(job)  # raises what the task raised
 
     def _points(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: each of `points` with every combination of the other values.
@@ -130,7 +131,7 @@ class GridSweeper(BasicSweeper):
         for start in range(0, len(points), step):
             returned: Sequence[JobReturn] = self.launcher.launch(points[start : start + step], first + start)
             for job in returned:
-                _ = job.return_value  # raises what the task raised
+                value_of(job)  # raises what the task raised
 
 
 def _check_countable(overrides: Sequence[Override]) -> None:

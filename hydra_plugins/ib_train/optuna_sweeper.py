@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,6 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.ib_train._busy_runs import BusyRuns
+from hydra_plugins.ib_train._job import value_of
 from hydra_plugins.ib_train._launcher import require
 from ib_cli.config.trust import check_samplers, packages
 from ib_cli.contracts.errors import ConfigError
@@ -124,23 +126,39 @@ def _listed(value: Any) -> list[Any]:
 
 def _values(returned: JobReturn, count: int) -> list[float] | None:
     """The values that a trial measured, or None if its run failed. Raises the task's error, such as a wrong measure."""
-    values = _listed(returned.return_value)
+    values = _listed(value_of(returned))
     return values if len(values) == count and all(isinstance(value, float) for value in values) else None
 
 
 def _distribution(override: Override) -> BaseDistribution:
-    """Hydra's sweep syntax as Optuna's search space: choice(…), range(…), interval(…), with tag(log, …)."""
+    """Hydra's sweep syntax as Optuna's search space: choice(…), range(…), interval(…), with tag(log, …).
+
+    Raises ConfigError for a range that has no number, or none that the search can take.
+    """
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     value = override.value()
     log = "log" in getattr(value, "tags", ())
-    try:
-        if isinstance(value, IntervalSweep):
-            whole = isinstance(value.start, int) and isinstance(value.end, int)
-            return (IntDistribution if whole else FloatDistribution)(value.start, value.end, log=log)
-        if isinstance(value, RangeSweep) and all(isinstance(x, int) for x in (value.start, value.stop, value.step)):
-            steps = range(value.start, value.stop, value.step)
-            return IntDistribution(steps[0], steps[-1], log=log, step=value.step)
+    if isinstance(value, IntervalSweep):
+        low, high, step, whole = value.start, value.end, 1, isinstance(value.start, int) and isinstance(value.end, int)
+    elif isinstance(value, RangeSweep) and all(isinstance(x, int) for x in (value.start, value.stop, value.step)):
+        numbers = sorted(range(value.start, value.stop, value.step) if value.step else ())
+        if not numbers:
+            raise ConfigError(f"{override.input_line}: has no number: range(a,b) ends before b")
+        low, high, step, whole = numbers[0], numbers[-1], abs(value.step), True
+    else:
         return CategoricalDistribution(list(override.sweep_string_iterator()))
-    except (ValueError, IndexError) as error:
-        raise ConfigError(f"{override.input_line}: {error}") from None
+    if wrong := _wrong(low, high, step, log):
+        raise ConfigError(f"{override.input_line}: {wrong}")
+    return IntDistribution(low, high, log=log, step=step) if whole else FloatDistribution(low, high, log=log)
+
+
+def _wrong(low: float, high: float, step: int, log: bool) -> str:
+    """What is wrong with the numbers from low to high as a search space; '' where nothing is."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "both ends must be finite numbers"
+    if low > high:
+        return f"must begin with the lower end, as interval({high:g},{low:g})"
+    if log and low <= 0:
+        return f"a logarithmic search takes numbers above 0, and this begins at {low:g}"
+    return "a logarithmic search over a range takes every number: leave out the step" if log and step > 1 else ""

@@ -10,7 +10,7 @@ from ib_cli.config.command_words import tidied
 from ib_cli.config.error_lines import UsageError, explain
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_keys import file_as_data, meant_key, meant_option, option_alone, own_folder
-from ib_cli.config.near_values import meant_value, switched
+from ib_cli.config.near_values import fitting, meant_value
 from ib_cli.config.no_such import no_override
 from ib_cli.config.several_values import is_sweep, outside, wrong_spacing
 from ib_cli.config.told_command import told_command
@@ -104,15 +104,15 @@ def _mended(word: str, known: KnownKeys) -> Words:
         return [word]
     if meant.key == "device" and bare != "device":  # gpu=0
         value = "cpu" if value.casefold() in ("false", "no", "none", "-1") else "cuda"
-    fitting = switched(meant.key, value, known)
-    if fitting is None:  # the line names the key, and the value is for the person to choose
+    fits = fitting(meant.key, value, known)
+    if fits is None:  # the line names the key, and the value is for the person to choose
         return [word]
     if meant.key in known.groups():
         right = _mended_option(meant.key, value, known)
         if OPTION.fullmatch(value) and right.partition("=")[2] == value not in known.options(meant.key):
             return [word]  # it would be as wrong
     else:
-        right = f"{meant.key}={fitting}"
+        right = f"{meant.key}={fits}"
     return [*([meant.option] if meant.option else []), right]
 
 

@@ -43,7 +43,7 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
     if match := re.search(r"Key '([^']+)' is not in struct", text):
         return no_such.no_such_key(match[1], arguments)
     if match := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
-        inside = re.match(r"In '(?!config')([^']+)'", text)  # a person's own file, whose defaults list names it
+        inside = re.match(r"In '(?!(?:hydra/)?config')([^']+)'", text)  # a person's own file, whose defaults name it
         parts = (word.lstrip("+").partition("=") for word in arguments)  # an option may be a path, with slashes
         typed = ((key, to) for key, _, to in parts if f"{key}/{to}" == f"{match[1]}/{match[2]}")
         group, option = next(typed, (match[1], match[2]))

@@ -9,7 +9,7 @@ from ib_cli.config.command_flags import Words
 from ib_cli.config.known_keys import KnownKeys
 from ib_cli.config.near_numbers import meant_number
 from ib_cli.config.near_words import near_word
-from ib_cli.config.several_values import multirun, spelled
+from ib_cli.config.several_values import multirun, outside, spelled
 from ib_cli.config.spacings import shortest
 
 TOLD = re.compile(r"([\w./]+?)(?:\.\d+)?=.*?: (?:must be (.*)|a multiplier is (a number).*)")
@@ -51,6 +51,17 @@ def switched(key: str, value: str, known: KnownKeys) -> str | None:
     return SWITCHED_ON.get(key)
 
 
+def fitting(key: str, value: str, known: KnownKeys) -> str | None:
+    """The value for a key that was meant: in brackets where the key takes a list, else as `switched` has it.
+
+    Each of several values is a list of its own.
+    """
+    if not isinstance(known.chosen_keys().get(key), list):
+        return switched(key, value, known)
+    lists = [each if each.startswith("[") else as_list(each) for each in outside(value, ",")]
+    return ",".join(each for each in lists if each) if all(lists) else value
+
+
 def _meant(key: str, value: str, wanted: str, known: KnownKeys) -> str | None:
     """The value as `wanted` says it must be; None where it cannot be told."""
     default = known.chosen_keys().get(key, 0)
@@ -64,7 +75,7 @@ def _meant(key: str, value: str, wanted: str, known: KnownKeys) -> str | None:
         return called if called in choices else near_word(called, choices)
     if wanted.startswith("a string") and not set(value) & set("'\"\\"):  # a number, say
         return f"'{value}'"
-    if "a list" in wanted and (listed := _list(value)):
+    if "a list" in wanted and (listed := as_list(value)):
         return listed
     if "integer" not in wanted and "number" not in wanted:
         return None
@@ -76,7 +87,7 @@ def _meant(key: str, value: str, wanted: str, known: KnownKeys) -> str | None:
     return None
 
 
-def _list(value: str) -> str | None:
+def as_list(value: str) -> str | None:
     """The list that a text stands for: `64`, `64 32`, `64x32`, `{64,32}`; None for others."""
     if re.fullmatch(r"\d+(x\d+)+", value):
         return f"[{value.replace('x', ',')}]"

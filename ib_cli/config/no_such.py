@@ -16,6 +16,8 @@ from ib_cli.config.unreadable_files import config_folders
 from ib_cli.system.places import is_folder
 
 MOST_SHOWN = 6  # objectives named in a line
+# Group → Hydra's own option, which writes where a study may not and is refused.
+REFUSED = {"hydra/launcher": "basic", "hydra/sweeper": "basic", "hydra/job_logging": "default"}
 
 
 def no_such_option(group: str, option: str, text: str, arguments: Sequence[str]) -> str:
@@ -27,7 +29,7 @@ def no_such_option(group: str, option: str, text: str, arguments: Sequence[str])
     if meant := meant_option(group, option, _known(arguments)):
         return f"{group}={option}: no such {group}; did you mean {meant[1] if meant[0] == group else '='.join(meant)}?"
     listed = re.search(r"Available options in '[^']*': (.*?)(?: Config search path|$)", text)
-    options = listed[1].split() if listed else choices(group)
+    options = [each for each in listed[1].split() if REFUSED.get(group) != each] if listed else choices(group)
     there = f"there are {', '.join(options)}" if options else "ib-train --help lists the groups"
     return f"{group}={option}: no such {group}; {there}"
 

@@ -82,7 +82,22 @@ def _line(key: str, fields: list[str], error: ErrorDetails, others: list[ErrorDe
     messages = dict.fromkeys(_plain(found["msg"]) for found in (error, *same))
     shown = "null" if error["input"] is None else error["input"]
     told = " or ".join(message.removeprefix("must be ") for message in messages)
-    return f"{name}={shown}: {told if told.startswith('must ') else f'must be {told}'}"
+    told = told if told.startswith("must ") else f"must be {told}"
+    return f"{name}={shown}: {told}{_listed(error)}"
+
+
+def _listed(error: ErrorDetails) -> str:
+    """`, as [16]` where a list is wanted and 16 was given; '' for any other error."""
+    if (
+        error["type"] != "list_type"
+        or isinstance(error["input"], bool)
+        or not isinstance(error["input"], int | float | str)
+    ):
+        return ""
+    from ib_cli.config.near_values import as_list  # here, as values that are right need none of it
+
+    listed = as_list(str(error["input"]))
+    return f", as {listed}" if listed else ""
 
 
 def _plain(message: str) -> str:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.report.report_parser import ReportParser
 from ib_cli.study.kept_files import check_output_folder
-from ib_cli.system.command_line import exit_codes
+from ib_cli.system.command_line import add_version, exit_codes
 from ib_cli.system.matplotlib_import import import_matplotlib
 from ib_cli.system.places import is_folder, is_there
 from ib_cli.system.plain_text import printable
@@ -62,6 +62,7 @@ def parser() -> ReportParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    add_version(made)
     made.add_argument(
         "folders", nargs="+", type=Path, metavar="DIR", help="a study's folder, a run's, or all of outputs"
     )

@@ -16,7 +16,8 @@ from ib_cli.system.places import is_folder, is_there
 from ib_cli.system.secrets import told_line
 
 SHORT = {"-o": "--output", "-u": "--units", "-s": "--split", "-m": "--metric", "-g": "--group-by", "-w": "--watch",
-         "-t": "--thermodynamics", "-v": "--help", "help": "--help", "--out": "--output", "--dir": "--output",
+         "-t": "--thermodynamics", "-v": "--help", "help": "--help",
+         "-V": "--version", "version": "--version", "--out": "--output", "--dir": "--output",
          "--measure": "--metric", "--by": "--group-by", "--live": "--watch"}  # fmt: skip
 STUDY = ("name", "study", "folder", "dir", "sweep", "run")  # keys of a study for people who write KEY=VALUE
 OUTPUTS = Path("outputs")
@@ -97,7 +98,7 @@ class ReportParser(argparse.ArgumentParser):
             before = words[place - 1] if place else ""
             folder = (is_folder(word) and before != "--output") or not before.startswith("-")
             (folders if folder and not word.startswith("-") and not _of_list(words, place) else flagged).append(word)
-        if not folders and OUTPUTS.is_dir() and "--help" not in flagged:
+        if not folders and OUTPUTS.is_dir() and not {"--help", "--version"} & set(flagged):
             folders = [str(OUTPUTS)]
         return [*folders, *flagged] if folders else words
 

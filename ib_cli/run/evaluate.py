@@ -13,7 +13,7 @@ from ib_cli.contracts.errors import ConfigError
 from ib_cli.contracts.labels import counted
 from ib_cli.run.changeable import CHANGEABLE, check_words
 from ib_cli.run.chosen_samples import add_flags, check_flags, check_not_read, chosen_split, named
-from ib_cli.system.command_line import Parser, exit_codes
+from ib_cli.system.command_line import Parser, add_version, exit_codes
 from ib_cli.system.places import is_there
 from ib_cli.system.plain_text import printable
 from ib_cli.system.uncollected import uncollected
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.keys = CHANGEABLE
+    add_version(made)
     made.add_argument("words", nargs="+", metavar="RUN", help="folders of runs or studies; also key=value")
     add_flags(made, "x and y as the data set stores them")
     made.add_argument(

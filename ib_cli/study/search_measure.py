@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ib_cli.config.near_words import near_word
 from ib_cli.contracts.errors import ConfigError
 from ib_cli.study.job_outcomes import Outcome
 
@@ -31,8 +32,18 @@ def _measured(result: Mapping[str, Any], measure: str) -> float:
     split, _, name = measure.rpartition("/")
     splits = {key: value for key, value in result.items() if key in SPLITS}
     if name not in splits.get(split or "test", {}):
+        near = _near(split or "test", name, splits)
+        hint = f"did you mean {near}? " if near else ""
+        there = ", ".join(dict.fromkeys(each for measures in splits.values() for each in measures)) or "none"
         raise ConfigError(
-            f"hydra.sweeper.measure={measure}: not measured; there are {', '.join(splits['test'])}, "
-            f"of {', '.join(splits)}"
+            f"hydra.sweeper.measure={measure}: not measured; {hint}there are {there}, "
+            f"of {', '.join(splits) or 'no split'}"
         )
     return splits[split or "test"][name]
+
+
+def _near(split: str, name: str, splits: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The measure that a typed one most likely stands for, with its split where that is not the test split."""
+    near_split = near_word(split, splits)
+    near = near_word(name, splits[near_split]) if near_split else None
+    return near if near is None or near_split == "test" else f"{near_split}/{near}"

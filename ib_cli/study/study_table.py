@@ -27,7 +27,6 @@ STYLES = {
     "wrong": "bold red",
 }
 ID = 10  # letters of a run's id
-HEADER = 8  # columns of a key; a longer key takes several lines
 LEAST_TEXT = 16  # columns of an error, or of how far a run is
 LEAST_VALUE, READABLE = 4, 12
 NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -54,7 +53,7 @@ def live_table(
     least = min(max([*lengths, LEAST_TEXT]), LEAST_TEXT) if any(texts) else 0
     columns = fitting(shown, every, width - status - BORDER - 1, least, max(lengths, default=0))
     table = Table()
-    _add_keys(table, columns)
+    _add_keys(table, columns, every)
     table.add_column("status", no_wrap=True, min_width=status)
     if columns.ids:
         table.add_column("run", no_wrap=True, min_width=ID)
@@ -85,7 +84,7 @@ def end_table(
     table = Table(caption=caption, caption_justify="left")
     if columns.ids:
         table.add_column("run", no_wrap=True, min_width=ID)
-    _add_keys(table, columns)
+    _add_keys(table, columns, every)
     table.add_column("status", no_wrap=True, min_width=max(status, 6))
     for name in shown:
         table.add_column(Text(name), justify="right", no_wrap=True)
@@ -99,11 +98,11 @@ def end_table(
 def fitting(shown: Sequence[Outcome], every: Sequence[Outcome], room: int, least: int, wanted: int) -> Columns:
     """The columns that fit in `room`, beside a text of `wanted` columns, or of `least` where there is no more.
 
-    Ids go first, then keys that tell no more rows apart, then the ends of long values, then the last keys: numbers are
-    whole or not there.
+    Ids go first, then keys that tell no more rows apart, then the ends of long values, then the last keys: numbers and
+    headers are whole or not there.
     """
-    keys = varying(every)
-    needed = {key: _needed(shown, key) for key in keys}
+    headers = _headers(every)
+    needed = {key: _needed(shown, key, header) for key, header in headers.items()}
     texts = BORDER if least else 0
 
     def taken(widths: Mapping[str, int]) -> int:
@@ -113,7 +112,7 @@ def fitting(shown: Sequence[Outcome], every: Sequence[Outcome], room: int, least
         return Columns(needed, True, room - taken(needed) - ID - BORDER)
     if taken(needed) + least > room:
         needed = {key: needed[key] for key in telling(every)}
-    whole = {key: max(min(needed[key], LEAST_VALUE), _longest_number(shown, key)) for key in needed}
+    whole = {key: max(_whole(shown, key, headers[key]), min(needed[key], LEAST_VALUE)) for key in needed}
     cap = max(needed.values(), default=0)
     while taken(needed) + least > room and cap > LEAST_VALUE:
         cap -= 1
@@ -187,14 +186,17 @@ def run_name(outcome: Outcome) -> str:
 
 def _least(shown: Sequence[Outcome], every: Sequence[Outcome]) -> int:
     """The columns that keep the keys readable: those that tell jobs apart, numbers whole, other values READABLE."""
-    least = (max(min(_needed(shown, key), READABLE), _longest_number(shown, key)) for key in telling(every))
-    return sum(width + BORDER for width in least)
+    headers = _headers(every)
+    return sum(
+        max(_whole(shown, key, headers[key]), min(_needed(shown, key, headers[key]), READABLE)) + BORDER
+        for key in telling(every)
+    )
 
 
-def _longest_number(shown: Sequence[Outcome], key: str) -> int:
-    """The columns of the key's longest value that is a number, or 0."""
+def _whole(shown: Sequence[Outcome], key: str, header: str) -> int:
+    """The columns of what is never cut: the key's header, and its longest value that is a number."""
     values = (_value(outcome, key) for outcome in shown)
-    return max((cell_len(value) for value in values if NUMBER.fullmatch(value)), default=0)
+    return max([cell_len(header), *(cell_len(value) for value in values if NUMBER.fullmatch(value))])
 
 
 def _whole_parts(text: str, width: int) -> str:
@@ -204,12 +206,15 @@ def _whole_parts(text: str, width: int) -> str:
     return text
 
 
-def _needed(shown: Sequence[Outcome], key: str) -> int:
-    return max([min(len(_short(key)), HEADER), *(cell_len(_value(outcome, key)) for outcome in shown)])
+def _needed(shown: Sequence[Outcome], key: str, header: str) -> int:
+    return max([cell_len(header), *(cell_len(_value(outcome, key)) for outcome in shown)])
 
 
-def _short(key: str) -> str:
-    return key.rpartition(".")[2]
+def _headers(every: Sequence[Outcome]) -> dict[str, str]:
+    """Each key that differs → its header: the key's last part, or all of it where another key ends alike."""
+    keys = varying(every)
+    shorts = [key.rpartition(".")[2] for key in keys]
+    return {key: printable(short if shorts.count(short) == 1 else key) for key, short in zip(keys, shorts)}
 
 
 def _value(outcome: Outcome, key: str) -> str:
@@ -232,13 +237,10 @@ def _alike(words: Sequence[str]) -> int:
     return next((i for i, letters in enumerate(zip(*words)) if len(set(letters)) > 1), min(map(len, words), default=0))
 
 
-def _add_keys(table: Table, columns: Columns) -> None:
-    shorts = [_short(key) for key in columns.keys]
+def _add_keys(table: Table, columns: Columns, every: Sequence[Outcome]) -> None:
+    headers = _headers(every)
     for key, width in columns.keys.items():
-        header = _short(key) if shorts.count(_short(key)) == 1 else key
-        header = printable(header)
-        lines = [header[start : start + width] for start in range(0, len(header), width)]
-        table.add_column(Text("\n".join(lines)), no_wrap=True, overflow="ellipsis", min_width=width, max_width=width)
+        table.add_column(Text(headers[key]), no_wrap=True, overflow="ellipsis", min_width=width, max_width=width)
 
 
 def _status(outcome: Outcome) -> Text:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from ib_cli import __version__
 from ib_cli.contracts.errors import ConfigError, OutputError, RunFailedError, WriteError, in_a_line
 from ib_cli.system.output import drop_output, named_output
 from ib_cli.system.secrets import begin, told_line
@@ -41,6 +42,12 @@ class Parser(argparse.ArgumentParser):
         if match and match[1] in self.keys:
             message = f"--{match[1]}: is no flag, but a key: {match[1]}={match[2] or '…'}"
         self.exit(2, f"{self.prog}: {told_line(message)} ({self.prog} --help lists what there is)\n")
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the flag --version, which prints the program's name and ib-train's version."""
+    shown = f"{parser.prog} {__version__}"
+    parser.add_argument("--version", action="version", version=shown, help="print the version and exit")
 
 
 @contextmanager

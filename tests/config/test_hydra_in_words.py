@@ -114,7 +114,7 @@ def test_help_lists_the_options_of_ones_own_folder(ib_train: Callable, own: Path
             (["hydra.run.dir=null"], "hydra.run.dir=null: field 'hydra.run.dir' is not Optional"),
             (["hydra.mode=x"], "hydra.mode=x: Invalid value 'x'"),
             (["hydra.nothing=1"], "hydra.nothing: no such key; ib-train --cfg hydra lists"),
-            (["hydra/job_logging=nothing"], "hydra/job_logging=nothing: no such hydra/job_logging; there are default"),
+            (["hydra/job_logging=nothing"], "hydra/job_logging=nothing: no such hydra/job_logging; there are disabled"),
         ],
         every=2,
     ),

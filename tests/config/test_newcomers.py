@@ -119,3 +119,16 @@ def test_the_table_of_a_study_writes_a_swept_number_in_one_way() -> None:
 def test_logspace_of_ends_names_geomspace(given: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="a and b are exponents, where geomspace takes the ends"):
         logspace(*given)
+
+
+@pytest.mark.parametrize(
+    "value, told", [(16, ", as [16]"), ("64x32", ", as [64,32]"), ("kraskov", ", as [kraskov]"), (True, ""), (None, "")]
+)
+def test_a_value_where_a_list_is_wanted_is_told_in_brackets(value: object, told: str) -> None:
+    """Also in a job of a multirun and in ib-evaluate, which show no whole command."""
+
+    def takes(*, widths: list[int]) -> None: ...
+
+    with pytest.raises(ConfigError) as error:
+        check("architecture", takes, {"widths": value})
+    assert str(error.value).endswith(f": must be a list{told}")

@@ -140,6 +140,31 @@ def test_numbers_are_whole_or_not_there(width: int) -> None:
         assert cut == [] and "J 0.1…" not in text and max(map(len, text.splitlines())) <= width
 
 
+WORDS = {
+    "objective": ("vib", "vae"), "optimizer.weight_decay": ("0", "0.1"), "architecture.dropout": ("0.0", "0.2"),
+    "dataset.validation_size": ("0.1", "100"), "evaluate_every": ("1", "2"), "dataset.path": ("a" * 40, "b" * 40),
+    "bottleneck.size": ("2", "4"), "decoder.size": ("1", "3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 160])
+def test_headers_are_whole_or_not_there(width: int) -> None:
+    """`objective` is no `objectiv` above an `e`, whatever else there is to show."""
+    headers = {*(key.rpartition(".")[2] for key in WORDS if "size" not in key), "validation_size", *WORDS, "J", "R", ""}
+    headers |= {"accuracy", "status", "run", "size"}
+    for count in range(1, len(WORDS) + 1):
+        keys = list(WORDS)[:count]
+        words = (tuple(f"{key}={WORDS[key][n]}" for key in keys) for n in range(2))
+        outcomes = [Outcome("done", each, folder="outputs/x/0123456789", test=DONE) for each in words]
+        end = shown(end_table(outcomes, outcomes, ["J", "R", "accuracy"], width, "utf-8"), width)
+        for text in (end, live(outcomes, width)):
+            head = [line for line in text.splitlines() if line.startswith("┃")]
+            assert len(head) == 1 and {cell.strip() for cell in head[0].strip("┃").split("┃")} <= headers, text
+            assert max(map(len, text.splitlines())) <= width
+        if count == 1:
+            assert "objective" in end and "vib" in end
+
+
 def of_run(status: str, name: str, *overrides: str) -> Outcome:
     return Outcome(status, overrides, folder=f"outputs/{name}", test=DONE)
 
