@@ -67,11 +67,10 @@ class StudyScreen:
 
         Jobs that never began are only counted.
         """
-        self.console.print(
-            self._end_table([outcome for outcome in written_alike(outcomes) if outcome.status != "waiting"])
-        )
-        varied = varying(outcomes)
-        for outcome in outcomes:
+        told = written_alike(outcomes)
+        self.console.print(self._end_table([outcome for outcome in told if outcome.status != "waiting"]))
+        varied = varying(told)
+        for outcome in told:
             if outcome.status in FAILED:
                 label = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
                 known = not label or outcome.error.startswith(f"{label}:")
