@@ -139,7 +139,7 @@ def test_a_start_that_is_not_on_the_surface_is_told_and_equilibrated_until_it_is
     assert not surface.values
     assert "the start is not on the surface yet: an equilibration changed F by -25 %; another follows" in caplog.text
     assert len(caplog.records) == 1
-    with pytest.raises(RunFailedError, match=r"after 5 equilibrations F still changes by -25.0 % in one: raise epochs"):
+    with pytest.raises(RunFailedError, match=r"after 5 equilibrations F still changes by -25 % in one: raise epochs"):
         settle(Falling(*(0.75**i for i in range(6))), Place(1.0, 8.0))
 
 
