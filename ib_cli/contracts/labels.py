@@ -124,9 +124,9 @@ def in_order(measures: set[str]) -> list[str]:
     return [name for name in ORDER if name in measures] + sorted(measures - set(ORDER))
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 run`, `1,000 runs`; the last word of `noun` takes the s."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """`1 run`, `1,000 runs`; the last word of `noun` takes the s, where `plural` is not given."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def mathtext(name: str) -> str:

@@ -131,8 +131,11 @@ class DataSet(ABC):
             raise ConfigError("its y is continuous, so there are no other classes")
         seen = list(range(arrays.classes)) if self.seen is None else self.seen
         others = ~torch.isin(arrays.test.y, torch.tensor(seen))
+        if not others.any() and len(seen) < arrays.classes:
+            raise ConfigError("its test split has no sample of the classes that it has not seen")
         if not others.any():
-            raise ConfigError(f"it has seen all of the {arrays.classes} classes of its data, so none is new to it")
+            every = "the one class" if arrays.classes == 1 else f"all of the {arrays.classes} classes"
+            raise ConfigError(f"it has seen {every} of its data, so none is new to it")
         return arrays.painted(arrays.test[others]), seen
 
     def _data(self, arrays: Arrays, splits: dict[str, Split], device: torch.device | str) -> Data:

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.labels import counted
 from ib_cli.contracts.passes import needed
 from ib_cli.datasets.data import Augmentation, Data, Split
 from ib_cli.datasets.source import Drawn
@@ -50,8 +51,8 @@ class FewLabels:
         return Drawn(x, self.split.y[chosen], probabilities)
 
     def labelled_of(self, batch: int) -> int:
-        """How many samples of a batch have a label: at least one, as share and batch are above 0."""
-        return min(batch, math.ceil(round(self.share * batch, DIGITS)))
+        """How many samples of a batch have a label: at least one."""
+        return min(batch, max(1, math.ceil(round(self.share * batch, DIGITS))))
 
 
 def with_few_labels(data: Data, labelled: int, share: float, order: Callable[[int, str], Tensor], classes: int) -> Data:
@@ -62,15 +63,21 @@ def with_few_labels(data: Data, labelled: int, share: float, order: Callable[[in
     """
     train = data.splits["train"]
     if labelled >= len(train):
-        raise ConfigError(
-            f"dataset.labelled={labelled}: must be less than the {len(train)} training samples; null: all have a label"
-        )
+        most = counted(len(train), "training sample")
+        raise ConfigError(f"dataset.labelled={labelled}: must be less than the {most}; null: all have a label")
     members = _balanced(train.y, labelled, order, classes)
     rows = torch.zeros(len(train), classes, device=data.device)
     rows[members] = one_hot(train.y[members], classes).float() * (len(train) / labelled)
     known = replace(train, y_probabilities=rows)
+    lacking = classes - len(train.y[members].unique())
+    doubts = (
+        [f"dataset.labelled={labelled}: no label of {lacking} of the {classes} classes is known"] if lacking else []
+    )
     return replace(
-        data, splits={**data.splits, "train": known}, source=FewLabels(known, members, share, data.augmentation)
+        data,
+        splits={**data.splits, "train": known},
+        source=FewLabels(known, members, share, data.augmentation),
+        doubts=(*data.doubts, *doubts),
     )
 
 
@@ -93,7 +100,7 @@ def _balanced(y: Tensor, labelled: int, order: Callable[[int, str], Tensor], cla
     for label, (members, count) in enumerate(zip(of_class, wanted.tolist())):
         if len(members) < count:
             raise ConfigError(
-                f"dataset.labelled={labelled}: needs {count} training samples of class {label}, and there are "
-                f"{len(members)}: choose fewer, or null for all labels"
+                f"dataset.labelled={labelled}: needs {counted(count, 'training sample')} of class {label}, and there "
+                f"{'is' if len(members) == 1 else 'are'} {len(members)}: choose fewer, or null for all labels"
             )
     return torch.cat([members[:count] for members, count in zip(of_class, wanted.tolist())])

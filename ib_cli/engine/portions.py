@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 
 from ib_cli.contracts import errors
+from ib_cli.contracts.labels import counted
 
 T = TypeVar("T")
 # What torch's errors say when no memory is left; those of libraries and of the CPU's allocator are plain RuntimeErrors.
@@ -73,7 +74,9 @@ class Portions:
         """Halve the copies, or else the samples; what is to be told, or '' where there is no less."""
         if copies > 1:
             self.copies = copies // 2
-            return f"memory ran out: evaluations take {self.copies} runs at a time from here on, not {copies}"
+            return (
+                f"memory ran out: evaluations take {counted(self.copies, 'run')} at a time from here on, not {copies}"
+            )
         before = min(self.samples, rows)
         return "" if before == 1 else self._take(before // 2, before)
 
@@ -81,6 +84,6 @@ class Portions:
         """So many samples from here on; what is to be told."""
         self.samples = samples
         return (
-            f"memory ran out: evaluations take {self.samples} samples at a time from here on, not {before}, as with "
-            f"eval_batch_size={self.samples}"
+            f"memory ran out: evaluations take {counted(self.samples, 'sample')} at a time from here on, not {before}, "
+            f"as with eval_batch_size={self.samples}"
         )

@@ -10,6 +10,7 @@ from scipy.special import digamma
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.estimators.barber_agakov import LowerBound, of_labels, of_pairs
 from ib_cli.estimators.checked import same_length
 from ib_cli.estimators.estimate import Estimate
@@ -68,7 +69,7 @@ def gao(
 
     variables = [x, z]
     if numbers.checked and (share := tied(variables, min(numbers.asked), norm)) > LATTICE:
-        reason = f"k neighbours are as far as others for {share:.0%} of the samples, as where numbers are rounded"
+        reason = f"k neighbours are as far as others for {percent(share)} of the samples, as where numbers are rounded"
         template = template.flagged(reason)
     if standardise and not any(whole_numbers):
         variables = suited(variables, trial, CHANGES)

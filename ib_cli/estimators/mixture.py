@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
+from ib_cli.contracts.told_numbers import apart
 from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
 
@@ -253,7 +254,8 @@ def doubts(information: Estimate, most: float, what: str) -> list[str]:
     width = math.inf if upper is None else upper - lower
     reasons = []
     if most - value < MARGIN:
-        reasons.append(f"{information.quantity} = {value:.2f} {near(most - value)} {what} = {most:.2f}")
+        told, bound = apart(value, most, 2)
+        reasons.append(f"{information.quantity} = {told} {near(most - value)} {what} = {bound}")
     if WIDTH < width < math.inf:
         reasons.append(f"the ends of {information.quantity} are {width:.2f} apart")
     return reasons

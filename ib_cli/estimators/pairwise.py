@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ib_cli.contracts.told_numbers import apart
 from ib_cli.estimators import checked
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.mixture import MARGIN, WIDTH, near, rounded
@@ -63,7 +64,8 @@ def pairwise_estimate(mean: Tensor, scale: Tensor | float) -> Estimate:
     lower, upper = float(low.mean()), float(high.mean())
     found = Estimate("I[X;Z]", "pairwise", float(middle.mean()), lower, upper, stderr, n=n)
     if math.log(n) - lower < MARGIN:
-        found = found.flagged(f"I[X;Z] ≥ {lower:.2f} {near(math.log(n) - lower)} ln N = {math.log(n):.2f}")
+        told, most = apart(lower, math.log(n), 2)
+        found = found.flagged(f"I[X;Z] ≥ {told} {near(math.log(n) - lower)} ln N = {most}")
     if upper - lower > WIDTH:
         found = found.flagged(f"the ends of I[X;Z] are {upper - lower:.2f} apart")
     too_narrow = rounded(mean, scale)

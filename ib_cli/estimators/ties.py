@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.estimators.robust import core, location_and_scale, repeated
 
 CHUNK = 250_000  # numbers worked on at once, so that they stay in the cache
@@ -85,7 +86,7 @@ def set_apart(values: Tensor, name: str) -> tuple[Tensor, str, bool]:
         values[tied] = given + noise.to(values.device) * size * 2.0**doubling
         if int(copies(values)[tied].max()) == 1:
             break
-    return values, f"{share:.2%} of the samples of {name} coincide with others; tiny noise parts them", many
+    return values, f"{percent(share)} of the samples of {name} coincide with others; tiny noise parts them", many
 
 
 def nearest_elsewhere(values: Tensor, rows: Tensor) -> Tensor:

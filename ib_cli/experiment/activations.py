@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from torch import Tensor
 
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.estimators.estimate import Estimate
 from ib_cli.estimators.gaussian import gaussian_total_correlation
 
@@ -47,7 +48,7 @@ def total_correlation(z: Tensor, layer: str) -> list[Estimate]:
     names = f"TC[{layer}]", f"TC_per_unit[{layer}]"
     zeros = int((z == 0).sum())
     if zeros:
-        reason = f"{zeros / z.numel():.1%} of the activations are 0, and ln 0 is no number: this is for softplus"
+        reason = f"{percent(zeros / z.numel())} of the activations are 0, and ln 0 is no number: this is for softplus"
         return [Estimate(name, "gaussian", None, n=len(z), saturated=True, reason=reason) for name in names]
     try:
         found = gaussian_total_correlation(z.double().log().to(z.dtype))

@@ -75,7 +75,8 @@ class Estimates:
         for name in self.use:
             try:
                 if len(z) < 2:
-                    raise ValueError(f"the {self.split} split has 1 sample, and estimates need 2 or more")
+                    only = "the {0} split has" if len(data.splits[self.split]) < 2 else "estimators.samples=1 takes"
+                    raise ValueError(f"{only.format(self.split)} 1 sample, and estimates need 2 or more")
                 found += information_plane(
                     z,
                     y,

@@ -14,6 +14,7 @@ from annotated_types import Gt, MinLen
 from torch import Tensor
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.labels import counted
 from ib_cli.contracts.passes import needed
 from ib_cli.datasets.binarised import binarised
 from ib_cli.datasets.data import Data, Split
@@ -142,7 +143,10 @@ class Novelty(Procedure):
     def facts(self, experiment: Experiment) -> Mapping[str, str]:
         """What is new; no model is trained."""
         what = self.others or "other classes of its data"
-        return {"new": f"{what}, {len(experiment.data.splits[OTHERS]):,} test samples", "model": "that of the run"}
+        return {
+            "new": f"{what}, {counted(len(experiment.data.splits[OTHERS]), 'test sample')}",
+            "model": "that of the run",
+        }
 
     def run(self, experiment: Experiment, checkpoint: dict[str, Any] | None) -> Finished:
         """Score, measure and save. There is no checkpoint to go on from; raises RunFailedError, Interrupted."""
@@ -166,7 +170,9 @@ class Novelty(Procedure):
             record(experiment, 0, 0, split, each)
         ending = "" if self.others is None else f"_{self.others}"
         joining = {f"{name}{ending}": value for name, value in told.items()}
-        return Finished(epochs=0, seconds=clock.read(), measures=measures, of_measured={"test": joining})
+        return Finished(
+            epochs=0, seconds=clock.read(), measures=measures, of_measured={"test": joining}, doubts=scale.doubts
+        )
 
     def _scored(self, experiment: Experiment, split: str) -> dict[str, np.ndarray]:
         """The scores of a split's samples, (N,) each."""

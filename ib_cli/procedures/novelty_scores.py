@@ -15,6 +15,7 @@ from ib_cli.functionals import functionals
 
 SUM = "sum"  # the name of the sum of all scores
 MEASURES = ("auroc", "auprc")
+ROUNDING = 1e-6  # of a mean: a deviation below it is float32's rounding of a sum, and says nothing of the samples
 LARGEST = 1e300  # stands for infinity: ranks stay, and a sum of some is finite
 Scores = Mapping[str, np.ndarray]  # name → (N,) float64
 
@@ -45,16 +46,27 @@ class Scale:
 
     mean: Mapping[str, float]
     deviation: Mapping[str, float]
+    still: tuple[str, ...] = ()  # the scores that do not vary
 
     @classmethod
     def of(cls, train: Scores) -> Scale:
-        """Of finite values alone; a score that never changes has deviation 1."""
+        """Of finite values alone; a score that changes by rounding alone has deviation 1, in nats."""
         finite = {name: values[np.isfinite(values)] for name, values in train.items()}
+        mean = {name: float(values.mean()) if len(values) else 0.0 for name, values in finite.items()}
         deviation = {name: float(values.std()) if len(values) else 0.0 for name, values in finite.items()}
-        return cls(
-            {name: float(values.mean()) if len(values) else 0.0 for name, values in finite.items()},
-            {name: value if value > 0 else 1.0 for name, value in deviation.items()},
-        )
+        still = {name for name, value in deviation.items() if value <= ROUNDING * abs(mean[name])}
+        return cls(mean, {name: 1.0 if name in still else value for name, value in deviation.items()}, tuple(still))
+
+    @property
+    def doubts(self) -> list[str]:
+        """A line where scores do not vary in training, so that the sum has no scale for them."""
+        if not self.still:
+            return []
+        names = " and ".join(sorted(self.still))
+        vary = "does" if len(self.still) == 1 else "do"
+        return [
+            f"{names} {vary} not vary over the training samples: the sum has no deviation to divide by, and takes 1"
+        ]
 
     def with_sum(self, found: Scores) -> dict[str, np.ndarray]:
         """The scores and their `sum`, Σ (score − mean)/deviation: each counts by how it varies in training."""

@@ -10,6 +10,7 @@ from annotated_types import Ge, Interval, MinLen
 from torch import Tensor
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.labels import counted
 from ib_cli.contracts.noise import Planner
 from ib_cli.contracts.passes import Batch, needed
 from ib_cli.engine.generation import decoded, draws_of_prior
@@ -63,6 +64,9 @@ class SampleDistance(Procedure):
             raise ConfigError(f"{run}: makes no samples: it has no decoder, or no m(z) that can be drawn from")
         if self.split not in measured.data.splits:
             raise ConfigError(f"procedure.split={self.split}: the run's data have {', '.join(measured.data.splits)}")
+        for name in ("train", self.split):
+            if len(measured.data.splits[name]) < 2:
+                raise ConfigError(f"{run}: its {name} split has 1 sample, and a distance needs 2 or more")
         if judge.model.classifier is None or judge.data.spec.classes is None:
             raise ConfigError(f"{key}: is no classifier of labels: name a finished run of objective=ce, for example")
         here, there = judge.data.spec.input_shape, measured.data.spec.input_shape
@@ -104,6 +108,11 @@ class SampleDistance(Procedure):
         for split, each in measures.items():
             record(experiment, 0, 0, split, each)
         doubts = self._doubts(len(data), len(train), data.shape[1])
+        if bool((torch.cat([train, data]) == data[:1]).all()):
+            doubts.append(
+                f"procedure.classifier={self.classifier}: its features are the same for all of the data, so distances "
+                "by them say nothing"
+            )
         return Finished(
             epochs=0, seconds=clock.read(), measures=measures, of_measured={self.split: found}, doubts=doubts
         )
@@ -113,13 +122,13 @@ class SampleDistance(Procedure):
         told = []
         if of_train < self.samples:
             told.append(
-                f"data_distance is of the {of_train:,} training samples there are, and sample_distance of "
+                f"data_distance is of the {counted(of_train, 'training sample')} there are, and sample_distance of "
                 f"{self.samples:,}: fewer samples are farther away"
             )
-        if min(of_split, of_train, self.samples) <= features:
+        if (fewest := min(of_split, of_train, self.samples)) <= features:
             told.append(
-                f"distances of {min(of_split, of_train, self.samples):,} samples by {features} features are mostly "
-                "chance: procedure.samples and the split must have many more"
+                f"distances of {fewest:,} samples by {counted(features, 'feature')} are mostly chance: "
+                "procedure.samples and the split must have many more"
             )
         return told
 

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ib_cli.contracts.errors import ConfigError
+from ib_cli.contracts.told_numbers import duration
 from ib_cli.report.report_parser import ReportParser
 from ib_cli.study.kept_files import check_output_folder
 from ib_cli.system.command_line import add_version, exit_codes
@@ -149,7 +150,10 @@ def _read(reader: Reader, folders: Sequence[Path]) -> list[RecordedRun]:
         empty = "is empty" if not any(folder.iterdir()) else "holds no run of ib-train"
         raise ConfigError(f"{folder} {empty}: name a study's folder, such as outputs/NAME")
     studies = ", ".join(sorted({run.study for run in runs})[:MOST_STUDIES])
-    _say(f"read        {counted(len(runs), 'run')} ({studies}) in {time.monotonic() - started:.1f} s: {_counts(runs)}")
+    _say(
+        f"read        {counted(len(runs), 'run')} ({studies}) in {duration(time.monotonic() - started)}: "
+        f"{_counts(runs)}"
+    )
     return runs
 
 
@@ -195,7 +199,7 @@ def _told(what: str, where: Path, write: Any, *arguments: Any) -> None:
     started = time.monotonic()
     files = [file.name for file in write(*arguments)]
     shown = ", ".join(files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
-    _say(f"{what:<11} {where}: {shown or 'none'} ({time.monotonic() - started:.1f} s)")
+    _say(f"{what:<11} {where}: {shown or 'none'} ({duration(time.monotonic() - started)})")
 
 
 def _say(line: str) -> None:

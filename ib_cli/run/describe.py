@@ -123,16 +123,17 @@ def _of_training(config: Mapping[str, Any], experiment: Experiment) -> dict[str,
     """Epochs and seed; for `fit` also batches and optimiser, which other procedures may not have."""
     settings, procedure = experiment.settings, _name(config, "procedure")
     if procedure != "fit":
-        return {"procedure": f"{procedure}, {settings.epochs} epochs, seed {settings.seed}"}
+        return {"procedure": f"{procedure}, {counted(settings.epochs, 'epoch')}, seed {settings.seed}"}
     optimiser = f"{_name(config, 'optimizer')} lr {config['optimizer'].get('lr')}"
-    return {
-        "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {optimiser}, seed {settings.seed}"
-    }
+    epochs = counted(settings.epochs, "epoch")
+    return {"training": f"{epochs}, batches of {settings.batch_size}, {optimiser}, seed {settings.seed}"}
 
 
 def _target(spec: Spec) -> str:
     """The number of classes, or of dimensions of a continuous y."""
-    return f"continuous y of {spec.target_shape[0]}" if spec.classes is None else f"{spec.classes} classes"
+    if spec.classes is None:
+        return f"continuous y of {spec.target_shape[0]}"
+    return counted(spec.classes, "class", "classes")
 
 
 def _name(config: Mapping[str, Any], group: str) -> str:
@@ -148,4 +149,4 @@ def _emulated(experiment: Experiment) -> str:
 def _device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"cpu, {torch.get_num_threads()} threads"
+    return f"cpu, {counted(torch.get_num_threads(), 'thread')}"

@@ -13,6 +13,7 @@ from typing import Any
 from torch.nn.modules.conv import _ConvNd
 
 from ib_cli.contracts.errors import BusyError, ConfigError, OutputError, RunFailedError, WriteError, in_a_line
+from ib_cli.contracts.told_numbers import apart
 from ib_cli.engine.portions import out_of_memory
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.run.attempt import Attempt
@@ -90,9 +91,10 @@ def fitting(experiment: Experiment) -> int:
             raise
         return 1  # whose own step then says what does not fit
     if one > free:
+        needed, there = apart(one / 2**20, free / 2**20, 0)
         raise ConfigError(
-            f"batch_size={experiment.settings.batch_size}: a step of this model takes about {one / 2**20:.0f} MiB and "
-            f"{free / 2**20:.0f} MiB can be used on this {experiment.device.type}: choose a smaller batch or model, or "
+            f"batch_size={experiment.settings.batch_size}: a step of this model takes about {needed} MiB and "
+            f"{there} MiB can be used on this {experiment.device.type}: choose a smaller batch or model, or "
             "hydra.launcher.max_points=1 to try all the same"
         )
     return free // one

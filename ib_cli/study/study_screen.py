@@ -18,11 +18,12 @@ from rich.text import Text
 
 from ib_cli.config.told_command import told_command
 from ib_cli.contracts.labels import counted
+from ib_cli.contracts.told_numbers import duration
 from ib_cli.study.job_outcomes import FAILED, Outcome
 from ib_cli.study.study_log import StudyLog
 from ib_cli.study.study_table import STYLES, end_table, folders, live_table, same_runs, varying, written_alike
 from ib_cli.system.plain_text import printable
-from ib_cli.watch.screen import Terminal, duration, number, readable
+from ib_cli.watch.screen import Terminal, number, readable
 
 LIVE = ("J", "accuracy", "mse", "C", "D")
 MEASURES = ("J", "R", "R_Y", "C", "D", "accuracy", "mse")
@@ -66,11 +67,10 @@ class StudyScreen:
 
         Jobs that never began are only counted.
         """
-        self.console.print(
-            self._end_table([outcome for outcome in written_alike(outcomes) if outcome.status != "waiting"])
-        )
-        varied = varying(outcomes)
-        for outcome in outcomes:
+        told = written_alike(outcomes)
+        self.console.print(self._end_table([outcome for outcome in told if outcome.status != "waiting"]))
+        varied = varying(told)
+        for outcome in told:
             if outcome.status in FAILED:
                 label = " ".join(word for word in outcome.overrides if word.partition("=")[0] in varied)
                 known = not label or outcome.error.startswith(f"{label}:")

@@ -137,15 +137,28 @@ def varying(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def written_alike(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes with the numbers of each varying key written in one way: no 1e-2 beside 0.03."""
+    """The outcomes with the numbers of each varying key written in one way: no 1e-2 beside 0.03, nor in an error."""
     texts = {key: [_value(outcome, key) for outcome in outcomes] for key in varying(outcomes) if key not in TEXTS}
     columns = {key: alike(of) for key, of in texts.items() if all(NUMBER.fullmatch(text) for text in of if text)}
     found = []
     for position, outcome in enumerate(outcomes):
         named = ((word, *word.partition("=")[::2]) for word in outcome.overrides)
-        words = [f"{key}={columns[key][position]}" if value and key in columns else word for word, key, value in named]
-        found.append(replace(outcome, overrides=tuple(words)))
+        words, error = [], outcome.error
+        for word, key, value in named:
+            told = f"{key}={columns[key][position]}" if value and key in columns else word
+            words.append(told)
+            error = error if told is word else _respelled(error, key, told, float(value))
+        found.append(replace(outcome, overrides=tuple(words), error=error))
     return found
+
+
+def _respelled(text: str, key: str, told: str, value: float) -> str:
+    """The text with `told` in place of other spellings of this key's value, also of six digits of it."""
+
+    def one(match: re.Match[str]) -> str:
+        return told if float(match[1]) in (value, float(f"{value:g}")) else match[0]
+
+    return re.sub(rf"(?<![\w.]){re.escape(key)}=({NUMBER.pattern})(?![\w.]*\w)", one, text, flags=NUMBER.flags)
 
 
 def same_runs(outcomes: Sequence[Outcome]) -> list[str]:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ib_cli.contracts.labels import unit
+from ib_cli.contracts.told_numbers import duration
 from ib_cli.system.plain_text import printable
 from ib_cli.watch.maker import made, other_maker
 from ib_cli.watch.observer import Observer, RunInfo
@@ -236,14 +237,6 @@ def bounds(measures: Mapping[str, Any]) -> list[str]:
     if isinstance(H := measures.get("H[Y]"), Real) and isinstance(C := measures.get("C"), Real):
         found.append(f"I(Y;Z) ≥ H[Y] − C = {_nats_and_bits(float(H) - float(C))}")
     return found
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: `8.1 s`, `3 min 20 s`, `2 h 05 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _nats_and_bits(nats: float) -> str:

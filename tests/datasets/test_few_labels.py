@@ -99,7 +99,7 @@ def test_evaluations_of_train_are_of_the_labelled_samples_and_of_test_of_all(
 @pytest.mark.parametrize(
     "changed, told",
     [
-        ({"labelled": 1437}, "dataset.labelled=1437: must be less than the 1437 training samples"),
+        ({"labelled": 1437}, "dataset.labelled=1437: must be less than the 1,437 training samples"),
         ({"labelled": 1436}, "dataset.labelled=1436: needs 143 training samples of class"),
         ({"labelled": 60, "train_size": 65}, "dataset.labelled=60: needs 6 training samples of class"),
     ],

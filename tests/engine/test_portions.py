@@ -162,7 +162,7 @@ def test_a_run_and_a_group_are_told_and_end_well(ib_train: Callable, holds: Call
     assert ended.err.count("memory ran out") == 3  # of the evaluation, of the estimate, of active units
     ended = ib_train("-m", *words, "seed=5,6", "hydra/launcher=vectorized", "name=group")
     assert ended.code == 0 and "2 done" in ended.out, ended.err
-    assert "ib-train: memory ran out: evaluations take 1 runs at a time from here on, not 2" in ended.err
+    assert "ib-train: memory ran out: evaluations take 1 run at a time from here on, not 2" in ended.err
     logs = [file.read_text() for file in Path("outputs/group").glob("*/run.log")]
     assert len(logs) == 2
     for log in logs:

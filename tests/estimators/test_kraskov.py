@@ -230,7 +230,7 @@ def test_few_coinciding_samples_are_parted_and_many_are_flagged() -> None:
     few[:2] = few[0]
     many[:100] = many[0]
     parted = ksg(x, few)
-    assert "0.20% of the samples of z coincide" in parted.reason and not parted.saturated
+    assert "0.20 % of the samples of z coincide" in parted.reason and not parted.saturated
     assert parted.value == pytest.approx(ksg(x, z).value, abs=0.01)
     assert math.isfinite(kozachenko_leonenko(few, k=1).value)
     for estimate in (ksg(x, many), ross(many, torch.arange(1_000) % 2)):

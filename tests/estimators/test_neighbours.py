@@ -251,7 +251,7 @@ def test_noise_parts_coinciding_samples_and_is_the_same_every_time() -> None:
     values = 1e3 + normal(N, 2)
     values[1] = values[0]
     first, note, atoms = ties.set_apart(values, "z")
-    assert ties.copies(first).max() == 1 and "0.29% of the samples of z coincide" in note and not atoms
+    assert ties.copies(first).max() == 1 and "0.29 % of the samples of z coincide" in note and not atoms
     assert torch.equal(first, ties.set_apart(values, "z")[0])
     assert (torch.cdist(first, first) - torch.cdist(values.double(), values.double())).abs().max() < 1e-6
 

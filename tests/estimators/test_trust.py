@@ -92,7 +92,7 @@ def test_only_ties_are_parted() -> None:
     z[1] = z[0]
     z[7] = 1e12
     parted, note, atoms = set_apart(z, "z")
-    assert torch.equal(parted[2:], z[2:]) and not atoms and "0.20%" in note
+    assert torch.equal(parted[2:], z[2:]) and not atoms and "0.20 %" in note
     assert 0 < (parted[:2] - z[:2]).abs().max() < 1e-7
 
 

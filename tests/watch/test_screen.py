@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ib_cli.watch.observer import RunInfo
-from ib_cli.watch.screen import Screen, bounds, duration, number, packed, readable, show_finished
+from ib_cli.watch.screen import Screen, bounds, number, packed, readable, show_finished
 
 FOLDER = Path("outputs/study/ab12cd34")
 FACTS = {"data": "digits [8×8], 1437 train, 360 test", "model": "mlp " + "64 – 256 – " * 12 + "10", "device": "cpu"}
@@ -171,6 +171,5 @@ def test_the_small_parts():
         "1437", "0.5000", "12.00", "1.000e-07", "nan", "-",
     ]  # fmt: skip
     assert packed(["abc", "def", "ghi"], 8) == ["abc  def", "    ghi"]
-    assert [duration(seconds) for seconds in (8.13, 200.2, 7500)] == ["8.1 s", "3 min 20 s", "2 h 05 min"]
     assert readable("γ ≤ 1", "utf-8") == "γ ≤ 1" and readable("γ ≤ 1", "ascii") == "gamma <= 1"
     assert bounds({"C": 1.0}) == []

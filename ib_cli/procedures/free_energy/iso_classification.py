@@ -17,6 +17,7 @@ from ib_cli.procedures.free_energy.preconditions import (
     PathOptions,
     Positive,
     Share,
+    check_labels,
     start_place,
 )
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
@@ -56,6 +57,7 @@ class IsoClassification(Walk):
     def check(self, experiment: Experiment) -> None:
         """Raises ConfigError where the experiment has no such surface, or α is 0."""
         start_place(experiment, self.name)
+        check_labels(experiment, self.name)
         check_surface(experiment, self.options, self.name)
         if self.alpha == 0 or not math.isfinite(self.alpha):
             raise ConfigError(f"procedure.alpha={self.alpha:g}: no step leads anywhere: choose a number such as 1")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ib_cli.contracts.errors import RunFailedError
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.experiment.experiment import Experiment, Finished
 from ib_cli.experiment.recording import Clock, record
 from ib_cli.procedures.free_energy.laws import named, rate_balance
@@ -202,13 +203,15 @@ class Path:
             if not math.isfinite(measures[name]):
                 self._record({})
                 raise RunFailedError(f"step {self.steps}: {name} is {measures[name]}: lower procedure.peak")
-        drift = abs(measures["C"] - self.C_0) / self.C_0
+        moved = abs(measures["C"] - self.C_0)
+        drift = moved / self.C_0 if self.C_0 else math.inf if moved else 0.0
         self.drift = max(self.drift, drift)
         if drift > self.tolerance:
             self._record({})
             raise RunFailedError(
-                f"step {self.steps}: C = {measures['C']:.4g} has drifted by {100 * drift:.0f} % from {self.C_0:.4g}, "
-                f"and procedure.tolerance={self.tolerance:g}: {self.remedy}, or raise procedure.equilibration"
+                f"step {self.steps}: C = {measures['C']:.4g} has drifted by {percent(drift, self.tolerance)} from "
+                f"{self.C_0:.4g}, and procedure.tolerance={self.tolerance:g}: {self.remedy}, or raise "
+                "procedure.equilibration"
             )
 
     def _record(self, slopes: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -58,6 +58,17 @@ def start_place(experiment: Experiment, procedure: str) -> Place:
     return Place(experiment.multipliers["lambda"], experiment.multipliers["gamma"])
 
 
+def check_labels(experiment: Experiment, procedure: str) -> None:
+    """Raises ConfigError where there is one label only: C is 0 everywhere, and no step keeps it or changes it."""
+    if experiment.data.spec.classes == 1:
+        transfer = experiment.data.way is not None
+        keys = "dataset.source and dataset.target, or dataset.labels=kept" if transfer else "dataset.classes"
+        raise ConfigError(
+            f"procedure={procedure}: all samples have one label, so C is 0 and has no slope to walk by: choose more "
+            f"classes by {keys}"
+        )
+
+
 def _check_objective(experiment: Experiment, procedure: str) -> None:
     """Raises ConfigError for another objective than R + λ D + γ C."""
     terms = [term for term in experiment.objective.terms if term.coefficient != 0]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ib_cli.contracts.errors import RunFailedError
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.datasets.data import Data
 from ib_cli.engine.loss import make_loss
 from ib_cli.experiment.experiment import Experiment, Finished
@@ -69,12 +70,13 @@ def settle(surface: TrainedSurface, place: Place) -> None:
         if abs(change) <= STILL:
             return
         log.warning(
-            "the start is not on the surface yet: an equilibration changed F by %.1f %%; another follows", 100 * change
+            "the start is not on the surface yet: an equilibration changed F by %s; another follows",
+            percent(change, STILL),
         )
         before = after
     raise RunFailedError(
-        f"the start is not on the surface: after {MOST} equilibrations F still changes by {100 * change:.1f} % in one: "
-        "raise epochs or procedure.equilibration"
+        f"the start is not on the surface: after {MOST} equilibrations F still changes by {percent(change, STILL)} in "
+        "one: raise epochs or procedure.equilibration"
     )
 
 

@@ -10,7 +10,7 @@ from ib_cli.experiment.experiment import Experiment
 from ib_cli.procedures.free_energy.chosen_surface import check_surface
 from ib_cli.procedures.free_energy.domains import check_transfer, laws
 from ib_cli.procedures.free_energy.path import Change
-from ib_cli.procedures.free_energy.preconditions import PathOptions
+from ib_cli.procedures.free_energy.preconditions import PathOptions, check_labels
 from ib_cli.procedures.free_energy.rates import Rates
 from ib_cli.procedures.free_energy.steps import Steps, change_of
 from ib_cli.procedures.free_energy.surface import Direction, Estimated, Place, Slopes
@@ -52,6 +52,7 @@ class WalkToTarget(Walk):
     def start(self, experiment: Experiment) -> Place:
         """λ and γ at t = 0. Raises ConfigError where the experiment has no such surface, or its data no target."""
         here = check_transfer(experiment, self.name)
+        check_labels(experiment, self.name)
         check_surface(experiment, self.options, self.name, experiment.data.at(0.5))
         return here
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ib_cli.contracts.labels import counted
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.sampling.annealed import LogPartition
 from ib_cli.sampling.averages import CHAINS, Average
 from ib_cli.sampling.convergence import FEWEST, chance_spread
@@ -50,8 +51,9 @@ def of_mixing(averages: Mapping[str, Average], T: int, M: int, whose: str = "") 
     least = min(averages, key=lambda name: averages[name].effective)
     worth = min(averages[least].effective, T * M)  # of few records the estimate may come out above their number
     if worth < WORTH:
+        records = counted(int(worth), "independent record") if worth >= 1 else "less than one independent record"
         found.append(
-            f"{least}{whose} rests on {worth:.0f} independent records (the effective sample size "
+            f"{least}{whose} rests on {records} (the effective sample size "
             f"of {counted(T, 'epoch')} of {counted(M, 'chain')}): more epochs or procedure.chains help"
         )
     return found
@@ -89,7 +91,7 @@ def of_motion(acceptance: Tensor, whose: str = "", key: str = "a smaller procedu
     """Doubts about chains that stand still, from each chain's mean acceptance (M,)."""
     mean, still, M = float(acceptance.mean()), int((acceptance < STUCK).sum()), len(acceptance)
     if mean < TAKEN:
-        return [f"the chains{whose} hardly move ({mean:.1%} of their steps are accepted): {key} helps"]
+        return [f"the chains{whose} hardly move ({percent(mean)} of their steps are accepted): {key} helps"]
     if still > FEW * M:
         return [f"{still} of the {counted(M, 'chain')}{whose} stand{'s' if still == 1 else ''} still: {key} helps"]
     return []
@@ -99,7 +101,9 @@ def of_swaps(rate: float) -> list[str]:
     """Doubts about replicas, from the mean probability that neighbours change places."""
     if rate >= SWAPPED:
         return []
-    return [f"replicas hardly change places ({rate:.1%} of the tries): closer temperatures in procedure.ladder help"]
+    return [
+        f"replicas hardly change places ({percent(rate)} of the tries): closer temperatures in procedure.ladder help"
+    ]
 
 
 def of_annealing(found: LogPartition, M: int) -> list[str]:
@@ -107,6 +111,6 @@ def of_annealing(found: LogPartition, M: int) -> list[str]:
     if found.effective >= CARRIERS:
         return []
     return [
-        f"F rests on {found.effective:.1f} of {M} annealed chains, and is probably too high: more procedure.anneal or "
-        "procedure.chains help"
+        f"F rests on {found.effective:.1f} of {counted(M, 'annealed chain')}, and is probably too high: "
+        "more procedure.anneal or procedure.chains help"
     ]

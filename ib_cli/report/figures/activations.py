@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ib_cli.contracts.labels import literal, mathtext
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.report.figures import style
 from ib_cli.report.panels.contents import Contents
 from ib_cli.report.panels.noise_layers import Measured, measured, split_of
@@ -40,7 +41,7 @@ def draw(contents: Contents, folder: Path) -> list[Path]:
         _prior(above, below, found, bool(each.layers.kl))
         beta = f", {mathtext('beta')} = {each.beta:g}" if each.beta == each.beta else ""
         name = literal(each.curve) if len(runs) > 1 else found.layer
-        above.set_title(f"{name}{beta}\n{found.zeros / found.total:.0%} are 0", fontsize=style.MEDIUM)
+        above.set_title(f"{name}{beta}\n{percent(found.zeros / found.total)} are 0", fontsize=style.MEDIUM)
         style.tidy(above, "$z$", "density" if number == 0 else "")
         style.tidy(below, r"$\ln z$", "density" if number == 0 else "")
     panels[0].legend(fontsize=style.SMALL, frameon=False)

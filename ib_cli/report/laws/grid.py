@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.report.laws.finite_differences import FiniteDifferences
 from ib_cli.report.laws.lagrangian import Lagrangian
 from ib_cli.report.read.points import Points
@@ -108,7 +109,7 @@ def grids(points: Points, runs: Sequence[RecordedRun], results: DataFrame, split
         grid, filled = _grid(points, runs, results, curve, lagrangian, rows, members, split)
         if filled < LEAST_FILLED or points.merged:
             remarks.append(
-                f"{curve}: the multipliers form no grid ({filled:.0%} of its cells): nothing to differentiate"
+                f"{curve}: the multipliers form no grid ({percent(filled)} of its cells): nothing to differentiate"
             )
         if not grid.recorded:
             remarks.append(f"{curve}: no J recorded; taken as the sum of weight · functional")

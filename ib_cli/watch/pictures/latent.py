@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ib_cli.contracts.told_numbers import percent
 from ib_cli.watch.pictures.curves import MEDIUM, SMALL, STYLES, write
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def principal(z: np.ndarray) -> tuple[np.ndarray, tuple[str, str]]:
     axes = axes * np.where(axes[np.abs(axes).argmax(0), [0, 1]] < 0, -1, 1)  # one sign on every machine
     shares = np.clip(values[[-1, -2]], 0, None) / max(values.clip(0).sum(), np.finfo(np.float64).tiny)
     first, second = (
-        f"principal component {i + 1} ({100 * share:.0f} % of the variance)" for i, share in enumerate(shares)
+        f"principal component {i + 1} ({percent(share)} of the variance)" for i, share in enumerate(shares)
     )
     return centred @ axes, (first, second)
 

@@ -148,7 +148,7 @@ def test_a_group_is_split_to_fit_and_a_run_that_is_too_large_is_told(
     assert sizes == [3, 2]
     monkeypatch.setattr(module, "available", lambda device: 2**29)
     ended = ib_train(*study, "name=large")
-    assert ended.code == 2 and "takes about 1024 MiB and 512 MiB can be used" in ended.out
+    assert ended.code == 2 and "takes about 1,024 MiB and 512 MiB can be used" in ended.out
 
 
 def test_configs_are_grouped_by_what_they_have_in_common() -> None:

@@ -98,6 +98,19 @@ def test_a_drift_of_c_stops_it_and_names_the_step_and_the_key(experiment: Callab
     assert [line["path_step"] for line in lines(made)] == [0, 1, 2, 3]  # the last is told, too
 
 
+def test_a_tiny_drift_is_told_beside_the_tiny_tolerance_that_it_exceeds(experiment: Callable[..., Experiment]) -> None:
+    with pytest.raises(RunFailedError, match=r"drifted by \d\.\de-07 % from .*procedure\.tolerance=1e-09"):
+        path(experiment(), QuadraticSurface(START, bend=1e-8), tolerance=1e-9).follow()
+
+
+def test_a_c_of_0_has_drifted_where_it_is_no_more(experiment: Callable[..., Experiment]) -> None:
+    made = experiment()
+    walk = path(made, QuadraticSurface(START))
+    walk.C_0 = 0.0
+    with pytest.raises(RunFailedError, match=r"step 0: C = .* has drifted by inf % from 0, and procedure"):
+        walk.follow()
+
+
 def test_a_share_of_the_drift_is_taken_back_by_the_shortest_way(experiment: Callable[..., Experiment]) -> None:
     """C rises by 0.12 a step: with a half taken back it stays within 2 · 0.12, and all else is as (31) says."""
     made = experiment()

@@ -137,9 +137,9 @@ def test_a_start_that_is_not_on_the_surface_is_told_and_equilibrated_until_it_is
     surface = Falling(20.0, 15.0, 14.9)
     settle(surface, Place(1.0, 8.0))
     assert not surface.values
-    assert "the start is not on the surface yet: an equilibration changed F by -25.0 %; another follows" in caplog.text
+    assert "the start is not on the surface yet: an equilibration changed F by -25 %; another follows" in caplog.text
     assert len(caplog.records) == 1
-    with pytest.raises(RunFailedError, match=r"after 5 equilibrations F still changes by -25.0 % in one: raise epochs"):
+    with pytest.raises(RunFailedError, match=r"after 5 equilibrations F still changes by -25 % in one: raise epochs"):
         settle(Falling(*(0.75**i for i in range(6))), Place(1.0, 8.0))
 
 

@@ -29,7 +29,7 @@ ROUGH = SHARP | {"corrected": False}
 DOUBTFUL: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
     "large step": (ROUGH | {"step_size": 1e-3}, (), "not at σ = 0.02"),
     "minibatches": (ROUGH | {"step_size": 3e-5, "steps": 40}, ("batch_size=10",), "a larger batch_size"),
-    "refused": (SHARP | {"step_size": 10.0, "adapt": False}, (), "hardly move (0.0%"),
+    "refused": (SHARP | {"step_size": 10.0, "adapt": False}, (), "hardly move ("),
     "no burn-in": (SHARP | {"burn_in": 0, "step_size": 1e-6, "adapt": False}, (), "not all seen the same (R̂ ="),
     "one chain": (SHARP | {"chains": 1}, (), "R̂ is no number"),
     "three chains": (SHARP | {"chains": 3}, (), "no standard error of J"),
