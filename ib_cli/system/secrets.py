@@ -23,6 +23,7 @@ SECRET = frozenset(
      "authorization", "cookie")
 )  # fmt: skip
 ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "credential", "apikey", "accesskey", "secretkey")
+COUNTED = ("keys", "tokens")  # words for numbers of things, too
 PLACES = frozenset(("PWD", "OLDPWD"))  # the shell's own variables: folders, not passwords
 LONGEST_PATH = 4096
 LEAST, LEAST_COMMON = 4, 8  # letters of a secret, and of another value, that is looked for in other texts
@@ -59,7 +60,7 @@ class FromEnvironment(str):
 def sounds_secret(key: str) -> bool:
     """Whether a key, or the name of a variable, is that of a secret: `api_key`, `tracker.apiKey`, `DB_PASSWORD`."""
     parts = re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", key).lower())
-    parts += [part[:-1] for part in parts if part.endswith("s")]  # several of them
+    parts += [part[:-1] for part in parts if part.endswith("s") and part not in COUNTED]  # several of them
     return not SECRET.isdisjoint(parts) or any(part.endswith(ENDINGS) for part in parts)
 
 

@@ -254,7 +254,7 @@ def test_a_default_of_a_secret_variable_is_no_word_of_the_file() -> None:
         ('a.setup_lines=["export WANDB_API_KEY=abcdef"]', 'a.setup_lines=["export WANDB_API_KEY=***"]'),
         ("hydra.launcher.env={A_TOKEN:abcdef,B:c}", "hydra.launcher.env={A_TOKEN:***,B:c}"),
         ("++hydra.job.env_set.IB_TRAIN_JOBS=0123", "++hydra.job.env_set.IB_TRAIN_JOBS=0123"),
-        ("a.b={tokens: [abcdef, ghijkl], e: 1}", "a.b={tokens: ***, e: 1}"),
+        ("a.b={secrets: [abcdef, ghijkl], e: 1}", "a.b={secrets: ***, e: 1}"),
         ("a.b={c: {passwords: {d: abcdef, e: {f: abcdef}}}, g: 1}", "a.b={c: {passwords: ***}, g: 1}"),
         ("a.b={Authorization: abcdef, db_pass: abcdef}", "a.b={Authorization: ***, db_pass: ***}"),
         ("tracker.uri=sql://me:abcdef@/ghijkl@host/db", "tracker.uri=sql://***@host/db"),
