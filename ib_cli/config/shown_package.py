@@ -43,13 +43,13 @@ def package_checked() -> Iterator[None]:
                 _check(found, package, kind)
             return found
 
-        self.get_sanitized_cfg = sanitized  # type: ignore[method-assign]
+        self.get_sanitized_cfg = sanitized  # type: ignore[assignment]
         try:
             before(self, config_name, overrides, cfg_type, package, *more, **named)
         except _NoValueError as told:
             print(told)
 
-    Hydra.show_cfg = show  # type: ignore[assignment, method-assign]
+    Hydra.show_cfg = show  # type: ignore[method-assign]
     try:
         yield
     finally:
