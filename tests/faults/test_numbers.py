@@ -116,7 +116,7 @@ def test_a_run_that_diverges_in_its_last_step_fails(ib_train: Callable[..., Ende
 def test_a_group_loses_the_run_that_diverges_alone(ib_train: Callable[..., Ended]) -> None:
     ended = ib_train("-m", *TINY, "batch_size=60", "epochs=1", "optimizer.lr=1e30,1e-3", "hydra/launcher=vectorized")
     assert ended.code == 1 and "1 done, 1 failed" in ended.out
-    assert f"after the last step of epoch 1: {FAST}" in told(ended)
+    assert "after the last step of epoch 1: optimizer.lr=1e30 may be too large" in told(ended)  # as it was typed
 
 
 @pytest.mark.parametrize(

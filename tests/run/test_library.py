@@ -139,7 +139,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, trained: Callable[..., Run]) 
         ib_cli.load_run(tmp_path)
     with pytest.raises(RunFailedError, match="became"):
         trained("optimizer.lr=1e30")
-    with pytest.raises(ConfigError, match=r"has no key dataset\.rot"):
+    with pytest.raises(ConfigError, match=r"dataset\.rot: this run's config has no such key"):
         ib_cli.load_run(trained().folder, overrides={"dataset.rot": "/data"})
 
 
