@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-ALIKE = 0.7  # least likeness of a misspelt word, as difflib measures it
+ALIKE, ALIKE_SHORT = 0.7, 0.66  # least likeness of a misspelt word, and of one of three letters, as difflib measures it
 GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "ρ": "rho", "σ": "sigma"}
 # Words of other programs and papers → our keys, groups and options; without separators, in small letters.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
@@ -114,7 +114,7 @@ def near_word(word: str, known: Iterable[str]) -> str | None:
     wanted, letters = squashed(word), {squashed(each): each for each in reversed(known)}
     if len(wanted) > 3 and (longer := [each for each in letters if each.startswith(wanted)]):
         return letters[min(longer, key=len)]
-    if alike := get_close_matches(wanted, letters, n=1, cutoff=ALIKE):
+    if alike := get_close_matches(wanted, letters, n=1, cutoff=ALIKE_SHORT if len(wanted) < 4 else ALIKE):
         return letters[alike[0]]
     within = [each for each in letters if len(min(each, wanted, key=len)) > 2 and (each in wanted or wanted in each)]
     return letters[min(within, key=lambda each: abs(len(each) - len(wanted)))] if within else None

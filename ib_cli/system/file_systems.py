@@ -17,7 +17,7 @@ NO_FILES = frozenset(
 def devices_without_files() -> frozenset[int]:
     """The device numbers, `st_dev`, of these file systems; none where the system does not list its mounts."""
     found = set[int]()
-    lines = MOUNTS.read_text(errors="surrogateescape").splitlines() if MOUNTS.exists() else []
+    lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if MOUNTS.exists() else []
     for _, where, kind, *_ in (line.split(" ") for line in lines):
         if kind in NO_FILES:
             with suppress(OSError):  # others may be forbidden, or have just gone: a search would find them so too
